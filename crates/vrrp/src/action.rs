@@ -1,0 +1,470 @@
+//! What the core asks its host to do, in order.
+
+use alloc::sync::Arc;
+use core::fmt;
+use core::net::IpAddr;
+
+use types::{Centiseconds, Claim, Family, IfIndex, IfName, MacAddress, Prefix, Priority};
+
+use crate::instance::StateName;
+use crate::receive::Rejection;
+use crate::settings::VirtualAddress;
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "an action that is not carried out is a router that does not do what it decided"]
+pub enum Action {
+    /// Send this message, encoded once and shared, as IP protocol 112 with TTL or hop limit 255.
+    SendAdvert {
+        /// Out of this interface.
+        interface: IfIndex,
+        /// From this address.
+        source: IpAddr,
+        /// To this group.
+        destination: IpAddr,
+        /// What follows the IP header. The checksum of an IPv6 message is for the kernel to fill in.
+        message: Arc<[u8]>,
+    },
+    /// Put an address on an interface. "Already there" is success.
+    AddAddress {
+        /// The interface's number now.
+        interface: IfIndex,
+        /// The address.
+        address: Arc<VirtualAddress>,
+    },
+    /// Take an address off an interface. "Not there" is success.
+    RemoveAddress {
+        /// The interface's number now.
+        interface: IfIndex,
+        /// The address.
+        address: Arc<VirtualAddress>,
+    },
+    /// Send one gratuitous ARP, or one unsolicited neighbour advertisement for an IPv6 address.
+    AnnounceAddress {
+        /// Out of this interface.
+        interface: IfIndex,
+        /// Its Ethernet address.
+        mac: MacAddress,
+        /// The address that is announced.
+        address: IpAddr,
+    },
+    /// Become a member of a multicast group on an interface.
+    JoinGroup {
+        /// The interface.
+        interface: IfIndex,
+        /// The group.
+        group: IpAddr,
+    },
+    /// Stop being a member.
+    LeaveGroup {
+        /// The interface; it may be gone by now.
+        interface: IfIndex,
+        /// The group.
+        group: IpAddr,
+    },
+    /// Start a check script; its end is reported by [`handle_script_exit`](crate::Vrrp::handle_script_exit).
+    RunScript {
+        /// Its name in the settings.
+        script: Arc<str>,
+    },
+    /// Send a signal to the process group of a running check script.
+    SignalScript {
+        /// Its name in the settings.
+        script: Arc<str>,
+        /// Which signal.
+        signal: Signal,
+    },
+    /// Something that others want to know: log it, run the notify scripts, tell every other listener.
+    Announce(Announcement),
+    /// Something for the log only.
+    Report(Report),
+}
+
+/// How a script is asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM.
+    Terminate,
+    /// SIGKILL.
+    Kill,
+}
+
+/// The one source of log line, notify script, FIFO line, trap and signal, so that they cannot disagree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    /// Whom it is about.
+    pub subject: Subject,
+    /// What happened.
+    pub what: Announced,
+    /// Effective priority of an instance; 0 for a group.
+    pub priority: u8,
+}
+
+/// An instance or a group, by its name in the file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// `vrrp_instance`.
+    Instance(Arc<str>),
+    /// `vrrp_sync_group`.
+    Group(Arc<str>),
+}
+
+/// What is announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Announced {
+    /// It is MASTER now.
+    Master,
+    /// It is BACKUP now.
+    Backup {
+        /// For the first time since it was started.
+        initial: bool,
+    },
+    /// It is FAULT now.
+    Fault,
+    /// The daemon stops.
+    Stop,
+    /// A reload removed it.
+    Deleted,
+    /// A master heard an advert of lower priority.
+    MasterRxLowerPri,
+    /// The effective priority of a master changed.
+    MasterPriority,
+    /// The effective priority of an instance that is not master changed.
+    BackupPriority,
+}
+
+impl Announced {
+    /// The word that notify scripts and FIFOs are given.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Master => "MASTER",
+            Self::Backup { .. } => "BACKUP",
+            Self::Fault => "FAULT",
+            Self::Stop => "STOP",
+            Self::Deleted => "DELETED",
+            Self::MasterRxLowerPri => "MASTER_RX_LOWER_PRI",
+            Self::MasterPriority => "MASTER_PRIORITY",
+            Self::BackupPriority => "BACKUP_PRIORITY",
+        }
+    }
+}
+
+impl fmt::Display for Announcement {
+    /// The log line; log watchers know these texts.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.subject, self.what) {
+            (Subject::Instance(name), Announced::Backup { initial: true }) => {
+                write!(f, "({name}) Entering BACKUP STATE (init)")
+            }
+            (
+                Subject::Instance(name),
+                Announced::Master | Announced::Backup { .. } | Announced::Fault,
+            ) => {
+                write!(f, "({name}) Entering {} STATE", self.what.word())
+            }
+            (Subject::Instance(name), Announced::Stop) => write!(f, "({name}) Stopping"),
+            (Subject::Instance(name), Announced::Deleted) => {
+                write!(f, "({name}) Removed by reload")
+            }
+            (
+                Subject::Instance(name),
+                Announced::MasterRxLowerPri | Announced::MasterPriority | Announced::BackupPriority,
+            ) => write!(
+                f,
+                "({name}) {}, priority {}",
+                self.what.word(),
+                self.priority
+            ),
+            (Subject::Group(name), what) => {
+                write!(
+                    f,
+                    "VRRP_Group({name}) Syncing instances to {} state",
+                    what.word()
+                )
+            }
+        }
+    }
+}
+
+/// How much detail a log line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Always logged.
+    Normal,
+    /// Logged with `--log-detail`.
+    Detailed,
+}
+
+/// A line for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The instance or script that it is about.
+    pub name: Arc<str>,
+    /// What is to be said.
+    pub event: Event,
+}
+
+/// What a [`Report`] says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Trackers moved the effective priority.
+    PriorityChanged {
+        /// It was.
+        from: Priority,
+        /// It is.
+        to: Priority,
+    },
+    /// A packet for this instance was refused. Said once until the state or the master changes.
+    Rejected {
+        /// Who sent it.
+        from: IpAddr,
+        /// Why.
+        why: Rejection,
+    },
+    /// The master's interval is not ours (version 3: harmless, it is learnt).
+    IntervalDiffers {
+        /// Who sent it.
+        from: IpAddr,
+        /// The master's.
+        theirs: Centiseconds,
+        /// Ours.
+        ours: Centiseconds,
+    },
+    /// The addresses in an advert are not ours. The advert counts all the same.
+    AddressesDiffer {
+        /// Who sent it.
+        from: IpAddr,
+        /// An address of ours that the advert lacks; `None`: only the number differs.
+        missing: Option<IpAddr>,
+        /// How many it lists.
+        theirs: usize,
+        /// How many we have.
+        ours: usize,
+    },
+    /// Another router is master now.
+    MasterIs {
+        /// Which.
+        address: IpAddr,
+        /// With what priority.
+        claim: Claim,
+    },
+    /// A master, or a backup that will take over, heard a lower priority.
+    LowerPriority {
+        /// Who sent it.
+        from: IpAddr,
+        /// Its priority.
+        theirs: Priority,
+        /// Ours.
+        ours: Priority,
+    },
+    /// A master gives way.
+    HigherPriority {
+        /// To whom.
+        from: IpAddr,
+        /// Its priority.
+        theirs: Priority,
+        /// Ours.
+        ours: Priority,
+    },
+    /// Another router sends from our own address with our own priority.
+    SameAddressAndPriority {
+        /// The address.
+        from: IpAddr,
+    },
+    /// Another router says that it owns the addresses, too.
+    TwoOwners {
+        /// Which.
+        from: IpAddr,
+    },
+    /// An owner gives up ownership for as long as the other one claims it.
+    OwnershipLowered,
+    /// An advert with priority 0 was sent.
+    SentPriorityZero,
+    /// Somebody took an address away from us.
+    AddressLost {
+        /// Which.
+        address: Prefix,
+        /// Where it was.
+        interface: IfName,
+    },
+    /// There is no address to send adverts from.
+    NoSourceAddress {
+        /// On this interface.
+        interface: IfName,
+        /// Of this family.
+        family: Family,
+    },
+    /// A tracked interface, or the instance's own, is not usable.
+    InterfaceDown {
+        /// Which.
+        interface: IfName,
+    },
+    /// Mastership was kept over a restart of the process.
+    Resumed,
+    /// A script's result changed.
+    ScriptChanged {
+        /// To this.
+        good: bool,
+        /// The run that did it.
+        outcome: crate::script::ScriptOutcome,
+    },
+    /// A script takes longer than it may.
+    ScriptTimedOut,
+    /// A run was left out because the one before has not ended.
+    ScriptStillRunning,
+}
+
+impl Report {
+    /// When it is logged.
+    pub const fn detail(&self) -> Detail {
+        match self.event {
+            Event::MasterIs { .. }
+            | Event::SentPriorityZero
+            | Event::IntervalDiffers { .. }
+            | Event::ScriptStillRunning => Detail::Detailed,
+            Event::PriorityChanged { .. }
+            | Event::Rejected { .. }
+            | Event::AddressesDiffer { .. }
+            | Event::LowerPriority { .. }
+            | Event::HigherPriority { .. }
+            | Event::SameAddressAndPriority { .. }
+            | Event::TwoOwners { .. }
+            | Event::OwnershipLowered
+            | Event::AddressLost { .. }
+            | Event::NoSourceAddress { .. }
+            | Event::InterfaceDown { .. }
+            | Event::Resumed
+            | Event::ScriptChanged { .. }
+            | Event::ScriptTimedOut => Detail::Normal,
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.name;
+        match &self.event {
+            Event::PriorityChanged { from, to } => {
+                write!(
+                    f,
+                    "({name}) Changing effective priority from {from} to {to}"
+                )
+            }
+            Event::Rejected { from, why } => {
+                write!(f, "({name}) packet from {from} ignored: {why}")
+            }
+            Event::IntervalDiffers { from, theirs, ours } => {
+                write!(
+                    f,
+                    "({name}) {from} advertises every {theirs}, we every {ours}; following the master"
+                )
+            }
+            Event::AddressesDiffer {
+                from,
+                missing: Some(missing),
+                ..
+            } => {
+                write!(
+                    f,
+                    "({name}) the advert of {from} does not list our {missing}"
+                )
+            }
+            Event::AddressesDiffer {
+                from,
+                missing: None,
+                theirs,
+                ours,
+            } => {
+                write!(
+                    f,
+                    "({name}) the advert of {from} lists {theirs} addresses, we have {ours}"
+                )
+            }
+            Event::MasterIs {
+                address,
+                claim: Claim::At(priority),
+            } => {
+                write!(f, "({name}) master is {address}, priority {priority}")
+            }
+            Event::MasterIs {
+                address,
+                claim: Claim::Leaving,
+            } => {
+                write!(f, "({name}) master {address} is leaving")
+            }
+            Event::LowerPriority { from, theirs, ours } => {
+                write!(
+                    f,
+                    "({name}) received lower priority advert from {from}: {theirs}, ours is {ours}"
+                )
+            }
+            Event::HigherPriority { from, theirs, ours } => {
+                write!(
+                    f,
+                    "({name}) giving way to {from}: its priority {theirs}, ours {ours}"
+                )
+            }
+            Event::SameAddressAndPriority { from } => write!(
+                f,
+                "({name}) another router sends from our address {from} with our priority: give each router an address \
+                 and a priority of its own"
+            ),
+            Event::TwoOwners { from } => write!(
+                f,
+                "({name}) {from} has priority 255, too: only one router can own the addresses, lower the priority of \
+                 the other"
+            ),
+            Event::OwnershipLowered => {
+                write!(
+                    f,
+                    "({name}) another owner keeps advertising: lowering our priority to 254"
+                )
+            }
+            Event::SentPriorityZero => write!(f, "({name}) sent 0 priority"),
+            Event::AddressLost { address, interface } => write!(
+                f,
+                "({name}) somebody removed {address} from {interface}: leaving MASTER, to come back with all addresses"
+            ),
+            Event::NoSourceAddress { interface, family } => write!(
+                f,
+                "({name}) {interface} has no {family} address to send adverts from: add one, or set mcast_src_ip"
+            ),
+            Event::InterfaceDown { interface } => {
+                write!(f, "({name}) interface {interface} is down or missing")
+            }
+            Event::Resumed => write!(f, "({name}) was MASTER before the restart and stays MASTER"),
+            Event::ScriptChanged { good: true, .. } => write!(f, "VRRP_Script({name}) succeeded"),
+            Event::ScriptChanged {
+                good: false,
+                outcome,
+            } => write!(f, "VRRP_Script({name}) failed ({outcome})"),
+            Event::ScriptTimedOut => write!(f, "VRRP_Script({name}) timed_out"),
+            Event::ScriptStillRunning => {
+                write!(
+                    f,
+                    "VRRP_Script({name}) is still running: this run is left out"
+                )
+            }
+        }
+    }
+}
+
+impl Report {
+    pub(crate) fn new(name: &Arc<str>, event: Event) -> Self {
+        Self {
+            name: Arc::clone(name),
+            event,
+        }
+    }
+}
+
+impl From<StateName> for Announced {
+    fn from(state: StateName) -> Self {
+        match state {
+            StateName::Master => Self::Master,
+            StateName::Backup => Self::Backup { initial: false },
+            StateName::Init | StateName::Fault => Self::Fault,
+            StateName::Stop => Self::Stop,
+        }
+    }
+}

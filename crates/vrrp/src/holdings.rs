@@ -1,0 +1,188 @@
+//! The addresses that we want the kernel to hold, and the difference to what it does hold.
+//!
+//! Wanted is a multiset: a reload claims for the new settings before it lets go of the old ones, so an address that
+//! is in both, or moves from one instance to another, is never touched. What the kernel has is in
+//! [`Interfaces`](crate::interfaces::Interfaces). Start, reload, take-over and clean-up all end in one of the two functions below.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+
+use types::{IfIndex, IfName, Prefix};
+
+use crate::action::Action;
+use crate::interfaces::{InterfaceAddress, Interfaces};
+use crate::settings::VirtualAddress;
+
+type Key = (IfName, Prefix);
+
+/// The wanted addresses, and all that we are responsible for.
+#[derive(Debug, Default)]
+pub(crate) struct Holdings {
+    wanted: BTreeMap<Key, Wanted>,
+    /// Every address that some instance would hold as master: none of our host's own.
+    managed: BTreeMap<IfName, BTreeSet<Prefix>>,
+}
+
+#[derive(Debug)]
+struct Wanted {
+    claims: u32,
+    address: Arc<VirtualAddress>,
+}
+
+/// The prefix that the kernel knows the address under: with a peer, the local address stands alone.
+pub(crate) fn kernel_prefix(address: &VirtualAddress) -> Prefix {
+    match address.peer {
+        Some(peer) => {
+            Prefix::new(address.prefix.address(), peer.length()).unwrap_or(address.prefix)
+        }
+        None => address.prefix,
+    }
+}
+
+fn key(address: &VirtualAddress) -> Key {
+    (address.interface.clone(), kernel_prefix(address))
+}
+
+impl Holdings {
+    /// Declares which addresses are ours to add and remove.
+    pub(crate) fn manage<'a>(&mut self, addresses: impl Iterator<Item = &'a Arc<VirtualAddress>>) {
+        self.managed.clear();
+        for address in addresses {
+            self.managed
+                .entry(address.interface.clone())
+                .or_default()
+                .insert(kernel_prefix(address));
+        }
+    }
+
+    /// Whether some instance would hold this address as master.
+    pub(crate) fn is_managed(&self, interface: &IfName, prefix: Prefix) -> bool {
+        self.managed
+            .get(interface)
+            .is_some_and(|prefixes| prefixes.contains(&prefix))
+    }
+
+    /// The wanted address behind a kernel address, if there is one.
+    pub(crate) fn wanted(
+        &self,
+        interface: &IfName,
+        prefix: Prefix,
+    ) -> Option<&Arc<VirtualAddress>> {
+        self.wanted
+            .get(&(interface.clone(), prefix))
+            .map(|wanted| &wanted.address)
+    }
+
+    /// Wants one more claim on an address; yields what there is to do for it.
+    pub(crate) fn claim(
+        &mut self,
+        address: &Arc<VirtualAddress>,
+        kernel: &mut Interfaces,
+    ) -> AddressChanges {
+        let wanted = self.wanted.entry(key(address)).or_insert_with(|| Wanted {
+            claims: 0,
+            address: Arc::clone(address),
+        });
+        wanted.claims += 1;
+        let replaced = (wanted.address != *address)
+            .then(|| core::mem::replace(&mut wanted.address, Arc::clone(address)));
+        let Some(index) = kernel
+            .by_name(&address.interface)
+            .map(|interface| interface.index)
+        else {
+            return AddressChanges::NONE;
+        };
+        let prefix = kernel_prefix(address);
+        // Adding does not change the label or the lifetime of an address that is there: it must go first.
+        let remove = match replaced {
+            Some(old) if kernel.address_gone(index, prefix) => Some(Action::RemoveAddress {
+                interface: index,
+                address: old,
+            }),
+            _ => None,
+        };
+        let add = (!kernel.has_address(index, prefix)).then(|| {
+            note_present(kernel, index, prefix);
+            Action::AddAddress {
+                interface: index,
+                address: Arc::clone(address),
+            }
+        });
+        AddressChanges {
+            first: remove,
+            second: add,
+        }
+    }
+
+    /// Withdraws one claim; yields the removal when it was the last one and the address is there.
+    pub(crate) fn release(
+        &mut self,
+        address: &Arc<VirtualAddress>,
+        kernel: &mut Interfaces,
+    ) -> Option<Action> {
+        let key = key(address);
+        let wanted = self.wanted.get_mut(&key)?;
+        wanted.claims -= 1;
+        if wanted.claims > 0 {
+            return None;
+        }
+        let held = self.wanted.remove(&key)?.address;
+        remove_if_present(&held, kernel)
+    }
+
+    /// A removal for an address that is there although nobody wants it: what a dead predecessor left behind.
+    pub(crate) fn sweep(
+        &self,
+        address: &Arc<VirtualAddress>,
+        kernel: &mut Interfaces,
+    ) -> Option<Action> {
+        if self.wanted.contains_key(&key(address)) {
+            return None;
+        }
+        remove_if_present(address, kernel)
+    }
+}
+
+/// Up to two actions, in order.
+#[derive(Debug)]
+pub(crate) struct AddressChanges {
+    first: Option<Action>,
+    second: Option<Action>,
+}
+
+impl AddressChanges {
+    const NONE: Self = Self {
+        first: None,
+        second: None,
+    };
+}
+
+impl IntoIterator for AddressChanges {
+    type Item = Action;
+    type IntoIter =
+        core::iter::Chain<core::option::IntoIter<Action>, core::option::IntoIter<Action>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.second)
+    }
+}
+
+/// What we have asked the kernel for counts as there: it tells nobody else about our own changes before we have
+/// asked for the next one.
+fn note_present(kernel: &mut Interfaces, interface: IfIndex, prefix: Prefix) {
+    kernel.address_present(InterfaceAddress {
+        interface,
+        prefix,
+        tentative: false,
+    });
+}
+
+fn remove_if_present(address: &Arc<VirtualAddress>, kernel: &mut Interfaces) -> Option<Action> {
+    let index = kernel.by_name(&address.interface)?.index;
+    kernel
+        .address_gone(index, kernel_prefix(address))
+        .then(|| Action::RemoveAddress {
+            interface: index,
+            address: Arc::clone(address),
+        })
+}

@@ -1,0 +1,610 @@
+//! One virtual router: its state, what it remembers, and the four ways in which its state changes.
+//!
+//! The functions here *apply* a decision; they are called from `election.rs`, `sync_group.rs` and `reload.rs`, which take it.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use core::time::Duration;
+
+use types::{Centiseconds, Claim, Family, IfIndex, Instant, Priority};
+use wire::vrrp::Message;
+
+use crate::action::{Action, Announced, Announcement, Event, Report, Subject};
+use crate::deadlines::Armed;
+use crate::garp::{AddressOf, Pace, Schedule};
+use crate::holdings::Holdings;
+use crate::interfaces::Interfaces;
+use crate::settings::{Authentication, InitialState, InstanceSettings, VirtualAddress};
+use crate::statistics::{LastTimes, Statistics};
+use crate::timers;
+use crate::track::Faults;
+
+/// The states of RFC 9568 6.4, and keepalived's two more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StateName {
+    /// Not started yet.
+    Init,
+    /// Listening to a master.
+    Backup,
+    /// Holding the addresses.
+    Master,
+    /// Something that it depends on has failed, or has not reported yet.
+    Fault,
+    /// The daemon is stopping.
+    Stop,
+}
+
+impl StateName {
+    /// keepalived's name for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Init => "INIT",
+            Self::Backup => "BACKUP",
+            Self::Master => "MASTER",
+            Self::Fault => "FAULT",
+            Self::Stop => "STOP",
+        }
+    }
+
+    /// keepalived's number for it, in JSON and SNMP.
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::Init => 0,
+            Self::Backup => 1,
+            Self::Master => 2,
+            Self::Fault => 3,
+            Self::Stop => 98,
+        }
+    }
+}
+
+/// What each state has, and only that state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Init,
+    Backup(Backup),
+    Master(Master),
+    Fault {
+        /// False while it only waits for the first result of a script: nobody is told about that.
+        announced: bool,
+    },
+    Stop,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Backup {
+    /// When the master counts as dead.
+    pub(crate) master_down_at: Instant,
+    /// The interval that `master_down_at` was computed from; a change of priority moves it by the difference.
+    pub(crate) master_down: Duration,
+    /// The last router whose advert was heard.
+    pub(crate) master: Option<MasterView>,
+    /// `preempt_delay`: when a lower-priority master is no longer put up with. Set by its first advert.
+    pub(crate) preempt_at: Option<Instant>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Master {
+    pub(crate) advert_at: Instant,
+    pub(crate) garp: Schedule,
+    pub(crate) rogue: Rogue,
+}
+
+/// What an owner with the better address does about another owner (keepalived's own way).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rogue {
+    /// There is none.
+    None,
+    /// It is given time to back off: so many of our adverts.
+    Counting {
+        adverts: u8,
+        their_int: Centiseconds,
+    },
+    /// If it is still heard before then, we lower ourselves to 254.
+    Watching { until: Instant },
+}
+
+/// The master that a backup listens to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MasterView {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its priority, or that it is leaving.
+    pub claim: Claim,
+}
+
+/// An instance as dumps and tests see it.
+#[derive(Clone, Copy, Debug)]
+pub struct InstanceView<'a> {
+    /// Its settings.
+    pub settings: &'a InstanceSettings,
+    /// Its state.
+    pub state: StateName,
+    /// The state it would like to be in; differs from `state` in a sync group that waits for its other members.
+    pub wants: StateName,
+    /// Backup: the master.
+    pub master: Option<MasterView>,
+    /// The interval that the master advertises with, or our own.
+    pub master_advert_int: Centiseconds,
+    /// The master-down interval that follows from it.
+    pub master_down: Duration,
+    /// The priority in the election.
+    pub effective_priority: Priority,
+    /// Where adverts leave from.
+    pub source: Option<IpAddr>,
+    /// How many unweighted trackers have failed.
+    pub tracker_faults: u32,
+    /// Its own interface is down or missing.
+    pub interface_down: bool,
+    /// It has no address to send from.
+    pub no_source: bool,
+    /// How many unweighted scripts have not reported yet.
+    pub scripts_pending: u32,
+    /// When its timer runs out.
+    pub deadline: Option<Instant>,
+    /// When it last changed its state.
+    pub last_transition: Option<Instant>,
+    /// When it last sent an advert.
+    pub last_advert_sent: Option<Instant>,
+    /// Its counters.
+    pub statistics: &'a Statistics,
+}
+
+/// What all instances have in common.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    pub(crate) interfaces: Interfaces,
+    pub(crate) holdings: Holdings,
+    pub(crate) queue: VecDeque<Queued>,
+    pub(crate) pace: Pace,
+}
+
+/// Something to do, or a recipe for many things: a block of announcements is made one by one as the host asks.
+#[derive(Debug)]
+pub(crate) enum Queued {
+    Action(Action),
+    Block {
+        instance: usize,
+        rounds: u32,
+        next: usize,
+    },
+}
+
+impl Shared {
+    pub(crate) fn act(&mut self, action: Action) {
+        self.queue.push_back(Queued::Action(action));
+    }
+
+    pub(crate) fn report(&mut self, name: &Arc<str>, event: Event) {
+        self.act(Action::Report(Report::new(name, event)));
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Instance {
+    /// Its place in the list.
+    pub(crate) id: usize,
+    pub(crate) name: Arc<str>,
+    pub(crate) settings: InstanceSettings,
+    /// Advertised addresses, then excluded ones.
+    pub(crate) addresses: Vec<Arc<VirtualAddress>>,
+    advertised: Vec<IpAddr>,
+    pub(crate) group: Option<usize>,
+    pub(crate) state: State,
+    pub(crate) wants: StateName,
+    pub(crate) armed: Armed,
+    pub(crate) interface: Option<IfIndex>,
+    pub(crate) source: Option<IpAddr>,
+    pub(crate) faults: Faults,
+    pub(crate) effective: Priority,
+    /// An owner that gave up ownership because of another one.
+    pub(crate) owner_lowered: bool,
+    pub(crate) master_advert_int: Centiseconds,
+    /// The advert as it is sent, until something in it changes.
+    message: Option<Arc<[u8]>>,
+    /// Which complaints about packets have been logged already.
+    pub(crate) said: u32,
+    pub(crate) statistics: Statistics,
+    pub(crate) last: LastTimes,
+}
+
+impl Instance {
+    pub(crate) fn new(id: usize, settings: InstanceSettings) -> Self {
+        let name: Arc<str> = settings.name.as_str().into();
+        let effective = settings.priority;
+        let master_advert_int = settings.advert_int;
+        let mut instance = Self {
+            id,
+            name,
+            addresses: Vec::new(),
+            advertised: Vec::new(),
+            group: None,
+            state: State::Init,
+            wants: StateName::Backup,
+            armed: Armed::default(),
+            interface: None,
+            source: None,
+            faults: Faults::default(),
+            effective,
+            owner_lowered: false,
+            master_advert_int,
+            message: None,
+            said: 0,
+            statistics: Statistics::default(),
+            last: LastTimes::default(),
+            settings,
+        };
+        instance.settings_changed();
+        instance
+    }
+
+    /// Derives what is kept ready from the settings.
+    pub(crate) fn settings_changed(&mut self) {
+        let fresh: Vec<Arc<VirtualAddress>> =
+            self.settings.addresses().cloned().map(Arc::new).collect();
+        self.addresses = fresh;
+        self.advertised = self
+            .settings
+            .virtual_ipaddress
+            .iter()
+            .map(|address| address.prefix.address())
+            .collect();
+        self.message = None;
+    }
+
+    pub(crate) fn state_name(&self) -> StateName {
+        match self.state {
+            State::Init => StateName::Init,
+            State::Backup(_) => StateName::Backup,
+            State::Master(_) => StateName::Master,
+            State::Fault { .. } => StateName::Fault,
+            State::Stop => StateName::Stop,
+        }
+    }
+
+    pub(crate) const fn is_master(&self) -> bool {
+        matches!(self.state, State::Master(_))
+    }
+
+    /// Whether it begins as master without waiting: configured so, and the owner.
+    pub(crate) fn begins_as_master(&self) -> bool {
+        self.settings.state == InitialState::Master && self.settings.is_owner()
+    }
+
+    pub(crate) fn advertised(&self) -> &[IpAddr] {
+        &self.advertised
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Backup(backup) => Some(backup.master_down_at),
+            State::Master(master) => {
+                let rogue = match master.rogue {
+                    Rogue::Watching { until } => Some(until),
+                    Rogue::None | Rogue::Counting { .. } => None,
+                };
+                [Some(master.advert_at), master.garp.deadline(), rogue]
+                    .into_iter()
+                    .flatten()
+                    .min()
+            }
+            State::Init | State::Fault { .. } | State::Stop => None,
+        }
+    }
+
+    pub(crate) fn skew(&self) -> Duration {
+        timers::skew(
+            self.settings.version,
+            self.effective,
+            self.master_advert_int,
+        )
+    }
+
+    pub(crate) fn master_down(&self) -> Duration {
+        timers::master_down(
+            self.settings.version,
+            self.effective,
+            self.master_advert_int,
+            self.settings.down_timer_adverts,
+        )
+    }
+
+    /// The source or the priority changed: the next advert is encoded anew.
+    pub(crate) fn forget_message(&mut self) {
+        self.message = None;
+    }
+
+    fn encode(&self, claim: Claim, source: IpAddr) -> Arc<[u8]> {
+        let auth_pass = match &self.settings.authentication {
+            Authentication::None => None,
+            Authentication::Pass(pass) => Some(pass.bytes()),
+        };
+        let message = Message {
+            version: self.settings.version,
+            vrid: self.settings.vrid,
+            claim,
+            advert_int: self.settings.advert_int,
+            addresses: &self.advertised,
+            auth_pass,
+            family: self.settings.family,
+            between: (source, self.settings.mcast_dst_ip),
+        };
+        message.encode().into()
+    }
+
+    /// Sends an advert and counts the interval from now.
+    pub(crate) fn send_advert(&mut self, now: Instant, shared: &mut Shared) {
+        if let (Some(interface), Some(source)) = (self.interface, self.source) {
+            let message = match &self.message {
+                Some(message) => Arc::clone(message),
+                None => {
+                    let message = self.encode(Claim::At(self.effective), source);
+                    self.message = Some(Arc::clone(&message));
+                    message
+                }
+            };
+            shared.act(Action::SendAdvert {
+                interface,
+                source,
+                destination: self.settings.mcast_dst_ip,
+                message,
+            });
+            self.statistics.advert_sent += 1;
+            self.last.advert_sent = Some(now);
+        }
+        if let State::Master(master) = &mut self.state {
+            master.advert_at = now + self.settings.advert_int.as_duration();
+        }
+    }
+
+    fn send_farewell(&mut self, now: Instant, shared: &mut Shared) {
+        if let (Some(interface), Some(source)) = (self.interface, self.source) {
+            let message = self.encode(Claim::Leaving, source);
+            shared.act(Action::SendAdvert {
+                interface,
+                source,
+                destination: self.settings.mcast_dst_ip,
+                message,
+            });
+            self.statistics.advert_sent += 1;
+            self.statistics.pri_zero_sent += 1;
+            self.last.advert_sent = Some(now);
+            shared.report(&self.name, Event::SentPriorityZero);
+        }
+    }
+
+    /// Announces all addresses, `rounds` times; at once, or as the pace allows.
+    pub(crate) fn announce_addresses(&self, rounds: u32, now: Instant, shared: &mut Shared) {
+        if rounds == 0 {
+            return;
+        }
+        for (address, virtual_address) in self.addresses.iter().enumerate() {
+            let family = virtual_address.prefix.family();
+            if shared.pace.interval(family).is_zero() {
+                continue;
+            }
+            if let Some(interface) = shared.interfaces.by_name(&virtual_address.interface) {
+                shared.pace.enqueue(
+                    interface.index,
+                    family,
+                    AddressOf {
+                        instance: self.id,
+                        address,
+                    },
+                    rounds,
+                    now,
+                );
+            }
+        }
+        let unlimited = |family| shared.pace.interval(family).is_zero();
+        if unlimited(Family::V4) || unlimited(Family::V6) {
+            shared.queue.push_back(Queued::Block {
+                instance: self.id,
+                rounds,
+                next: 0,
+            });
+        }
+    }
+
+    /// The announcement of one address, if its interface is there and does ARP.
+    pub(crate) fn announcement(&self, address: usize, interfaces: &Interfaces) -> Option<Action> {
+        let address = self.addresses.get(address)?;
+        let interface = interfaces.by_name(&address.interface)?;
+        Some(Action::AnnounceAddress {
+            interface: interface.index,
+            mac: interface.mac?,
+            address: address.prefix.address(),
+        })
+    }
+
+    /// Makes sure that the kernel has every address that we hold.
+    pub(crate) fn hold_addresses(&self, shared: &mut Shared) {
+        for address in &self.addresses {
+            for action in shared.holdings.claim(address, &mut shared.interfaces) {
+                shared.queue.push_back(Queued::Action(action));
+            }
+        }
+    }
+
+    /// Lets go of addresses held before.
+    pub(crate) fn release_addresses(addresses: &[Arc<VirtualAddress>], shared: &mut Shared) {
+        for address in addresses {
+            if let Some(action) = shared.holdings.release(address, &mut shared.interfaces) {
+                shared.act(action);
+            }
+        }
+    }
+
+    /// -> MASTER. The advert leaves first: every backup that hears it stays quiet while we set up.
+    pub(crate) fn enter_master(&mut self, now: Instant, telling: Telling, shared: &mut Shared) {
+        let garp = Schedule::begin(&self.settings.garp, now);
+        self.state = State::Master(Master {
+            advert_at: now,
+            garp,
+            rogue: Rogue::None,
+        });
+        self.wants = StateName::Master;
+        self.master_advert_int = self.settings.advert_int;
+        self.said = 0;
+        self.statistics.become_master += 1;
+        self.last.transition = Some(now);
+        self.send_advert(now, shared);
+        self.hold_addresses(shared);
+        self.announce_addresses(self.settings.garp.master_repeat, now, shared);
+        self.tell(Announced::Master, telling, shared);
+    }
+
+    /// MASTER -> nothing yet: takes the addresses away. The caller says which state comes next.
+    fn leave_master(&mut self, now: Instant, farewell: Farewell, shared: &mut Shared) {
+        if !self.is_master() {
+            return;
+        }
+        if farewell == Farewell::PriorityZero {
+            self.send_farewell(now, shared);
+        }
+        shared.pace.forget(self.id);
+        Self::release_addresses(&self.addresses, shared);
+        self.statistics.release_master += 1;
+    }
+
+    /// -> BACKUP, with a timer.
+    pub(crate) fn enter_backup(
+        &mut self,
+        now: Instant,
+        entry: BackupEntry,
+        telling: Telling,
+        shared: &mut Shared,
+    ) {
+        self.leave_master(now, entry.farewell, shared);
+        let initial = matches!(self.state, State::Init | State::Fault { announced: false });
+        if matches!(self.state, State::Init | State::Fault { .. }) {
+            self.master_advert_int = self.settings.advert_int;
+        }
+        let master_down = match entry.timer {
+            BackupTimer::MasterDown => self.master_down(),
+            BackupTimer::Skew => self.skew(),
+            BackupTimer::AtOnce => Duration::ZERO,
+        };
+        self.state = State::Backup(Backup {
+            master_down_at: now + master_down,
+            master_down,
+            master: entry.master,
+            preempt_at: None,
+        });
+        self.wants = StateName::Backup;
+        self.said = 0;
+        self.last.transition = Some(now);
+        self.tell(Announced::Backup { initial }, telling, shared);
+    }
+
+    /// -> FAULT, or to waiting for scripts.
+    pub(crate) fn enter_fault(&mut self, now: Instant, telling: Telling, shared: &mut Shared) {
+        self.leave_master(now, Farewell::PriorityZero, shared);
+        self.state = State::Fault { announced: true };
+        self.wants = StateName::Fault;
+        self.said = 0;
+        self.last.transition = Some(now);
+        self.tell(Announced::Fault, telling, shared);
+    }
+
+    /// -> STOP, for good: by the end of the daemon or by a reload without this instance.
+    pub(crate) fn enter_stop(
+        &mut self,
+        now: Instant,
+        farewell: Farewell,
+        what: Announced,
+        shared: &mut Shared,
+    ) {
+        if self.wants == StateName::Stop {
+            return;
+        }
+        self.leave_master(now, farewell, shared);
+        self.state = State::Stop;
+        self.wants = StateName::Stop;
+        self.last.transition = Some(now);
+        self.tell(what, Telling::Tell, shared);
+    }
+
+    pub(crate) fn tell(&self, what: Announced, telling: Telling, shared: &mut Shared) {
+        if telling == Telling::Tell {
+            shared.act(Action::Announce(Announcement {
+                subject: Subject::Instance(Arc::clone(&self.name)),
+                what,
+                priority: self.effective.get(),
+            }));
+        }
+    }
+
+    pub(crate) fn view(&self) -> InstanceView<'_> {
+        InstanceView {
+            settings: &self.settings,
+            state: self.state_name(),
+            wants: self.wants,
+            master: match &self.state {
+                State::Backup(backup) => backup.master,
+                State::Init | State::Master(_) | State::Fault { .. } | State::Stop => None,
+            },
+            master_advert_int: self.master_advert_int,
+            master_down: self.master_down(),
+            effective_priority: self.effective,
+            source: self.source,
+            tracker_faults: self.faults.trackers,
+            interface_down: self.faults.interface_down,
+            no_source: self.faults.no_source,
+            scripts_pending: self.faults.scripts_pending,
+            deadline: self.deadline(),
+            last_transition: self.last.transition,
+            last_advert_sent: self.last.advert_sent,
+            statistics: &self.statistics,
+        }
+    }
+
+    /// The identity that decides whether a reload means this instance: everything that its packets are known by.
+    pub(crate) fn identity(settings: &InstanceSettings) -> (String, u8, Family, String, IpAddr) {
+        (
+            settings.name.clone(),
+            settings.vrid.get(),
+            settings.family,
+            String::from(settings.interface.as_str()),
+            settings.mcast_dst_ip,
+        )
+    }
+}
+
+/// Whether a transition is announced. A member says nothing that its group has already said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Telling {
+    Tell,
+    Silent,
+}
+
+/// Whether a master says goodbye.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Farewell {
+    /// An advert with priority 0: the backups take over after their skew time.
+    PriorityZero,
+    /// Nothing: somebody better is there already.
+    None,
+}
+
+/// How BACKUP is entered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BackupEntry {
+    pub(crate) farewell: Farewell,
+    pub(crate) timer: BackupTimer,
+    pub(crate) master: Option<MasterView>,
+}
+
+/// How long a new backup waits for a master.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BackupTimer {
+    /// Master_Down_Interval.
+    MasterDown,
+    /// Skew_Time: we were master a moment ago.
+    Skew,
+    /// Not at all.
+    AtOnce,
+}

@@ -1,0 +1,174 @@
+//! What the kernel has: interfaces and the addresses on them, as the host told us.
+
+use alloc::collections::BTreeMap;
+use core::net::IpAddr;
+
+use types::{Family, IfIndex, IfName, MacAddress, Prefix};
+
+/// An interface as the kernel describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// Its number.
+    pub index: IfIndex,
+    /// Its name.
+    pub name: IfName,
+    /// Whether packets get through: IFF_UP and IFF_RUNNING.
+    pub usable: bool,
+    /// Its Ethernet address; `None` where it has none, or does no ARP.
+    pub mac: Option<MacAddress>,
+}
+
+/// An address on an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterfaceAddress {
+    /// The interface's number.
+    pub interface: IfIndex,
+    /// The address.
+    pub prefix: Prefix,
+    /// Duplicate address detection has not finished, or has failed: it cannot be used as a source.
+    pub tentative: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) interface: Interface,
+    addresses: BTreeMap<Prefix, AddressFacts>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct AddressFacts {
+    /// The kernel's own order: the first address is the one that other programs would use.
+    order: u64,
+    tentative: bool,
+}
+
+/// All interfaces, by number and by name.
+#[derive(Debug, Default)]
+pub(crate) struct Interfaces {
+    by_index: BTreeMap<IfIndex, Entry>,
+    by_name: BTreeMap<IfName, IfIndex>,
+    /// Addresses may be told before their interface is.
+    next_order: u64,
+}
+
+impl Interfaces {
+    /// Enters or updates an interface. True when something that matters changed.
+    pub(crate) fn present(&mut self, interface: Interface) -> bool {
+        // Two interfaces swap names, or one is re-created before we hear that the old one went: the new owner of a
+        // name takes it.
+        self.by_name
+            .retain(|name, index| *index != interface.index || *name == interface.name);
+        self.by_name.insert(interface.name.clone(), interface.index);
+        match self.by_index.get_mut(&interface.index) {
+            Some(entry) if entry.interface == interface => false,
+            Some(entry) => {
+                entry.interface = interface;
+                true
+            }
+            None => {
+                self.by_index.insert(
+                    interface.index,
+                    Entry {
+                        interface,
+                        addresses: BTreeMap::new(),
+                    },
+                );
+                true
+            }
+        }
+    }
+
+    /// Removes an interface and its addresses. True when it was there.
+    pub(crate) fn gone(&mut self, index: IfIndex) -> bool {
+        self.by_name.retain(|_, named| *named != index);
+        self.by_index.remove(&index).is_some()
+    }
+
+    /// Enters or updates an address. True when something changed.
+    pub(crate) fn address_present(&mut self, address: InterfaceAddress) -> bool {
+        let Some(entry) = self.by_index.get_mut(&address.interface) else {
+            return false;
+        };
+        let order = self.next_order;
+        self.next_order += 1;
+        let facts = AddressFacts {
+            order,
+            tentative: address.tentative,
+        };
+        match entry.addresses.get_mut(&address.prefix) {
+            Some(known) if known.tentative == address.tentative => false,
+            Some(known) => {
+                known.tentative = address.tentative;
+                true
+            }
+            None => {
+                entry.addresses.insert(address.prefix, facts);
+                true
+            }
+        }
+    }
+
+    /// Removes an address. True when it was there.
+    pub(crate) fn address_gone(&mut self, index: IfIndex, prefix: Prefix) -> bool {
+        self.by_index
+            .get_mut(&index)
+            .is_some_and(|entry| entry.addresses.remove(&prefix).is_some())
+    }
+
+    /// Whether the address is there.
+    pub(crate) fn has_address(&self, index: IfIndex, prefix: Prefix) -> bool {
+        self.by_index
+            .get(&index)
+            .is_some_and(|entry| entry.addresses.contains_key(&prefix))
+    }
+
+    pub(crate) fn by_name(&self, name: &IfName) -> Option<&Interface> {
+        self.by_name
+            .get(name)
+            .and_then(|index| self.by_index.get(index))
+            .map(|entry| &entry.interface)
+    }
+
+    pub(crate) fn by_index(&self, index: IfIndex) -> Option<&Interface> {
+        self.by_index.get(&index).map(|entry| &entry.interface)
+    }
+
+    /// Whether an interface exists and packets get through it.
+    pub(crate) fn usable(&self, name: &IfName) -> bool {
+        self.by_name(name).is_some_and(|interface| interface.usable)
+    }
+
+    /// The address that adverts leave from: the first in the kernel's order that is not one of the managed ones. IPv6
+    /// adverts need a link-local one (RFC 9568 5.1.2.1).
+    pub(crate) fn source(
+        &self,
+        name: &IfName,
+        family: Family,
+        managed: impl Fn(Prefix) -> bool,
+    ) -> Option<IpAddr> {
+        let entry = self.by_index.get(self.by_name.get(name)?)?;
+        entry
+            .addresses
+            .iter()
+            .filter(|(prefix, facts)| {
+                let fits = match prefix.address() {
+                    IpAddr::V4(_) => family == Family::V4,
+                    IpAddr::V6(address) => family == Family::V6 && address.is_unicast_link_local(),
+                };
+                fits && !facts.tentative && !managed(**prefix)
+            })
+            .min_by_key(|(_, facts)| facts.order)
+            .map(|(prefix, _)| prefix.address())
+    }
+
+    /// Every interface with its addresses, for a comparison with a fresh reading.
+    pub(crate) fn all_addresses(&self) -> impl Iterator<Item = (IfIndex, Prefix)> + '_ {
+        self.by_index
+            .iter()
+            .flat_map(|(index, entry)| entry.addresses.keys().map(move |prefix| (*index, *prefix)))
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Interface> {
+        self.by_index.values().map(|entry| &entry.interface)
+    }
+}

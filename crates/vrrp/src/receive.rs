@@ -1,0 +1,240 @@
+//! Whether a received packet is an advert that this instance has to listen to.
+//!
+//! Pure judgement: the checks of keepalived in keepalived's order (RFC 9568 7.1 and RFC 3768 7.1 ask for the same ones),
+//! each with its counter.
+
+use core::fmt;
+use core::net::IpAddr;
+
+use types::{Centiseconds, Family, IfIndex, Priority, Version};
+use wire::vrrp::{self, Advert, auth_type};
+
+use crate::settings::{Authentication, InstanceSettings};
+use crate::statistics::Statistics;
+
+/// A packet of protocol 112, as the host received it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// The interface that it came in on.
+    pub interface: IfIndex,
+    /// The sender.
+    pub source: IpAddr,
+    /// The receiver: a group, or one of our addresses.
+    pub destination: IpAddr,
+    /// TTL or hop limit.
+    pub hop_limit: u8,
+    /// How many bytes the IP header promised to follow it.
+    pub promised: usize,
+    /// The bytes that did.
+    pub payload: &'a [u8],
+}
+
+impl Packet<'_> {
+    /// The family of its addresses.
+    #[must_use]
+    pub const fn family(&self) -> Family {
+        Family::of(self.source)
+    }
+}
+
+/// Why a packet is not listened to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// It has fewer or more bytes than its header accounts for.
+    Length(vrrp::ParseError),
+    /// It may have come through a router (RFC 9568 7.1: MUST be 255).
+    HopLimit {
+        /// What it came with.
+        got: u8,
+    },
+    /// It speaks another version.
+    Version {
+        /// The number in the packet.
+        got: u8,
+        /// Ours.
+        ours: Version,
+    },
+    /// There is no such authentication type.
+    UnknownAuthType {
+        /// The number in the packet.
+        got: u8,
+    },
+    /// It is authenticated in another way than we are.
+    AuthTypeMismatch {
+        /// The number in the packet.
+        got: u8,
+        /// Ours.
+        ours: u8,
+    },
+    /// Its password is not ours.
+    WrongPassword,
+    /// Version 2: its interval is not ours (RFC 3768 7.1: MUST match).
+    AdvertInterval {
+        /// The sender's.
+        got: Centiseconds,
+        /// Ours.
+        ours: Centiseconds,
+    },
+    /// It is not an advertisement.
+    PacketType {
+        /// The number in the packet.
+        got: u8,
+    },
+    /// The IP header promises another length than what arrived.
+    PromisedLength {
+        /// Bytes promised.
+        promised: usize,
+        /// Bytes that came.
+        got: usize,
+    },
+    /// The sum is wrong.
+    Checksum,
+    /// It was sent to one address, not to the group.
+    NotMulticast,
+    /// We own the addresses and are told not to care about others.
+    WeAreOwner,
+}
+
+impl Rejection {
+    /// Counts it.
+    pub(crate) fn count(&self, statistics: &mut Statistics) {
+        let counter = match self {
+            Self::Length(_) | Self::PromisedLength { .. } => &mut statistics.packet_len_err,
+            Self::HopLimit { .. } => &mut statistics.ip_ttl_err,
+            Self::Version { .. } => &mut statistics.version_err,
+            Self::UnknownAuthType { .. } => &mut statistics.invalid_authtype,
+            Self::AuthTypeMismatch { .. } => &mut statistics.authtype_mismatch,
+            Self::WrongPassword => &mut statistics.auth_failure,
+            Self::AdvertInterval { .. } => &mut statistics.advert_interval_err,
+            Self::PacketType { .. } => &mut statistics.invalid_type_rcvd,
+            Self::Checksum => &mut statistics.checksum_err,
+            Self::NotMulticast => &mut statistics.addr_list_err,
+            Self::WeAreOwner => return,
+        };
+        *counter += 1;
+    }
+
+    /// One bit for each kind, to say each only once.
+    pub(crate) const fn bit(&self) -> u16 {
+        1 << match self {
+            Self::Length(_) => 0,
+            Self::HopLimit { .. } => 1,
+            Self::Version { .. } => 2,
+            Self::UnknownAuthType { .. } => 3,
+            Self::AuthTypeMismatch { .. } => 4,
+            Self::WrongPassword => 5,
+            Self::AdvertInterval { .. } => 6,
+            Self::PacketType { .. } => 7,
+            Self::PromisedLength { .. } => 8,
+            Self::Checksum => 9,
+            Self::NotMulticast => 10,
+            Self::WeAreOwner => 11,
+        }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length(error) => write!(f, "wrong length: {error}"),
+            Self::HopLimit { got } => write!(f, "TTL or hop limit {got}, 255 expected"),
+            Self::Version { got, ours } => {
+                write!(f, "VRRP version {got}, ours is {}", ours.number())
+            }
+            Self::UnknownAuthType { got } => write!(f, "authentication type {got} does not exist"),
+            Self::AuthTypeMismatch { got, ours } => {
+                write!(f, "authentication type {got}, ours is {ours}")
+            }
+            Self::WrongPassword => f.write_str("its password is not ours"),
+            Self::AdvertInterval { got, ours } => {
+                write!(f, "advertisement interval {got}, ours is {ours}")
+            }
+            Self::PacketType { got } => write!(f, "packet type {got} is not an advertisement"),
+            Self::PromisedLength { promised, got } => {
+                write!(f, "its IP header promises {promised} bytes, {got} came")
+            }
+            Self::Checksum => f.write_str("wrong checksum"),
+            Self::NotMulticast => f.write_str("sent to one address, multicast expected"),
+            Self::WeAreOwner => f.write_str("we own the addresses"),
+        }
+    }
+}
+
+/// What the judgement needs to know of an instance.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recipient<'a> {
+    pub(crate) settings: &'a InstanceSettings,
+    pub(crate) effective: Priority,
+}
+
+/// Judges a packet that is addressed to this instance by interface, family and VRID.
+pub(crate) fn judge<'p>(
+    packet: &Packet<'p>,
+    recipient: Recipient<'_>,
+) -> Result<Advert<'p>, Rejection> {
+    let settings = recipient.settings;
+    let advert = Advert::parse(packet.family(), packet.payload).map_err(Rejection::Length)?;
+    if packet.hop_limit != vrrp::HOP_LIMIT {
+        return Err(Rejection::HopLimit {
+            got: packet.hop_limit,
+        });
+    }
+    if advert.version != settings.version.number() {
+        return Err(Rejection::Version {
+            got: advert.version,
+            ours: settings.version,
+        });
+    }
+    if settings.version == Version::V2 {
+        authenticate(&advert, &settings.authentication)?;
+        if advert.advert_int != settings.advert_int {
+            return Err(Rejection::AdvertInterval {
+                got: advert.advert_int,
+                ours: settings.advert_int,
+            });
+        }
+    }
+    if advert.packet_type != vrrp::ADVERTISEMENT {
+        return Err(Rejection::PacketType {
+            got: advert.packet_type,
+        });
+    }
+    if packet.promised != packet.payload.len() {
+        return Err(Rejection::PromisedLength {
+            promised: packet.promised,
+            got: packet.payload.len(),
+        });
+    }
+    if !advert.checksum_is_right(packet.source, packet.destination) {
+        return Err(Rejection::Checksum);
+    }
+    if !packet.destination.is_multicast() {
+        return Err(Rejection::NotMulticast);
+    }
+    if settings.owner_ignore_adverts && recipient.effective.is_owner() {
+        return Err(Rejection::WeAreOwner);
+    }
+    Ok(advert)
+}
+
+fn authenticate(advert: &Advert<'_>, ours: &Authentication) -> Result<(), Rejection> {
+    let (our_type, our_pass) = match ours {
+        Authentication::None => (auth_type::NONE, None),
+        Authentication::Pass(pass) => (auth_type::PASS, Some(pass.bytes())),
+    };
+    let got = advert.auth_type;
+    if got > auth_type::AH {
+        return Err(Rejection::UnknownAuthType { got });
+    }
+    if got != our_type {
+        return Err(Rejection::AuthTypeMismatch {
+            got,
+            ours: our_type,
+        });
+    }
+    if our_pass.is_some() && advert.auth_data != our_pass {
+        return Err(Rejection::WrongPassword);
+    }
+    Ok(())
+}

@@ -1,0 +1,330 @@
+//! Settings: the first ones, and every later set.
+//!
+//! In order: scripts; who is gone says goodbye; who stays takes the new settings; what is wanted now is claimed, then what
+//! was wanted before is released, so that an address in both is never touched; left-overs of a predecessor are removed;
+//! who is new begins.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use types::Instant;
+
+use crate::action::{Announced, Signal};
+use crate::deadlines::Armed;
+use crate::instance::{Farewell, Instance, Queued, State, StateName};
+use crate::script::Script;
+use crate::settings::{
+    InstanceSettings, ScriptSettings, Settings, SyncGroupSettings, VirtualAddress,
+};
+use crate::sync_group::Group;
+use crate::vrrp::Vrrp;
+
+impl Vrrp {
+    /// The first settings, or new ones: what did not change is not touched.
+    pub fn handle_settings(&mut self, now: Instant, settings: Settings) {
+        let Settings {
+            instances,
+            sync_groups,
+            scripts,
+            garp_interval,
+            gna_interval,
+        } = settings;
+        self.shared.pace.garp_interval = garp_interval;
+        self.shared.pace.gna_interval = gna_interval;
+        // Indices are about to change their meaning.
+        self.deadlines.clear();
+        self.shared.pace.forget_all();
+        self.shared.pace.armed = Armed::default();
+
+        self.replace_scripts(scripts, now);
+        let changes = self.replace_instances(instances, now);
+        self.replace_groups(sync_groups);
+        let instances = &self.instances;
+        self.shared
+            .holdings
+            .manage(instances.iter().flat_map(|instance| &instance.addresses));
+        for id in 0..self.instances.len() {
+            self.assess(id, now);
+        }
+        self.update_listeners();
+        self.apply(&changes, now);
+        for id in 0..self.instances.len() {
+            self.settle(id, now);
+        }
+        self.sweep(&changes);
+        for id in 0..self.instances.len() {
+            self.arm(id);
+        }
+        for id in 0..self.scripts.len() {
+            self.arm_script(id);
+        }
+        self.resuming.clear();
+        self.started = true;
+    }
+
+    fn replace_scripts(&mut self, settings: Vec<ScriptSettings>, now: Instant) {
+        // Whoever starts waits for its scripts; a running or resumed router does not.
+        let hold = !self.started && self.resuming.is_empty();
+        let mut old: BTreeMap<Arc<str>, Script> = self
+            .scripts
+            .drain(..)
+            .map(|script| (Arc::clone(&script.name), script))
+            .collect();
+        for settings in settings {
+            let script = match old.remove(settings.name.as_str()) {
+                Some(mut script) if script.settings.identity == settings.identity => {
+                    script.update(settings, now);
+                    script.armed = Armed::default();
+                    script
+                }
+                Some(other) => {
+                    self.end_run(&other);
+                    Script::new(settings, now, hold)
+                }
+                None => Script::new(settings, now, hold),
+            };
+            self.scripts.push(script);
+        }
+        for script in old.values() {
+            self.end_run(script);
+        }
+        self.verdicts = self
+            .scripts
+            .iter()
+            .map(|script| (Arc::clone(&script.name), script.verdict))
+            .collect();
+    }
+
+    fn end_run(&mut self, script: &Script) {
+        if script.is_running() {
+            self.shared
+                .queue
+                .push_back(Queued::Action(script.signal(Signal::Kill)));
+        }
+    }
+
+    /// Puts the new list in place of the old one, and says what became of each.
+    fn replace_instances(&mut self, settings: Vec<InstanceSettings>, now: Instant) -> Changes {
+        let mut old: BTreeMap<Arc<str>, Instance> = self
+            .instances
+            .drain(..)
+            .map(|instance| (Arc::clone(&instance.name), instance))
+            .collect();
+        let mut changes = Changes::default();
+        for (id, settings) in settings.into_iter().enumerate() {
+            let same = old.get(settings.name.as_str()).is_some_and(|known| {
+                Instance::identity(&known.settings) == Instance::identity(&settings)
+            });
+            let kept = if same {
+                old.remove(settings.name.as_str())
+            } else {
+                None
+            };
+            let instance = match kept {
+                Some(mut instance) => {
+                    instance.id = id;
+                    instance.armed = Armed::default();
+                    if instance.settings != settings {
+                        changes
+                            .changed
+                            .push(Changed::begin(&mut instance, settings));
+                    }
+                    instance
+                }
+                None => {
+                    changes.new.push(id);
+                    Instance::new(id, settings)
+                }
+            };
+            self.instances.push(instance);
+        }
+        for mut instance in old.into_values() {
+            // The addresses are released after the new owners have claimed theirs.
+            let held = if instance.is_master() {
+                core::mem::take(&mut instance.addresses)
+            } else {
+                Vec::new()
+            };
+            instance.enter_stop(
+                now,
+                Farewell::PriorityZero,
+                Announced::Deleted,
+                &mut self.shared,
+            );
+            changes.released.extend(held);
+        }
+        changes
+    }
+
+    fn replace_groups(&mut self, settings: Vec<SyncGroupSettings>) {
+        let old: BTreeMap<Arc<str>, StateName> = self
+            .groups
+            .drain(..)
+            .map(|group| (group.name, group.state))
+            .collect();
+        let by_name: BTreeMap<Arc<str>, usize> = self
+            .instances
+            .iter()
+            .map(|instance| (Arc::clone(&instance.name), instance.id))
+            .collect();
+        for instance in &mut self.instances {
+            instance.group = None;
+        }
+        for settings in settings {
+            let members: Vec<usize> = settings
+                .members
+                .iter()
+                .filter_map(|name| by_name.get(name.as_str()).copied())
+                .collect();
+            let group = self.groups.len();
+            for id in &members {
+                if let Some(instance) = self.instances.get_mut(*id) {
+                    instance.group = Some(group);
+                }
+            }
+            let state = old
+                .get(settings.name.as_str())
+                .copied()
+                .unwrap_or_else(|| self.common_state(&members));
+            self.groups.push(Group {
+                name: settings.name.as_str().into(),
+                members,
+                state,
+            });
+        }
+    }
+
+    fn common_state(&self, members: &[usize]) -> StateName {
+        let mut states = members
+            .iter()
+            .filter_map(|id| self.instances.get(*id))
+            .map(Instance::state_name);
+        match states.next() {
+            Some(first) if states.all(|state| state == first) => first,
+            _ => StateName::Init,
+        }
+    }
+
+    /// Gives changed masters their new addresses before the old ones go.
+    fn apply(&mut self, changes: &Changes, now: Instant) {
+        for changed in &changes.changed {
+            let Some(instance) = self.instances.get_mut(changed.id) else {
+                continue;
+            };
+            if instance.is_master() {
+                instance.hold_addresses(&mut self.shared);
+            }
+        }
+        for changed in &changes.changed {
+            let Some(instance) = self.instances.get_mut(changed.id) else {
+                continue;
+            };
+            if instance.is_master() {
+                Instance::release_addresses(&changed.old_addresses, &mut self.shared);
+            }
+        }
+        Instance::release_addresses(&changes.released, &mut self.shared);
+        for changed in &changes.changed {
+            let Some(instance) = self.instances.get_mut(changed.id) else {
+                continue;
+            };
+            instance.settings_took_effect(changed, now, &mut self.shared);
+        }
+    }
+
+    /// Removes the addresses of new instances that are there although nobody holds them.
+    fn sweep(&mut self, changes: &Changes) {
+        for id in &changes.new {
+            let Some(instance) = self.instances.get(*id) else {
+                continue;
+            };
+            for address in &instance.addresses {
+                if let Some(action) = self
+                    .shared
+                    .holdings
+                    .sweep(address, &mut self.shared.interfaces)
+                {
+                    self.shared.queue.push_back(Queued::Action(action));
+                }
+            }
+        }
+    }
+}
+
+/// What a new set of settings did to the list of instances.
+#[derive(Debug, Default)]
+struct Changes {
+    new: Vec<usize>,
+    changed: Vec<Changed>,
+    /// What deleted masters held.
+    released: Vec<Arc<VirtualAddress>>,
+}
+
+/// An instance that stays, with other settings.
+#[derive(Debug)]
+struct Changed {
+    id: usize,
+    old_addresses: Vec<Arc<VirtualAddress>>,
+    old: InstanceSettings,
+}
+
+impl Changed {
+    fn begin(instance: &mut Instance, settings: InstanceSettings) -> Self {
+        let old = core::mem::replace(&mut instance.settings, settings);
+        let old_addresses = core::mem::take(&mut instance.addresses);
+        instance.settings_changed();
+        Self {
+            id: instance.id,
+            old_addresses,
+            old,
+        }
+    }
+}
+
+impl Instance {
+    fn settings_took_effect(
+        &mut self,
+        changed: &Changed,
+        now: Instant,
+        shared: &mut crate::instance::Shared,
+    ) {
+        let old = &changed.old;
+        let new_interval = self.settings.advert_int != old.advert_int;
+        if new_interval && self.master_advert_int == old.advert_int {
+            self.master_advert_int = self.settings.advert_int;
+        }
+        if self.settings.priority != old.priority {
+            self.owner_lowered = false;
+        }
+        let master_down = self.master_down();
+        match &mut self.state {
+            State::Backup(backup) => {
+                let started = backup.master_down_at.before(backup.master_down);
+                backup.master_down_at = (started + master_down).max(now);
+                backup.master_down = master_down;
+                if self.settings.preempt != old.preempt {
+                    backup.preempt_at = None;
+                }
+            }
+            State::Master(master) => {
+                if self.settings.garp != old.garp {
+                    master.garp.settings_changed(&self.settings.garp, now);
+                }
+                let added = self
+                    .addresses
+                    .iter()
+                    .any(|address| !changed.old_addresses.contains(address));
+                if added {
+                    self.announce_addresses(self.settings.garp.master_repeat, now, shared);
+                }
+                // The others learn at once what changed in our adverts.
+                self.send_advert(now, shared);
+            }
+            State::Init | State::Fault { .. } | State::Stop => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

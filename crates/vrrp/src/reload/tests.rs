@@ -1,0 +1,390 @@
+//! What a reload does, and above all what it does not.
+
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use proptest::prelude::*;
+use types::{Centiseconds, Priority, Vrid};
+
+use crate::settings::{InstanceSettings, Settings, SyncGroupSettings, VirtualAddress};
+use crate::testbench::{Bench, eth, instance, virtual_address};
+use crate::{Release, StateName};
+
+fn settings(instances: Vec<InstanceSettings>) -> Settings {
+    Settings {
+        instances,
+        ..Settings::default()
+    }
+}
+
+fn named(name: &str, vrid: u8, addresses: &[&str]) -> InstanceSettings {
+    InstanceSettings {
+        vrid: Vrid::new(vrid).unwrap(),
+        virtual_ipaddress: addresses
+            .iter()
+            .map(|text| virtual_address(text, eth(0)))
+            .collect(),
+        ..instance(name)
+    }
+}
+
+/// Two masters.
+fn bench(a: &[&str], b: &[&str]) -> Bench {
+    let (mut bench, _) = Bench::with(settings(vec![named("A", 1, a), named("B", 2, b)]));
+    bench.run(3_500);
+    assert_eq!(
+        (bench.state(0), bench.state(1)),
+        (StateName::Master, StateName::Master)
+    );
+    bench
+}
+
+#[test]
+fn the_same_settings_again_change_nothing() {
+    let mut bench = bench(&["198.18.0.100"], &["198.18.0.101"]);
+    let deadline = bench.vrrp.next_deadline();
+    let said = bench.settings(settings(vec![
+        named("A", 1, &["198.18.0.100"]),
+        named("B", 2, &["198.18.0.101"]),
+    ]));
+    assert_eq!(said, Vec::<String>::new());
+    assert_eq!(bench.vrrp.next_deadline(), deadline);
+}
+
+#[test]
+fn an_address_that_moves_is_not_touched() {
+    let mut bench = bench(&["198.18.0.100", "198.18.0.102"], &["198.18.0.101"]);
+    let said = bench.settings(settings(vec![
+        named("A", 1, &["198.18.0.100"]),
+        named("B", 2, &["198.18.0.101", "198.18.0.102", "198.18.0.103"]),
+    ]));
+    let touched: Vec<&String> = said
+        .iter()
+        .filter(|what| what.starts_with("add") || what.starts_with("remove"))
+        .collect();
+    assert_eq!(touched, ["add 198.18.0.103"]);
+    assert_eq!(
+        said.iter()
+            .filter(|what| what.starts_with("advert"))
+            .count(),
+        2,
+        "one each: {said:?}"
+    );
+    assert_eq!(
+        said.iter().filter(|what| what.starts_with("garp")).count(),
+        3,
+        "B has new addresses: {said:?}"
+    );
+}
+
+#[test]
+fn a_deleted_master_says_goodbye_and_its_neighbour_goes_on() {
+    let mut bench = bench(&["198.18.0.100"], &["198.18.0.101"]);
+    let said = bench.settings(settings(vec![named("B", 2, &["198.18.0.101"])]));
+    assert_eq!(
+        said,
+        [
+            "advert 0",
+            "log (A) sent 0 priority",
+            "(A) Removed by reload",
+            "remove 198.18.0.100"
+        ]
+    );
+    let beats: Vec<String> = bench.run(2_000);
+    assert_eq!(beats, ["4414 advert 150", "5414 advert 150"]);
+}
+
+#[test]
+fn another_vrid_is_another_router() {
+    let mut bench = bench(&["198.18.0.100"], &["198.18.0.101"]);
+    let said = bench.settings(settings(vec![
+        named("A", 9, &["198.18.0.100"]),
+        named("B", 2, &["198.18.0.101"]),
+    ]));
+    assert!(
+        said.contains(&String::from("advert 0"))
+            && said.contains(&String::from("remove 198.18.0.100")),
+        "{said:?}"
+    );
+    assert_eq!(
+        (bench.state(0), bench.state(1)),
+        (StateName::Backup, StateName::Master)
+    );
+}
+
+#[test]
+fn another_priority_is_advertised_at_once_and_shifts_a_backups_wait() {
+    let mut bench = bench(&["198.18.0.100"], &["198.18.0.101"]);
+    let lower = InstanceSettings {
+        priority: Priority::new(90).unwrap(),
+        ..named("A", 1, &["198.18.0.100"])
+    };
+    let said = bench.settings(settings(vec![
+        lower.clone(),
+        named("B", 2, &["198.18.0.101"]),
+    ]));
+    assert_eq!(
+        said,
+        [
+            "log (A) Changing effective priority from 150 to 90",
+            "advert 90"
+        ]
+    );
+
+    let (mut backup, _) = Bench::with(settings(vec![named("A", 1, &["198.18.0.100"])]));
+    backup.run(1_000);
+    backup.settings(settings(vec![lower]));
+    // 3 s + (256 - 90) / 256 s, counted from the beginning.
+    assert_eq!(backup.run(4_000)[0], "3648 advert 90");
+}
+
+#[test]
+fn another_label_is_removed_before_it_is_added() {
+    let mut bench = bench(&["198.18.0.100"], &["198.18.0.101"]);
+    let mut a = named("A", 1, &["198.18.0.100"]);
+    a.virtual_ipaddress = vec![VirtualAddress {
+        label: Some(String::from("eth0:1")),
+        ..virtual_address("198.18.0.100", eth(0))
+    }];
+    let said = bench.settings(settings(vec![a, named("B", 2, &["198.18.0.101"])]));
+    assert_eq!(said[..2], ["remove 198.18.0.100", "add 198.18.0.100"]);
+    bench.vrrp.handle_stop(bench.now, Release::Everything);
+    assert_eq!(
+        bench
+            .drain()
+            .iter()
+            .filter(|what| what.starts_with("remove"))
+            .count(),
+        2
+    );
+}
+
+mod groups {
+    use super::*;
+
+    fn grouped(change: impl Fn(&mut InstanceSettings)) -> Settings {
+        let mut a = named("A", 1, &["198.18.0.100"]);
+        let mut b = InstanceSettings {
+            interface: eth(1),
+            virtual_ipaddress: vec![virtual_address("198.18.1.100", eth(1))],
+            priority: Priority::new(100).unwrap(),
+            ..named("B", 2, &[])
+        };
+        change(&mut a);
+        change(&mut b);
+        let sync_groups = vec![SyncGroupSettings {
+            name: String::from("G"),
+            members: vec![String::from("A"), String::from("B")],
+        }];
+        Settings {
+            instances: vec![a, b],
+            sync_groups,
+            ..Settings::default()
+        }
+    }
+
+    fn masters() -> Bench {
+        let (mut bench, _) = Bench::with(grouped(|_| ()));
+        bench.run(8_000);
+        assert_eq!(
+            (bench.state(0), bench.state(1)),
+            (StateName::Master, StateName::Master)
+        );
+        bench
+    }
+
+    fn told(said: &[String]) -> Vec<&String> {
+        said.iter()
+            .filter(|what| what.starts_with('(') || what.starts_with("VRRP_Group"))
+            .collect()
+    }
+
+    #[test]
+    fn all_become_master_when_the_last_one_may() {
+        let (mut bench, said) = Bench::with(grouped(|_| ()));
+        assert_eq!(
+            told(&said),
+            [
+                "(A) Entering BACKUP STATE (init)",
+                "(B) Entering BACKUP STATE (init)",
+                "VRRP_Group(G) Syncing instances to BACKUP state",
+            ]
+        );
+        let seen = bench.run(3_700);
+        // A may at 3414 ms, B at 3609 ms.
+        assert_eq!(
+            seen,
+            [
+                "3609 advert 150",
+                "3609 add 198.18.0.100",
+                "3609 garp 198.18.0.100",
+                "3609 (A) Entering MASTER STATE",
+                "3609 advert 100",
+                "3609 add 198.18.1.100",
+                "3609 garp 198.18.1.100",
+                "3609 (B) Entering MASTER STATE",
+                "3609 VRRP_Group(G) Syncing instances to MASTER state",
+            ]
+        );
+    }
+
+    #[test]
+    fn one_gives_way_and_all_go() {
+        let mut bench = masters();
+        let said = bench.advert_for(1, "198.18.1.9", 200, |_| ());
+        assert_eq!(
+            told(&said),
+            [
+                "(A) Entering BACKUP STATE",
+                "(B) Entering BACKUP STATE",
+                "VRRP_Group(G) Syncing instances to BACKUP state"
+            ]
+        );
+        assert!(
+            !said.contains(&String::from("advert 0")),
+            "nobody says goodbye"
+        );
+    }
+
+    #[test]
+    fn one_is_faulty_and_all_are_until_it_recovers() {
+        let mut bench = masters();
+        let said = bench.link(1, false);
+        assert_eq!(
+            told(&said),
+            [
+                "(A) Entering FAULT STATE",
+                "(B) Entering FAULT STATE",
+                "VRRP_Group(G) Syncing instances to FAULT state"
+            ]
+        );
+        assert_eq!(said.iter().filter(|what| *what == "advert 0").count(), 2);
+        assert_eq!(
+            bench
+                .link(0, false)
+                .iter()
+                .filter(|what| what.contains("Entering"))
+                .count(),
+            0
+        );
+        assert_eq!(
+            told(&bench.link(1, true)).len(),
+            0,
+            "A's interface is down now"
+        );
+        assert_eq!(told(&bench.link(0, true)).len(), 3);
+    }
+
+    #[test]
+    fn one_loses_an_address_and_all_come_back() {
+        let mut bench = masters();
+        bench.address(0, "198.18.0.100", 32, false);
+        assert_eq!(
+            (bench.state(0), bench.state(1)),
+            (StateName::Backup, StateName::Backup)
+        );
+        // A may come back after 414 ms, B after 609 ms; they come together.
+        assert_eq!(bench.run(600), Vec::<String>::new());
+        bench.run(10);
+        assert_eq!(
+            (bench.state(0), bench.state(1)),
+            (StateName::Master, StateName::Master)
+        );
+    }
+
+    #[test]
+    fn two_owners_of_everything_begin_as_masters() {
+        let owners = grouped(|s| {
+            s.priority = Priority::OWNER;
+            s.state = crate::settings::InitialState::Master;
+        });
+        let (mut bench, _) = Bench::with(owners);
+        bench.run(0);
+        assert_eq!(
+            (bench.state(0), bench.state(1)),
+            (StateName::Master, StateName::Master)
+        );
+    }
+}
+
+/// An edit of a configuration with up to four instances.
+fn any_instances() -> impl Strategy<Value = Vec<InstanceSettings>> {
+    let one = (
+        0..4_usize,
+        1..=3_u8,
+        prop::collection::btree_set(100..110_u8, 0..5),
+        1..=3_u16,
+        1..=2_u8,
+    );
+    prop::collection::vec(one, 0..5).prop_map(|rows| {
+        let mut instances: Vec<InstanceSettings> = Vec::new();
+        for (name, vrid, addresses, seconds, priority) in rows {
+            let name = ["A", "B", "C", "D"][name];
+            if instances
+                .iter()
+                .any(|i| i.name == name || i.vrid.get() == vrid)
+            {
+                continue;
+            }
+            let texts: Vec<String> = addresses
+                .iter()
+                .map(|last| alloc::format!("198.18.0.{last}"))
+                .collect();
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            instances.push(InstanceSettings {
+                advert_int: Centiseconds::new(seconds * 100),
+                priority: Priority::new(priority * 100).unwrap(),
+                ..named(name, vrid, &texts)
+            });
+        }
+        instances
+    })
+}
+
+proptest! {
+    /// Whatever the edits: an address in the kernel is added once and removed once, what all masters hold is what the
+    /// kernel has, and an address held before and after is not touched in between.
+    #[test]
+    fn the_kernel_has_what_the_masters_hold(edits in prop::collection::vec((any_instances(), 0..6_000_u64), 1..8)) {
+        let mut bench = Bench::idle();
+        let mut kernel = alloc::collections::BTreeSet::<String>::new();
+        let apply = |kernel: &mut alloc::collections::BTreeSet<String>, said: &[String]| {
+            for what in said {
+                let what = what.split_once(' ').map_or(what.as_str(), |(first, rest)| {
+                    if first.bytes().all(|b| b.is_ascii_digit()) { rest } else { what.as_str() }
+                });
+                if let Some(address) = what.strip_prefix("add ") {
+                    assert!(kernel.insert(String::from(address)), "{address} added twice");
+                }
+                if let Some(address) = what.strip_prefix("remove ") {
+                    assert!(kernel.remove(address), "{address} removed twice");
+                }
+            }
+        };
+        let held = |bench: &Bench| -> alloc::collections::BTreeSet<String> {
+            bench.vrrp.instances()
+                .filter(|instance| instance.state == StateName::Master)
+                .flat_map(|instance| instance.settings.addresses().map(|a| alloc::format!("{}", a.prefix.address())))
+                .collect()
+        };
+        for (instances, millis) in edits {
+            let before = held(&bench);
+            let said = bench.settings(settings(instances));
+            let after = held(&bench);
+            for kept in before.intersection(&after) {
+                let touch = |verb: &str| said.contains(&alloc::format!("{verb} {kept}"));
+                prop_assert!(!touch("add") && !touch("remove"), "{} touched: {:?}", kept, said);
+            }
+            apply(&mut kernel, &said);
+            prop_assert_eq!(&kernel, &after);
+            let seen = bench.run(millis);
+            apply(&mut kernel, &seen);
+            prop_assert_eq!(&kernel, &held(&bench));
+        }
+        bench.vrrp.handle_stop(bench.now, Release::Everything);
+        let said = bench.drain();
+        apply(&mut kernel, &said);
+        prop_assert!(kernel.is_empty());
+    }
+}

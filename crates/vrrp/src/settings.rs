@@ -1,0 +1,273 @@
+//! What the VRRP core is told: the resolved configuration, with every default applied.
+//!
+//! `config` builds these from the text of `keepalived.conf`; the core never learns the file's syntax.
+//! Field names are keepalived's keywords where there is one.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr};
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use types::{Centiseconds, Family, IfName, Prefix, Priority, Version, Vrid, Weight};
+
+/// Everything the core is told at start and at every reload.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The virtual routers, in the order of the file. Names are unique.
+    pub instances: Vec<InstanceSettings>,
+    /// Groups of instances that change state together, in the order of the file. Names are unique.
+    pub sync_groups: Vec<SyncGroupSettings>,
+    /// The scripts that some instance tracks. Names are unique.
+    pub scripts: Vec<ScriptSettings>,
+    /// Least time between two gratuitous ARPs on one interface (`vrrp_garp_interval`); zero: no limit.
+    pub garp_interval: Duration,
+    /// Least time between two unsolicited neighbour advertisements on one interface (`vrrp_gna_interval`).
+    pub gna_interval: Duration,
+}
+
+/// One virtual router on one interface (`vrrp_instance`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceSettings {
+    /// Its name in the file; unique.
+    pub name: String,
+    /// Where it sends and listens. It need not exist yet.
+    pub interface: IfName,
+    /// The family of its adverts.
+    pub family: Family,
+    /// The version of its adverts.
+    pub version: Version,
+    /// `virtual_router_id`.
+    pub vrid: Vrid,
+    /// The configured priority; 255 is the address owner. Trackers move the effective one.
+    pub priority: Priority,
+    /// The state it wants to begin in. Only an owner gets there without waiting (keepalived's own way).
+    pub state: InitialState,
+    /// Time between two adverts of ours. VRRPv2: whole seconds.
+    pub advert_int: Centiseconds,
+    /// How many intervals of silence make a master dead, 1..=100; the RFC's figure is 3.
+    pub down_timer_adverts: u8,
+    /// What a backup does when the master's priority is below its own.
+    pub preempt: Preempt,
+    /// How adverts are authenticated; always `None` for VRRPv3.
+    pub authentication: Authentication,
+    /// Addresses that adverts list (`virtual_ipaddress`), in the order of the file.
+    pub virtual_ipaddress: Vec<VirtualAddress>,
+    /// Addresses that go with the state but are not advertised (`virtual_ipaddress_excluded`).
+    pub virtual_ipaddress_excluded: Vec<VirtualAddress>,
+    /// Source of the adverts (`mcast_src_ip`); `None`: the interface's first own address.
+    pub mcast_src_ip: Option<IpAddr>,
+    /// Destination of the adverts (`mcast_dst_ip`, `vrrp_mcast_group4`, `vrrp_mcast_group6`).
+    pub mcast_dst_ip: IpAddr,
+    /// The instance's own interface going down is not a fault.
+    pub dont_track_primary: bool,
+    /// Further interfaces whose state counts; the instance's own is implied unless `dont_track_primary`.
+    pub track_interface: Vec<TrackInterface>,
+    /// Scripts whose result counts. Each names one of [`Settings::scripts`].
+    pub track_script: Vec<TrackScript>,
+    /// The schedule of gratuitous ARPs and unsolicited neighbour advertisements.
+    pub garp: GarpSettings,
+    /// Do not answer a lower-priority advert with one of our own.
+    pub lower_prio_no_advert: bool,
+    /// Answer a higher-priority advert with one of our own before giving way.
+    pub higher_prio_send_advert: bool,
+    /// An owner pays no attention to other routers' adverts.
+    pub owner_ignore_adverts: bool,
+    /// Compare the advertised addresses with ours only when the master changes.
+    pub skip_check_adv_addr: bool,
+    /// Announce changes of the effective priority.
+    pub notify_priority_changes: bool,
+}
+
+impl InstanceSettings {
+    /// Whether this router owns the addresses: configured with priority 255.
+    pub const fn is_owner(&self) -> bool {
+        self.priority.is_owner()
+    }
+
+    /// All addresses that come and go with mastership: the advertised ones, then the excluded ones.
+    pub fn addresses(&self) -> impl Iterator<Item = &VirtualAddress> {
+        self.virtual_ipaddress
+            .iter()
+            .chain(&self.virtual_ipaddress_excluded)
+    }
+}
+
+/// The state an instance is configured to begin in (`state`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum InitialState {
+    /// Wait for a master first.
+    Backup,
+    /// Become master at once, if it is the address owner.
+    Master,
+}
+
+/// What a backup does about a master of lower priority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Preempt {
+    /// Take over when the timer that the last accepted advert set runs out (RFC 9568 Preempt_Mode true).
+    Immediately,
+    /// Leave it be (`nopreempt`).
+    Never,
+    /// Leave it be for this long first (`preempt_delay`); keepalived: 0 < delay <= 1000 s.
+    After(Duration),
+}
+
+/// How adverts are authenticated (RFC 3768 has none; keepalived follows RFC 2338).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Authentication {
+    /// Type 0.
+    None,
+    /// Type 1: a password in clear text.
+    Pass(AuthPass),
+}
+
+/// A simple text password: eight bytes on the wire, padded with zeroes.
+///
+/// It protects against misconfiguration, not against anybody who can see the link.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthPass([u8; 8]);
+
+impl AuthPass {
+    /// The first eight bytes of `text`; keepalived cuts longer passwords.
+    pub fn new(text: &[u8]) -> Self {
+        let mut bytes = [0; 8];
+        for (to, from) in bytes.iter_mut().zip(text) {
+            *to = *from;
+        }
+        Self(bytes)
+    }
+
+    /// The bytes as they go on the wire.
+    pub const fn bytes(&self) -> &[u8; 8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for AuthPass {
+    /// Never shows the password: secrets do not reach a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuthPass(********)")
+    }
+}
+
+/// One address that a master holds, with what the kernel is told about it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct VirtualAddress {
+    /// The address and its prefix length.
+    pub prefix: Prefix,
+    /// The interface it is put on.
+    pub interface: IfName,
+    /// The kernel's scope number: 0 universe, 253 link, 254 host.
+    pub scope: u8,
+    /// `label`, at most 15 characters; IPv4 only.
+    pub label: Option<String>,
+    /// `brd`, with `+` and `-` already computed; IPv4 only.
+    pub broadcast: Option<Ipv4Addr>,
+    /// The other end of a point-to-point address; its prefix length then counts.
+    pub peer: Option<Prefix>,
+    /// Perform duplicate address detection (`-nodad`); off by default for virtual addresses. IPv6 only.
+    pub dad: bool,
+    /// `home` (mobile IPv6).
+    pub home: bool,
+    /// `mngtmpaddr`.
+    pub mngtmpaddr: bool,
+    /// `noprefixroute`: the kernel makes no route for the prefix.
+    pub noprefixroute: bool,
+    /// `autojoin`: the kernel joins the multicast address.
+    pub autojoin: bool,
+    /// `preferred_lft`: how long the address is preferred as a source; IPv6 only.
+    pub preferred_lft: PreferredLifetime,
+    /// Its loss does not concern the instance.
+    pub no_track: bool,
+}
+
+/// How long an IPv6 address may be chosen as a source of new connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum PreferredLifetime {
+    /// Without end.
+    Forever,
+    /// For so many seconds; 0: never, the address is deprecated from the start.
+    Seconds(u32),
+}
+
+/// A tracked interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackInterface {
+    /// Which.
+    pub interface: IfName,
+    /// What its state adds to the priority; 0: down is a fault.
+    pub weight: Weight,
+    /// `reverse`: up counts as down.
+    pub reverse: bool,
+}
+
+/// A tracked script.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackScript {
+    /// Name of one of [`Settings::scripts`].
+    pub script: String,
+    /// What its result adds to the priority; 0: a failure is a fault.
+    pub weight: Weight,
+    /// `reverse`: success counts as failure.
+    pub reverse: bool,
+}
+
+/// A check script (`vrrp_script`), without what it takes to run it: that is the host's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptSettings {
+    /// Its name in the file; unique.
+    pub name: String,
+    /// Identifies the command and the user it runs as. A reload keeps a script's result only if name and
+    /// identity are the same.
+    pub identity: String,
+    /// Time between two starts.
+    pub interval: Duration,
+    /// How long a run may take; `None`: the interval.
+    pub timeout: Option<Duration>,
+    /// Consecutive successes that make it good, 1 or more.
+    pub rise: u32,
+    /// Consecutive failures that make it bad, 1 or more.
+    pub fall: u32,
+}
+
+/// When a master tells the link where its addresses are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GarpSettings {
+    /// `garp_master_delay`: seconds from becoming master to the second block; 0: no second block.
+    pub master_delay: u32,
+    /// `garp_master_repeat`: rounds in a block, at least 1.
+    pub master_repeat: u32,
+    /// `garp_master_refresh`: seconds between later blocks; 0: none.
+    pub master_refresh: u32,
+    /// `garp_master_refresh_repeat`: rounds in a later block, at least 1.
+    pub master_refresh_repeat: u32,
+    /// `garp_lower_prio_delay`: seconds from a lower-priority advert to the second block; 0: none.
+    pub lower_prio_delay: u32,
+    /// `garp_lower_prio_repeat`: rounds in the blocks after a lower-priority advert; 0: none.
+    pub lower_prio_repeat: u32,
+}
+
+impl Default for GarpSettings {
+    /// keepalived's defaults.
+    fn default() -> Self {
+        Self {
+            master_delay: 5,
+            master_repeat: 5,
+            master_refresh: 0,
+            master_refresh_repeat: 1,
+            lower_prio_delay: 5,
+            lower_prio_repeat: 5,
+        }
+    }
+}
+
+/// Instances that change state together (`vrrp_sync_group`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncGroupSettings {
+    /// Its name in the file; unique.
+    pub name: String,
+    /// Names of its members, in the order of the file; no instance is in two groups, no group is empty.
+    pub members: Vec<String>,
+}

@@ -1,0 +1,56 @@
+//! The counters of an instance.
+
+use types::Instant;
+
+/// What an instance has seen since it was made or the counters were cleared.
+///
+/// Names are those of keepalived's dumps, where they appear.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Adverts that passed every check that makes an advert count.
+    pub advert_rcvd: u64,
+    /// Adverts sent.
+    pub advert_sent: u64,
+    /// Transitions to MASTER.
+    pub become_master: u64,
+    /// Transitions from MASTER.
+    pub release_master: u64,
+    /// Packets whose length did not fit their own header.
+    pub packet_len_err: u64,
+    /// Version 2 adverts with another interval than ours.
+    pub advert_interval_err: u64,
+    /// Packets that a router may have forwarded: TTL or hop limit below 255.
+    pub ip_ttl_err: u64,
+    /// Packets of another type than advertisement.
+    pub invalid_type_rcvd: u64,
+    /// Adverts whose addresses, or whose destination, are not ours.
+    pub addr_list_err: u64,
+    /// Packets with an authentication type that does not exist.
+    pub invalid_authtype: u64,
+    /// Packets with another authentication type than ours.
+    pub authtype_mismatch: u64,
+    /// Packets with another password than ours.
+    pub auth_failure: u64,
+    /// Adverts of a master that leaves.
+    pub pri_zero_rcvd: u64,
+    /// Adverts with which we left.
+    pub pri_zero_sent: u64,
+    /// Packets of another version than ours; in no dump of keepalived's, only in its SNMP tables.
+    pub version_err: u64,
+    /// Packets with a wrong checksum; in no dump of keepalived's, only in its SNMP tables.
+    pub checksum_err: u64,
+}
+
+impl Statistics {
+    /// Counts from zero again.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// When something last happened, for dumps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LastTimes {
+    pub(crate) transition: Option<Instant>,
+    pub(crate) advert_sent: Option<Instant>,
+}
