@@ -1,0 +1,468 @@
+//! `keepalived.data`: the state of everything, for people and for a handful of parsers.
+//!
+//! Objects are indented by one blank, their fields by three, entries of lists by five; parsers rely on it.
+
+use std::collections::BTreeMap;
+
+use types::{Family, Instant, Version};
+use vrrp::settings::{Authentication, Preempt, PreferredLifetime, VirtualAddress};
+use vrrp::{InstanceView, ScriptState, ScriptView, StateName, Vrrp};
+
+/// What a dump needs beyond the core's own state.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// Turns the core's time into the calendar's.
+    pub clock: WallClock,
+    /// `router_id`.
+    pub router_id: &'a str,
+    /// `json_version`: 1 or 2.
+    pub json_version: u8,
+    /// The command line of each tracked script, by its name.
+    pub commands: &'a BTreeMap<String, String>,
+    /// How a point in calendar time (seconds since 1970) reads: `Sat Nov 21 10:00:00 2026`.
+    pub calendar: fn(i64) -> String,
+}
+
+/// How the core's clock relates to the calendar's.
+#[derive(Clone, Copy, Debug)]
+pub struct WallClock {
+    /// A moment on the core's clock ...
+    pub now: Instant,
+    /// ... and the same moment in nanoseconds since 1970.
+    pub unix_nanos: i128,
+}
+
+impl WallClock {
+    /// Seconds since 1970, with a fraction, of a moment on the core's clock.
+    #[must_use]
+    pub fn wall(&self, at: Instant) -> f64 {
+        let micros = self.nanos(at) / 1000;
+        // A double holds microseconds exactly until the year 2255.
+        #[expect(clippy::cast_precision_loss, reason = "see above")]
+        let micros = micros as f64;
+        micros / 1e6
+    }
+
+    fn nanos(&self, at: Instant) -> i128 {
+        self.unix_nanos + i128::from(at.as_nanos()) - i128::from(self.now.as_nanos())
+    }
+}
+
+/// The whole file.
+#[must_use]
+pub fn data(vrrp: &Vrrp, context: &Context<'_>) -> String {
+    let mut page = Page(String::new());
+    page.section("Global definitions");
+    page.object(format_args!("Router ID = {}", context.router_id));
+    page.object(format_args!("json_version {}", context.json_version));
+    if vrrp.instances().next().is_some() {
+        page.section("VRRP Topology");
+    }
+    let mut group_of: BTreeMap<&str, &str> = BTreeMap::new();
+    let groups: Vec<vrrp::GroupView<'_>> = vrrp.groups().collect();
+    for group in &groups {
+        for member in &group.members {
+            group_of.insert(member, group.name);
+        }
+    }
+    for instance in vrrp.instances() {
+        page.instance(
+            &instance,
+            group_of.get(instance.settings.name.as_str()).copied(),
+            context,
+        );
+    }
+    if !groups.is_empty() {
+        page.section("VRRP Sync groups");
+    }
+    for group in &groups {
+        page.object(format_args!(
+            "VRRP Sync Group = {}, {}",
+            group.name,
+            group.state.word()
+        ));
+        page.field(format_args!(
+            "Num member fault {}, num member init {}",
+            group.faulty, group.waiting
+        ));
+        page.field(format_args!("VRRP member instances :"));
+        for member in &group.members {
+            page.entry(format_args!("{member}"));
+        }
+    }
+    if vrrp.scripts().next().is_some() {
+        page.section("VRRP Scripts");
+    }
+    for script in vrrp.scripts() {
+        page.script(&script, vrrp, context);
+    }
+    if vrrp.interfaces().next().is_some() {
+        page.section("Interfaces");
+    }
+    for interface in vrrp.interfaces() {
+        page.object(format_args!("Name = {}", interface.name));
+        page.field(format_args!("index = {}", interface.index));
+        if let Some(mac) = interface.mac {
+            page.field(format_args!("MAC = {mac}"));
+        }
+        let state = if interface.usable {
+            "UP, RUNNING"
+        } else {
+            "not UP, not RUNNING"
+        };
+        page.field(format_args!("State = {state}"));
+    }
+    page.0
+}
+
+/// An address as every dump writes it: `192.0.2.1/24 dev eth0 scope global set`. The exporters take the first word as
+/// the address and the third as the interface.
+pub(crate) fn address_text(address: &VirtualAddress, held: bool) -> String {
+    let mut text = match address.prefix {
+        prefix if prefix.length() == prefix.family().host_prefix_length() => {
+            prefix.address().to_string()
+        }
+        prefix => prefix.to_string(),
+    };
+    let mut add = |words: std::fmt::Arguments<'_>| {
+        text += &format!(" {words}");
+    };
+    if let Some(broadcast) = address.broadcast {
+        add(format_args!("brd {broadcast}"));
+    }
+    add(format_args!("dev {}", address.interface));
+    match address.scope {
+        0 => add(format_args!("scope global")),
+        200 => add(format_args!("scope site")),
+        253 => add(format_args!("scope link")),
+        254 => add(format_args!("scope host")),
+        255 => add(format_args!("scope nowhere")),
+        number => add(format_args!("scope {number}")),
+    }
+    if let Some(label) = &address.label {
+        add(format_args!("label {label}"));
+    }
+    if let Some(peer) = address.peer {
+        add(format_args!("peer {peer}"));
+    }
+    for (set, word) in [
+        (address.home, "home"),
+        (address.dad, "-nodad"),
+        (address.mngtmpaddr, "mngtmpaddr"),
+        (address.noprefixroute, "noprefixroute"),
+        (address.autojoin, "autojoin"),
+        (address.no_track, "no_track"),
+    ] {
+        if set {
+            add(format_args!("{word}"));
+        }
+    }
+    if address.prefix.family() == Family::V6 {
+        match address.preferred_lft {
+            PreferredLifetime::Seconds(0) => add(format_args!("deprecated")),
+            PreferredLifetime::Seconds(seconds) => add(format_args!("preferred_lft {seconds}")),
+            PreferredLifetime::Forever => add(format_args!("preferred_lft forever")),
+        }
+    }
+    if held {
+        add(format_args!("set"));
+    }
+    text
+}
+
+struct Page(String);
+
+impl Page {
+    fn section(&mut self, title: &str) {
+        self.line(0, format_args!("------< {title} >------"));
+    }
+
+    fn object(&mut self, text: std::fmt::Arguments<'_>) {
+        self.line(1, text);
+    }
+
+    fn field(&mut self, text: std::fmt::Arguments<'_>) {
+        self.line(3, text);
+    }
+
+    fn entry(&mut self, text: std::fmt::Arguments<'_>) {
+        self.line(5, text);
+    }
+
+    fn line(&mut self, indent: usize, text: std::fmt::Arguments<'_>) {
+        self.0 += &format!("{:indent$}{text}\n", "");
+    }
+
+    fn instance(&mut self, view: &InstanceView<'_>, group: Option<&str>, context: &Context<'_>) {
+        let settings = view.settings;
+        self.object(format_args!("VRRP Instance = {}", settings.name));
+        self.field(format_args!("VRRP Version = {}", settings.version.number()));
+        if let Some(group) = group {
+            self.field(format_args!("Sync group = {group}"));
+        }
+        if settings.family == Family::V6 {
+            self.field(format_args!("Using Native IPv6"));
+        }
+        self.field(format_args!("State = {}", view.state.word()));
+        if view.state == StateName::Backup {
+            match view.master {
+                Some(master) => {
+                    self.field(format_args!("Master router = {}", master.address));
+                    self.field(format_args!("Master priority = {}", master.claim.to_wire()));
+                }
+                None => self.field(format_args!("Master router = (none)")),
+            }
+            if settings.version == Version::V3 {
+                let millis = view.master_advert_int.as_duration().as_millis();
+                self.field(format_args!("Master advert interval = {millis} milli-sec"));
+            }
+        }
+        self.field(format_args!("Flags: none"));
+        self.field(format_args!("Wantstate = {}", view.wants.word()));
+        self.field(format_args!("Number of config faults = 0"));
+        self.field(format_args!(
+            "Number of tracker faults = {}",
+            view.tracker_faults
+        ));
+        self.interface_faults(view);
+        self.field(format_args!(
+            "Number of track scripts init = {}",
+            view.scripts_pending
+        ));
+        self.time("Last transition", view.last_transition, context);
+        match view.deadline {
+            Some(at) => self.time("Read timeout", Some(at), context),
+            None => self.field(format_args!("Read timeout = DISABLED")),
+        }
+        self.field(format_args!(
+            "Master down timer = {} usecs",
+            view.master_down.as_micros()
+        ));
+        self.field(format_args!("Interface = {}", settings.interface));
+        if settings.dont_track_primary {
+            self.field(format_args!("VRRP interface tracking disabled"));
+        }
+        if settings.skip_check_adv_addr {
+            self.field(format_args!("Skip checking advert IP addresses"));
+        }
+        let configured = if settings.mcast_src_ip.is_some() {
+            " (from configuration)"
+        } else {
+            ""
+        };
+        match view.source {
+            Some(source) => self.field(format_args!("Using src_ip = {source}{configured}")),
+            None => self.field(format_args!("Using src_ip = (none)")),
+        }
+        self.field(format_args!("Multicast address {}", settings.mcast_dst_ip));
+        let garp = &settings.garp;
+        self.field(format_args!("Gratuitous ARP delay = {}", garp.master_delay));
+        self.field(format_args!(
+            "Gratuitous ARP repeat = {}",
+            garp.master_repeat
+        ));
+        self.field(format_args!(
+            "Gratuitous ARP refresh = {}",
+            garp.master_refresh
+        ));
+        self.field(format_args!(
+            "Gratuitous ARP refresh repeat = {}",
+            garp.master_refresh_repeat
+        ));
+        self.field(format_args!(
+            "Gratuitous ARP lower priority delay = {}",
+            garp.lower_prio_delay
+        ));
+        self.field(format_args!(
+            "Gratuitous ARP lower priority repeat = {}",
+            garp.lower_prio_repeat
+        ));
+        self.field(format_args!(
+            "Down timer adverts = {}",
+            settings.down_timer_adverts
+        ));
+        let sends = !settings.lower_prio_no_advert;
+        self.field(format_args!(
+            "Send advert after receive lower priority advert = {sends}"
+        ));
+        let sends = settings.higher_prio_send_advert;
+        self.field(format_args!(
+            "Send advert after receive higher priority advert = {sends}"
+        ));
+        if settings.is_owner() {
+            self.field(format_args!(
+                "Address owner ignores received adverts = {}",
+                settings.owner_ignore_adverts
+            ));
+        }
+        self.field(format_args!("Virtual Router ID = {}", settings.vrid));
+        self.field(format_args!("Priority = {}", settings.priority));
+        self.field(format_args!(
+            "Effective priority = {}",
+            view.effective_priority
+        ));
+        self.field(format_args!("Total priority = {}", view.effective_priority));
+        match settings.version {
+            Version::V2 => self.field(format_args!(
+                "Advert interval = {} sec",
+                settings.advert_int.get() / 100
+            )),
+            Version::V3 => {
+                let millis = settings.advert_int.as_duration().as_millis();
+                self.field(format_args!("Advert interval = {millis} milli-sec"));
+            }
+        }
+        match view.last_advert_sent {
+            Some(at) => self.field(format_args!(
+                "Last advert sent = {:.6}",
+                context.clock.wall(at)
+            )),
+            None => self.field(format_args!("Last advert sent = 0.000000")),
+        }
+        self.field(format_args!("Accept = enabled"));
+        let preempts = if settings.preempt == Preempt::Never {
+            "disabled"
+        } else {
+            "enabled"
+        };
+        self.field(format_args!("Preempt = {preempts}"));
+        if let Preempt::After(delay) = settings.preempt {
+            self.field(format_args!("Preempt delay = {} secs", delay.as_secs_f64()));
+        }
+        self.field(format_args!("Promote_secondaries = disabled"));
+        match &settings.authentication {
+            Authentication::None if settings.version == Version::V2 => {
+                self.field(format_args!("Authentication type = none"));
+            }
+            Authentication::None => {}
+            Authentication::Pass(_) => {
+                self.field(format_args!("Authentication type = SIMPLE_PASSWORD"));
+                self.field(format_args!("Password = ********"));
+            }
+        }
+        let held = view.state == StateName::Master;
+        self.field(format_args!(
+            "Virtual IP ({}):",
+            settings.virtual_ipaddress.len()
+        ));
+        for address in &settings.virtual_ipaddress {
+            self.entry(format_args!("{}", address_text(address, held)));
+        }
+        if !settings.virtual_ipaddress_excluded.is_empty() {
+            self.field(format_args!("Virtual IP Excluded :"));
+        }
+        for address in &settings.virtual_ipaddress_excluded {
+            self.entry(format_args!("{}", address_text(address, held)));
+        }
+        self.trackers(view);
+        self.field(format_args!("Using smtp notification = no"));
+    }
+
+    fn interface_faults(&mut self, view: &InstanceView<'_>) {
+        if !view.interface_down && !view.no_source {
+            self.field(format_args!("Flags of interface faults - (none)"));
+            return;
+        }
+        self.field(format_args!("Flags of interface faults:"));
+        if view.interface_down {
+            self.entry(format_args!("i/f down"));
+        }
+        if view.no_source {
+            self.entry(format_args!("no source IP address"));
+        }
+    }
+
+    fn trackers(&mut self, view: &InstanceView<'_>) {
+        let reversed = |reverse| if reverse { " reverse" } else { "" };
+        if !view.settings.track_interface.is_empty() {
+            self.field(format_args!("Tracked interfaces :"));
+        }
+        for tracked in &view.settings.track_interface {
+            let weight = tracked.weight.get();
+            self.entry(format_args!(
+                "{} weight {weight}{}",
+                tracked.interface,
+                reversed(tracked.reverse)
+            ));
+        }
+        if !view.settings.track_script.is_empty() {
+            self.field(format_args!("Tracked scripts :"));
+        }
+        for tracked in &view.settings.track_script {
+            let weight = tracked.weight.get();
+            self.entry(format_args!(
+                "{} weight {weight}{}",
+                tracked.script,
+                reversed(tracked.reverse)
+            ));
+        }
+    }
+
+    fn script(&mut self, script: &ScriptView<'_>, vrrp: &Vrrp, context: &Context<'_>) {
+        let settings = script.settings;
+        self.object(format_args!("VRRP Script = {}", settings.name));
+        if let Some(command) = context.commands.get(&settings.name) {
+            self.field(format_args!("Command = {command}"));
+        }
+        self.field(format_args!(
+            "Interval = {} sec",
+            settings.interval.as_secs_f64()
+        ));
+        self.field(format_args!(
+            "Timeout = {} sec",
+            settings.timeout.unwrap_or_default().as_secs_f64()
+        ));
+        self.field(format_args!("Rise = {}", settings.rise));
+        self.field(format_args!("Fall = {}", settings.fall));
+        self.field(format_args!("Result = {}", script.result));
+        let init = if script.good.is_none() {
+            "INIT"
+        } else {
+            "unknown"
+        };
+        self.field(format_args!("Init state = {init}"));
+        let status = if script.good == Some(true) {
+            "GOOD"
+        } else {
+            "BAD"
+        };
+        self.field(format_args!("Status = {status}"));
+        self.field(format_args!("VRRP instances :"));
+        for instance in vrrp.instances() {
+            for tracked in instance
+                .settings
+                .track_script
+                .iter()
+                .filter(|t| t.script == settings.name)
+            {
+                self.entry(format_args!(
+                    "{}, weight {}",
+                    instance.settings.name,
+                    tracked.weight.get()
+                ));
+            }
+        }
+        let state = match script.state {
+            ScriptState::Idle => "idle",
+            ScriptState::Running => "running",
+            ScriptState::RequestedTermination => "requested termination",
+            ScriptState::ForcingTermination => "forcing termination",
+        };
+        self.field(format_args!("State = {state}"));
+    }
+
+    fn time(&mut self, title: &str, at: Option<Instant>, context: &Context<'_>) {
+        let nanos = at.map_or(0, |at| context.clock.nanos(at));
+        let (seconds, micros) = (
+            nanos.div_euclid(1_000_000_000),
+            nanos.rem_euclid(1_000_000_000) / 1000,
+        );
+        let calendar = (context.calendar)(i64::try_from(seconds).unwrap_or(0));
+        // Microseconds go behind the seconds of the ctime form, before the year.
+        let calendar = match calendar.rsplit_once(' ') {
+            Some((front, year)) => format!("{front}.{micros:06} {year}"),
+            None => calendar,
+        };
+        self.field(format_args!("{title} = {seconds}.{micros:06} ({calendar})"));
+    }
+}

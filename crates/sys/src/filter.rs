@@ -1,0 +1,136 @@
+//! Which packets the kernel hands to a socket: classic BPF programs.
+//!
+//! A host hears the adverts of every virtual router on its links. The receivers wake up only for those
+//! they run: a program of constant size looks the VRID up in a set of 256 bits.
+
+use std::collections::BTreeSet;
+
+use socket2::SockFilter;
+use types::{Family, Vrid};
+
+/// Words of 32 bits that hold a bit for each VRID.
+const WORDS: usize = 8;
+
+/// Index of the last of them.
+const LAST_WORD: u32 = 7;
+
+/// What a program answers to let a packet through without cutting it.
+const WHOLE_PACKET: u32 = u32::MAX;
+
+/// One instruction, as the kernel's `struct sock_filter`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Instruction {
+    code: u32,
+    /// How many instructions to skip when a comparison holds.
+    then: u8,
+    /// How many to skip when it does not.
+    otherwise: u8,
+    operand: u32,
+}
+
+impl Instruction {
+    const fn plain(code: u32, operand: u32) -> Self {
+        Self {
+            code,
+            then: 0,
+            otherwise: 0,
+            operand,
+        }
+    }
+}
+
+/// A socket with this filter never queues anything.
+pub(crate) fn drop_all() -> [SockFilter; 1] {
+    [native(Instruction::plain(libc::BPF_RET | libc::BPF_K, 0))]
+}
+
+/// Lets the adverts of `vrids` through, whole.
+pub(crate) fn only_vrids(family: Family, vrids: &BTreeSet<Vrid>) -> Vec<SockFilter> {
+    vrid_program(family, vrids)
+        .into_iter()
+        .map(native)
+        .collect()
+}
+
+/// The second byte of the VRRP header is the VRID (RFC 9568 5.2.3). The kernel shows a raw IPv4 socket
+/// the packet from its IP header on, whose length varies with its options; and a raw IPv6 socket the
+/// packet from the VRRP header on. A packet that is too short to have a VRID is dropped by the load.
+fn vrid_program(family: Family, vrids: &BTreeSet<Vrid>) -> Vec<Instruction> {
+    use libc::{
+        BPF_ABS, BPF_ALU, BPF_AND, BPF_B, BPF_IMM, BPF_IND, BPF_JA, BPF_JEQ, BPF_JMP, BPF_JSET,
+        BPF_K, BPF_LD, BPF_LDX, BPF_MEM, BPF_MISC, BPF_MSH, BPF_RET, BPF_RSH, BPF_ST, BPF_TAX,
+        BPF_X,
+    };
+    let plain = Instruction::plain;
+
+    let mut program = match family {
+        Family::V4 => vec![
+            plain(BPF_LDX | BPF_B | BPF_MSH, 0),
+            plain(BPF_LD | BPF_B | BPF_IND, 1),
+        ],
+        Family::V6 => vec![plain(BPF_LD | BPF_B | BPF_ABS, 1)],
+    };
+    program.extend([
+        plain(BPF_ST, 0),
+        plain(BPF_ALU | BPF_AND | BPF_K, 31),
+        plain(BPF_MISC | BPF_TAX, 0),
+        plain(BPF_LD | BPF_MEM, 0),
+        plain(BPF_ALU | BPF_RSH | BPF_K, 5),
+    ]);
+    for (index, word) in (0..).zip(words(vrids)) {
+        // Three instructions for each later word are to be skipped.
+        let to_the_test = 3 * (LAST_WORD - index);
+        program.extend([
+            Instruction {
+                code: BPF_JMP | BPF_JEQ | BPF_K,
+                then: 0,
+                otherwise: 2,
+                operand: index,
+            },
+            plain(BPF_LD | BPF_IMM, word),
+            plain(BPF_JMP | BPF_JA, to_the_test),
+        ]);
+    }
+    program.extend([
+        plain(BPF_ALU | BPF_RSH | BPF_X, 0),
+        Instruction {
+            code: BPF_JMP | BPF_JSET | BPF_K,
+            then: 0,
+            otherwise: 1,
+            operand: 1,
+        },
+        plain(BPF_RET | BPF_K, WHOLE_PACKET),
+        plain(BPF_RET | BPF_K, 0),
+    ]);
+    program
+}
+
+/// The set as bits: VRID 0 is the lowest bit of the first word.
+fn words(vrids: &BTreeSet<Vrid>) -> [u32; WORDS] {
+    let mut words = [0; WORDS];
+    for vrid in vrids {
+        if let Some(word) = words.get_mut(usize::from(vrid.get() >> 5)) {
+            *word |= 1 << (vrid.get() & 31);
+        }
+    }
+    words
+}
+
+/// Every code in use is below 256; the kernel's field has 16 bits.
+fn native(instruction: Instruction) -> SockFilter {
+    let Instruction {
+        code,
+        then,
+        otherwise,
+        operand,
+    } = instruction;
+    SockFilter::new(
+        u16::try_from(code).unwrap_or(u16::MAX),
+        then,
+        otherwise,
+        operand,
+    )
+}
+
+#[cfg(test)]
+mod tests;

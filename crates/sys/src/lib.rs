@@ -1,0 +1,39 @@
+//! The operating system, behind nouns of ours.
+//!
+//! Every system call of the program is made here, and so is every `unsafe` block: the other crates forbid
+//! it. An errno does not leave this crate: what fails comes back as an error that says what was being
+//! done, to what, and why it did not work.
+//!
+//! Two halves. The network: [`netlink`] reads and changes interfaces and addresses, [`advert_socket`]
+//! sends and receives VRRP advertisements, [`link_socket`] sends gratuitous ARP and neighbour
+//! advertisements as finished frames. The process: the [`event_loop`] and what it waits for
+//! ([`timer`], [`signals`], [`channel`]), children, files and identity.
+//!
+//! Nothing here decides anything: the cores do, and their hosts carry the decisions to this crate.
+
+pub mod advert_socket;
+pub mod capture;
+pub mod channel;
+pub mod clock;
+pub mod console;
+pub mod error;
+pub mod event_loop;
+pub mod heartbeat;
+pub mod link_socket;
+pub mod namespace;
+pub mod netlink;
+pub mod pid_file;
+pub mod process;
+pub mod signals;
+pub mod syslog;
+pub mod timer;
+pub mod users;
+
+mod batch;
+mod filter;
+mod option;
+
+#[cfg(test)]
+mod test_directory;
+
+pub use error::{Error, SendError};

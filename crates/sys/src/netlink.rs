@@ -1,0 +1,22 @@
+//! The kernel's table of interfaces and addresses: read, changed and watched over netlink (RFC 3549).
+//!
+//! [`RouteSocket`] asks and changes, and waits for each answer; [`Monitor`] hears what anybody changes,
+//! and never waits. The codec in [`message`] is written by hand: it is small, tolerates what it does not
+//! know, and cannot panic on what a newer kernel may say.
+
+mod address;
+mod dump;
+mod link;
+mod manage;
+pub mod message;
+mod monitor;
+mod numbers;
+mod refusal;
+mod route_socket;
+mod socket;
+
+pub use address::{Address, AddressChange, AddressError, KernelAddress};
+pub use link::Link;
+pub use monitor::{Drained, Event, Monitor};
+pub use refusal::{Reason, Refusal};
+pub use route_socket::RouteSocket;

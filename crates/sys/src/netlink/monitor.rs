@@ -1,0 +1,199 @@
+//! The socket for notifications: what anybody changes about interfaces and addresses.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use types::{IfIndex, IfName};
+
+use super::address::Address;
+use super::link::Link;
+use super::message::{Malformed, Message, Messages};
+use super::numbers;
+use super::socket::{self, Socket};
+use crate::Error;
+use crate::batch::{Batch, Wait};
+
+/// Room for about a thousand notifications that have not been read yet.
+const RECEIVE_BUFFER: usize = 1 << 20;
+
+/// A notification of an interface is 1 to 3 KiB; this leaves room for what later kernels add.
+const NOTIFICATION_SIZE: usize = 16 << 10;
+
+/// Notifications per system call.
+const SLOTS: usize = 16;
+
+/// System calls per [`Monitor::drain`], so that a storm of notifications cannot hold up the timers.
+const BATCHES: u32 = 32;
+
+/// Something changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An interface is new, or something about it is.
+    Link(Link),
+    /// An interface is gone.
+    LinkGone {
+        /// The number that it had.
+        index: IfIndex,
+        /// The name that it had.
+        name: IfName,
+    },
+    /// An address is new, or something about it is.
+    ///
+    /// Of a new IPv6 address the kernel tells a little later, even without duplicate address detection: after
+    /// the request was acknowledged, and not at all if the address is gone again by then.
+    Address {
+        /// The address as it is now.
+        address: Address,
+        /// The netlink port of the socket that caused it. 0: the kernel itself; and always 0 for IPv6, of
+        /// which the kernel does not tell.
+        port_id: u32,
+    },
+    /// An address is gone.
+    AddressGone {
+        /// The address as it was.
+        address: Address,
+        /// The netlink port of the socket that caused it; 0 as for [`Event::Address`].
+        port_id: u32,
+    },
+}
+
+/// How much a call of [`Monitor::drain`] could tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Drained {
+    /// Everything that was waiting.
+    Complete,
+    /// Enough for once; more is waiting, and the descriptor stays readable.
+    More,
+    /// Notifications were lost. Nothing was told; read everything anew with [`super::RouteSocket::links`] and
+    /// [`super::RouteSocket::addresses`].
+    Overrun,
+}
+
+/// Hears of every change of an interface or an address. Never waits: [`AsFd`] tells when to [`Self::drain`].
+pub struct Monitor {
+    socket: Socket,
+    batch: Batch,
+    /// Something was lost since the queue was last empty.
+    overrun: bool,
+    passed_over: u64,
+}
+
+impl Monitor {
+    /// Begins to listen, in the network namespace of this thread.
+    ///
+    /// # Errors
+    /// When the kernel has no netlink, or no descriptor is left.
+    pub fn new() -> Result<Self, Error> {
+        Self::with_receive_buffer(RECEIVE_BUFFER)
+    }
+
+    /// The same with a receive buffer of so many bytes (keepalived: `vrrp_netlink_monitor_rcv_bufs`).
+    /// The kernel counts its own overhead too, and doubles the number to make up for it.
+    ///
+    /// # Errors
+    /// When the kernel has no netlink, or no descriptor is left.
+    pub fn with_receive_buffer(bytes: usize) -> Result<Self, Error> {
+        Ok(Self {
+            socket: Socket::for_notifications(numbers::MONITORED_GROUPS, bytes)?,
+            batch: Batch::new(SLOTS, NOTIFICATION_SIZE),
+            overrun: false,
+            passed_over: 0,
+        })
+    }
+
+    /// Appends what changed to `events`.
+    ///
+    /// # Errors
+    /// When the socket fails.
+    pub fn drain(&mut self, events: &mut Vec<Event>) -> Result<Drained, Error> {
+        let told_before = events.len();
+        let mut outcome = Drained::More;
+        for _batch in 0..BATCHES {
+            match self.batch.receive(&self.socket, Wait::No) {
+                Ok(received) => {
+                    self.understand(events);
+                    if received < SLOTS {
+                        outcome = Drained::Complete;
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    outcome = Drained::Complete;
+                    break;
+                }
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => self.overrun = true,
+                Err(error) => return Err(Error::system("receive notifications")(error)),
+            }
+        }
+        if self.overrun {
+            // What is still queued is older than what was lost. Told after the caller's fresh lists, it
+            // would undo them: so it goes away first, and the overrun is told when the queue is empty.
+            events.truncate(told_before);
+            if outcome == Drained::Complete {
+                self.overrun = false;
+                outcome = Drained::Overrun;
+            }
+        }
+        Ok(outcome)
+    }
+
+    fn understand(&mut self, events: &mut Vec<Event>) {
+        for datagram in self.batch.datagrams() {
+            if !socket::is_from_kernel(&datagram) {
+                self.passed_over += 1;
+                continue;
+            }
+            // What was cut off is as lost as what did not fit.
+            self.overrun |= datagram.truncated;
+            for message in Messages::new(datagram.data) {
+                match message.and_then(|message| event(&message)) {
+                    Ok(Some(Heard::Event(event))) => events.push(event),
+                    Ok(Some(Heard::Overrun)) => self.overrun = true,
+                    Ok(None) => {}
+                    Err(error) => {
+                        self.passed_over += 1;
+                        log::warn!("passing over a notification: {error}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// How many messages were not believed, because the kernel did not send them, or not understood.
+    pub const fn passed_over(&self) -> u64 {
+        self.passed_over
+    }
+}
+
+impl AsFd for Monitor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+enum Heard {
+    Event(Event),
+    Overrun,
+}
+
+/// `None` for what does not concern us.
+fn event(message: &Message<'_>) -> Result<Option<Heard>, Malformed> {
+    let port_id = message.port_id;
+    let event = match message.kind {
+        numbers::NEW_LINK => Link::decode(message.payload)?.map(Event::Link),
+        numbers::DELETE_LINK => Link::decode(message.payload)?.map(|link| Event::LinkGone {
+            index: link.index,
+            name: link.name,
+        }),
+        numbers::NEW_ADDRESS => {
+            Address::decode(message.payload)?.map(|address| Event::Address { address, port_id })
+        }
+        numbers::DELETE_ADDRESS => {
+            Address::decode(message.payload)?.map(|address| Event::AddressGone { address, port_id })
+        }
+        numbers::OVERRUN => return Ok(Some(Heard::Overrun)),
+        _ => None,
+    };
+    Ok(event.map(Heard::Event))
+}

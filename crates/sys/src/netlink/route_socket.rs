@@ -1,0 +1,171 @@
+//! The socket for requests: one at a time, or many in one go.
+
+use std::io;
+
+use super::address::{AddressChange, AddressError};
+use super::message::{Messages, Request, Writer};
+use super::numbers;
+use super::refusal::{self, Refusal};
+use super::socket::{self, Socket};
+use crate::Error;
+use crate::batch::{Batch, MAX_SLOTS, Wait};
+
+/// Requests in flight. Each acknowledgement takes about 1 KiB of the receive buffer, whose default size
+/// (208 KiB) holds them all even when we may not enlarge it; and so many requests are at most 20 KiB.
+const CHUNK: usize = 128;
+
+/// Room for the acknowledgements of a chunk, and for the longest part of a list.
+const RECEIVE_BUFFER: usize = 1 << 20;
+
+/// An acknowledgement is the header of the request and at most a line of explanation.
+const ANSWER_SIZE: usize = 2048;
+
+/// The kernel makes the parts of a list no longer than 32 KiB.
+const LIST_SIZE: usize = 1 << 16;
+
+/// Asks the kernel about interfaces and addresses, and changes them. Waits for each answer, which the
+/// kernel gives at once.
+pub struct RouteSocket {
+    pub(super) socket: Socket,
+    pub(super) request: Vec<u8>,
+    pub(super) lists: Batch,
+    answers: Batch,
+    sequence: u32,
+}
+
+impl RouteSocket {
+    /// Opens a socket in the network namespace of this thread.
+    ///
+    /// # Errors
+    /// When the kernel has no netlink, or no descriptor is left.
+    pub fn new() -> Result<Self, Error> {
+        Ok(Self {
+            socket: Socket::for_requests(RECEIVE_BUFFER)?,
+            request: Vec::new(),
+            lists: Batch::new(1, LIST_SIZE),
+            answers: Batch::new(MAX_SLOTS, ANSWER_SIZE),
+            sequence: 0,
+        })
+    }
+
+    /// The port of this socket: what a [`super::Monitor`] reports of IPv4 changes that were made through it.
+    pub const fn port_id(&self) -> u32 {
+        self.socket.port_id()
+    }
+
+    /// Adds and removes addresses: one result for each change, in the same order.
+    ///
+    /// Many requests go out in one system call and their answers come back in few.
+    ///
+    /// # Errors
+    /// When the conversation with the kernel fails; then nothing is known of the changes.
+    pub fn change_addresses(
+        &mut self,
+        changes: &[AddressChange],
+    ) -> Result<Vec<Result<(), AddressError>>, Error> {
+        let mut results = Vec::with_capacity(changes.len());
+        for chunk in changes.chunks(CHUNK) {
+            self.change_chunk(chunk, &mut results)?;
+        }
+        Ok(results)
+    }
+
+    fn change_chunk(
+        &mut self,
+        chunk: &[AddressChange],
+        results: &mut Vec<Result<(), AddressError>>,
+    ) -> Result<(), Error> {
+        self.request.clear();
+        let first = self.sequence.wrapping_add(1);
+        let mut sent = 0;
+        // What became of each change: sent, or not even a request.
+        let mut unsent = Vec::new();
+        for change in chunk {
+            match change.encode(&mut self.request, first.wrapping_add(sent)) {
+                Ok(()) => {
+                    sent += 1;
+                    unsent.push(None);
+                }
+                Err(error) => unsent.push(Some(error)),
+            }
+        }
+        self.sequence = self.sequence.wrapping_add(sent);
+        let mut answers = self.exchange(first, sent)?.into_iter();
+        for (change, unsent) in chunk.iter().zip(unsent) {
+            results.push(match unsent {
+                Some(error) => Err(error),
+                None => change.judge(answers.next().unwrap_or(Ok(()))),
+            });
+        }
+        Ok(())
+    }
+
+    /// Sends one request and waits for its acknowledgement. `write` appends what follows the header.
+    pub(super) fn perform(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        write: impl FnOnce(&mut Writer<'_>),
+    ) -> Result<Result<(), Refusal>, Error> {
+        let sequence = self.begin(kind, flags | numbers::ACK, write)?;
+        Ok(self.exchange(sequence, 1)?.pop().unwrap_or(Ok(())))
+    }
+
+    /// Puts one request into the buffer; tells its number.
+    pub(super) fn begin(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        write: impl FnOnce(&mut Writer<'_>),
+    ) -> Result<u32, Error> {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.request.clear();
+        let request = Request {
+            kind,
+            flags: flags | numbers::REQUEST,
+            sequence: self.sequence,
+        };
+        let mut writer = Writer::new(&mut self.request, request);
+        write(&mut writer);
+        writer.finish().map_err(|too_long| {
+            Error::system("write a netlink request")(io::Error::other(too_long))
+        })?;
+        Ok(self.sequence)
+    }
+
+    /// Sends the buffer, which holds `count` requests numbered from `first`, and collects the answers in
+    /// order. Answers to earlier requests, whose wait was given up, are passed over.
+    fn exchange(&mut self, first: u32, count: u32) -> Result<Vec<Result<(), Refusal>>, Error> {
+        const WHAT: &str = "receive a netlink acknowledgement";
+        let mut answers = Vec::new();
+        answers.resize_with(usize::try_from(count).unwrap_or(0), || None);
+        let mut missing = answers.len();
+        if missing > 0 {
+            self.socket.send(&self.request)?;
+        }
+        while missing > 0 {
+            self.answers
+                .receive(&self.socket, Wait::ForOne)
+                .map_err(Error::system(WHAT))?;
+            for datagram in self.answers.datagrams().filter(socket::is_from_kernel) {
+                for message in Messages::new(datagram.data) {
+                    let message = message.map_err(|reason| Error::Reply { what: WHAT, reason })?;
+                    let number =
+                        usize::try_from(message.sequence.wrapping_sub(first)).unwrap_or(usize::MAX);
+                    let Some(slot) = answers.get_mut(number) else {
+                        continue;
+                    };
+                    if message.kind != numbers::ERROR || slot.is_some() {
+                        continue;
+                    }
+                    *slot = Some(
+                        refusal::answer(&message)
+                            .map_err(|reason| Error::Reply { what: WHAT, reason })?,
+                    );
+                    missing -= 1;
+                }
+            }
+        }
+        Ok(answers.into_iter().flatten().collect())
+    }
+}
