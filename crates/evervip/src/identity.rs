@@ -1,0 +1,93 @@
+//! What this program calls itself, which depends on what it was called by.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+/// The version of keepalived whose behaviour, files and packets this program has.
+pub(crate) const KEEPALIVED_VERSION: &str = "2.4.3";
+
+/// Names of the program and its processes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// The last component of the name it was called by.
+    pub program: String,
+    /// It is keepalived to every other program.
+    pub is_keepalived: bool,
+}
+
+impl Identity {
+    /// From the first word of the command line.
+    pub(crate) fn of(called: Option<OsString>) -> Self {
+        let called = called.unwrap_or_else(|| OsString::from("evervip"));
+        let program = Path::new(&called).file_name().map_or_else(
+            || String::from("evervip"),
+            |name| name.to_string_lossy().into_owned(),
+        );
+        let is_keepalived = program == "keepalived";
+        Self {
+            program,
+            is_keepalived,
+        }
+    }
+
+    /// The name that the parent logs under.
+    pub(crate) fn parent_ident(&self) -> &'static str {
+        if self.is_keepalived {
+            "Keepalived"
+        } else {
+            "evervip"
+        }
+    }
+
+    /// The name that the VRRP child logs under.
+    pub(crate) fn vrrp_ident(&self) -> &'static str {
+        if self.is_keepalived {
+            "Keepalived_vrrp"
+        } else {
+            "evervip_vrrp"
+        }
+    }
+}
+
+/// What `-v` prints. The first line is read by programs, which compare the number with keepalived's.
+pub(crate) fn version() -> String {
+    format!(
+        "Keepalived v{KEEPALIVED_VERSION} (09/30,2026)\n\n\
+         This is evervip {}, a drop-in successor of keepalived {KEEPALIVED_VERSION}.\n\
+         Licence: MIT OR Apache-2.0\n\n\
+         configure options: --enable-json\n\n\
+         Config options: VRRP VRRP_AUTH JSON\n",
+        env!("CARGO_PKG_VERSION"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn called_as_keepalived_it_is_keepalived() {
+        let identity = |word: &str| Identity::of(Some(OsString::from(word)));
+        assert!(identity("/usr/sbin/keepalived").is_keepalived);
+        assert!(identity("keepalived").is_keepalived);
+        assert_eq!(identity("/usr/sbin/evervip").program, "evervip");
+        assert_eq!(identity("keepalived").vrrp_ident(), "Keepalived_vrrp");
+    }
+
+    /// The readers of the first line, as they are found in the wild.
+    #[test]
+    fn version_line_satisfies_its_readers() {
+        let text = version();
+        let first = text.lines().next().unwrap();
+        let word = first.split(' ').nth(1).unwrap();
+        let numbers: Vec<u32> = word
+            .strip_prefix('v')
+            .unwrap()
+            .split('.')
+            .map(|part| part.parse().unwrap())
+            .collect();
+        assert_eq!(numbers.len(), 3);
+        assert_eq!(first.split(' ').count(), 3, "nothing behind the date");
+        assert!(text.contains("--enable-json"));
+    }
+}

@@ -1,0 +1,206 @@
+//! Answers the configuration's questions about this machine.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use config::settings::RunAs;
+use config::{FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem};
+use log::warn;
+use sys::netlink::RouteSocket;
+use sys::process::Credentials;
+use sys::users;
+
+/// The real machine. Interfaces are read once, when the first question about one is asked.
+#[derive(Default)]
+pub(crate) struct ThisMachine {
+    interfaces: OnceCell<BTreeMap<String, InterfaceFacts>>,
+}
+
+/// The node's name.
+pub(crate) fn host_name() -> String {
+    fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .unwrap_or_default()
+}
+
+/// Where scripts without a `/` in their name are looked for.
+fn search_path() -> String {
+    std::env::var("PATH").unwrap_or_else(|_| {
+        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()
+    })
+}
+
+/// Open without waiting: a FIFO in place of a file must not stop the daemon.
+const O_NONBLOCK: i32 = 0o4000;
+
+impl Machine for ThisMachine {
+    fn read(&self, path: &Path, limit: usize) -> Result<Vec<u8>, FileProblem> {
+        let unreadable = |problem: io::Error| {
+            if problem.kind() == io::ErrorKind::NotFound {
+                FileProblem::Missing
+            } else {
+                FileProblem::Unreadable(problem.to_string())
+            }
+        };
+        let file = fs::OpenOptions::new()
+            .read(true)
+            .custom_flags(O_NONBLOCK)
+            .open(path)
+            .map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        if metadata.is_dir() {
+            return Err(FileProblem::Directory);
+        }
+        if !metadata.is_file() {
+            return Err(FileProblem::NotRegular);
+        }
+        if metadata.mode() & 0o111 != 0 {
+            return Err(FileProblem::Executable);
+        }
+        let mut bytes = Vec::new();
+        let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+        file.take(most)
+            .read_to_end(&mut bytes)
+            .map_err(unreadable)?;
+        if bytes.len() > limit {
+            return Err(FileProblem::TooLarge { limit });
+        }
+        Ok(bytes)
+    }
+
+    fn list(&self, directory: &Path) -> Option<Vec<String>> {
+        let entries = fs::read_dir(directory).ok()?;
+        Some(
+            entries
+                .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+                .collect(),
+        )
+    }
+
+    fn current_dir(&self) -> PathBuf {
+        std::env::current_dir().unwrap_or_default()
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn random(&self) -> u32 {
+        let mut bytes = [0; 4];
+        match fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes)) {
+            Ok(()) => u32::from_ne_bytes(bytes),
+            // Without /dev the clock's lowest digits have to do.
+            Err(_) => sys::clock::wall().nanos(),
+        }
+    }
+
+    fn host_name(&self) -> String {
+        host_name()
+    }
+
+    fn interface(&self, name: &str) -> Option<InterfaceFacts> {
+        self.interfaces
+            .get_or_init(read_interfaces)
+            .get(name)
+            .copied()
+    }
+
+    fn user(&self, name: &str) -> Option<(u32, u32)> {
+        known(users::user(name)).map(|user| (user.uid, user.gid))
+    }
+
+    fn group(&self, name: &str) -> Option<u32> {
+        known(users::group(name))
+    }
+
+    fn groups_of(&self, user: &str) -> Vec<u32> {
+        let Some(user) = known(users::user(user)) else {
+            return Vec::new();
+        };
+        users::groups_of(&user).unwrap_or_else(|problem| {
+            warn!("{problem}");
+            Vec::new()
+        })
+    }
+
+    fn own_ids(&self) -> (u32, u32) {
+        users::current_ids().map_or((0, 0), |ids| (ids.effective_uid(), ids.effective_gid()))
+    }
+
+    fn resolve_script(
+        &self,
+        script: &str,
+        user: &RunAs,
+        keep_links: bool,
+    ) -> Result<ResolvedScript, ScriptProblem> {
+        let credentials = Credentials {
+            uid: user.uid,
+            gid: user.gid,
+            groups: (!user.groups.is_empty()).then(|| user.groups.clone()),
+        };
+        let path = search_path();
+        let resolved =
+            users::script_check(script, &credentials, OsStr::new(&path)).map_err(problem)?;
+        let path = if keep_links {
+            &resolved.configured
+        } else {
+            &resolved.path
+        };
+        Ok(ResolvedScript {
+            path: path.to_string_lossy().into_owned(),
+            insecure: resolved.violation.map(|violation| violation.to_string()),
+        })
+    }
+}
+
+fn problem(problem: users::ScriptProblem) -> ScriptProblem {
+    if let users::ScriptProblem::NotInSearchPath { .. } = problem {
+        return ScriptProblem::NotFound;
+    }
+    if let users::ScriptProblem::NotExecutable {
+        is_directory: false,
+        ..
+    } = problem
+    {
+        return ScriptProblem::NotExecutable;
+    }
+    if let users::ScriptProblem::Missing { reason, .. } = &problem
+        && reason.kind() == io::ErrorKind::NotFound
+    {
+        return ScriptProblem::NotFound;
+    }
+    ScriptProblem::Other(problem.to_string())
+}
+
+/// A user database that cannot be asked is a user that is not known, with a word in the log.
+fn known<T>(answer: Result<Option<T>, sys::Error>) -> Option<T> {
+    answer.unwrap_or_else(|problem| {
+        warn!("{problem}");
+        None
+    })
+}
+
+fn read_interfaces() -> BTreeMap<String, InterfaceFacts> {
+    let links = RouteSocket::new()
+        .and_then(|mut socket| socket.links())
+        .unwrap_or_else(|problem| {
+            warn!("{problem}");
+            Vec::new()
+        });
+    links
+        .into_iter()
+        .map(|link| {
+            let facts = InterfaceFacts {
+                loopback: link.loopback,
+                multicast: link.multicast,
+                mtu: link.mtu,
+            };
+            (link.name.as_str().to_owned(), facts)
+        })
+        .collect()
+}

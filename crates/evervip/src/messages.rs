@@ -1,0 +1,91 @@
+//! What parent and child say to one another, over a socket that only they have.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::command_line::LogOptions;
+
+/// The longest message; what is longer travels as sealed memory behind it.
+pub(crate) const LONGEST: usize = 64 * 1024;
+
+/// Masters per [`ToParent::Masters`], so that the message stays below [`LONGEST`] whatever their names.
+pub(crate) const MASTERS_PER_MESSAGE: usize = 200;
+
+/// From the parent to a child.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ToChild {
+    /// The memory that comes with this message is the heartbeat to beat.
+    Heartbeat,
+    /// Begin; the sealed memory that comes with it holds a [`Start`].
+    Start,
+    /// Other settings; the sealed memory that comes with it holds [`config::Settings`].
+    Reload,
+    /// Stop cleanly.
+    Stop,
+    /// Write a dump.
+    Dump(Dump),
+}
+
+/// What a child begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Start {
+    /// The settings.
+    pub settings: config::Settings,
+    /// Where to log.
+    pub log: LogOptions,
+    /// The name to log under.
+    pub ident: String,
+    /// The task name, as `ps` and `killall` know it.
+    pub task_name: String,
+    /// `--dont-release-vrrp`.
+    pub keep_addresses: bool,
+    /// The pid file to claim.
+    pub pid_file: String,
+    /// Where dumps go.
+    pub dump_directory: String,
+    /// Names of the instances that a predecessor left as master.
+    pub resume: BTreeSet<String>,
+}
+
+/// The files that a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Dump {
+    /// `keepalived.data`.
+    Data,
+    /// `keepalived.stats`.
+    Stats,
+    /// `keepalived.stats`, then count from zero.
+    StatsAndClear,
+    /// `keepalived.json`.
+    Json,
+}
+
+impl Dump {
+    /// What a signal asks for. The JSON signal is SIGRTMIN+2, which is 36 with glibc and 37 with musl.
+    pub(crate) fn asked_by(signal: i32) -> Option<Self> {
+        match signal {
+            10 => Some(Self::Data),
+            12 => Some(Self::Stats),
+            63 => Some(Self::StatsAndClear),
+            36 | 37 => Some(Self::Json),
+            _ => None,
+        }
+    }
+}
+
+/// From a child to the parent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ToParent {
+    /// It runs with the settings of the last [`ToChild::Start`] or [`ToChild::Reload`].
+    SettingsTaken,
+    /// Instances that became master, and instances that are no longer, since the last such message.
+    Masters {
+        /// New masters.
+        gained: Vec<String>,
+        /// Former masters.
+        lost: Vec<String>,
+    },
+    /// Somebody sent SIGHUP to the child instead of the parent.
+    ReloadWanted,
+}

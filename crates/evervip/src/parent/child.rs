@@ -1,0 +1,162 @@
+//! A child process: its channel, what it last said, and when it may be started again.
+
+use std::collections::BTreeSet;
+use std::os::fd::AsFd as _;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use config::Settings;
+use log::{error, warn};
+use sys::channel::{Channel, Delivery, sealed_memory};
+use sys::heartbeat::Heartbeat;
+use sys::process::{self, Pid};
+use types::Instant;
+
+use crate::messages::{Start, ToChild};
+
+/// A child that ran so long is started again at once when it ends (keepalived: 60 s).
+const LONG_ENOUGH: Duration = Duration::from_secs(60);
+/// Seconds before the first, second, ... restart of a child that keeps ending early (keepalived).
+const DELAYS: [u64; 8] = [0, 1, 2, 4, 8, 16, 32, 60];
+
+/// A running child.
+pub(super) struct Child {
+    process: process::Child,
+    channel: Channel,
+    started: Instant,
+    /// It has settings that it has not confirmed yet.
+    busy: bool,
+    /// Its channel is in the epoll set.
+    listened_to: bool,
+    masters: BTreeSet<String>,
+}
+
+impl Child {
+    /// Starts a child and tells it how to begin.
+    pub(super) fn spawn(start: &Start, heartbeat: &Heartbeat, now: Instant) -> Result<Self> {
+        let (channel, theirs) = Channel::pair()?;
+        let process = process::spawn_self(theirs.as_fd())?;
+        drop(theirs);
+        let child = Self {
+            process,
+            channel,
+            started: now,
+            busy: true,
+            listened_to: true,
+            masters: start.resume.clone(),
+        };
+        child.send(&ToChild::Heartbeat, Some(heartbeat.fd()))?;
+        let memory =
+            sealed_memory(&postcard::to_allocvec(start).context("settings for the child")?)?;
+        child.send(&ToChild::Start, Some(memory.as_fd()))?;
+        Ok(child)
+    }
+
+    /// Hands over new settings.
+    pub(super) fn reload(&mut self, settings: &Settings) -> Result<()> {
+        let memory =
+            sealed_memory(&postcard::to_allocvec(settings).context("settings for the child")?)?;
+        self.busy = true;
+        self.send(&ToChild::Reload, Some(memory.as_fd()))
+    }
+
+    /// Sends a message that comes with nothing. A child that cannot be reached has ended, or will be noticed otherwise.
+    pub(super) fn tell(&self, message: &ToChild) {
+        if let Err(problem) = self.send(message, None) {
+            warn!("{message:?} does not reach the child: {problem:#}");
+            if *message == ToChild::Stop
+                && let Err(problem) = process::kill(self.pid(), 15)
+            {
+                error!("{problem}");
+            }
+        }
+    }
+
+    fn send(
+        &self,
+        message: &ToChild,
+        attachment: Option<std::os::fd::BorrowedFd<'_>>,
+    ) -> Result<()> {
+        let bytes = postcard::to_allocvec(message).context("message to the child")?;
+        match self.channel.send(&bytes, attachment)? {
+            Delivery::Sent => Ok(()),
+            Delivery::Full => bail!("it does not read what it is sent"),
+            Delivery::Closed => bail!("it has closed the connection"),
+        }
+    }
+
+    pub(super) const fn pid(&self) -> Pid {
+        self.process.pid
+    }
+
+    pub(super) const fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// Whether it has settings that it has not confirmed yet.
+    pub(super) const fn is_busy(&self) -> bool {
+        self.busy
+    }
+
+    /// Its channel has nothing to say any more. True the first time.
+    pub(super) fn stop_listening(&mut self) -> bool {
+        std::mem::take(&mut self.listened_to)
+    }
+
+    pub(super) fn settings_taken(&mut self) {
+        self.busy = false;
+    }
+
+    pub(super) fn note_masters(&mut self, gained: Vec<String>, lost: &[String]) {
+        self.masters.extend(gained);
+        self.masters.retain(|name| !lost.contains(name));
+    }
+
+    /// Names of the instances that were master when it last spoke.
+    pub(super) const fn masters(&self) -> &BTreeSet<String> {
+        &self.masters
+    }
+}
+
+/// When a child may be started again, and what its successor inherits.
+#[derive(Default)]
+pub(super) struct RestartPace {
+    early_ends: usize,
+    masters: BTreeSet<String>,
+    heartbeat: Option<Heartbeat>,
+}
+
+impl RestartPace {
+    /// How long to wait after the end of a child.
+    pub(super) fn after(&mut self, child: &Child, now: Instant) -> Duration {
+        self.masters = child.masters.clone();
+        if now.since(child.started) >= LONG_ENOUGH {
+            self.early_ends = 0;
+        }
+        let delay = DELAYS
+            .get(self.early_ends)
+            .or(DELAYS.last())
+            .copied()
+            .unwrap_or_default();
+        self.early_ends += 1;
+        Duration::from_secs(delay)
+    }
+
+    /// The instances that the next child may carry on as master.
+    pub(super) fn take_masters(&mut self) -> BTreeSet<String> {
+        std::mem::take(&mut self.masters)
+    }
+
+    /// The addresses have been given up: nobody carries on.
+    pub(super) fn forget_masters(&mut self) {
+        self.masters.clear();
+    }
+
+    /// The memory in which each child notes when it last served its timers; the same for all of them.
+    pub(super) fn heartbeat(&mut self) -> Result<&Heartbeat> {
+        match &mut self.heartbeat {
+            Some(heartbeat) => Ok(heartbeat),
+            none => Ok(none.insert(Heartbeat::create()?)),
+        }
+    }
+}

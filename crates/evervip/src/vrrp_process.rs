@@ -1,0 +1,506 @@
+//! The VRRP child: carries inputs to the core and its actions to the kernel.
+//!
+//! One thread, one epoll set. The order after each wake-up is part of the contract with the core: packets first, then what
+//! the kernel has to tell, then everything else, and only then the timers. A process that was not scheduled for a while
+//! must hear what the master said meanwhile before it concludes that the master was silent.
+
+mod dumps;
+mod hands;
+mod kernel_view;
+mod notify;
+mod scripts;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use config::Settings;
+use log::{error, info, warn};
+use sys::advert_socket::{AdvertReceiver, Received};
+use sys::channel::{Channel, Delivery, Receipt};
+use sys::event_loop::EventLoop;
+use sys::heartbeat::Heartbeat;
+use sys::netlink::{Drained, Monitor};
+use sys::pid_file::PidFile;
+use sys::process;
+use sys::signals::SignalSet;
+use sys::timer::Timer;
+use types::{Family, Instant, Vrid};
+use vrrp::{Packet, Release, Vrrp};
+
+use self::hands::Hands;
+use crate::exit::Exit;
+use crate::messages::{Dump, LONGEST, MASTERS_PER_MESSAGE, Start, ToChild, ToParent};
+
+const SIGHUP: i32 = 1;
+const SIGINT: i32 = 2;
+const SIGTERM: i32 = 15;
+const SIGCHLD: i32 = 17;
+const DUMP_SIGNALS: [i32; 5] = [10, 12, 36, 37, 63];
+
+/// How long notify scripts may take when the daemon stops (keepalived: 1 s).
+const PARTING_TIME: Duration = Duration::from_secs(1);
+
+// Tokens of the epoll set.
+const CHANNEL: u64 = 0;
+const SIGNALS: u64 = 1;
+const TIMER: u64 = 2;
+const MONITOR: u64 = 3;
+const RECEIVERS: u64 = 4;
+
+/// Runs the child until its parent stops it. `channel` is the parent's.
+pub(crate) fn run(channel: Channel) -> Exit {
+    match VrrpProcess::begin(channel) {
+        Ok(Some(mut process)) => match process.serve() {
+            Ok(()) => Exit::Success,
+            Err(problem) => {
+                error!("VRRP process: {problem:#}");
+                Exit::Fatal
+            }
+        },
+        // The parent went away before it had said anything.
+        Ok(None) => Exit::Success,
+        Err(problem) => {
+            error!("VRRP process cannot start: {problem:#}");
+            match problem.downcast_ref::<sys::Error>() {
+                Some(problem) if problem.is_permission() => Exit::MissingPermission,
+                _ => Exit::Fatal,
+            }
+        }
+    }
+}
+
+struct VrrpProcess {
+    channel: Channel,
+    signals: SignalSet,
+    timer: Timer,
+    events: EventLoop,
+    monitor: Monitor,
+    receivers: BTreeMap<Family, AdvertReceiver>,
+    heartbeat: Option<Heartbeat>,
+    core: Vrrp,
+    hands: Hands,
+    settings: Settings,
+    start: StartFacts,
+    pid_file: Option<PidFile>,
+    state: Running,
+}
+
+/// What is left of [`Start`] once the settings have been taken out.
+struct StartFacts {
+    dump_directory: String,
+    keep_addresses: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Running {
+    Yes,
+    /// Stopped; scripts may finish until then.
+    Leaving(Instant),
+}
+
+impl VrrpProcess {
+    /// Waits for the parent's first messages and sets everything up.
+    fn begin(channel: Channel) -> Result<Option<Self>> {
+        let mut numbers = vec![SIGHUP, SIGINT, SIGTERM, SIGCHLD];
+        numbers.extend(DUMP_SIGNALS);
+        let signals = SignalSet::block_and_listen(&numbers)?;
+        let mut events = EventLoop::new()?;
+        events.add(&channel, CHANNEL)?;
+        let Some((start, heartbeat)) = wait_for_start(&channel, &mut events)? else {
+            return Ok(None);
+        };
+
+        crate::logging::start(&start.log, &start.ident);
+        process::set_task_name(&start.task_name)?;
+        let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
+        let monitor = Monitor::new()?;
+        let timer = Timer::new()?;
+        events.add(&signals, SIGNALS)?;
+        events.add(&timer, TIMER)?;
+        events.add(&monitor, MONITOR)?;
+
+        let mut core = Vrrp::new();
+        core.resume(resumable(&start, heartbeat.as_ref()));
+        let hands = Hands::new()?;
+        let mut process = Self {
+            channel,
+            signals,
+            timer,
+            events,
+            monitor,
+            receivers: BTreeMap::new(),
+            heartbeat,
+            core,
+            hands,
+            settings: Settings::default(),
+            start: StartFacts {
+                dump_directory: start.dump_directory,
+                keep_addresses: start.keep_addresses,
+            },
+            pid_file: Some(pid_file),
+            state: Running::Yes,
+        };
+        process.read_kernel()?;
+        process.take_settings(start.settings)?;
+        Ok(Some(process))
+    }
+
+    fn serve(&mut self) -> Result<()> {
+        let mut ready = Vec::new();
+        loop {
+            self.timer.arm(self.next_wake())?;
+            self.events.wait(&mut ready)?;
+            let now = sys::clock::now();
+            // After a timer, too: what arrived while nobody looked comes before the conclusion that nothing did.
+            self.receive(now)?;
+            for token in &ready {
+                match *token {
+                    MONITOR => self.hear_kernel(now)?,
+                    SIGNALS => self.hear_signals(now)?,
+                    CHANNEL => self.hear_parent(now)?,
+                    TIMER => self.timer.acknowledge()?,
+                    _ => {}
+                }
+            }
+            match self.state {
+                Running::Yes => {
+                    self.core.handle_timeout(now);
+                    self.carry_out(now);
+                    if let Some(heartbeat) = &self.heartbeat {
+                        heartbeat.beat(now);
+                    }
+                    self.tell_masters();
+                }
+                Running::Leaving(until) => {
+                    if now >= until || !self.hands.scripts_are_running() {
+                        return self.end();
+                    }
+                }
+            }
+        }
+    }
+
+    fn next_wake(&self) -> Option<Instant> {
+        match self.state {
+            Running::Yes => self.core.next_deadline(),
+            Running::Leaving(until) => Some(until),
+        }
+    }
+
+    /// Drains the receive sockets into the core.
+    fn receive(&mut self, now: Instant) -> Result<()> {
+        let Self {
+            receivers,
+            core,
+            hands,
+            settings,
+            ..
+        } = self;
+        for receiver in receivers.values_mut() {
+            let summary = receiver.receive(|received| {
+                if let Some(packet) = packet(&received) {
+                    core.handle_packet(now, &packet);
+                    hands.carry_out(now, core, settings);
+                }
+            });
+            let summary = summary.context("receiving adverts")?;
+            if summary.dropped > 0 {
+                log::debug!(
+                    "{} packets came without an interface, a source or a hop limit",
+                    summary.dropped
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, now: Instant) {
+        self.hands.carry_out(now, &mut self.core, &self.settings);
+    }
+
+    /// Reads interfaces and addresses anew: at start, and after notifications were lost.
+    fn read_kernel(&mut self) -> Result<()> {
+        let (interfaces, addresses) = self
+            .hands
+            .read_kernel()
+            .context("reading interfaces and addresses")?;
+        let now = sys::clock::now();
+        self.core.handle_snapshot(now, interfaces, addresses);
+        self.carry_out(now);
+        Ok(())
+    }
+
+    fn hear_kernel(&mut self, now: Instant) -> Result<()> {
+        let mut heard = Vec::new();
+        let drained = self
+            .monitor
+            .drain(&mut heard)
+            .context("hearing of interfaces and addresses")?;
+        for event in heard {
+            self.hands.tell_core(now, &event, &mut self.core);
+            self.carry_out(now);
+        }
+        if drained == Drained::Overrun {
+            warn!(
+                "the kernel had more to tell about interfaces than we could hear: reading everything again"
+            );
+            self.hands.forget_echoes();
+            self.read_kernel()?;
+        }
+        Ok(())
+    }
+
+    fn hear_signals(&mut self, now: Instant) -> Result<()> {
+        while let Some(signal) = self.signals.read()? {
+            match signal.number {
+                SIGTERM => self.stop(now),
+                SIGCHLD => self.reap(now)?,
+                SIGHUP => self.tell(&ToParent::ReloadWanted),
+                // A terminal sends SIGINT to everybody; the parent decides what comes of it.
+                SIGINT => {}
+                number => {
+                    if let Some(dump) = Dump::asked_by(number) {
+                        self.dump(now, dump);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn reap(&mut self, now: Instant) -> Result<()> {
+        while let Some(exit) = process::reap()? {
+            if let Some((script, outcome)) = self.hands.script_ended(&exit) {
+                self.core.handle_script_exit(now, &script, outcome);
+                self.carry_out(now);
+            }
+        }
+        Ok(())
+    }
+
+    fn hear_parent(&mut self, now: Instant) -> Result<()> {
+        let mut buffer = vec![0; LONGEST];
+        loop {
+            let (length, attachment) = match self.channel.receive(&mut buffer)? {
+                Receipt::Message { length, attachment } => (length, attachment),
+                Receipt::Nothing => return Ok(()),
+                Receipt::Closed => {
+                    // The parent is gone. SIGTERM is on its way; nobody is left to listen to.
+                    self.events.remove(&self.channel)?;
+                    self.stop(now);
+                    return Ok(());
+                }
+            };
+            let message = postcard::from_bytes(buffer.get(..length).unwrap_or_default())
+                .context("message of the parent")?;
+            match (message, attachment) {
+                (ToChild::Reload, Some(memory)) => {
+                    let bytes = sys::channel::read_sealed(&memory)?;
+                    let settings =
+                        postcard::from_bytes(&bytes).context("settings from the parent")?;
+                    info!("Reloading");
+                    self.take_settings(settings)?;
+                }
+                (ToChild::Stop, _) => self.stop(now),
+                (ToChild::Dump(dump), _) => self.dump(now, dump),
+                (other, _) => warn!("the parent sent {other:?} at the wrong time"),
+            }
+        }
+    }
+
+    /// First settings or new ones.
+    fn take_settings(&mut self, settings: Settings) -> Result<()> {
+        self.listen_for(&settings)?;
+        self.hands.scripts_change(&settings, &self.settings);
+        let now = sys::clock::now();
+        self.core.handle_settings(now, settings.vrrp.clone());
+        // Whoever is deleted by these settings is announced with the scripts of the old ones.
+        let old = std::mem::replace(&mut self.settings, settings);
+        self.hands
+            .carry_out_reload(now, &mut self.core, &self.settings, &old);
+        self.hands.note_masters(&self.core);
+        self.tell(&ToParent::SettingsTaken);
+        Ok(())
+    }
+
+    /// One receive socket for each family that is spoken, with a filter for the virtual routers that we run.
+    fn listen_for(&mut self, settings: &Settings) -> Result<()> {
+        for family in [Family::V4, Family::V6] {
+            let vrids: BTreeSet<Vrid> = settings
+                .vrrp
+                .instances
+                .iter()
+                .filter(|instance| instance.family == family)
+                .map(|instance| instance.vrid)
+                .collect();
+            match (self.receivers.get_mut(&family), vrids.is_empty()) {
+                (Some(receiver), false) => receiver.listen_for(&vrids)?,
+                (None, false) => {
+                    let mut receiver = AdvertReceiver::new(family)?;
+                    receiver.listen_for(&vrids)?;
+                    self.events.add(&receiver, RECEIVERS)?;
+                    self.receivers.insert(family, receiver);
+                }
+                (Some(receiver), true) => {
+                    self.events.remove(&*receiver)?;
+                    self.receivers.remove(&family);
+                }
+                (None, true) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, now: Instant) {
+        if self.state != Running::Yes {
+            return;
+        }
+        info!("Stopping");
+        let release = if self.start.keep_addresses {
+            Release::Nothing
+        } else {
+            Release::Everything
+        };
+        self.core.handle_stop(now, release);
+        self.carry_out(now);
+        self.state = Running::Leaving(now + PARTING_TIME);
+    }
+
+    fn end(&mut self) -> Result<()> {
+        if let Some(pid_file) = self.pid_file.take() {
+            pid_file.remove()?;
+        }
+        let usage = process::resource_usage();
+        info!(
+            "Stopped - used {:.6} user time, {:.6} system time",
+            usage.user.as_secs_f64(),
+            usage.system.as_secs_f64()
+        );
+        Ok(())
+    }
+
+    fn dump(&mut self, now: Instant, dump: Dump) {
+        let directory = Path::new(&self.start.dump_directory);
+        if let Err(problem) = dumps::write(directory, dump, now, &self.core, &self.settings) {
+            error!(
+                "cannot write a dump to {}: {problem:#}",
+                directory.display()
+            );
+        }
+        if dump == Dump::StatsAndClear {
+            self.core.clear_statistics();
+        }
+    }
+
+    /// Lets the parent know who is master, so that a successor of ours could carry on.
+    fn tell_masters(&mut self) {
+        let Some((gained, lost)) = self.hands.masters_to_tell(MASTERS_PER_MESSAGE) else {
+            return;
+        };
+        match self.send(&ToParent::Masters {
+            gained: gained.clone(),
+            lost: lost.clone(),
+        }) {
+            Ok(Delivery::Sent) => self.hands.masters_told(&gained, &lost),
+            // Told with the next wake-up.
+            Ok(Delivery::Full | Delivery::Closed) => {}
+            Err(problem) => error!("cannot tell the parent who is master: {problem:#}"),
+        }
+    }
+
+    fn tell(&self, message: &ToParent) {
+        match self.send(message) {
+            Ok(Delivery::Sent | Delivery::Closed) => {}
+            Ok(Delivery::Full) => warn!("the parent does not listen: {message:?} is lost"),
+            Err(problem) => error!("cannot tell the parent {message:?}: {problem:#}"),
+        }
+    }
+
+    fn send(&self, message: &ToParent) -> Result<Delivery> {
+        let bytes = postcard::to_allocvec(message).context("message to the parent")?;
+        Ok(self.channel.send(&bytes, None)?)
+    }
+}
+
+/// What the core is told of a received packet; `None` when it is too short for its own IP header, or was cut.
+fn packet<'a>(received: &Received<'a>) -> Option<Packet<'a>> {
+    let (payload, promised) = match received.family {
+        Family::V4 => {
+            let datagram = wire::ipv4::Datagram::parse(received.datagram)?;
+            (
+                datagram.payload,
+                usize::from(datagram.header.payload_length),
+            )
+        }
+        Family::V6 => (received.datagram, received.datagram.len()),
+    };
+    if received.truncated {
+        return None;
+    }
+    Some(Packet {
+        interface: received.interface,
+        source: received.source,
+        destination: received.destination,
+        hop_limit: received.hop_limit,
+        promised,
+        payload,
+    })
+}
+
+/// Blocks until the parent has sent what a child begins with. `None` when the parent is gone.
+fn wait_for_start(
+    channel: &Channel,
+    events: &mut EventLoop,
+) -> Result<Option<(Start, Option<Heartbeat>)>> {
+    let mut heartbeat = None;
+    let mut buffer = vec![0; LONGEST];
+    let mut ready = Vec::new();
+    loop {
+        match channel.receive(&mut buffer)? {
+            Receipt::Nothing => events.wait(&mut ready)?,
+            Receipt::Closed => return Ok(None),
+            Receipt::Message { length, attachment } => {
+                let message = postcard::from_bytes(buffer.get(..length).unwrap_or_default())
+                    .context("message of the parent")?;
+                match (message, attachment) {
+                    (ToChild::Heartbeat, Some(memory)) => {
+                        heartbeat = Some(Heartbeat::from_fd(memory)?)
+                    }
+                    (ToChild::Start, Some(memory)) => {
+                        let bytes = sys::channel::read_sealed(&memory)?;
+                        let start =
+                            postcard::from_bytes(&bytes).context("settings from the parent")?;
+                        return Ok(Some((start, heartbeat)));
+                    }
+                    (ToChild::Stop, _) => return Ok(None),
+                    (other, _) => warn!("the parent sent {other:?} before it said how to begin"),
+                }
+            }
+        }
+    }
+}
+
+/// The instances of a dead predecessor that may carry on as master: those whose last advert is so fresh that no backup can
+/// have lost patience yet, whatever its priority.
+fn resumable(start: &Start, heartbeat: Option<&Heartbeat>) -> Vec<String> {
+    let Some(heartbeat) = heartbeat else {
+        return Vec::new();
+    };
+    let silence = sys::clock::now().since(heartbeat.last());
+    start
+        .settings
+        .vrrp
+        .instances
+        .iter()
+        .filter(|instance| start.resume.contains(&instance.name))
+        .filter(|instance| {
+            // At the last beat the advert could be almost one interval old.
+            let patience = instance.advert_int.as_duration()
+                * u32::from(instance.down_timer_adverts.saturating_sub(1));
+            silence < patience
+        })
+        .map(|instance| instance.name.clone())
+        .collect()
+}

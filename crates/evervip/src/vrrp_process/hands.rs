@@ -1,0 +1,445 @@
+//! Carries out what the core decides.
+//!
+//! The actions of one drain are sorted by kind, each kind in its own order: adverts leave at once, then all address changes
+//! go to the kernel in one batch, then gratuitous ARPs and neighbour advertisements, then log and scripts. A thousand
+//! instances that become master together so cost one netlink exchange, and no log line stands between an advert and
+//! the announcement of its address.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::Settings;
+use log::{debug, error, info, warn};
+use sys::advert_socket::{AdvertSender, Memberships};
+use sys::link_socket::LinkSocket;
+use sys::netlink::{AddressChange, Event, KernelAddress, RouteSocket};
+use sys::process::Exit;
+use types::{Family, IfIndex, Instant};
+use vrrp::settings::{PreferredLifetime, VirtualAddress};
+use vrrp::{
+    Action, Announced, Announcement, Detail, Interface, InterfaceAddress, Report, ScriptOutcome,
+    Subject, Vrrp,
+};
+use wire::arp::GratuitousArp;
+use wire::ndisc::NeighbourAdvertisement;
+
+use super::kernel_view::{self, Echoes};
+use super::notify;
+use super::scripts::Scripts;
+
+/// The protocol number that marks our addresses in the kernel (keepalived's own, in iproute2's table).
+const PROTOCOL: u8 = 18;
+
+/// How long a reading of an interface's forwarding switch is good (keepalived: 5 s).
+const FORWARDING_IS_FRESH: Duration = Duration::from_secs(5);
+
+pub(super) struct Hands {
+    route: RouteSocket,
+    senders: BTreeMap<Family, AdvertSender>,
+    link: LinkSocket,
+    memberships: Memberships,
+    scripts: Scripts,
+    echoes: Echoes,
+    forwarding: BTreeMap<IfIndex, (Instant, bool)>,
+    /// Where sending has failed, to say it only once.
+    cannot_send: BTreeSet<IfIndex>,
+    masters: Masters,
+    later: Later,
+}
+
+/// What waits for the end of a drain.
+#[derive(Default)]
+struct Later {
+    changes: Vec<AddressAction>,
+    announcements: Vec<(IfIndex, types::MacAddress, IpAddr)>,
+    words: Vec<Words>,
+    failed_scripts: Vec<Arc<str>>,
+}
+
+enum AddressAction {
+    Add(IfIndex, Arc<VirtualAddress>),
+    Remove(IfIndex, Arc<VirtualAddress>),
+}
+
+enum Words {
+    Announcement(Announcement),
+    Report(Report),
+}
+
+/// Who is master, and how much of it the parent knows.
+#[derive(Default)]
+struct Masters {
+    now: BTreeSet<String>,
+    told: BTreeSet<String>,
+}
+
+impl Hands {
+    pub(super) fn new() -> Result<Self, sys::Error> {
+        Ok(Self {
+            route: RouteSocket::new()?,
+            senders: BTreeMap::new(),
+            link: LinkSocket::new()?,
+            memberships: Memberships::new(),
+            scripts: Scripts::default(),
+            echoes: Echoes::default(),
+            forwarding: BTreeMap::new(),
+            cannot_send: BTreeSet::new(),
+            masters: Masters::default(),
+            later: Later::default(),
+        })
+    }
+
+    /// Drains the core and carries everything out.
+    pub(super) fn carry_out(&mut self, now: Instant, core: &mut Vrrp, settings: &Settings) {
+        self.carry_out_reload(now, core, settings, settings);
+    }
+
+    /// The same after a reload: `old` has the scripts of those who are no more.
+    pub(super) fn carry_out_reload(
+        &mut self,
+        now: Instant,
+        core: &mut Vrrp,
+        settings: &Settings,
+        old: &Settings,
+    ) {
+        loop {
+            let mut any = false;
+            while let Some(action) = core.poll_action() {
+                any = true;
+                self.perform(action, settings, old);
+            }
+            if !any {
+                return;
+            }
+            self.change_addresses(core);
+            self.announce_addresses(now, core);
+            self.speak(settings, old);
+            // These are inputs again, so the core is drained once more.
+            for script in std::mem::take(&mut self.later.failed_scripts) {
+                core.handle_script_exit(now, &script, ScriptOutcome::NotStarted);
+            }
+        }
+    }
+
+    fn perform(&mut self, action: Action, settings: &Settings, old: &Settings) {
+        match action {
+            Action::SendAdvert {
+                interface,
+                source,
+                destination,
+                message,
+            } => {
+                self.send_advert(interface, source, destination, &message);
+            }
+            Action::AddAddress { interface, address } => {
+                self.later
+                    .changes
+                    .push(AddressAction::Add(interface, address));
+            }
+            Action::RemoveAddress { interface, address } => {
+                self.later
+                    .changes
+                    .push(AddressAction::Remove(interface, address));
+            }
+            Action::AnnounceAddress {
+                interface,
+                mac,
+                address,
+            } => {
+                self.later.announcements.push((interface, mac, address));
+            }
+            Action::JoinGroup { interface, group } => {
+                if let Err(problem) = self.memberships.join(interface, group) {
+                    error!("{problem}");
+                }
+            }
+            Action::LeaveGroup { interface, group } => {
+                if let Err(problem) = self.memberships.leave(interface, group) {
+                    debug!("{problem}");
+                }
+            }
+            Action::RunScript { script } => {
+                let command = settings
+                    .commands
+                    .get(&*script)
+                    .or_else(|| old.commands.get(&*script));
+                if let Err(problem) = self.scripts.run(&script, command) {
+                    error!("VRRP_Script({script}) cannot be started: {problem:#}");
+                    self.later.failed_scripts.push(script);
+                }
+            }
+            Action::SignalScript { script, signal } => self.scripts.signal(&script, signal),
+            Action::Announce(announcement) => {
+                self.later.words.push(Words::Announcement(announcement))
+            }
+            Action::Report(report) => self.later.words.push(Words::Report(report)),
+        }
+    }
+
+    fn send_advert(
+        &mut self,
+        interface: IfIndex,
+        source: IpAddr,
+        destination: IpAddr,
+        message: &[u8],
+    ) {
+        let family = Family::of(source);
+        let sender = match self.senders.entry(family) {
+            std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::btree_map::Entry::Vacant(entry) => match AdvertSender::new(family) {
+                Ok(sender) => entry.insert(sender),
+                Err(problem) => {
+                    error!("{problem}");
+                    return;
+                }
+            },
+        };
+        match sender.send(
+            interface,
+            source,
+            destination,
+            wire::vrrp::HOP_LIMIT,
+            message,
+        ) {
+            Ok(()) => {
+                if !self.cannot_send.is_empty() {
+                    self.cannot_send.remove(&interface);
+                }
+            }
+            Err(problem) => {
+                if self.cannot_send.insert(interface) {
+                    warn!("cannot send adverts: {problem}");
+                }
+            }
+        }
+    }
+
+    fn change_addresses(&mut self, core: &mut Vrrp) {
+        if self.later.changes.is_empty() {
+            return;
+        }
+        let actions = std::mem::take(&mut self.later.changes);
+        let changes: Vec<AddressChange> = actions.iter().map(AddressAction::change).collect();
+        match self.route.change_addresses(&changes) {
+            Ok(results) => {
+                for (action, result) in actions.iter().zip(results) {
+                    self.account_for(action, result, core);
+                }
+            }
+            Err(problem) => error!("{problem}: addresses may be missing or left behind"),
+        }
+    }
+
+    fn account_for(
+        &mut self,
+        action: &AddressAction,
+        result: Result<(), sys::netlink::AddressError>,
+        core: &mut Vrrp,
+    ) {
+        match (action, result) {
+            (AddressAction::Remove(interface, address), Ok(())) => {
+                self.echoes.expect(*interface, Vrrp::kernel_prefix(address));
+            }
+            (AddressAction::Add(..), Ok(())) => {}
+            (AddressAction::Add(interface, address), Err(problem)) => {
+                error!("{problem}");
+                core.handle_address_refused(*interface, Vrrp::kernel_prefix(address));
+            }
+            (AddressAction::Remove(..), Err(problem)) => error!("{problem}"),
+        }
+    }
+
+    fn announce_addresses(&mut self, now: Instant, core: &Vrrp) {
+        for (interface, mac, address) in std::mem::take(&mut self.later.announcements) {
+            let sent = match address {
+                IpAddr::V4(address) => self
+                    .link
+                    .send(interface, &GratuitousArp { address, mac }.encode()),
+                IpAddr::V6(address) => {
+                    let router = self.forwards(now, interface, core);
+                    self.link.send(
+                        interface,
+                        &NeighbourAdvertisement {
+                            address,
+                            mac,
+                            router,
+                        }
+                        .encode(),
+                    )
+                }
+            };
+            if let Err(problem) = sent {
+                debug!("cannot announce {address}: {problem}");
+            }
+        }
+    }
+
+    /// Whether an interface forwards IPv6 packets: the R flag of its neighbour advertisements.
+    fn forwards(&mut self, now: Instant, index: IfIndex, core: &Vrrp) -> bool {
+        if let Some((read_at, forwards)) = self.forwarding.get(&index)
+            && now.since(*read_at) < FORWARDING_IS_FRESH
+        {
+            return *forwards;
+        }
+        let forwards = core
+            .interfaces()
+            .find(|interface| interface.index == index)
+            .is_some_and(|interface| {
+                let switch = format!("/proc/sys/net/ipv6/conf/{}/forwarding", interface.name);
+                std::fs::read_to_string(Path::new(&switch)).is_ok_and(|text| text.trim() != "0")
+            });
+        self.forwarding.insert(index, (now, forwards));
+        forwards
+    }
+
+    fn speak(&mut self, settings: &Settings, old: &Settings) {
+        for words in std::mem::take(&mut self.later.words) {
+            match words {
+                Words::Report(report) => match report.detail() {
+                    Detail::Normal => info!("{report}"),
+                    Detail::Detailed => debug!("{report}"),
+                },
+                Words::Announcement(announcement) => {
+                    info!("{announcement}");
+                    self.masters.note(&announcement);
+                    for command in notify::commands(&announcement, settings, old) {
+                        if let Err(problem) = self.scripts.notify(&command) {
+                            error!("cannot run {}: {problem:#}", command.path);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Interfaces and addresses as the kernel has them now.
+    pub(super) fn read_kernel(
+        &mut self,
+    ) -> Result<(Vec<Interface>, Vec<InterfaceAddress>), sys::Error> {
+        let interfaces = self
+            .route
+            .links()?
+            .iter()
+            .map(kernel_view::interface)
+            .collect();
+        let addresses = self
+            .route
+            .addresses()?
+            .iter()
+            .map(kernel_view::address)
+            .collect();
+        Ok((interfaces, addresses))
+    }
+
+    pub(super) fn tell_core(&mut self, now: Instant, event: &Event, core: &mut Vrrp) {
+        let own_port = self.route.port_id();
+        self.echoes.tell(now, event, own_port, core);
+    }
+
+    pub(super) fn forget_echoes(&mut self) {
+        self.echoes.forget();
+    }
+
+    /// The name and outcome of a check script that ended; `None` for a notify script.
+    pub(super) fn script_ended(&mut self, exit: &Exit) -> Option<(Arc<str>, ScriptOutcome)> {
+        self.scripts.ended(exit)
+    }
+
+    pub(super) fn scripts_are_running(&self) -> bool {
+        self.scripts.any_running()
+    }
+
+    /// Settings are about to change: runs whose script changes are no longer anybody's.
+    pub(super) fn scripts_change(&mut self, settings: &Settings, old: &Settings) {
+        self.scripts.settings_change(settings, old);
+    }
+
+    /// At most `most` changes that the parent does not know yet: who became master, who is no longer.
+    pub(super) fn masters_to_tell(&self, most: usize) -> Option<(Vec<String>, Vec<String>)> {
+        let gained: Vec<String> = self
+            .masters
+            .now
+            .difference(&self.masters.told)
+            .take(most)
+            .cloned()
+            .collect();
+        let room = most - gained.len();
+        let lost: Vec<String> = self
+            .masters
+            .told
+            .difference(&self.masters.now)
+            .take(room)
+            .cloned()
+            .collect();
+        (!gained.is_empty() || !lost.is_empty()).then_some((gained, lost))
+    }
+
+    pub(super) fn masters_told(&mut self, gained: &[String], lost: &[String]) {
+        self.masters.told.extend(gained.iter().cloned());
+        self.masters.told.retain(|name| !lost.contains(name));
+    }
+
+    /// A resumed master announces nothing; the parent must hear of it all the same.
+    pub(super) fn note_masters(&mut self, core: &Vrrp) {
+        self.masters.now = core
+            .instances()
+            .filter(|instance| instance.state == vrrp::StateName::Master)
+            .map(|instance| instance.settings.name.clone())
+            .collect();
+    }
+}
+
+impl Masters {
+    fn note(&mut self, announcement: &Announcement) {
+        let Subject::Instance(name) = &announcement.subject else {
+            return;
+        };
+        match announcement.what {
+            Announced::Master => {
+                self.now.insert(name.to_string());
+            }
+            Announced::Backup { .. } | Announced::Fault | Announced::Stop | Announced::Deleted => {
+                self.now.remove(&**name);
+            }
+            Announced::MasterRxLowerPri | Announced::MasterPriority | Announced::BackupPriority => {
+            }
+        }
+    }
+}
+
+impl AddressAction {
+    fn change(&self) -> AddressChange {
+        match self {
+            Self::Add(interface, address) => AddressChange::Add {
+                interface: *interface,
+                address: kernel_address(address),
+            },
+            Self::Remove(interface, address) => AddressChange::Remove {
+                interface: *interface,
+                address: kernel_address(address),
+            },
+        }
+    }
+}
+
+fn kernel_address(address: &VirtualAddress) -> KernelAddress {
+    let mut kernel = KernelAddress::new(address.prefix);
+    kernel.scope = address.scope;
+    kernel.label.clone_from(&address.label);
+    kernel.broadcast = address.broadcast;
+    kernel.peer = address.peer;
+    kernel.nodad = !address.dad;
+    kernel.home = address.home;
+    kernel.mngtmpaddr = address.mngtmpaddr;
+    kernel.noprefixroute = address.noprefixroute;
+    kernel.autojoin = address.autojoin;
+    kernel.preferred_lft = match address.preferred_lft {
+        PreferredLifetime::Forever => None,
+        PreferredLifetime::Seconds(seconds) => Some(seconds),
+    };
+    kernel.protocol = Some(PROTOCOL);
+    kernel
+}

@@ -1,0 +1,82 @@
+//! What the kernel says, in the core's words; and which of it is only the echo of what we did ourselves.
+
+use std::collections::BTreeMap;
+
+use sys::netlink::{Address, Event, Link};
+use types::{Family, IfIndex, Instant, MacAddress, Prefix};
+use vrrp::{Interface, InterfaceAddress, Vrrp};
+
+/// An interface as the core wants to know it.
+pub(super) fn interface(link: &Link) -> Interface {
+    Interface {
+        index: link.index,
+        name: link.name.clone(),
+        usable: link.up && link.running,
+        mac: link
+            .mac
+            .filter(|mac| !link.noarp && *mac != MacAddress([0; 6])),
+    }
+}
+
+/// An address as the core wants to know it.
+pub(super) fn address(address: &Address) -> InterfaceAddress {
+    InterfaceAddress {
+        interface: address.interface,
+        prefix: address.prefix,
+        tentative: address.tentative || address.dadfailed,
+    }
+}
+
+/// Removals of ours that the kernel has not told us about yet.
+///
+/// IPv4 notifications name the socket that caused them. IPv6 ones do not, so each removal is remembered until its echo has
+/// come: it must not look as if somebody had taken the address away after we have put it back.
+#[derive(Debug, Default)]
+pub(super) struct Echoes {
+    expected: BTreeMap<(IfIndex, Prefix), u32>,
+}
+
+impl Echoes {
+    /// We removed an address, and the kernel agreed.
+    pub(super) fn expect(&mut self, interface: IfIndex, prefix: Prefix) {
+        if prefix.family() == Family::V6 {
+            *self.expected.entry((interface, prefix)).or_default() += 1;
+        }
+    }
+
+    /// Whether a removal that we are told of is one of ours.
+    fn is_ours(&mut self, interface: IfIndex, prefix: Prefix) -> bool {
+        let Some(count) = self.expected.get_mut(&(interface, prefix)) else {
+            return false;
+        };
+        *count -= 1;
+        if *count == 0 {
+            self.expected.remove(&(interface, prefix));
+        }
+        true
+    }
+
+    /// Notifications were lost: nothing is expected any more.
+    pub(super) fn forget(&mut self) {
+        self.expected.clear();
+    }
+
+    /// Tells the core of an event, unless it is our own doing. `own_port` is the socket that we make changes with.
+    pub(super) fn tell(&mut self, now: Instant, event: &Event, own_port: u32, core: &mut Vrrp) {
+        match event {
+            Event::Link(link) => core.handle_interface(now, interface(link)),
+            Event::LinkGone { index, .. } => {
+                self.expected.retain(|(interface, _), _| interface != index);
+                core.handle_interface_gone(now, *index);
+            }
+            Event::Address { port_id, .. } | Event::AddressGone { port_id, .. }
+                if *port_id == own_port => {}
+            Event::Address { address: known, .. } => core.handle_address(now, address(known)),
+            Event::AddressGone { address: lost, .. } => {
+                if !self.is_ours(lost.interface, lost.prefix) {
+                    core.handle_address_gone(now, lost.interface, lost.prefix);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Running scripts: check scripts that somebody waits for, and notify scripts that nobody does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use config::Settings;
+use config::settings::Command;
+use log::{debug, error};
+use sys::process::{self, Child, Credentials, Exit, ExitStatus, Pid, Script};
+use vrrp::{ScriptOutcome, Signal};
+
+const SIGTERM: i32 = 15;
+const SIGKILL: i32 = 9;
+
+/// All processes that were started for scripts and have not ended.
+#[derive(Default)]
+pub(super) struct Scripts {
+    checks: BTreeMap<Pid, Arc<str>>,
+    notifications: BTreeSet<Pid>,
+}
+
+impl Scripts {
+    /// Starts a check script.
+    pub(super) fn run(&mut self, name: &Arc<str>, command: Option<&Command>) -> Result<()> {
+        let Some(command) = command else {
+            bail!("the settings have no command for it")
+        };
+        let child = start(command)?;
+        self.checks.insert(child.pid, Arc::clone(name));
+        Ok(())
+    }
+
+    /// Starts a notify script and forgets about it.
+    pub(super) fn notify(&mut self, command: &Command) -> Result<()> {
+        let child = start(command)?;
+        self.notifications.insert(child.pid);
+        Ok(())
+    }
+
+    /// Signals the process group of a running check script.
+    pub(super) fn signal(&mut self, name: &str, signal: Signal) {
+        let number = match signal {
+            Signal::Terminate => SIGTERM,
+            Signal::Kill => SIGKILL,
+        };
+        for pid in self
+            .checks
+            .iter()
+            .filter(|(_, running)| &***running == name)
+            .map(|(pid, _)| *pid)
+        {
+            if let Err(problem) = process::kill_group(pid, number) {
+                error!("VRRP_Script({name}): {problem}");
+            }
+        }
+    }
+
+    /// A process ended: if it was a check script, which one and how.
+    pub(super) fn ended(&mut self, exit: &Exit) -> Option<(Arc<str>, ScriptOutcome)> {
+        if self.notifications.remove(&exit.pid) {
+            debug!("notify script {} ended: {:?}", exit.pid, exit.status);
+        }
+        let name = self.checks.remove(&exit.pid)?;
+        let outcome = match exit.status {
+            ExitStatus::Code(code) => ScriptOutcome::Exited(code),
+            ExitStatus::Signal(signal) => ScriptOutcome::Signalled(signal),
+        };
+        Some((name, outcome))
+    }
+
+    pub(super) fn any_running(&self) -> bool {
+        !self.checks.is_empty() || !self.notifications.is_empty()
+    }
+
+    /// A script that is no longer in the settings, or runs another command now: its end must not be taken for that of its
+    /// successor.
+    pub(super) fn settings_change(&mut self, settings: &Settings, old: &Settings) {
+        let identity = |settings: &Settings, name: &str| {
+            settings
+                .vrrp
+                .scripts
+                .iter()
+                .find(|script| script.name == name)
+                .map(|script| script.identity.clone())
+        };
+        self.checks.retain(|pid, name| {
+            let kept = identity(settings, name).is_some_and(|new| identity(old, name) == Some(new));
+            if !kept && let Err(problem) = process::kill_group(*pid, SIGKILL) {
+                error!("VRRP_Script({name}): {problem}");
+            }
+            kept
+        });
+    }
+}
+
+fn start(command: &Command) -> Result<Child> {
+    let credentials = Credentials {
+        uid: command.user.uid,
+        gid: command.user.gid,
+        groups: (!command.user.groups.is_empty()).then(|| command.user.groups.clone()),
+    };
+    let script = Script {
+        path: Path::new(&command.path),
+        arguments: &command.argv,
+        credentials: &credentials,
+    };
+    process::spawn_script(&script).with_context(|| command.argv.join(" "))
+}
