@@ -1,0 +1,317 @@
+//! What there is to say about a configuration: where, how bad, and what was probably meant.
+//!
+//! A diagnostic carries the source line it talks about, secrets already masked, so it can be shown long after the
+//! files were read.
+
+use std::fmt;
+use std::ops::Range;
+use std::rc::Rc;
+
+use crate::bytes;
+
+pub(crate) mod mask;
+mod render;
+
+pub use render::Style;
+
+/// How many diagnostics are kept; a file that earns more of them is not helped by the rest.
+const MOST: usize = 1000;
+/// How much of a source line is shown, in bytes.
+const SHOWN_LINE: usize = 400;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing; nothing is wrong.
+    Note,
+    /// Something was corrected, or is probably not what was meant.
+    Warning,
+    /// Something that was written has no effect, or the configuration cannot be used.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
+/// What kind of thing it is; keepalived's classes with keepalived's numbers, which decide the status of `-t`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Class {
+    /// Not counted: keepalived only logs it, or says nothing at all.
+    Uncounted = 0,
+    /// A file is not there or not usable.
+    FileNotFound = 1,
+    /// An interface is not usable.
+    BadInterface = 2,
+    /// Fatal, of no other class.
+    Fatal = 3,
+    /// The name of the configuration file matches several files.
+    MultipleFiles = 4,
+    /// No keyword of the block it stands in.
+    UnknownKeyword = 5,
+    /// A `{` where none can be.
+    UnexpectedOpen = 6,
+    /// No `{` where one must be.
+    MissingOpen = 7,
+    /// A `}` where none can be.
+    UnexpectedClose = 8,
+    /// A block is not closed.
+    MissingClose = 9,
+    /// A quote is not closed.
+    UnmatchedQuote = 10,
+    /// A keyword lacks its argument.
+    MissingParameter = 11,
+    /// A number is no number, or out of range.
+    InvalidNumber = 12,
+    /// Anything else.
+    General = 13,
+    /// A warning.
+    Warning = 14,
+    /// An old spelling.
+    Deprecated = 15,
+    /// A script that somebody but root could change would run as root.
+    Security = 16,
+    /// A keyword of keepalived that evervip does not act on yet. Not counted.
+    Pending = 17,
+    /// A check of included files failed (`include_check`, `includea`, `-e`): status 6 whatever else there is.
+    IncludeCheck = 18,
+}
+
+impl Class {
+    /// Whether it makes a configuration test fail.
+    pub const fn is_counted(self) -> bool {
+        !matches!(self, Self::Uncounted | Self::Pending)
+    }
+}
+
+/// One thing to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What kind it is.
+    pub class: Class,
+    /// The configuration cannot be used because of it.
+    pub fatal: bool,
+    /// The file, spelled as it was opened; `None`: it concerns no place in particular.
+    pub file: Option<String>,
+    /// The line, counted from 1; 0 without a file.
+    pub line: u32,
+    /// The columns meant, in bytes of `source`.
+    pub columns: Range<usize>,
+    /// The source line, harmless to show: secrets masked, control characters replaced.
+    pub source: String,
+    /// What is wrong; lower case, names the object and the value.
+    pub message: String,
+    /// What was probably meant, or what is allowed.
+    pub help: Option<String>,
+    /// What keepalived says, where that differs.
+    pub keepalived_text: Option<String>,
+}
+
+impl Diagnostic {
+    pub(crate) fn new(severity: Severity, class: Class, message: impl Into<String>) -> Self {
+        Self {
+            severity,
+            class,
+            fatal: false,
+            file: None,
+            line: 0,
+            columns: 0..0,
+            source: String::new(),
+            message: bytes::shown(&message.into()),
+            help: None,
+            keepalived_text: None,
+        }
+    }
+
+    pub(crate) fn error(class: Class, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, class, message)
+    }
+
+    pub(crate) fn warning(class: Class, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, class, message)
+    }
+
+    pub(crate) fn note(message: impl Into<String>) -> Self {
+        Self::new(Severity::Note, Class::Uncounted, message)
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(bytes::shown(&help.into()));
+        self
+    }
+
+    pub(crate) fn maybe_help(mut self, help: Option<impl Into<String>>) -> Self {
+        self.help = help.map(|help| bytes::shown(&help.into()));
+        self
+    }
+
+    pub(crate) fn keepalived(mut self, text: impl Into<String>) -> Self {
+        self.keepalived_text = Some(bytes::shown(&text.into()));
+        self
+    }
+
+    pub(crate) fn fatal(mut self) -> Self {
+        self.fatal = true;
+        self
+    }
+
+    /// The one-line form of keepalived's log: `(FILE: Line N) message`.
+    pub fn terse(&self) -> String {
+        let text = self.keepalived_text.as_ref().unwrap_or(&self.message);
+        match &self.file {
+            Some(file) => format!("({file}: Line {}) {text}", self.line),
+            None => text.clone(),
+        }
+    }
+}
+
+/// The status of `-t`: 0 when nothing is counted, else as the numerically largest class says.
+pub fn exit_status_of_test(diagnostics: &[Diagnostic]) -> i32 {
+    let counted = || diagnostics.iter().filter(|d| d.class.is_counted());
+    // keepalived leaves on the spot when a mandatory argument is missing, before it could count anything else.
+    if counted().any(|d| d.class == Class::MissingParameter && d.fatal) {
+        return 2;
+    }
+    match counted().map(|d| d.class).max() {
+        None => 0,
+        Some(Class::Security | Class::IncludeCheck) => 6,
+        Some(class) if class < Class::MultipleFiles => 4,
+        Some(_) => 5,
+    }
+}
+
+/// A file's text, kept for as long as something may have to be said about it.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) name: String,
+    pub(crate) text: String,
+    /// Where each line starts in `text`.
+    pub(crate) lines: Vec<usize>,
+}
+
+impl Source {
+    /// A line, counted from 1, without its line end.
+    pub(crate) fn line(&self, number: u32) -> &str {
+        let Some(index) = usize::try_from(number).ok().and_then(|n| n.checked_sub(1)) else {
+            return "";
+        };
+        let Some(start) = self.lines.get(index) else {
+            return "";
+        };
+        let end = self
+            .lines
+            .get(index + 1)
+            .copied()
+            .unwrap_or(self.text.len());
+        self.text
+            .get(*start..end)
+            .unwrap_or_default()
+            .trim_end_matches(['\r', '\n'])
+    }
+}
+
+/// A place in a file: columns of one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// Index of the file, in the order of opening.
+    pub(crate) file: usize,
+    /// Counted from 1.
+    pub(crate) line: u32,
+    /// Bytes from the start of the line.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+/// What diagnostics are sorted by: file, line, column.
+type Order = (usize, u32, usize);
+
+/// Collects diagnostics and knows the sources they talk about.
+#[derive(Debug, Default)]
+pub(crate) struct Reporter {
+    pub(crate) sources: Vec<Rc<Source>>,
+    found: Vec<(Option<Order>, Diagnostic)>,
+    suppressed: usize,
+    fatal: bool,
+}
+
+impl Reporter {
+    /// Reports about a place.
+    pub(crate) fn at(&mut self, span: Span, mut diagnostic: Diagnostic) {
+        if let Some(source) = self.sources.get(span.file)
+            && self.found.len() < MOST
+        {
+            let line = bytes::shown(source.line(span.line));
+            let (line, columns) = mask::mask(&line, span.start..span.end);
+            let (line, columns) = cut(line, columns);
+            diagnostic.file = Some(bytes::shown(&source.name));
+            diagnostic.line = span.line;
+            diagnostic.source = line;
+            diagnostic.columns = columns;
+        }
+        self.push(Some((span.file, span.line, span.start)), diagnostic);
+    }
+
+    /// Reports about no place in particular.
+    pub(crate) fn nowhere(&mut self, diagnostic: Diagnostic) {
+        self.push(None, diagnostic);
+    }
+
+    fn push(&mut self, place: Option<Order>, diagnostic: Diagnostic) {
+        self.fatal |= diagnostic.fatal;
+        if self.found.len() < MOST {
+            self.found.push((place, diagnostic));
+        } else {
+            self.suppressed += 1;
+        }
+    }
+
+    /// Whether further diagnostics are only counted: there is no use in working hard for them.
+    pub(crate) fn is_full(&self) -> bool {
+        self.found.len() >= MOST
+    }
+
+    /// Whether the configuration can be used so far.
+    pub(crate) const fn is_usable(&self) -> bool {
+        !self.fatal
+    }
+
+    /// Everything said, in the order of the files; what has no place comes last.
+    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
+        self.found
+            .sort_by_key(|(place, _)| (place.is_none(), *place));
+        let mut all: Vec<_> = self
+            .found
+            .into_iter()
+            .map(|(_, diagnostic)| diagnostic)
+            .collect();
+        if self.suppressed > 0 {
+            let message = format!("{} more problems are not shown", self.suppressed);
+            all.push(Diagnostic::note(message));
+        }
+        all
+    }
+}
+
+/// Keeps the part of an overlong line that is talked about.
+fn cut(line: String, columns: Range<usize>) -> (String, Range<usize>) {
+    if line.len() <= SHOWN_LINE {
+        return (line, columns);
+    }
+    let start = bytes::boundary(&line, columns.start.saturating_sub(SHOWN_LINE / 4));
+    let end = bytes::boundary(&line, start.saturating_add(SHOWN_LINE));
+    let shift = |at: usize| at.clamp(start, end) - start;
+    let kept = line.get(start..end).unwrap_or_default().to_owned();
+    (kept, shift(columns.start)..shift(columns.end))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,44 @@
+//! Diagnostics as rustc shows them: the source line, the place underlined, help below.
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+use super::{Diagnostic, Severity};
+
+/// How to draw a diagnostic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// ASCII only, no colours: for logs and files.
+    Plain,
+    /// Terminal colours.
+    Colour,
+}
+
+impl Diagnostic {
+    /// The many-line form: message, place, source line with the meant part underlined, help.
+    pub fn render(&self, style: Style) -> String {
+        let renderer = match style {
+            Style::Plain => Renderer::plain(),
+            Style::Colour => Renderer::styled(),
+        }
+        .decor_style(DecorStyle::Ascii);
+        let level = match self.severity {
+            Severity::Note => Level::NOTE,
+            Severity::Warning => Level::WARNING,
+            Severity::Error => Level::ERROR,
+        };
+        let mut group =
+            level
+                .primary_title(self.message.as_str())
+                .elements(self.file.as_ref().map(|file| {
+                    Snippet::source(self.source.as_str())
+                        .line_start(usize::try_from(self.line).unwrap_or(usize::MAX))
+                        .path(file.as_str())
+                        .annotation(AnnotationKind::Primary.span(self.columns.clone()))
+                }));
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        renderer.render(&[group])
+    }
+}

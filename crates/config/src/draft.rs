@@ -1,0 +1,292 @@
+//! What the text says, before defaults and cross-checks: `read` fills it, `resolve` makes settings of it.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use types::{Family, IfName, Prefix, Priority, Version, Vrid, Weight};
+use vrrp::settings::{GarpSettings, InitialState, PreferredLifetime};
+
+use crate::diagnostics::Span;
+use crate::settings::{Global, RunAs};
+
+/// A value and where it was given.
+#[derive(Clone, Debug)]
+pub(crate) struct At<T> {
+    pub(crate) value: T,
+    pub(crate) span: Span,
+}
+
+/// The whole configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    pub(crate) global: Global,
+    pub(crate) use_symlink_paths: bool,
+    pub(crate) set_supplementary_groups: bool,
+    pub(crate) script_user: ScriptUser,
+    pub(crate) defaults: Defaults,
+    pub(crate) scripts: Vec<ScriptDraft>,
+    pub(crate) instances: Vec<InstanceDraft>,
+    pub(crate) groups: Vec<GroupDraft>,
+}
+
+/// Whom scripts without a user of their own run as.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum ScriptUser {
+    /// `script_user` is absent.
+    #[default]
+    Builtin,
+    Named(RunAs),
+    /// The name is nobody's: such scripts are dropped.
+    Unknown,
+}
+
+/// What `global_defs` says about all instances.
+#[derive(Debug, Default)]
+pub(crate) struct Defaults {
+    pub(crate) version: Option<Version>,
+    pub(crate) strict: bool,
+    pub(crate) garp: GarpDraft,
+    pub(crate) min_garp: bool,
+    pub(crate) garp_interval: Duration,
+    pub(crate) gna_interval: Duration,
+    pub(crate) down_timer_adverts: Option<u8>,
+    pub(crate) group4: Option<IpAddr>,
+    pub(crate) group6: Option<IpAddr>,
+    pub(crate) lower_prio_no_advert: bool,
+    pub(crate) higher_prio_send_advert: bool,
+    pub(crate) owner_ignore_adverts: bool,
+    pub(crate) skip_check_adv_addr: bool,
+    pub(crate) notify_priority_changes: bool,
+}
+
+/// The schedule of gratuitous ARPs, as far as it is given.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct GarpDraft {
+    pub(crate) master_delay: Option<u32>,
+    pub(crate) master_repeat: Option<u32>,
+    pub(crate) master_refresh: Option<u32>,
+    pub(crate) master_refresh_repeat: Option<u32>,
+    pub(crate) lower_prio_delay: Option<u32>,
+    pub(crate) lower_prio_repeat: Option<u32>,
+}
+
+impl GarpDraft {
+    /// Fills the gaps from a complete schedule.
+    pub(crate) fn over(&self, base: &GarpSettings) -> GarpSettings {
+        GarpSettings {
+            master_delay: self.master_delay.unwrap_or(base.master_delay),
+            master_repeat: self.master_repeat.unwrap_or(base.master_repeat),
+            master_refresh: self.master_refresh.unwrap_or(base.master_refresh),
+            master_refresh_repeat: self
+                .master_refresh_repeat
+                .unwrap_or(base.master_refresh_repeat),
+            lower_prio_delay: self.lower_prio_delay.unwrap_or(base.lower_prio_delay),
+            lower_prio_repeat: self.lower_prio_repeat.unwrap_or(base.lower_prio_repeat),
+        }
+    }
+}
+
+/// A command line as written, and whom to run it as.
+#[derive(Clone, Debug)]
+pub(crate) struct CommandDraft {
+    /// Never empty.
+    pub(crate) argv: Vec<String>,
+    pub(crate) user: RunAs,
+    pub(crate) span: Span,
+}
+
+/// A `vrrp_script` block.
+#[derive(Clone, Debug)]
+pub(crate) struct ScriptDraft {
+    pub(crate) name: String,
+    pub(crate) span: Span,
+    /// The command line's words.
+    pub(crate) argv: Option<At<Vec<String>>>,
+    pub(crate) interval: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) weight: Weight,
+    pub(crate) reverse: bool,
+    pub(crate) rise: u32,
+    pub(crate) fall: u32,
+    pub(crate) user: Option<RunAs>,
+    /// Its user does not exist.
+    pub(crate) removed: bool,
+}
+
+impl ScriptDraft {
+    pub(crate) const fn new(name: String, span: Span) -> Self {
+        Self {
+            name,
+            span,
+            argv: None,
+            interval: None,
+            timeout: None,
+            weight: Weight::FAULT,
+            reverse: false,
+            rise: 1,
+            fall: 1,
+            user: None,
+            removed: false,
+        }
+    }
+}
+
+/// Scripts that run at a change of state.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NotifyDraft {
+    pub(crate) master: Option<CommandDraft>,
+    pub(crate) backup: Option<CommandDraft>,
+    pub(crate) fault: Option<CommandDraft>,
+    pub(crate) stop: Option<CommandDraft>,
+    /// Given; the script may be absent.
+    pub(crate) deleted: Option<Option<CommandDraft>>,
+    pub(crate) master_rx_lower_pri: Option<CommandDraft>,
+    pub(crate) any: Option<CommandDraft>,
+}
+
+/// An entry of `track_interface` or `track_script`.
+#[derive(Clone, Debug)]
+pub(crate) struct TrackDraft {
+    pub(crate) name: String,
+    pub(crate) weight: Weight,
+    pub(crate) reverse: bool,
+    pub(crate) span: Span,
+}
+
+/// An address line.
+#[derive(Clone, Debug)]
+pub(crate) struct AddressDraft {
+    pub(crate) prefix: Prefix,
+    /// `dev`; `None`: the instance's interface.
+    pub(crate) interface: Option<IfName>,
+    pub(crate) scope: u8,
+    pub(crate) label: Option<String>,
+    pub(crate) broadcast: Option<Ipv4Addr>,
+    pub(crate) peer: Option<Prefix>,
+    pub(crate) dad: bool,
+    pub(crate) home: bool,
+    pub(crate) mngtmpaddr: bool,
+    pub(crate) noprefixroute: bool,
+    pub(crate) autojoin: bool,
+    pub(crate) preferred_lft: Option<PreferredLifetime>,
+    pub(crate) no_track: bool,
+    pub(crate) span: Span,
+}
+
+/// `auth_type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AuthType {
+    Pass,
+    Ah,
+}
+
+/// A `vrrp_instance` block.
+#[derive(Clone, Debug)]
+pub(crate) struct InstanceDraft {
+    pub(crate) name: String,
+    pub(crate) span: Span,
+    pub(crate) interface: Option<At<IfName>>,
+    /// An interface was given, but cannot be used; that was said already.
+    pub(crate) interface_refused: bool,
+    pub(crate) family: Option<Family>,
+    pub(crate) version: Option<At<Version>>,
+    pub(crate) vrid: Option<At<Vrid>>,
+    pub(crate) priority: Option<At<Priority>>,
+    pub(crate) state: Option<At<InitialState>>,
+    /// Microseconds.
+    pub(crate) advert_int: Option<At<u64>>,
+    pub(crate) down_timer_adverts: Option<At<u8>>,
+    pub(crate) nopreempt: Option<Span>,
+    pub(crate) preempt_delay: Option<At<Duration>>,
+    pub(crate) auth_type: Option<At<AuthType>>,
+    /// The bytes as written, at most eight.
+    pub(crate) auth_pass: Option<At<Vec<u8>>>,
+    pub(crate) vips: Vec<AddressDraft>,
+    pub(crate) excluded: Vec<AddressDraft>,
+    pub(crate) no_virtual_ipaddress: Option<Span>,
+    pub(crate) source: Option<IpAddr>,
+    /// A keyword for unicast was given.
+    pub(crate) unicast: Option<Span>,
+    pub(crate) group: Option<IpAddr>,
+    pub(crate) dont_track_primary: bool,
+    pub(crate) track_interface: Vec<TrackDraft>,
+    pub(crate) track_script: Vec<TrackDraft>,
+    pub(crate) garp: GarpDraft,
+    pub(crate) strict: Option<bool>,
+    pub(crate) lower_prio_no_advert: Option<bool>,
+    pub(crate) higher_prio_send_advert: Option<bool>,
+    pub(crate) owner_ignore_adverts: Option<At<bool>>,
+    pub(crate) skip_check_adv_addr: Option<bool>,
+    pub(crate) notify_priority_changes: Option<bool>,
+    pub(crate) notify: NotifyDraft,
+    /// It is left out, because of a keyword that is not acted on yet; that was said already.
+    pub(crate) refused: bool,
+}
+
+impl InstanceDraft {
+    pub(crate) fn new(name: String, span: Span) -> Self {
+        Self {
+            name,
+            span,
+            interface: None,
+            interface_refused: false,
+            family: None,
+            version: None,
+            vrid: None,
+            priority: None,
+            state: None,
+            advert_int: None,
+            down_timer_adverts: None,
+            nopreempt: None,
+            preempt_delay: None,
+            auth_type: None,
+            auth_pass: None,
+            vips: Vec::new(),
+            excluded: Vec::new(),
+            no_virtual_ipaddress: None,
+            source: None,
+            unicast: None,
+            group: None,
+            dont_track_primary: false,
+            track_interface: Vec::new(),
+            track_script: Vec::new(),
+            garp: GarpDraft::default(),
+            strict: None,
+            lower_prio_no_advert: None,
+            higher_prio_send_advert: None,
+            owner_ignore_adverts: None,
+            skip_check_adv_addr: None,
+            notify_priority_changes: None,
+            notify: NotifyDraft::default(),
+            refused: false,
+        }
+    }
+}
+
+/// A `vrrp_sync_group` block.
+#[derive(Clone, Debug)]
+pub(crate) struct GroupDraft {
+    pub(crate) name: String,
+    pub(crate) span: Span,
+    pub(crate) members: Vec<At<String>>,
+    pub(crate) track_interface: Vec<TrackDraft>,
+    pub(crate) track_script: Vec<TrackDraft>,
+    pub(crate) tracking_weight: bool,
+    pub(crate) notify_priority_changes: Option<bool>,
+    pub(crate) notify: NotifyDraft,
+}
+
+impl GroupDraft {
+    pub(crate) fn new(name: String, span: Span) -> Self {
+        Self {
+            name,
+            span,
+            members: Vec::new(),
+            track_interface: Vec::new(),
+            track_script: Vec::new(),
+            tracking_weight: false,
+            notify_priority_changes: None,
+            notify: NotifyDraft::default(),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Keywords outside of all blocks.
+
+use std::time::Duration;
+
+use super::{Keyword, Needs, Role};
+use crate::diagnostics::{Class, Diagnostic};
+use crate::document::Statement;
+use crate::draft::{GroupDraft, InstanceDraft, ScriptDraft};
+use crate::read::{Garbage, Reading};
+
+const ROW: Keyword = Keyword {
+    block: "",
+    name: "",
+    arguments: "",
+    needs: Needs::Nothing,
+    default: "",
+    help: "",
+    role: Role::Ignored,
+};
+
+pub(super) const KEYWORDS: &[Keyword] = &[
+    Keyword {
+        name: "global_defs",
+        help: "settings of the daemon and defaults of all instances; may stand several times",
+        role: Role::Block {
+            open: |_, _| true,
+            close: |_, _| {},
+        },
+        ..ROW
+    },
+    Keyword {
+        name: "vrrp_instance",
+        arguments: "NAME",
+        needs: Needs::Optional,
+        help: "a virtual router",
+        role: Role::Block {
+            open: |r, s| {
+                let taken =
+                    |r: &mut Reading<'_>, name: &str| !r.names.instances.insert(name.to_owned());
+                let Some(name) = name(r, s, taken) else {
+                    return false;
+                };
+                r.vips.clear();
+                r.instance = InstanceDraft::new(name, s.text.span);
+                true
+            },
+            close: |r, s| {
+                let instance = std::mem::replace(
+                    &mut r.instance,
+                    InstanceDraft::new(String::new(), s.text.span),
+                );
+                r.draft.instances.push(instance);
+            },
+        },
+        ..ROW
+    },
+    Keyword {
+        name: "vrrp_sync_group",
+        arguments: "NAME",
+        needs: Needs::Optional,
+        help: "instances that change state together",
+        role: Role::Block {
+            open: |r, s| {
+                let taken =
+                    |r: &mut Reading<'_>, name: &str| !r.names.groups.insert(name.to_owned());
+                let Some(name) = name(r, s, taken) else {
+                    return false;
+                };
+                r.group = GroupDraft::new(name, s.text.span);
+                true
+            },
+            close: |r, s| {
+                let group =
+                    std::mem::replace(&mut r.group, GroupDraft::new(String::new(), s.text.span));
+                r.draft.groups.push(group);
+            },
+        },
+        ..ROW
+    },
+    Keyword {
+        name: "vrrp_script",
+        arguments: "NAME",
+        needs: Needs::Argument,
+        help: "a command that is run again and again; track_script uses its result",
+        role: Role::Block {
+            open: super::vrrp_script::open,
+            close: super::vrrp_script::close,
+        },
+        ..ROW
+    },
+    Keyword {
+        name: "instance",
+        arguments: "NAME",
+        needs: Needs::Optional,
+        help: "appended to pid file names and syslog idents",
+        role: Role::Set(|r, s| {
+            if r.draft.global.instance.is_some() {
+                let message = "instance is given twice; the first one is kept";
+                r.complain(s, 0, Diagnostic::warning(Class::General, message));
+                return;
+            }
+            r.draft.global.instance = r.text(s, 1);
+        }),
+        ..ROW
+    },
+    Keyword {
+        name: "use_pid_dir",
+        help: "pid files go into a directory of their own",
+        default: "off",
+        role: Role::Set(|r, _| r.draft.global.use_pid_dir = true),
+        ..ROW
+    },
+    Keyword {
+        name: "child_wait_time",
+        arguments: "SECONDS",
+        needs: Needs::Optional,
+        default: "5",
+        help: "how long the parent waits for its children to end",
+        role: Role::Set(|r, s| {
+            if let Some(seconds) = r.fits(s, 0..=4_294_967_295, Garbage::Refused) {
+                r.draft.global.child_wait_time = Duration::from_secs(seconds);
+            }
+        }),
+        ..ROW
+    },
+];
+
+/// The name of a block; exactly one word that no earlier block has. Anything else is reported: the block is stepped over.
+fn name(
+    reading: &mut Reading<'_>,
+    statement: &Statement,
+    taken: fn(&mut Reading<'_>, &str) -> bool,
+) -> Option<String> {
+    let keyword = statement.argument(0);
+    if statement.words.len() > 2 {
+        let message = format!("{keyword} has more than one name; the block is ignored");
+        let diagnostic = Diagnostic::error(Class::General, message)
+            .help("a name with blanks stands between double quotes");
+        reading.complain(statement, 2, diagnostic);
+        return None;
+    }
+    let Some(name) = statement
+        .word(1)
+        .map(|_| ())
+        .and_then(|()| reading.text(statement, 1))
+    else {
+        let message = format!("{keyword} lacks its name; the block is ignored");
+        reading.complain(statement, 0, Diagnostic::error(Class::General, message));
+        return None;
+    };
+    if taken(reading, &name) {
+        let diagnostic = Diagnostic::error(
+            Class::General,
+            format!("{keyword} {name} is already defined; the block is ignored"),
+        )
+        .keepalived(format!(
+            "{} {name} already defined",
+            keyword.replace('_', " ")
+        ));
+        reading.complain(statement, 1, diagnostic);
+        return None;
+    }
+    Some(name)
+}
+
+/// A script's draft, for the block's own file.
+pub(super) fn script(reading: &mut Reading<'_>, statement: &Statement) -> Option<ScriptDraft> {
+    reading
+        .text(statement, 1)
+        .map(|name| ScriptDraft::new(name, statement.text.span))
+}

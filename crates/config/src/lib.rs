@@ -1,0 +1,110 @@
+//! The configuration: text of `keepalived.conf` in, checked settings and diagnostics out.
+//!
+//! ```text
+//! files --reader--> pieces --document--> tree --read--> draft --resolve--> Settings
+//! ```
+//!
+//! - `lexer` knows one line: comments, quotes, words, braces.
+//! - `reader` knows files: `include`, conditions, parameters, limits.
+//! - `document` knows blocks, and what to make of braces that do not fit.
+//! - `keywords` is the language: one row per keyword.
+//! - `read` walks the tree and lets each row's setter fill a draft; nothing else is touched.
+//! - `resolve` applies defaults, corrections and cross-checks.
+//!
+//! The crate does no system call: what it must know of the machine it asks a [`Machine`]. Reading is linear in the size
+//! of the text, and bounded: in bytes, in files, in depth, in diagnostics.
+
+#![forbid(unsafe_code)]
+
+mod bytes;
+mod describe;
+pub mod diagnostics;
+mod document;
+mod draft;
+mod glob;
+mod include;
+mod keywords;
+mod lexer;
+mod machine;
+mod parameters;
+mod read;
+mod reader;
+mod resolve;
+pub mod settings;
+mod suggest;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use describe::describe;
+pub use diagnostics::{Class, Diagnostic, Severity, Style, exit_status_of_test};
+pub use keywords::{KeywordFacts, keywords};
+pub use machine::{FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem};
+pub use settings::Settings;
+
+use diagnostics::Reporter;
+use include::Checks;
+use reader::Reader;
+
+/// What the command line says about reading.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// `-i`: the id that `@id` lines are for; `None`: the host name up to the first dot.
+    pub config_id: Option<String>,
+    /// `-e`: every mistake in an include line stops the daemon.
+    pub check_includes: bool,
+}
+
+/// A configuration that was read.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The settings; `None`: the configuration cannot be used.
+    pub settings: Option<Settings>,
+    /// Everything there is to say, in the order of the files.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The status a daemon ends with when there are no settings: 2 for a mistake in the configuration, 6 when there is
+    /// no usable file or an include check failed. 0 with settings.
+    pub status: i32,
+}
+
+/// Reads a configuration.
+///
+/// `main` is the name of the file, or a pattern (`*`, `?`, `[...]`, `{a,b}`) that stands for several files, read one
+/// after another. It never panics, whatever the files hold.
+pub fn load(main: &str, machine: &dyn Machine, options: &LoadOptions) -> Loaded {
+    let mut report = Reporter::default();
+    let config_id = options.config_id.clone().unwrap_or_else(|| {
+        let name = machine.host_name();
+        name.split('.').next().unwrap_or_default().to_owned()
+    });
+    let checks = if options.check_includes {
+        Checks::ALL
+    } else {
+        Checks::default()
+    };
+    let mut reader = Reader::new(machine, &config_id, checks);
+    let opened = reader.open_main(main, &mut report);
+    let tree = if opened {
+        document::build(&mut reader, &mut report)
+    } else {
+        Vec::new()
+    };
+    let draft = read::read(&tree, machine, &mut report);
+    let settings = resolve::resolve(draft, machine, &mut report);
+    let usable = report.is_usable();
+    let diagnostics = report.finish();
+    let checked = diagnostics
+        .iter()
+        .any(|diagnostic| diagnostic.class == Class::IncludeCheck && diagnostic.fatal);
+    let status = match (usable, opened && !checked) {
+        (true, _) => 0,
+        (false, true) => 2,
+        (false, false) => 6,
+    };
+    Loaded {
+        settings: usable.then_some(settings),
+        diagnostics,
+        status,
+    }
+}

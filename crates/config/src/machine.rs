@@ -1,0 +1,131 @@
+//! What the configuration wants to know of the machine it is read on.
+//!
+//! The daemon implements [`Machine`] over real files, interfaces and users; tests implement it over a table.
+//! Nothing here changes the machine.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::settings::RunAs;
+
+/// Answers about the machine. All methods only look; none may block for longer than a file access.
+pub trait Machine {
+    /// Reads a regular file of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// See [`FileProblem`]; a file with any execute bit is refused, as keepalived does.
+    fn read(&self, path: &Path, limit: usize) -> Result<Vec<u8>, FileProblem>;
+
+    /// Names in a directory, in any order, without `.` and `..`; `None` when it cannot be listed.
+    fn list(&self, directory: &Path) -> Option<Vec<String>>;
+
+    /// The directory that relative names start from.
+    fn current_dir(&self) -> PathBuf;
+
+    /// An environment variable (`${_ENV NAME}`).
+    fn variable(&self, name: &str) -> Option<String>;
+
+    /// A fresh uniform random number (`${_RANDOM}`).
+    fn random(&self) -> u32;
+
+    /// The node's name, for `@id` when no configuration id was given.
+    fn host_name(&self) -> String;
+
+    /// What is known of an interface; `None` when there is none of that name.
+    fn interface(&self, name: &str) -> Option<InterfaceFacts>;
+
+    /// User and primary group id of a user.
+    fn user(&self, name: &str) -> Option<(u32, u32)>;
+
+    /// The id of a group.
+    fn group(&self, name: &str) -> Option<u32>;
+
+    /// The supplementary groups of a user.
+    fn groups_of(&self, user: &str) -> Vec<u32>;
+
+    /// Our own user and group id.
+    fn own_ids(&self) -> (u32, u32);
+
+    /// Finds the file that a script's name means and judges whether it may run.
+    ///
+    /// A name without `/` is searched in the user's `PATH`. `keep_links`: do not follow symbolic links in the
+    /// path that is handed back (`use_symlink_paths`).
+    ///
+    /// # Errors
+    /// When there is no such file or the user may not execute it.
+    fn resolve_script(
+        &self,
+        script: &str,
+        user: &RunAs,
+        keep_links: bool,
+    ) -> Result<ResolvedScript, ScriptProblem>;
+}
+
+/// What the configuration must know of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterfaceFacts {
+    /// It is the loopback interface.
+    pub loopback: bool,
+    /// It can send and receive multicast.
+    pub multicast: bool,
+    /// Its MTU in bytes.
+    pub mtu: u32,
+}
+
+/// Why a file cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileProblem {
+    /// There is none.
+    #[error("no such file")]
+    Missing,
+    /// It is a directory.
+    #[error("is a directory")]
+    Directory,
+    /// It is a device, a socket or a FIFO.
+    #[error("is not a regular file")]
+    NotRegular,
+    /// Some execute bit is set (keepalived refuses those).
+    #[error("is executable, so it is probably not a configuration file")]
+    Executable,
+    /// The system says no.
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
+    /// It exceeds the limit.
+    #[error("is larger than {limit} bytes")]
+    TooLarge {
+        /// The most that is read, in bytes.
+        limit: usize,
+    },
+}
+
+/// A script that can run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolvedScript {
+    /// The file to execute: an absolute path.
+    pub path: String,
+    /// In words, why somebody but root could change what it does although it would run as root; `None`: nobody could.
+    pub insecure: Option<String>,
+}
+
+/// Why a script cannot run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ScriptProblem {
+    /// No such file, also not in `PATH`.
+    NotFound,
+    /// The file is there, but its user may not execute it.
+    NotExecutable,
+    /// Something else, in words.
+    Other(String),
+}
+
+impl fmt::Display for ScriptProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => f.write_str("not found"),
+            Self::NotExecutable => f.write_str("not executable"),
+            Self::Other(why) => f.write_str(why),
+        }
+    }
+}

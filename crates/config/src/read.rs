@@ -1,0 +1,500 @@
+//! The tree becomes a draft: every statement is handed to the setter of its row.
+//!
+//! `global_defs` is read first, wherever it stands: instances copy their defaults from it.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use types::IfName;
+
+use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
+use crate::document::Statement;
+use crate::draft::{Draft, GroupDraft, InstanceDraft, NotifyDraft, ScriptDraft, ScriptUser};
+use crate::keywords::Role;
+use crate::machine::Machine;
+use crate::settings::RunAs;
+
+/// The state of reading: the draft, and the blocks being filled.
+pub(crate) struct Reading<'a> {
+    pub(crate) machine: &'a dyn Machine,
+    pub(crate) report: &'a mut Reporter,
+    pub(crate) draft: Draft,
+    pub(crate) script: ScriptDraft,
+    pub(crate) instance: InstanceDraft,
+    pub(crate) group: GroupDraft,
+    pub(crate) names: Names,
+    /// Addresses of the current instance, by interface as written; without one: advertised ones.
+    pub(crate) vips: BTreeSet<(IpAddr, Option<String>)>,
+}
+
+/// Names already taken; looking them up in the draft would be quadratic.
+#[derive(Default)]
+pub(crate) struct Names {
+    pub(crate) instances: BTreeSet<String>,
+    pub(crate) groups: BTreeSet<String>,
+    /// With the weight and sense that references inherit.
+    pub(crate) scripts: std::collections::BTreeMap<String, (types::Weight, bool)>,
+}
+
+/// Reads a tree.
+pub(crate) fn read(tree: &[Statement], machine: &dyn Machine, report: &mut Reporter) -> Draft {
+    let nowhere = Span {
+        file: 0,
+        line: 0,
+        start: 0,
+        end: 0,
+    };
+    let mut reading = Reading {
+        machine,
+        report,
+        draft: Draft::default(),
+        script: ScriptDraft::new(String::new(), nowhere),
+        instance: InstanceDraft::new(String::new(), nowhere),
+        group: GroupDraft::new(String::new(), nowhere),
+        names: Names::default(),
+        vips: BTreeSet::new(),
+    };
+    let is_global = |statement: &&Statement| {
+        statement
+            .keyword
+            .is_some_and(|keyword| keyword.name == "global_defs")
+    };
+    for statement in tree.iter().filter(is_global) {
+        reading.statement(statement);
+    }
+    for statement in tree.iter().filter(|statement| !is_global(statement)) {
+        reading.statement(statement);
+    }
+    reading.draft
+}
+
+/// What becomes of digits with something behind them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Garbage {
+    /// The digits count (most keywords of keepalived's daemon).
+    Tolerated,
+    /// The number is refused.
+    Refused,
+}
+
+impl Reading<'_> {
+    /// The blocks nest no deeper than the table does, so recursion is bounded.
+    fn statement(&mut self, statement: &Statement) {
+        let Some(keyword) = statement.keyword else {
+            return;
+        };
+        match keyword.role {
+            Role::Set(set) => set(self, statement),
+            Role::Block { open, close } => {
+                if open(self, statement) {
+                    for inner in &statement.block {
+                        self.statement(inner);
+                    }
+                    close(self, statement);
+                }
+            }
+            Role::List(entry) => {
+                for inner in &statement.block {
+                    entry(self, inner);
+                }
+            }
+            Role::Ignored => {}
+            Role::Pending(pending) if pending.refuses && !statement.block.is_empty() => {
+                self.refuse(statement.span(0), keyword.name);
+            }
+            Role::Pending(_) => {}
+        }
+    }
+
+    /// Leaves the current instance out: without the keyword it would talk to the wrong routers.
+    pub(crate) fn refuse(&mut self, span: Span, what: &str) {
+        self.instance.refused = true;
+        let message = format!(
+            "instance {} is left out: evervip does not support '{what}' yet",
+            self.instance.name
+        );
+        let diagnostic = Diagnostic::error(Class::Pending, message).help(
+            "without it the instance would talk to the wrong routers, or trust them without proof",
+        );
+        self.report.at(span, diagnostic);
+    }
+
+    /// Reports something wrong with the n-th word.
+    pub(crate) fn complain(&mut self, statement: &Statement, index: usize, diagnostic: Diagnostic) {
+        self.report.at(statement.span(index), diagnostic);
+    }
+
+    /// The n-th word; its absence is reported, the keyword then has no effect.
+    pub(crate) fn required<'s>(
+        &mut self,
+        statement: &'s Statement,
+        index: usize,
+    ) -> Option<&'s str> {
+        if let Some(word) = statement.word(index) {
+            return Some(&word.text);
+        }
+        if statement.damaged {
+            return None;
+        }
+        let name = statement.argument(0);
+        let diagnostic = Diagnostic::warning(
+            Class::MissingParameter,
+            format!("'{name}' lacks its argument and is ignored"),
+        )
+        .maybe_help(
+            statement
+                .keyword
+                .map(|keyword| format!("{name} {}", keyword.arguments)),
+        );
+        self.report.at(statement.text.span, diagnostic);
+        None
+    }
+
+    /// A whole number within a range; anything else is reported and `None`.
+    pub(crate) fn number(
+        &mut self,
+        statement: &Statement,
+        index: usize,
+        range: RangeInclusive<i64>,
+        garbage: Garbage,
+    ) -> Option<i64> {
+        let text = self.required(statement, index)?;
+        let (number, clean) = leading_number(text);
+        let name = statement.argument(0);
+        let (least, most) = (range.start(), range.end());
+        let Some(number) = number else {
+            let message = format!("{name}: '{text}' is not a number");
+            let diagnostic = Diagnostic::error(Class::InvalidNumber, message)
+                .help(format!("a number from {least} to {most}"))
+                .keepalived(format!("invalid number '{text}'"));
+            self.complain(statement, index, diagnostic);
+            return None;
+        };
+        if !clean {
+            let used = garbage == Garbage::Tolerated && range.contains(&number);
+            let message = format!("{name}: '{text}' is not a number");
+            let help = if used {
+                format!("{number} is used")
+            } else {
+                format!("a number from {least} to {most}")
+            };
+            let diagnostic = Diagnostic::error(Class::InvalidNumber, message)
+                .help(help)
+                .keepalived(format!("invalid number '{text}'"));
+            self.complain(statement, index, diagnostic);
+            return used.then_some(number);
+        }
+        if range.contains(&number) {
+            return Some(number);
+        }
+        let diagnostic = Diagnostic::error(
+            Class::InvalidNumber,
+            format!("{name}: {text} is out of range"),
+        )
+        .help(format!("{least} to {most}"))
+        .keepalived(format!("number '{text}' outside range [{least}, {most}]"));
+        self.complain(statement, index, diagnostic);
+        None
+    }
+
+    /// A number of the type that holds the range.
+    pub(crate) fn fits<T: TryFrom<i64>>(
+        &mut self,
+        statement: &Statement,
+        range: RangeInclusive<i64>,
+        garbage: Garbage,
+    ) -> Option<T> {
+        let number = self.number(statement, 1, range, garbage)?;
+        T::try_from(number).ok()
+    }
+
+    /// A decimal number in units of `10^-places`, within a range given in that unit.
+    ///
+    /// DEVIATION(keepalived): `10s` there means ten of the smallest unit; here it is refused.
+    pub(crate) fn decimal(
+        &mut self,
+        statement: &Statement,
+        places: u32,
+        range: RangeInclusive<u64>,
+    ) -> Option<u64> {
+        let text = self.required(statement, 1)?;
+        let name = statement.argument(0);
+        let shown = |units: u64| show_decimal(units, places);
+        let span = format!("{} to {}", shown(*range.start()), shown(*range.end()));
+        let Some((units, exact)) = parse_decimal(text, places) else {
+            let diagnostic = Diagnostic::error(
+                Class::InvalidNumber,
+                format!("{name}: '{text}' is not a number"),
+            )
+            .help(format!("{span}, without a unit"))
+            .keepalived(format!("invalid number '{text}'"));
+            self.complain(statement, 1, diagnostic);
+            return None;
+        };
+        if !exact {
+            let message = format!(
+                "{name}: {text} has more than {places} decimals, {} is used",
+                shown(units)
+            );
+            self.complain(
+                statement,
+                1,
+                Diagnostic::warning(Class::InvalidNumber, message),
+            );
+        }
+        if range.contains(&units) {
+            return Some(units);
+        }
+        let diagnostic = Diagnostic::error(
+            Class::InvalidNumber,
+            format!("{name}: {text} is out of range"),
+        )
+        .help(span)
+        .keepalived(format!(
+            "number '{text}' outside range [{}, {}]",
+            shown(*range.start()),
+            shown(*range.end())
+        ));
+        self.complain(statement, 1, diagnostic);
+        None
+    }
+
+    /// A switch; bare means on.
+    pub(crate) fn boolean(&mut self, statement: &Statement) -> Option<bool> {
+        match statement.argument(1) {
+            "on" | "true" | "yes" => Some(true),
+            "off" | "false" | "no" => Some(false),
+            "" if statement.words.len() == 1 => Some(true),
+            other => {
+                let message = format!("{}: '{other}' is neither on nor off", statement.argument(0));
+                let help = "on, true, yes, off, false or no";
+                self.complain(
+                    statement,
+                    1,
+                    Diagnostic::error(Class::General, message).help(help),
+                );
+                None
+            }
+        }
+    }
+
+    /// An address; what follows `-` or `/` is cut off.
+    pub(crate) fn address(&mut self, statement: &Statement) -> Option<IpAddr> {
+        let text = self.required(statement, 1)?;
+        let bare = text.split(['-', '/']).next().unwrap_or_default();
+        if let Ok(address) = IpAddr::from_str(bare) {
+            return Some(address);
+        }
+        let message = format!("{}: '{text}' is not an IP address", statement.argument(0));
+        self.complain(statement, 1, Diagnostic::error(Class::General, message));
+        None
+    }
+
+    /// An interface that exists, or may come later. Everything else is reported; a missing one is fatal.
+    pub(crate) fn interface(&mut self, statement: &Statement, index: usize) -> Option<IfName> {
+        let text = self.required(statement, index)?;
+        let name = match IfName::new(text) {
+            Ok(name) => name,
+            Err(error) => {
+                self.complain(
+                    statement,
+                    index,
+                    Diagnostic::error(Class::General, error.to_string()),
+                );
+                return None;
+            }
+        };
+        if !self.draft.global.dynamic_interfaces && self.machine.interface(text).is_none() {
+            let help = if text.starts_with('$') {
+                format!(
+                    "parameter '{}' is not defined",
+                    text.trim_start_matches('$')
+                )
+            } else {
+                "create it first, correct the name, or set dynamic_interfaces in global_defs"
+                    .to_owned()
+            };
+            let diagnostic =
+                Diagnostic::error(Class::General, format!("interface {text} does not exist"))
+                    .help(help)
+                    .keepalived(format!("WARNING - interface {text} doesn't exist"))
+                    .fatal();
+            self.complain(statement, index, diagnostic);
+            return None;
+        }
+        Some(name)
+    }
+
+    /// A text as it is; bytes that are not UTF-8 are replaced and reported.
+    pub(crate) fn text(&mut self, statement: &Statement, index: usize) -> Option<String> {
+        let text = self.required(statement, index)?;
+        if crate::bytes::has_raw(text) {
+            let message = format!(
+                "{} has bytes that are not UTF-8; they are replaced",
+                statement.argument(0)
+            );
+            self.complain(
+                statement,
+                index,
+                Diagnostic::warning(Class::Uncounted, message),
+            );
+        }
+        Some(crate::bytes::shown(text))
+    }
+
+    /// The user that the words from `index` name: `USER [[:][GROUP]]`; `None`: nobody, the unknown name is handed back.
+    pub(crate) fn user<'s>(&self, user: &'s str, group: Option<&'s str>) -> Result<RunAs, &'s str> {
+        let (uid, own_gid) = self.machine.user(user).ok_or(user)?;
+        let (supplementary, group) = match group.map(|group| (group.strip_prefix(':'), group)) {
+            None => (false, ""),
+            Some((Some(name), _)) => (true, name),
+            Some((None, name)) => (false, name),
+        };
+        let gid = if group.is_empty() {
+            own_gid
+        } else {
+            self.machine.group(group).ok_or(group)?
+        };
+        let groups = if supplementary || self.draft.set_supplementary_groups {
+            self.machine.groups_of(user)
+        } else {
+            Vec::new()
+        };
+        Ok(RunAs { uid, gid, groups })
+    }
+
+    /// Whom a script without a user of its own runs as.
+    pub(crate) fn default_user(&self) -> Option<RunAs> {
+        match &self.draft.script_user {
+            ScriptUser::Named(user) => Some(user.clone()),
+            ScriptUser::Unknown => None,
+            ScriptUser::Builtin => match self.user("keepalived_script", None) {
+                Ok(user) => Some(user),
+                Err(_) if self.draft.global.enable_script_security => None,
+                Err(_) => {
+                    let (uid, gid) = self.machine.own_ids();
+                    Some(RunAs {
+                        uid,
+                        gid,
+                        groups: Vec::new(),
+                    })
+                }
+            },
+        }
+    }
+
+    /// The scripts of the block that a statement stands in.
+    pub(crate) fn notify(&mut self, statement: &Statement) -> &mut NotifyDraft {
+        match statement.keyword {
+            Some(keyword) if keyword.block == "vrrp_sync_group" => &mut self.group.notify,
+            _ => &mut self.instance.notify,
+        }
+    }
+}
+
+/// The number at the start of a text, and whether that is all of it. The empty text is 0, as in keepalived.
+pub(crate) fn leading_number(text: &str) -> (Option<i64>, bool) {
+    let text = text.trim_start();
+    if text.is_empty() {
+        return (Some(0), true);
+    }
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let length = digits
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(digits.len());
+    let end = text.len() - digits.len() + length;
+    let number = text.get(..end).unwrap_or_default();
+    // A number too large for 64 bits is out of every range.
+    let value = (length > 0).then(|| {
+        number.parse().unwrap_or(if number.starts_with('-') {
+            i64::MIN
+        } else {
+            i64::MAX
+        })
+    });
+    (value, length == digits.len())
+}
+
+/// A decimal in units of `10^-places`, half rounded up, and whether it was exact.
+fn parse_decimal(text: &str, places: u32) -> Option<(u64, bool)> {
+    let text = text.trim_start();
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() && fraction.is_empty() || !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    let places = usize::try_from(places).ok()?;
+    let unit = 10_u64.checked_pow(u32::try_from(places).ok()?)?;
+    let kept = fraction.get(..places.min(fraction.len()))?;
+    let dropped = fraction.get(kept.len()..)?;
+    let scale = 10_u64.checked_pow(u32::try_from(places - kept.len()).ok()?)?;
+    let parse = |part: &str| {
+        if part.is_empty() {
+            Some(0)
+        } else {
+            Some(part.parse().unwrap_or(u64::MAX))
+        }
+    };
+    let units = parse(whole)?
+        .saturating_mul(unit)
+        .saturating_add(parse(kept)?.saturating_mul(scale));
+    let up = u64::from(dropped.starts_with(|c: char| ('5'..='9').contains(&c)));
+    Some((
+        units.saturating_add(up),
+        dropped.bytes().all(|byte| byte == b'0'),
+    ))
+}
+
+/// A decimal as people write it.
+pub(crate) fn show_decimal(units: u64, places: u32) -> String {
+    let unit = 10_u64.pow(places);
+    let width = usize::try_from(places).unwrap_or(0);
+    let text = format!("{}.{:0width$}", units / unit, units % unit);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers() {
+        for (text, expected) in [
+            ("12", (Some(12), true)),
+            ("", (Some(0), true)),
+            (" +7", (Some(7), true)),
+            ("-3", (Some(-3), true)),
+            ("10s", (Some(10), false)),
+            ("x", (None, false)),
+            ("-", (None, true)),
+            ("99999999999999999999", (Some(i64::MAX), true)),
+        ] {
+            assert_eq!(leading_number(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn decimals() {
+        for (text, expected) in [
+            ("1", Some((1_000_000, true))),
+            ("0.5", Some((500_000, true))),
+            (".25", Some((250_000, true))),
+            ("3.", Some((3_000_000, true))),
+            ("0.0000005", Some((1, false))),
+            ("0.0000004", Some((0, false))),
+            ("1.0000000", Some((1_000_000, true))),
+            ("99999999999999999999", Some((u64::MAX, true))),
+            ("10s", None),
+            ("-1", None),
+            (".", None),
+            ("1.2.3", None),
+        ] {
+            assert_eq!(parse_decimal(text, 6), expected, "{text:?}");
+        }
+        assert_eq!(show_decimal(4_294_967_295, 6), "4294.967295");
+        assert_eq!(show_decimal(40_000_000, 6), "40");
+    }
+}

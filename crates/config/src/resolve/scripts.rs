@@ -1,0 +1,168 @@
+//! Which scripts can run, and as what.
+
+use std::collections::BTreeMap;
+
+use vrrp::settings::ScriptSettings;
+
+use crate::diagnostics::{Class, Diagnostic, Reporter};
+use crate::draft::{At, CommandDraft, Draft, ScriptDraft};
+use crate::machine::{Machine, ScriptProblem};
+use crate::settings::{Command, RunAs};
+
+/// Judges scripts one by one and says at the end whether the whole is a security problem.
+pub(super) struct Judge<'a> {
+    machine: &'a dyn Machine,
+    secure: bool,
+    keep_links: bool,
+    /// Without an instance no script ever runs, so none is judged.
+    active: bool,
+    /// A script can run, and `enable_script_security` is off.
+    exposed: bool,
+    /// Scripts that somebody but root could change.
+    insecure: Vec<String>,
+}
+
+/// Why a script cannot run.
+enum Refusal {
+    Problem(ScriptProblem),
+    Insecure(String),
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(draft: &Draft, machine: &'a dyn Machine) -> Self {
+        Self {
+            machine,
+            secure: draft.global.enable_script_security,
+            keep_links: draft.use_symlink_paths,
+            active: !draft.instances.is_empty(),
+            exposed: false,
+            insecure: Vec::new(),
+        }
+    }
+
+    /// The check scripts that can run, used or not, and their commands.
+    pub(super) fn check_scripts(
+        &mut self,
+        drafts: &[ScriptDraft],
+        report: &mut Reporter,
+    ) -> (Vec<At<ScriptSettings>>, BTreeMap<String, Command>) {
+        let mut scripts = Vec::new();
+        let mut commands = BTreeMap::new();
+        let drafts = if self.active { drafts } else { &[] };
+        for draft in drafts {
+            let (Some(argv), Some(user)) = (&draft.argv, &draft.user) else {
+                continue;
+            };
+            match self.command(&argv.value, user) {
+                Ok(command) => {
+                    scripts.push(At {
+                        value: settings(draft, &command),
+                        span: draft.span,
+                    });
+                    commands.insert(draft.name.clone(), command);
+                }
+                Err(refusal) => {
+                    let name = &draft.name;
+                    let program = argv.value.first().map_or("", String::as_str);
+                    let (message, text) = match refusal {
+                        Refusal::Problem(problem) => (
+                            format!("script {name} is disabled: {program} is {problem}"),
+                            format!("Disabling track script {name} since not found/accessible"),
+                        ),
+                        Refusal::Insecure(why) => (
+                            format!("script {name} is disabled: {program} is not secure: {why}"),
+                            format!("Disabling track script {name} due to insecure"),
+                        ),
+                    };
+                    let diagnostic = Diagnostic::error(Class::General, message)
+                        .help("instances that track it go on as if they did not")
+                        .keepalived(text);
+                    report.at(argv.span, diagnostic);
+                }
+            }
+        }
+        (scripts, commands)
+    }
+
+    /// A notify script; one that cannot run is reported and left out.
+    pub(super) fn notify(
+        &mut self,
+        draft: &CommandDraft,
+        report: &mut Reporter,
+    ) -> Option<Command> {
+        let refusal = match self.command(&draft.argv, &draft.user) {
+            Ok(command) => return Some(command),
+            Err(refusal) => refusal,
+        };
+        let program = draft.argv.first().map_or("", String::as_str);
+        let message = match refusal {
+            Refusal::Problem(problem) => format!("notify script {program} is disabled: {problem}"),
+            Refusal::Insecure(why) => {
+                format!("notify script {program} is disabled: not secure: {why}")
+            }
+        };
+        report.at(draft.span, Diagnostic::warning(Class::Uncounted, message));
+        None
+    }
+
+    fn command(&mut self, argv: &[String], user: &RunAs) -> Result<Command, Refusal> {
+        let program = argv.first().map_or("", String::as_str);
+        let redirection =
+            matches!(argv, [sh, c, line] if sh == "sh" && c == "-c" && line.starts_with('<'));
+        let program = if redirection { "/bin/sh" } else { program };
+        let found = self
+            .machine
+            .resolve_script(program, user, self.keep_links)
+            .map_err(Refusal::Problem)?;
+        if !redirection {
+            if let Some(why) = found.insecure {
+                if self.secure {
+                    return Err(Refusal::Insecure(why));
+                }
+                self.insecure.push(format!("{program}: {why}"));
+            }
+            self.exposed |= !self.secure;
+        }
+        Ok(Command {
+            argv: argv.to_vec(),
+            path: found.path,
+            user: user.clone(),
+        })
+    }
+
+    /// The report about all scripts together.
+    pub(super) fn finish(self, report: &mut Reporter) {
+        if !self.exposed {
+            return;
+        }
+        let help = match self.insecure.first() {
+            Some(first) => format!("set enable_script_security in global_defs; {first}"),
+            None => "set enable_script_security in global_defs, and script_user if there is no user keepalived_script".into(),
+        };
+        let diagnostic = Diagnostic::warning(
+            Class::Security,
+            "scripts run although enable_script_security is off",
+        )
+        .help(help)
+        .keepalived(
+            "SECURITY VIOLATION - scripts are being executed but script_security not enabled.",
+        );
+        report.nowhere(diagnostic);
+    }
+}
+
+fn settings(draft: &ScriptDraft, command: &Command) -> ScriptSettings {
+    ScriptSettings {
+        name: draft.name.clone(),
+        identity: format!(
+            "{}\0{}:{}",
+            command.argv.join("\0"),
+            command.user.uid,
+            command.user.gid
+        ),
+        interval: draft.interval.unwrap_or(std::time::Duration::from_secs(1)),
+        timeout: draft.timeout,
+        rise: draft.rise,
+        fall: draft.fall,
+    }
+}

@@ -1,0 +1,119 @@
+//! What a configuration resolves to: one value for the parent, one for each core, every default applied.
+//!
+//! The parent sends the parts to its children as values; no child ever parses text.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A resolved configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// What concerns the processes themselves.
+    pub global: Global,
+    /// The VRRP core's part.
+    pub vrrp: vrrp::Settings,
+    /// How to run each script of `vrrp.scripts`, by its name.
+    pub commands: BTreeMap<String, Command>,
+    /// What to run when an instance changes state, by the instance's name.
+    pub instance_notify: BTreeMap<String, Notify>,
+    /// What to run when a sync group changes state, by the group's name.
+    pub group_notify: BTreeMap<String, Notify>,
+}
+
+/// Settings of the processes (`global_defs` and the keywords that stand beside it).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Global {
+    /// `router_id`; `None`: the host name.
+    pub router_id: Option<String>,
+    /// `enable_script_security`: a script that somebody but root could change does not run as root.
+    pub enable_script_security: bool,
+    /// `process_name`: the parent's task name; `None`: the name it was called by.
+    pub process_name: Option<String>,
+    /// `vrrp_process_name` or `process_names`: the VRRP child's task name.
+    pub vrrp_process_name: Option<String>,
+    /// `instance`: appended to pid file names and syslog idents.
+    pub instance: Option<String>,
+    /// `use_pid_dir`: pid files go into a directory of their own below the run directory.
+    pub use_pid_dir: bool,
+    /// `child_wait_time`: how long the parent waits for its children to end before it kills them.
+    pub child_wait_time: Duration,
+    /// `umask`: permission bits that files are made without.
+    pub umask: u32,
+    /// `dynamic_interfaces`: an interface that does not exist yet is waited for.
+    pub dynamic_interfaces: bool,
+    /// `json_version`: 1 or 2.
+    pub json_version: u8,
+    /// `log_unknown_vrids`.
+    pub log_unknown_vrids: bool,
+}
+
+impl Default for Global {
+    fn default() -> Self {
+        Self {
+            router_id: None,
+            enable_script_security: false,
+            process_name: None,
+            vrrp_process_name: None,
+            instance: None,
+            use_pid_dir: false,
+            child_wait_time: Duration::from_secs(5),
+            umask: 0o177,
+            dynamic_interfaces: false,
+            json_version: 1,
+            log_unknown_vrids: false,
+        }
+    }
+}
+
+/// A program to run: an argument vector and whom to run it as.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// The program as configured and its arguments; never empty. `argv[0]` is what the program sees as its name.
+    pub argv: Vec<String>,
+    /// The file to execute: an absolute path, symbolic links already followed.
+    pub path: String,
+    /// Whom to run it as.
+    pub user: RunAs,
+}
+
+/// The identity a script runs with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunAs {
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// Supplementary groups; empty: none.
+    pub groups: Vec<u32>,
+}
+
+/// The scripts of an instance or a group (`notify`, `notify_master`, ...).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notify {
+    /// `notify_master`.
+    pub master: Option<Command>,
+    /// `notify_backup`.
+    pub backup: Option<Command>,
+    /// `notify_fault`.
+    pub fault: Option<Command>,
+    /// `notify_stop`.
+    pub stop: Option<Command>,
+    /// `notify_deleted`: what a deletion at reload is reported as.
+    pub deleted: NotifyDeleted,
+    /// `notify_master_rx_lower_pri`; instances only.
+    pub master_rx_lower_pri: Option<Command>,
+    /// `notify`: run for every transition, with what happened as further arguments.
+    pub any: Option<Command>,
+}
+
+/// What the deletion of an instance at a reload is reported as (`notify_deleted`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NotifyDeleted {
+    /// As FAULT to the generic script only; the keyword is absent.
+    #[default]
+    AsFault,
+    /// As DELETED; the script, if there is one, runs first.
+    AsDeleted(Option<Command>),
+}

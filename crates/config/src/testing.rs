@@ -1,0 +1,166 @@
+//! A machine made of tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::machine::{FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem};
+use crate::settings::RunAs;
+use crate::{LoadOptions, Loaded, load};
+
+/// Users root, nobody and daemon, host node1.example.com, directory /etc/keepalived, interfaces lo, eth0 and eth1, and
+/// every script below /bin.
+#[derive(Clone)]
+pub(crate) struct Fake {
+    pub(crate) files: BTreeMap<PathBuf, Result<Vec<u8>, FileProblem>>,
+    pub(crate) interfaces: BTreeMap<String, InterfaceFacts>,
+    pub(crate) scripts: BTreeSet<String>,
+    pub(crate) insecure: bool,
+}
+
+impl Default for Fake {
+    fn default() -> Self {
+        Self {
+            files: BTreeMap::new(),
+            interfaces: BTreeMap::new(),
+            scripts: BTreeSet::new(),
+            insecure: false,
+        }
+        .interface("eth0")
+        .interface("eth1")
+        .with_loopback()
+    }
+}
+
+impl Fake {
+    pub(crate) fn file(mut self, path: &str, text: impl AsRef<[u8]>) -> Self {
+        self.files.insert(path.into(), Ok(text.as_ref().to_vec()));
+        self
+    }
+
+    pub(crate) fn problem(mut self, path: &str, problem: FileProblem) -> Self {
+        self.files.insert(path.into(), Err(problem));
+        self
+    }
+
+    pub(crate) fn interface(mut self, name: &str) -> Self {
+        self.interfaces.insert(
+            name.into(),
+            InterfaceFacts {
+                loopback: false,
+                multicast: true,
+                mtu: 1500,
+            },
+        );
+        self
+    }
+
+    pub(crate) fn script(mut self, path: &str) -> Self {
+        self.scripts.insert(path.into());
+        self
+    }
+
+    fn with_loopback(mut self) -> Self {
+        self.interfaces.insert(
+            "lo".into(),
+            InterfaceFacts {
+                loopback: true,
+                multicast: false,
+                mtu: 65536,
+            },
+        );
+        self
+    }
+
+    /// Loads a text as the main file `x.conf`.
+    pub(crate) fn load(self, text: impl AsRef<[u8]>) -> Loaded {
+        let machine = self.file("/etc/keepalived/x.conf", text);
+        load("x.conf", &machine, &LoadOptions::default())
+    }
+}
+
+impl Machine for Fake {
+    fn read(&self, path: &Path, limit: usize) -> Result<Vec<u8>, FileProblem> {
+        let content = self
+            .files
+            .get(path)
+            .cloned()
+            .unwrap_or(Err(FileProblem::Missing))?;
+        if content.len() > limit {
+            Err(FileProblem::TooLarge { limit })
+        } else {
+            Ok(content)
+        }
+    }
+
+    fn list(&self, directory: &Path) -> Option<Vec<String>> {
+        let names: BTreeSet<String> = self
+            .files
+            .keys()
+            .filter_map(|path| path.strip_prefix(directory).ok())
+            .filter_map(|rest| rest.components().next())
+            .map(|first| first.as_os_str().to_str().unwrap().to_owned())
+            .collect();
+        (!names.is_empty()).then(|| names.into_iter().collect())
+    }
+
+    fn current_dir(&self) -> PathBuf {
+        "/etc/keepalived".into()
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        (name == "HOME").then(|| "/root".into())
+    }
+
+    fn random(&self) -> u32 {
+        7
+    }
+
+    fn host_name(&self) -> String {
+        "node1.example.com".into()
+    }
+
+    fn interface(&self, name: &str) -> Option<InterfaceFacts> {
+        self.interfaces.get(name).copied()
+    }
+
+    fn user(&self, name: &str) -> Option<(u32, u32)> {
+        match name {
+            "root" => Some((0, 0)),
+            "daemon" => Some((1, 1)),
+            "nobody" => Some((65534, 65534)),
+            _ => None,
+        }
+    }
+
+    fn group(&self, name: &str) -> Option<u32> {
+        self.user(name).map(|(_, gid)| gid)
+    }
+
+    fn groups_of(&self, user: &str) -> Vec<u32> {
+        if user == "daemon" {
+            vec![1, 20]
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn own_ids(&self) -> (u32, u32) {
+        (0, 0)
+    }
+
+    fn resolve_script(
+        &self,
+        script: &str,
+        _: &RunAs,
+        _: bool,
+    ) -> Result<ResolvedScript, ScriptProblem> {
+        if !script.starts_with("/bin/") && !self.scripts.contains(script) {
+            return Err(ScriptProblem::NotFound);
+        }
+        let insecure = self.insecure.then(|| "/bin is writable by all".to_owned());
+        Ok(ResolvedScript {
+            path: script.to_owned(),
+            insecure,
+        })
+    }
+}
