@@ -1,4 +1,7 @@
 //! `-t`: reads the configuration as the daemon would, says what is wrong with it, and ends with keepalived's status.
+//!
+//! Called as keepalived it says it as keepalived does, one line each. Called as evervip, and not into a file, it shows the
+//! source line and what was probably meant.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -8,14 +11,16 @@ use std::path::Path;
 use config::{LoadOptions, Severity, load};
 
 use crate::command_line::Options;
+use crate::diagnostics;
 use crate::exit::Exit;
+use crate::identity::Identity;
 use crate::machine::ThisMachine;
 
 /// Refuse a link in place of the log file: it may lead anywhere.
 const O_NOFOLLOW: i32 = 0o400_000;
 
 /// Checks the configuration; messages go to `log`, or to standard error.
-pub(crate) fn run(options: &Options, log: Option<&Path>) -> Exit {
+pub(crate) fn run(options: &Options, log: Option<&Path>, identity: &Identity) -> Exit {
     let load_options = LoadOptions {
         config_id: options.config_id.clone(),
         check_includes: false,
@@ -25,12 +30,19 @@ pub(crate) fn run(options: &Options, log: Option<&Path>) -> Exit {
         &ThisMachine::default(),
         &load_options,
     );
-    let mut text = String::new();
-    for diagnostic in &loaded.diagnostics {
-        if diagnostic.class.is_counted() || diagnostic.severity == Severity::Error {
-            text += &format!("{}\n", diagnostic.terse());
-        }
-    }
+    let terse = identity.is_keepalived || log.is_some();
+    let text: String = loaded
+        .diagnostics
+        .iter()
+        // What keepalived accepts without a word must not make its name say anything.
+        .filter(|diagnostic| {
+            !terse || diagnostic.class.is_counted() || diagnostic.severity == Severity::Error
+        })
+        .map(|diagnostic| match terse {
+            true => format!("{}\n", diagnostic.terse()),
+            false => format!("{}\n", diagnostics::rendered(diagnostic)),
+        })
+        .collect();
     if let Err(problem) = write(&text, log) {
         eprintln!("cannot write the result of the test: {problem}");
         return Exit::Fatal;

@@ -7,6 +7,9 @@ use sys::syslog::{Facility, Severity, Syslog};
 
 use crate::command_line::{FacilityName, LogOptions};
 
+/// The target of records that are shown on the console in another form.
+pub(crate) const SYSLOG_ONLY: &str = "syslog only";
+
 /// Begins to log under a name, for the life of the process.
 pub(crate) fn start(options: &LogOptions, ident: &str) {
     let facility = match options.facility {
@@ -61,7 +64,7 @@ impl Log for Logger {
             if let Some(syslog) = &mut sink.syslog {
                 syslog.send(severity, &text);
             }
-            if sink.console {
+            if sink.console && record.target() != SYSLOG_ONLY {
                 sys::console::write_line(&format!("{}: {text}", sys::clock::local_time_text()));
             }
         });

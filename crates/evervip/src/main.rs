@@ -8,6 +8,7 @@
 mod command_line;
 mod config_test;
 mod demo;
+mod diagnostics;
 mod exit;
 mod identity;
 mod logging;
@@ -56,7 +57,7 @@ fn main() -> ExitCode {
 fn answer(request: Request, identity: &Identity) -> Exit {
     match request {
         Request::Run(options) => parent::run(options, identity),
-        Request::ConfigTest(options, log) => config_test::run(&options, log.as_deref()),
+        Request::ConfigTest(options, log) => config_test::run(&options, log.as_deref(), identity),
         Request::Version => {
             eprint!("{}", identity::version());
             Exit::Success

@@ -20,6 +20,7 @@ use types::Instant;
 
 use self::child::{Child, RestartPace};
 use crate::command_line::Options;
+use crate::diagnostics;
 use crate::exit::Exit;
 use crate::identity::Identity;
 use crate::machine::ThisMachine;
@@ -55,7 +56,7 @@ pub(crate) fn run(mut options: Options, identity: &Identity) -> Exit {
     if let Ok(here) = std::env::current_dir() {
         options.use_file = here.join(&options.use_file);
     }
-    let loaded = read_configuration(&options);
+    let loaded = read_configuration(&options, identity);
     let Some(settings) = loaded.settings else {
         error!(
             "the configuration {} cannot be used",
@@ -105,8 +106,8 @@ fn is_permission(problem: &anyhow::Error) -> bool {
         .downcast_ref::<sys::Error>()
         .is_some_and(sys::Error::is_permission);
     let of_file = match problem.downcast_ref::<PidFileError>() {
-        Some(PidFileError::System { source, .. }) => {
-            source.kind() == std::io::ErrorKind::PermissionDenied
+        Some(PidFileError::System { reason, .. }) => {
+            reason.kind() == std::io::ErrorKind::PermissionDenied
         }
         _ => false,
     };
@@ -114,28 +115,14 @@ fn is_permission(problem: &anyhow::Error) -> bool {
 }
 
 /// Reads the file and says everything that there is to say about it.
-fn read_configuration(options: &Options) -> Loaded {
+fn read_configuration(options: &Options, identity: &Identity) -> Loaded {
     let load_options = LoadOptions {
         config_id: options.config_id.clone(),
         check_includes: false,
     };
-    let loaded = load(
-        &options.use_file.to_string_lossy(),
-        &ThisMachine::default(),
-        &load_options,
-    );
-    for diagnostic in &loaded.diagnostics {
-        let help = diagnostic
-            .help
-            .as_ref()
-            .map(|help| format!(" ({help})"))
-            .unwrap_or_default();
-        match diagnostic.severity {
-            config::Severity::Error => error!("{}{help}", diagnostic.terse()),
-            config::Severity::Warning => warn!("{}{help}", diagnostic.terse()),
-            config::Severity::Note => info!("{}{help}", diagnostic.terse()),
-        }
-    }
+    let file = options.use_file.to_string_lossy();
+    let loaded = load(&file, &ThisMachine::default(), &load_options);
+    diagnostics::log(&loaded.diagnostics, &options.log, identity);
     loaded
 }
 
@@ -384,7 +371,7 @@ impl Parent {
             return Ok(());
         }
         info!("Reloading");
-        let loaded = read_configuration(&self.options);
+        let loaded = read_configuration(&self.options, &self.identity);
         let Some(settings) = loaded.settings else {
             error!(
                 "the configuration {} cannot be used: everything stays as it was",
