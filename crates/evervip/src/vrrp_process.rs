@@ -26,7 +26,7 @@ use sys::pid_file::PidFile;
 use sys::process;
 use sys::signals::SignalSet;
 use sys::timer::Timer;
-use types::{Family, Instant, Vrid};
+use types::{Family, IfIndex, Instant, Vrid};
 use vrrp::{Packet, Release, Vrrp};
 
 use self::hands::Hands;
@@ -85,6 +85,25 @@ struct VrrpProcess {
     start: StartFacts,
     pid_file: Option<PidFile>,
     state: Running,
+    unknown_vrids: UnknownVrids,
+}
+
+/// Virtual routers that others run on our links and we do not (`log_unknown_vrids`), each mentioned once.
+#[derive(Default)]
+struct UnknownVrids(BTreeSet<(IfIndex, Family, u8)>);
+
+impl UnknownVrids {
+    fn log(&mut self, packet: &Packet<'_>) {
+        let Some(vrid) = packet.payload.get(1) else {
+            return;
+        };
+        if self.0.insert((packet.interface, packet.family(), *vrid)) {
+            info!(
+                "unknown VRID {vrid} received from {} on interface {}",
+                packet.source, packet.interface
+            );
+        }
+    }
 }
 
 /// What is left of [`Start`] once the settings have been taken out.
@@ -141,6 +160,7 @@ impl VrrpProcess {
             },
             pid_file: Some(pid_file),
             state: Running::Yes,
+            unknown_vrids: UnknownVrids::default(),
         };
         process.read_kernel()?;
         process.take_settings(start.settings)?;
@@ -196,13 +216,18 @@ impl VrrpProcess {
             core,
             hands,
             settings,
+            unknown_vrids,
             ..
         } = self;
         for receiver in receivers.values_mut() {
             let summary = receiver.receive(|received| {
                 if let Some(packet) = packet(&received) {
+                    let unknown = core.unknown_vrid();
                     core.handle_packet(now, &packet);
                     hands.carry_out(now, core, settings);
+                    if core.unknown_vrid() > unknown && settings.global.log_unknown_vrids {
+                        unknown_vrids.log(&packet);
+                    }
                 }
             });
             let summary = summary.context("receiving adverts")?;
@@ -328,13 +353,18 @@ impl VrrpProcess {
     /// One receive socket for each family that is spoken, with a filter for the virtual routers that we run.
     fn listen_for(&mut self, settings: &Settings) -> Result<()> {
         for family in [Family::V4, Family::V6] {
-            let vrids: BTreeSet<Vrid> = settings
+            let mut vrids: BTreeSet<Vrid> = settings
                 .vrrp
                 .instances
                 .iter()
                 .filter(|instance| instance.family == family)
                 .map(|instance| instance.vrid)
                 .collect();
+            if settings.global.log_unknown_vrids && !vrids.is_empty() {
+                vrids = (1..=u8::MAX)
+                    .filter_map(|vrid| Vrid::new(vrid).ok())
+                    .collect();
+            }
             match (self.receivers.get_mut(&family), vrids.is_empty()) {
                 (Some(receiver), false) => receiver.listen_for(&vrids)?,
                 (None, false) => {

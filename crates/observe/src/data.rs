@@ -2,7 +2,7 @@
 //!
 //! Objects are indented by one blank, their fields by three, entries of lists by five; parsers rely on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use types::{Family, Instant, Version};
 use vrrp::settings::{Authentication, Preempt, PreferredLifetime, VirtualAddress};
@@ -19,8 +19,59 @@ pub struct Context<'a> {
     pub json_version: u8,
     /// The command line of each tracked script, by its name.
     pub commands: &'a BTreeMap<String, String>,
+    /// The notify scripts of each instance, by its name.
+    pub notify: &'a BTreeMap<String, Vec<NotifyScript>>,
+    /// Names of the instances with `notify_deleted`.
+    pub notify_deleted: &'a BTreeSet<String>,
     /// How a point in calendar time (seconds since 1970) reads: `Sat Nov 21 10:00:00 2026`.
     pub calendar: fn(i64) -> String,
+}
+
+/// A notify script of an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotifyScript {
+    /// When it runs.
+    pub when: NotifyWhen,
+    /// Its command line, each word in single quotes.
+    pub command: String,
+    /// Whom it runs as.
+    pub uid: u32,
+    /// With which group.
+    pub gid: u32,
+}
+
+/// When a notify script runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotifyWhen {
+    /// `notify_backup`.
+    Backup,
+    /// `notify_master`.
+    Master,
+    /// `notify_fault`.
+    Fault,
+    /// `notify_stop`.
+    Stop,
+    /// `notify_deleted`.
+    Deleted,
+    /// `notify`.
+    Any,
+    /// `notify_master_rx_lower_pri`.
+    MasterRxLowerPri,
+}
+
+impl NotifyWhen {
+    /// What `keepalived.data` calls it.
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Backup => "Backup",
+            Self::Master => "Master",
+            Self::Fault => "Fault",
+            Self::Stop => "Stop",
+            Self::Deleted => "Deleted",
+            Self::Any => "Generic",
+            Self::MasterRxLowerPri => "Master rx lower pri",
+        }
+    }
 }
 
 /// How the core's clock relates to the calendar's.
@@ -356,6 +407,18 @@ impl Page {
         }
         self.trackers(view);
         self.field(format_args!("Using smtp notification = no"));
+        let deleted = context.notify_deleted.contains(&settings.name);
+        let deleted = if deleted { "Deleted" } else { "Fault" };
+        self.field(format_args!("Notify deleted = {deleted}"));
+        for script in context.notify.get(&settings.name).into_iter().flatten() {
+            let (title, command) = (script.when.title(), &script.command);
+            let (uid, gid) = (script.uid, script.gid);
+            self.field(format_args!(
+                "{title} state transition script = {command}, uid:gid {uid}:{gid}"
+            ));
+        }
+        let changes = settings.notify_priority_changes;
+        self.field(format_args!("Notify priority changes = {changes}"));
     }
 
     fn interface_faults(&mut self, view: &InstanceView<'_>) {

@@ -5,7 +5,7 @@ use types::{Instant, Version};
 use vrrp::settings::{Authentication, Preempt};
 use vrrp::{InstanceView, Statistics, Vrrp};
 
-use crate::data::{Context, address_text};
+use crate::data::{Context, NotifyWhen, address_text};
 
 /// The whole file. Version 1 is an array of instances, version 2 an object that holds it.
 ///
@@ -70,6 +70,20 @@ struct Data {
     version: u8,
     smtp_alert: bool,
     notify_deleted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script_backup: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script_master: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script_fault: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script_stop: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script_deleted: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script_master_rx_lower_pri: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     vips: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -118,6 +132,13 @@ impl Instance {
                 .map(|address| address_text(address, holds))
                 .collect()
         };
+        let script = |when| {
+            let scripts = context.notify.get(&settings.name)?;
+            scripts
+                .iter()
+                .find(|script| script.when == when)
+                .map(|script| script.command.clone())
+        };
         let (auth_type, auth_data) = match settings.authentication {
             Authentication::None => (0, None),
             Authentication::Pass(_) => (1, Some("********")),
@@ -160,7 +181,14 @@ impl Instance {
                     Version::V3 => 3,
                 },
                 smtp_alert: false,
-                notify_deleted: false,
+                notify_deleted: context.notify_deleted.contains(&settings.name),
+                script_backup: script(NotifyWhen::Backup),
+                script_master: script(NotifyWhen::Master),
+                script_fault: script(NotifyWhen::Fault),
+                script_stop: script(NotifyWhen::Stop),
+                script_deleted: script(NotifyWhen::Deleted),
+                script: script(NotifyWhen::Any),
+                script_master_rx_lower_pri: script(NotifyWhen::MasterRxLowerPri),
                 vips: texts(&settings.virtual_ipaddress),
                 evips: texts(&settings.virtual_ipaddress_excluded),
                 track_ifp: settings

@@ -9,6 +9,6 @@ mod data;
 mod json;
 mod stats;
 
-pub use data::{Context, WallClock, data};
+pub use data::{Context, NotifyScript, NotifyWhen, WallClock, data};
 pub use json::json;
 pub use stats::stats;

@@ -94,6 +94,11 @@ impl Prefix {
         }
     }
 
+    /// The address with a prefix length of 0: in the order of prefixes, the first of all with this address.
+    pub const fn shortest(address: IpAddr) -> Self {
+        Self { address, length: 0 }
+    }
+
     /// The address, host bits included.
     pub const fn address(self) -> IpAddr {
         self.address

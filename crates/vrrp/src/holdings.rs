@@ -6,6 +6,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
+use core::net::IpAddr;
 
 use types::{IfIndex, IfName, Prefix};
 
@@ -60,6 +61,14 @@ impl Holdings {
         self.managed
             .get(interface)
             .is_some_and(|prefixes| prefixes.contains(&prefix))
+    }
+
+    /// The same, whatever the prefix length.
+    pub(crate) fn is_managed_address(&self, interface: &IfName, address: IpAddr) -> bool {
+        let of_any_length = Prefix::shortest(address)..=Prefix::host(address);
+        self.managed
+            .get(interface)
+            .is_some_and(|prefixes| prefixes.range(of_any_length).next().is_some())
     }
 
     /// The wanted address behind a kernel address, if there is one.

@@ -161,6 +161,21 @@ impl Interfaces {
             .map(|(prefix, _)| prefix.address())
     }
 
+    /// Whether an address can still be a source: there, and not tentative.
+    pub(crate) fn is_usable_source(&self, name: &IfName, address: IpAddr) -> bool {
+        let entry = self
+            .by_name
+            .get(name)
+            .and_then(|index| self.by_index.get(index));
+        let of_any_length = Prefix::shortest(address)..=Prefix::host(address);
+        entry.is_some_and(|entry| {
+            entry
+                .addresses
+                .range(of_any_length)
+                .any(|(_, facts)| !facts.tentative)
+        })
+    }
+
     /// Every interface with its addresses, for a comparison with a fresh reading.
     pub(crate) fn all_addresses(&self) -> impl Iterator<Item = (IfIndex, Prefix)> + '_ {
         self.by_index

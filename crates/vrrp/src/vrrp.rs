@@ -500,6 +500,13 @@ impl Vrrp {
         instance.interface = interface.map(|interface| interface.index);
         let source = settings.mcast_src_ip.or_else(|| {
             let name = &settings.interface;
+            // A source that is still good is kept: the others know us by it.
+            if let Some(current) = instance.source
+                && shared.interfaces.is_usable_source(name, current)
+                && !shared.holdings.is_managed_address(name, current)
+            {
+                return Some(current);
+            }
             let managed = |prefix| shared.holdings.is_managed(name, prefix);
             shared.interfaces.source(name, settings.family, managed)
         });

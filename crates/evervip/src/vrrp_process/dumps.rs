@@ -8,7 +8,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use config::Settings;
-use observe::{Context, WallClock};
+use config::settings::{Notify, NotifyDeleted};
+use observe::{Context, NotifyScript, NotifyWhen, WallClock};
 use types::Instant;
 use vrrp::Vrrp;
 
@@ -36,7 +37,20 @@ pub(super) fn write(
         .router_id
         .clone()
         .unwrap_or_else(crate::machine::host_name);
+    let notify = settings
+        .instance_notify
+        .iter()
+        .map(|(name, notify)| (name.clone(), notify_scripts(notify)))
+        .collect();
+    let notify_deleted = settings
+        .instance_notify
+        .iter()
+        .filter(|(_, notify)| notify.deleted != NotifyDeleted::AsFault)
+        .map(|(name, _)| name.clone())
+        .collect();
     let context = Context {
+        notify: &notify,
+        notify_deleted: &notify_deleted,
         clock: WallClock {
             now,
             unix_nanos: i128::from(wall.seconds()) * 1_000_000_000 + i128::from(wall.nanos()),
@@ -54,6 +68,34 @@ pub(super) fn write(
         Dump::Json => ("keepalived.json", observe::json(core, &context)?),
     };
     replace(directory, name, text.as_bytes())
+}
+
+/// In the order of keepalived's dumps.
+fn notify_scripts(notify: &Notify) -> Vec<NotifyScript> {
+    let deleted = match &notify.deleted {
+        NotifyDeleted::AsFault => &None,
+        NotifyDeleted::AsDeleted(script) => script,
+    };
+    [
+        (NotifyWhen::Backup, &notify.backup),
+        (NotifyWhen::Master, &notify.master),
+        (NotifyWhen::Fault, &notify.fault),
+        (NotifyWhen::Stop, &notify.stop),
+        (NotifyWhen::Deleted, deleted),
+        (NotifyWhen::Any, &notify.any),
+        (NotifyWhen::MasterRxLowerPri, &notify.master_rx_lower_pri),
+    ]
+    .into_iter()
+    .filter_map(|(when, command)| {
+        let command = command.as_ref()?;
+        Some(NotifyScript {
+            when,
+            command: quoted(&command.argv),
+            uid: command.user.uid,
+            gid: command.user.gid,
+        })
+    })
+    .collect()
 }
 
 /// Each word in single quotes, as keepalived's dumps have it.

@@ -74,6 +74,8 @@ enum Words {
 struct Masters {
     now: BTreeSet<String>,
     told: BTreeSet<String>,
+    /// The two may differ. Comparing them at every wake-up would cost more than the adverts.
+    changed: bool,
 }
 
 impl Hands {
@@ -359,6 +361,9 @@ impl Hands {
 
     /// At most `most` changes that the parent does not know yet: who became master, who is no longer.
     pub(super) fn masters_to_tell(&self, most: usize) -> Option<(Vec<String>, Vec<String>)> {
+        if !self.masters.changed {
+            return None;
+        }
         let gained: Vec<String> = self
             .masters
             .now
@@ -380,6 +385,7 @@ impl Hands {
     pub(super) fn masters_told(&mut self, gained: &[String], lost: &[String]) {
         self.masters.told.extend(gained.iter().cloned());
         self.masters.told.retain(|name| !lost.contains(name));
+        self.masters.changed = self.masters.now != self.masters.told;
     }
 
     /// A resumed master announces nothing; the parent must hear of it all the same.
@@ -389,6 +395,7 @@ impl Hands {
             .filter(|instance| instance.state == vrrp::StateName::Master)
             .map(|instance| instance.settings.name.clone())
             .collect();
+        self.masters.changed = true;
     }
 }
 
@@ -397,6 +404,7 @@ impl Masters {
         let Subject::Instance(name) = &announcement.subject else {
             return;
         };
+        self.changed = true;
         match announcement.what {
             Announced::Master => {
                 self.now.insert(name.to_string());

@@ -1,0 +1,237 @@
+//! The dump files of a router with everything, as their readers find them.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use evervip_observe::{Context, NotifyScript, NotifyWhen, WallClock, data, json, stats};
+use types::{
+    Centiseconds, Family, IfIndex, IfName, Instant, MacAddress, Prefix, Priority, Version, Vrid,
+    Weight,
+};
+use vrrp::settings::{
+    AuthPass, Authentication, GarpSettings, InitialState, InstanceSettings, Preempt,
+    PreferredLifetime, ScriptSettings, SyncGroupSettings, TrackInterface, TrackScript,
+    VirtualAddress,
+};
+use vrrp::{Interface, InterfaceAddress, ScriptOutcome, Settings, Vrrp};
+
+fn eth0() -> IfName {
+    IfName::new("eth0").unwrap()
+}
+
+fn address(text: &str, length: u8) -> VirtualAddress {
+    VirtualAddress {
+        prefix: Prefix::new(text.parse().unwrap(), length).unwrap(),
+        interface: eth0(),
+        scope: 0,
+        label: None,
+        broadcast: None,
+        peer: None,
+        dad: false,
+        home: false,
+        mngtmpaddr: false,
+        noprefixroute: false,
+        autojoin: false,
+        preferred_lft: PreferredLifetime::Forever,
+        no_track: false,
+    }
+}
+
+fn instance(name: &str, version: Version, family: Family, vrid: u8) -> InstanceSettings {
+    InstanceSettings {
+        name: name.into(),
+        interface: eth0(),
+        family,
+        version,
+        vrid: Vrid::new(vrid).unwrap(),
+        priority: Priority::new(150).unwrap(),
+        state: InitialState::Backup,
+        advert_int: Centiseconds::from_seconds(1),
+        down_timer_adverts: 3,
+        preempt: Preempt::Immediately,
+        authentication: Authentication::None,
+        virtual_ipaddress: Vec::new(),
+        virtual_ipaddress_excluded: Vec::new(),
+        mcast_src_ip: None,
+        mcast_dst_ip: family.vrrp_group(),
+        dont_track_primary: false,
+        track_interface: Vec::new(),
+        track_script: Vec::new(),
+        garp: GarpSettings::default(),
+        lower_prio_no_advert: false,
+        higher_prio_send_advert: false,
+        owner_ignore_adverts: false,
+        skip_check_adv_addr: false,
+        notify_priority_changes: false,
+    }
+}
+
+/// A version 2 master with a password, labels and trackers, and a version 3 backup over IPv6, in one group each.
+fn router() -> Vrrp {
+    let mut v2 = instance("VI_1", Version::V2, Family::V4, 51);
+    v2.authentication = Authentication::Pass(AuthPass::new(b"secret"));
+    v2.virtual_ipaddress = vec![
+        address("198.18.0.100", 32),
+        VirtualAddress {
+            label: Some("eth0:1".into()),
+            broadcast: Some("198.18.0.255".parse().unwrap()),
+            no_track: true,
+            ..address("198.18.0.101", 24)
+        },
+    ];
+    v2.virtual_ipaddress_excluded = vec![address("fd00:18::100", 64)];
+    v2.track_script = vec![TrackScript {
+        script: "check".into(),
+        weight: Weight::new(-20).unwrap(),
+        reverse: false,
+    }];
+    v2.track_interface = vec![TrackInterface {
+        interface: eth0(),
+        weight: Weight::new(10).unwrap(),
+        reverse: true,
+    }];
+    let mut v6 = instance("VI_6", Version::V3, Family::V6, 52);
+    v6.virtual_ipaddress = vec![VirtualAddress {
+        preferred_lft: PreferredLifetime::Seconds(0),
+        ..address("fe80::100", 128)
+    }];
+    v6.preempt = Preempt::After(Duration::from_secs(4));
+
+    let mut router = Vrrp::new();
+    let index = IfIndex::new(2).unwrap();
+    let interface = Interface {
+        index,
+        name: eth0(),
+        usable: true,
+        mac: Some(MacAddress([2, 0, 0, 0, 0, 1])),
+    };
+    let own = |text: &str, length| InterfaceAddress {
+        interface: index,
+        prefix: Prefix::new(text.parse().unwrap(), length).unwrap(),
+        tentative: false,
+    };
+    let addresses = vec![own("198.18.0.5", 24), own("fe80::5", 64)];
+    router.handle_snapshot(Instant::ZERO, vec![interface], addresses);
+    let settings = Settings {
+        instances: vec![v2, v6],
+        sync_groups: vec![SyncGroupSettings {
+            name: "G".into(),
+            members: vec!["VI_1".into()],
+        }],
+        scripts: vec![ScriptSettings {
+            name: "check".into(),
+            identity: String::new(),
+            interval: Duration::from_secs(60),
+            timeout: None,
+            rise: 2,
+            fall: 3,
+        }],
+        ..Settings::default()
+    };
+    router.handle_settings(Instant::ZERO, settings);
+    let mut now = Instant::ZERO;
+    while now < Instant::from_nanos(3_500_000_000) {
+        while let Some(action) = router.poll_action() {
+            if let vrrp::Action::RunScript { script } = action {
+                router.handle_script_exit(now, &script, ScriptOutcome::Exited(0));
+            }
+        }
+        now = router.next_deadline().unwrap().max(now);
+        // The IPv6 instance hears its master just before it would take over.
+        if now >= Instant::from_nanos(3_000_000_000) {
+            hear_master(&mut router, now);
+        }
+        router.handle_timeout(now);
+    }
+    router
+}
+
+fn hear_master(router: &mut Vrrp, now: Instant) {
+    let between = ("fe80::9".parse().unwrap(), Family::V6.vrrp_group());
+    let message = wire::vrrp::Message {
+        version: Version::V3,
+        vrid: Vrid::new(52).unwrap(),
+        claim: types::Claim::At(Priority::new(200).unwrap()),
+        advert_int: Centiseconds::from_seconds(1),
+        addresses: &["fe80::100".parse().unwrap()],
+        auth_pass: None,
+        family: Family::V6,
+        between,
+    };
+    let payload = message.encode();
+    router.handle_packet(
+        now,
+        &vrrp::Packet {
+            interface: IfIndex::new(2).unwrap(),
+            source: between.0,
+            destination: between.1,
+            hop_limit: 255,
+            promised: payload.len(),
+            payload: &payload,
+        },
+    );
+}
+
+fn with_context<T>(json_version: u8, look: impl FnOnce(&Context<'_>) -> T) -> T {
+    let commands = BTreeMap::from([("check".to_owned(), "'/bin/check' 'a b'".to_owned())]);
+    let script = NotifyScript {
+        when: NotifyWhen::Any,
+        command: "'/bin/notify' 'x'".into(),
+        uid: 0,
+        gid: 0,
+    };
+    let notify = BTreeMap::from([("VI_1".to_owned(), vec![script])]);
+    look(&Context {
+        clock: WallClock {
+            now: Instant::ZERO,
+            unix_nanos: 1_700_000_000_000_000_000,
+        },
+        router_id: "alpha",
+        json_version,
+        commands: &commands,
+        notify: &notify,
+        notify_deleted: &BTreeSet::new(),
+        calendar: |seconds| format!("Tue Nov 14 22:13:{:02} 2023", 20 + seconds - 1_700_000_000),
+    })
+}
+
+#[test]
+fn data_file() {
+    let text = with_context(1, |context| data(&router(), context));
+    assert!(!text.contains("secret"), "no secret reaches a dump");
+    // zstack reads the state out of the six lines after the heading.
+    let heading = text
+        .lines()
+        .position(|line| line == "------< VRRP Topology >------")
+        .unwrap();
+    let near: Vec<&str> = text.lines().skip(heading).take(7).collect();
+    assert!(near.contains(&"   State = MASTER"), "{near:?}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn stats_file() {
+    let text = stats(&router());
+    // The exporters parse every value as an integer.
+    for line in text
+        .lines()
+        .filter(|line| !line.ends_with(':') && !line.starts_with("VRRP Instance"))
+    {
+        let value = line.split(": ").nth(1).unwrap();
+        assert!(value.parse::<u64>().is_ok(), "{line}");
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn json_file() {
+    let text = with_context(1, |context| json(&router(), context)).unwrap();
+    assert_eq!(text.lines().count(), 1);
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&value).unwrap());
+    assert!(!text.contains("secret"));
+    let second = with_context(2, |context| json(&router(), context)).unwrap();
+    assert_eq!(second, format!("{{\"vrrp\":{text}}}"));
+}
