@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// What to do about [`Exit::MissingPermission`].
+pub(crate) const NEEDED_RIGHTS: &str =
+    "root, or the capabilities CAP_NET_ADMIN and CAP_NET_RAW, are needed to run virtual routers";
+
 /// Why a process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {

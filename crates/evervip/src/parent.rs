@@ -21,7 +21,7 @@ use types::Instant;
 use self::child::{Child, RestartPace};
 use crate::command_line::Options;
 use crate::diagnostics;
-use crate::exit::Exit;
+use crate::exit::{Exit, NEEDED_RIGHTS};
 use crate::identity::Identity;
 use crate::machine::ThisMachine;
 use crate::messages::{Dump, LONGEST, Start, ToChild, ToParent};
@@ -91,9 +91,7 @@ pub(crate) fn run(mut options: Options, identity: &Identity) -> Exit {
         Err(problem) => {
             error!("{problem:#}");
             if is_permission(&problem) {
-                error!(
-                    "root, or the capabilities CAP_NET_ADMIN and CAP_NET_RAW, are needed to run virtual routers"
-                );
+                error!("{NEEDED_RIGHTS}");
                 return Exit::MissingPermission;
             }
             Exit::Fatal

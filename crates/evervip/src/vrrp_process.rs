@@ -30,7 +30,7 @@ use types::{Family, IfIndex, Instant, Vrid};
 use vrrp::{Packet, Release, Vrrp};
 
 use self::hands::Hands;
-use crate::exit::Exit;
+use crate::exit::{Exit, NEEDED_RIGHTS};
 use crate::messages::{Dump, LONGEST, MASTERS_PER_MESSAGE, Start, ToChild, ToParent};
 
 const SIGHUP: i32 = 1;
@@ -64,7 +64,10 @@ pub(crate) fn run(channel: Channel) -> Exit {
         Err(problem) => {
             error!("VRRP process cannot start: {problem:#}");
             match problem.downcast_ref::<sys::Error>() {
-                Some(problem) if problem.is_permission() => Exit::MissingPermission,
+                Some(problem) if problem.is_permission() => {
+                    error!("{NEEDED_RIGHTS}");
+                    Exit::MissingPermission
+                }
                 _ => Exit::Fatal,
             }
         }
@@ -133,7 +136,6 @@ impl VrrpProcess {
 
         crate::logging::start(&start.log, &start.ident);
         process::set_task_name(&start.task_name)?;
-        let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
         let monitor = Monitor::new()?;
         let timer = Timer::new()?;
         events.add(&signals, SIGNALS)?;
@@ -143,6 +145,8 @@ impl VrrpProcess {
         let mut core = Vrrp::new();
         core.resume(resumable(&start, heartbeat.as_ref()));
         let hands = Hands::new()?;
+        // Last, so that nothing is left behind by a process that cannot begin.
+        let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
         let mut process = Self {
             channel,
             signals,

@@ -116,6 +116,8 @@ pub(crate) struct Script {
     count: u32,
     next_at: Instant,
     run: Run,
+    /// A run fell due in the moment in which its predecessor's time was up: it begins as soon as that one is gone.
+    owed: bool,
 }
 
 impl Script {
@@ -129,6 +131,7 @@ impl Script {
             count: settings.rise.saturating_sub(1),
             next_at: now,
             run: Run::Idle,
+            owed: false,
             settings,
         }
     }
@@ -163,6 +166,7 @@ impl Script {
     /// Serves what is due. True when the verdict changed.
     pub(crate) fn handle_timeout(&mut self, now: Instant, mut act: impl FnMut(Action)) -> bool {
         let mut changed = false;
+        let mut just_timed_out = false;
         match self.run {
             Run::Running { until } if until <= now => {
                 act(Action::Report(Report::new(
@@ -174,6 +178,7 @@ impl Script {
                     kill_at: now + PATIENCE,
                 };
                 changed = self.count_result(ScriptOutcome::TimedOut, &mut act);
+                just_timed_out = true;
             }
             Run::Terminating { kill_at } if kill_at <= now => {
                 act(self.signal(Signal::Kill));
@@ -192,41 +197,54 @@ impl Script {
             Run::Idle | Run::Running { .. } | Run::Terminating { .. } | Run::Killing { .. } => {}
         }
         if self.next_at <= now {
-            if self.run == Run::Idle {
-                act(Action::RunScript {
-                    script: Arc::clone(&self.name),
-                });
-                self.run = Run::Running {
-                    until: now + self.settings.timeout.unwrap_or(self.settings.interval),
-                };
-            } else {
-                act(Action::Report(Report::new(
-                    &self.name,
-                    Event::ScriptStillRunning,
-                )));
-            }
             // Keep the pace, but do not make up for runs that were missed.
             self.next_at = self.next_at + self.settings.interval;
             if self.next_at <= now {
                 self.next_at = now + self.settings.interval;
             }
+            self.owed = just_timed_out;
+            if self.run == Run::Idle {
+                self.begin(now, &mut act);
+            } else if !self.owed {
+                act(Action::Report(Report::new(
+                    &self.name,
+                    Event::ScriptStillRunning,
+                )));
+            }
         }
         changed
+    }
+
+    fn begin(&mut self, now: Instant, act: &mut impl FnMut(Action)) {
+        act(Action::RunScript {
+            script: Arc::clone(&self.name),
+        });
+        // Without a timeout of its own a run has time until the next one is due.
+        let until = self
+            .settings
+            .timeout
+            .map_or(self.next_at, |timeout| now + timeout);
+        self.run = Run::Running { until };
+        self.owed = false;
     }
 
     /// A run has ended. True when the verdict changed.
     pub(crate) fn handle_exit(
         &mut self,
+        now: Instant,
         outcome: ScriptOutcome,
         mut act: impl FnMut(Action),
     ) -> bool {
-        let was = self.run;
-        self.run = Run::Idle;
-        match was {
+        let was = core::mem::replace(&mut self.run, Run::Idle);
+        let changed = match was {
             Run::Running { .. } => self.count_result(outcome, &mut act),
             // Its failure was counted when it timed out.
             Run::Terminating { .. } | Run::Killing { .. } | Run::Idle => false,
+        };
+        if self.owed {
+            self.begin(now, &mut act);
         }
+        changed
     }
 
     /// Whether the host has a process of ours.
@@ -367,7 +385,7 @@ mod tests {
                 } else {
                     ScriptOutcome::Exited(1)
                 };
-                script.handle_exit(outcome, |_| ());
+                script.handle_exit(at(0), outcome, |_| ());
                 match script.verdict {
                     Verdict::Good => 'G',
                     Verdict::Bad => 'B',
@@ -399,27 +417,38 @@ mod tests {
         assert_eq!(tick(&mut script, 0), ["run"]);
         assert_eq!(tick(&mut script, 1000), ["left out"]);
         assert_eq!(tick(&mut script, 2000), ["left out"]);
-        assert_eq!(
-            tick(&mut script, 3000),
-            ["timed out", "TERM", "bad", "left out"]
-        );
+        assert_eq!(tick(&mut script, 3000), ["timed out", "TERM", "bad"]);
         assert_eq!(tick(&mut script, 4999), ["left out"]);
         assert_eq!(tick(&mut script, 5000), ["KILL", "left out"]);
         assert!(
-            !script.handle_exit(ScriptOutcome::Signalled(9), |_| ()),
+            !script.handle_exit(at(5000), ScriptOutcome::Signalled(9), |_| ()),
             "counted already"
         );
         assert_eq!(tick(&mut script, 6000), ["run"]);
-        assert!(script.handle_exit(ScriptOutcome::Exited(0), |_| ()));
+        assert!(script.handle_exit(at(0), ScriptOutcome::Exited(0), |_| ()));
+    }
+
+    /// Without a timeout of its own a run may take as long as the interval.
+    #[test]
+    fn a_run_that_is_ended_when_the_next_is_due_makes_room_for_it() {
+        let mut script = script(2, None, 1, 1);
+        assert_eq!(tick(&mut script, 0), ["run"]);
+        assert_eq!(tick(&mut script, 2000), ["timed out", "TERM", "bad"]);
+        let mut asked = Vec::new();
+        script.handle_exit(at(2010), ScriptOutcome::Signalled(15), |action| {
+            asked.push(action);
+        });
+        assert!(matches!(asked[..], [Action::RunScript { .. }]), "{asked:?}");
+        assert_eq!(tick(&mut script, 4000), ["timed out", "TERM"]);
     }
 
     #[test]
     fn missed_runs_are_not_made_up_for() {
         let mut script = script(1, None, 1, 1);
         assert_eq!(tick(&mut script, 0), ["run"]);
-        script.handle_exit(ScriptOutcome::Exited(0), |_| ());
+        script.handle_exit(at(0), ScriptOutcome::Exited(0), |_| ());
         assert_eq!(tick(&mut script, 10_300), ["run"]);
-        script.handle_exit(ScriptOutcome::Exited(0), |_| ());
+        script.handle_exit(at(0), ScriptOutcome::Exited(0), |_| ());
         assert_eq!(script.deadline(), Some(at(11_300)));
     }
 }

@@ -407,7 +407,7 @@ impl Vrrp {
             return;
         };
         let shared = &mut self.shared;
-        let changed = known.handle_exit(outcome, |action| shared.act(action));
+        let changed = known.handle_exit(now, outcome, |action| shared.act(action));
         self.script_served(id, changed, now);
     }
 
