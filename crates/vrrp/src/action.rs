@@ -6,9 +6,9 @@ use core::net::IpAddr;
 
 use types::{Centiseconds, Claim, Family, IfIndex, IfName, MacAddress, Prefix, Priority};
 
-use crate::instance::StateName;
 use crate::receive::Rejection;
 use crate::settings::VirtualAddress;
+use crate::state::StateName;
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]

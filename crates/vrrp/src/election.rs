@@ -9,12 +9,11 @@ use types::{Centiseconds, Claim, Instant, Priority, Version};
 use wire::vrrp::Advert;
 
 use crate::action::{Announced, Event};
-use crate::instance::{
-    BackupEntry, BackupTimer, Farewell, Instance, MasterView, Rogue, Shared, State, StateName,
-    Telling,
-};
+use crate::instance::{Instance, Shared};
 use crate::receive::{Packet, Recipient, judge};
 use crate::settings::Preempt;
+use crate::state::{BackupEntry, BackupTimer, Farewell, Rogue, State, StateName, Telling};
+use crate::view::MasterView;
 use crate::vrrp::Vrrp;
 
 /// What a backup makes of an advert.

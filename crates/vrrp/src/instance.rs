@@ -18,140 +18,12 @@ use crate::garp::{AddressOf, Pace, Schedule};
 use crate::holdings::Holdings;
 use crate::interfaces::Interfaces;
 use crate::settings::{Authentication, InitialState, InstanceSettings, VirtualAddress};
+use crate::state::{
+    Backup, BackupEntry, BackupTimer, Farewell, Master, Rogue, State, StateName, Telling,
+};
 use crate::statistics::{LastTimes, Statistics};
 use crate::timers;
 use crate::track::Faults;
-
-/// The states of RFC 9568 6.4, and keepalived's two more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum StateName {
-    /// Not started yet.
-    Init,
-    /// Listening to a master.
-    Backup,
-    /// Holding the addresses.
-    Master,
-    /// Something that it depends on has failed, or has not reported yet.
-    Fault,
-    /// The daemon is stopping.
-    Stop,
-}
-
-impl StateName {
-    /// keepalived's name for it.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Init => "INIT",
-            Self::Backup => "BACKUP",
-            Self::Master => "MASTER",
-            Self::Fault => "FAULT",
-            Self::Stop => "STOP",
-        }
-    }
-
-    /// keepalived's number for it, in JSON and SNMP.
-    pub const fn number(self) -> u32 {
-        match self {
-            Self::Init => 0,
-            Self::Backup => 1,
-            Self::Master => 2,
-            Self::Fault => 3,
-            Self::Stop => 98,
-        }
-    }
-}
-
-/// What each state has, and only that state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    Init,
-    Backup(Backup),
-    Master(Master),
-    Fault {
-        /// False while it only waits for the first result of a script: nobody is told about that.
-        announced: bool,
-    },
-    Stop,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Backup {
-    /// When the master counts as dead.
-    pub(crate) master_down_at: Instant,
-    /// The interval that `master_down_at` was computed from; a change of priority moves it by the difference.
-    pub(crate) master_down: Duration,
-    /// The last router whose advert was heard.
-    pub(crate) master: Option<MasterView>,
-    /// `preempt_delay`: when a lower-priority master is no longer put up with. Set by its first advert.
-    pub(crate) preempt_at: Option<Instant>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Master {
-    pub(crate) advert_at: Instant,
-    pub(crate) garp: Schedule,
-    pub(crate) rogue: Rogue,
-}
-
-/// What an owner with the better address does about another owner (keepalived's own way).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rogue {
-    /// There is none.
-    None,
-    /// It is given time to back off: so many of our adverts.
-    Counting {
-        adverts: u8,
-        their_int: Centiseconds,
-    },
-    /// If it is still heard before then, we lower ourselves to 254.
-    Watching { until: Instant },
-}
-
-/// The master that a backup listens to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MasterView {
-    /// Its address.
-    pub address: IpAddr,
-    /// Its priority, or that it is leaving.
-    pub claim: Claim,
-}
-
-/// An instance as dumps and tests see it.
-#[derive(Clone, Copy, Debug)]
-pub struct InstanceView<'a> {
-    /// Its settings.
-    pub settings: &'a InstanceSettings,
-    /// Its state.
-    pub state: StateName,
-    /// The state it would like to be in; differs from `state` in a sync group that waits for its other members.
-    pub wants: StateName,
-    /// Backup: the master.
-    pub master: Option<MasterView>,
-    /// The interval that the master advertises with, or our own.
-    pub master_advert_int: Centiseconds,
-    /// The master-down interval that follows from it.
-    pub master_down: Duration,
-    /// The priority in the election.
-    pub effective_priority: Priority,
-    /// Where adverts leave from.
-    pub source: Option<IpAddr>,
-    /// How many unweighted trackers have failed.
-    pub tracker_faults: u32,
-    /// Its own interface is down or missing.
-    pub interface_down: bool,
-    /// It has no address to send from.
-    pub no_source: bool,
-    /// How many unweighted scripts have not reported yet.
-    pub scripts_pending: u32,
-    /// When its timer runs out.
-    pub deadline: Option<Instant>,
-    /// When it last changed its state.
-    pub last_transition: Option<Instant>,
-    /// When it last sent an advert.
-    pub last_advert_sent: Option<Instant>,
-    /// Its counters.
-    pub statistics: &'a Statistics,
-}
 
 /// What all instances have in common.
 #[derive(Debug, Default)]
@@ -538,30 +410,6 @@ impl Instance {
         }
     }
 
-    pub(crate) fn view(&self) -> InstanceView<'_> {
-        InstanceView {
-            settings: &self.settings,
-            state: self.state_name(),
-            wants: self.wants,
-            master: match &self.state {
-                State::Backup(backup) => backup.master,
-                State::Init | State::Master(_) | State::Fault { .. } | State::Stop => None,
-            },
-            master_advert_int: self.master_advert_int,
-            master_down: self.master_down(),
-            effective_priority: self.effective,
-            source: self.source,
-            tracker_faults: self.faults.trackers,
-            interface_down: self.faults.interface_down,
-            no_source: self.faults.no_source,
-            scripts_pending: self.faults.scripts_pending,
-            deadline: self.deadline(),
-            last_transition: self.last.transition,
-            last_advert_sent: self.last.advert_sent,
-            statistics: &self.statistics,
-        }
-    }
-
     /// The identity that decides whether a reload means this instance: everything that its packets are known by.
     pub(crate) fn identity(settings: &InstanceSettings) -> (String, u8, Family, String, IpAddr) {
         (
@@ -572,39 +420,4 @@ impl Instance {
             settings.mcast_dst_ip,
         )
     }
-}
-
-/// Whether a transition is announced. A member says nothing that its group has already said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Telling {
-    Tell,
-    Silent,
-}
-
-/// Whether a master says goodbye.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Farewell {
-    /// An advert with priority 0: the backups take over after their skew time.
-    PriorityZero,
-    /// Nothing: somebody better is there already.
-    None,
-}
-
-/// How BACKUP is entered.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BackupEntry {
-    pub(crate) farewell: Farewell,
-    pub(crate) timer: BackupTimer,
-    pub(crate) master: Option<MasterView>,
-}
-
-/// How long a new backup waits for a master.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BackupTimer {
-    /// Master_Down_Interval.
-    MasterDown,
-    /// Skew_Time: we were master a moment ago.
-    Skew,
-    /// Not at all.
-    AtOnce,
 }

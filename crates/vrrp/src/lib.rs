@@ -42,6 +42,7 @@
 //! | when a check script runs, and when its failure counts | `script.rs` |
 //! | which addresses we hold, and what the kernel holds | `holdings.rs` |
 //! | instances that move together | `sync_group.rs` |
+//! | the states and how they are entered | `state.rs`, `instance.rs` |
 //! | what a reload does | `reload.rs` |
 
 #![no_std]
@@ -60,20 +61,23 @@ mod receive;
 mod reload;
 mod script;
 pub mod settings;
+mod state;
 mod statistics;
 mod sync_group;
 #[cfg(test)]
 mod testbench;
 pub mod timers;
 mod track;
+mod view;
 mod vrrp;
 
 pub use crate::action::{Action, Announced, Announcement, Detail, Event, Report, Signal, Subject};
-pub use crate::instance::{InstanceView, MasterView, StateName};
 pub use crate::interfaces::{Interface, InterfaceAddress};
 pub use crate::receive::{Packet, Rejection};
 pub use crate::script::{ScriptOutcome, ScriptState, ScriptView};
 pub use crate::settings::Settings;
+pub use crate::state::StateName;
 pub use crate::statistics::Statistics;
 pub use crate::sync_group::GroupView;
+pub use crate::view::{InstanceView, MasterView};
 pub use crate::vrrp::{Release, Vrrp};

@@ -12,11 +12,12 @@ use types::Instant;
 
 use crate::action::{Announced, Signal};
 use crate::deadlines::Armed;
-use crate::instance::{Farewell, Instance, Queued, State, StateName};
+use crate::instance::{Instance, Queued, Shared};
 use crate::script::Script;
 use crate::settings::{
     InstanceSettings, ScriptSettings, Settings, SyncGroupSettings, VirtualAddress,
 };
+use crate::state::{Farewell, State, StateName};
 use crate::sync_group::Group;
 use crate::vrrp::Vrrp;
 
@@ -283,12 +284,7 @@ impl Changed {
 }
 
 impl Instance {
-    fn settings_took_effect(
-        &mut self,
-        changed: &Changed,
-        now: Instant,
-        shared: &mut crate::instance::Shared,
-    ) {
+    fn settings_took_effect(&mut self, changed: &Changed, now: Instant, shared: &mut Shared) {
         let old = &changed.old;
         let new_interval = self.settings.advert_int != old.advert_int;
         if new_interval && self.master_advert_int == old.advert_int {

@@ -17,7 +17,8 @@ use alloc::vec::Vec;
 use types::Instant;
 
 use crate::action::{Action, Announced, Announcement, Event, Subject};
-use crate::instance::{BackupEntry, BackupTimer, Farewell, Instance, State, StateName, Telling};
+use crate::instance::{Instance, Shared};
+use crate::state::{BackupEntry, BackupTimer, Farewell, State, StateName, Telling};
 use crate::vrrp::Vrrp;
 
 /// A group and what it last announced.
@@ -224,7 +225,7 @@ impl Vrrp {
         &mut self,
         unit: &[usize],
         state: StateName,
-        mut transition: impl FnMut(&mut Instance, Telling, &mut crate::instance::Shared),
+        mut transition: impl FnMut(&mut Instance, Telling, &mut Shared),
     ) {
         let group = unit
             .first()

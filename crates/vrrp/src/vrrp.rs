@@ -11,12 +11,14 @@ use types::{Family, IfIndex, IfName, Instant, Prefix};
 use crate::action::{Action, Announced, Event, Signal};
 use crate::deadlines::{Deadlines, Owner};
 use crate::holdings::kernel_prefix;
-use crate::instance::{Farewell, Instance, InstanceView, Queued, Shared, State, Telling};
+use crate::instance::{Instance, Queued, Shared};
 use crate::interfaces::{Interface, InterfaceAddress};
 use crate::receive::Packet;
 use crate::script::{Script, ScriptOutcome, ScriptView};
+use crate::state::{Farewell, State, Telling};
 use crate::sync_group::{Group, GroupView};
 use crate::track::{self, Faults, ScriptVerdicts};
+use crate::view::InstanceView;
 
 /// The VRRP core: see the crate's documentation for the contract.
 #[derive(Debug, Default)]
