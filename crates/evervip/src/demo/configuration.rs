@@ -90,7 +90,11 @@ mod tests {
             .zip(text(Router::Beta).lines().map(str::to_owned))
             .filter(|(alpha, beta)| alpha != beta)
             .collect();
-        assert_eq!(different.len(), 1, "only the priority differs: {different:?}");
+        assert_eq!(
+            different.len(),
+            1,
+            "only the priority differs: {different:?}"
+        );
     }
 
     #[test]

@@ -185,7 +185,11 @@ impl Network {
             Some(daemon) => daemon.poll()?.is_none(),
             None => false,
         };
-        Ok(if runs { Condition::Waiting } else { Condition::Off })
+        Ok(if runs {
+            Condition::Waiting
+        } else {
+            Condition::Off
+        })
     }
 
     /// The routers whose interface has the virtual address.

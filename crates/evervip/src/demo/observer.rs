@@ -135,7 +135,8 @@ fn understand(frame: &[u8]) -> Option<Sighting> {
 
 /// How long before `now` something was; zero when the clock says that it is to come.
 fn age(now: WallTime, then: WallTime) -> std::time::Duration {
-    let nanos = |time: WallTime| i128::from(time.seconds()) * 1_000_000_000 + i128::from(time.nanos());
+    let nanos =
+        |time: WallTime| i128::from(time.seconds()) * 1_000_000_000 + i128::from(time.nanos());
     let age = u64::try_from(nanos(now) - nanos(then)).unwrap_or(0);
     std::time::Duration::from_nanos(age)
 }
@@ -198,7 +199,11 @@ mod tests {
                 mac: MAC,
                 claim,
             };
-            assert_eq!(understand(&bytes), Some(expected), "padding is no part of it");
+            assert_eq!(
+                understand(&bytes),
+                Some(expected),
+                "padding is no part of it"
+            );
             for length in 0..bytes.len() - 6 {
                 assert_eq!(understand(&bytes[..length]), None);
             }
@@ -206,7 +211,11 @@ mod tests {
             damaged[40] ^= 1;
             assert_eq!(understand(&damaged), None, "the checksum is wrong");
         }
-        assert_eq!(understand(&frame(CLIENT, Claim::Leaving)), None, "a stranger");
+        assert_eq!(
+            understand(&frame(CLIENT, Claim::Leaving)),
+            None,
+            "a stranger"
+        );
     }
 
     const CLIENT: Ipv4Addr = configuration::CLIENT_ADDRESS;

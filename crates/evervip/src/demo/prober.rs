@@ -118,7 +118,16 @@ fn answer_all(socket: &UdpSocket, router: Router, stop: &UnixStream) -> Result<(
     Ok(())
 }
 
-/// The next datagram, if there is one. Errors that tell of an earlier datagram's end are passed over.
+/// Nothing to read now; or what became of an earlier datagram, which the missing answer tells, too.
+const PASSED_OVER: [ErrorKind; 5] = [
+    ErrorKind::WouldBlock,
+    ErrorKind::Interrupted,
+    ErrorKind::ConnectionRefused,
+    ErrorKind::HostUnreachable,
+    ErrorKind::NetworkUnreachable,
+];
+
+/// The next datagram, if there is one.
 fn receive(socket: &UdpSocket) -> Result<Option<(Vec<u8>, SocketAddr)>> {
     let mut buffer = [0; 64];
     match socket.recv_from(&mut buffer) {
@@ -126,14 +135,8 @@ fn receive(socket: &UdpSocket) -> Result<Option<(Vec<u8>, SocketAddr)>> {
             buffer.get(..length).unwrap_or_default().to_vec(),
             from,
         ))),
-        Err(error) => match error.kind() {
-            ErrorKind::WouldBlock
-            | ErrorKind::Interrupted
-            | ErrorKind::ConnectionRefused
-            | ErrorKind::HostUnreachable
-            | ErrorKind::NetworkUnreachable => Ok(None),
-            _ => Err(error.into()),
-        },
+        Err(error) if PASSED_OVER.contains(&error.kind()) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

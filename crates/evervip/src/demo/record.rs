@@ -47,7 +47,7 @@ pub(super) enum Condition {
 
 /// An answer that comes later than this is none: the client has given up. Far above any delay of a healthy LAN, and what
 /// the client's kernel holds back while it does not know where the address is does not count as answered.
-pub(super) const TOO_LATE: Duration = Duration::from_millis(100);
+pub(super) const TOO_LATE: Duration = Duration::from_millis(40);
 
 /// One question of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,7 +244,11 @@ mod tests {
         let interval = Duration::from_millis(100);
         let expected = [201, 301, 401].map(|millis| (at(millis), Router::Alpha));
         assert_eq!(record.missed_adverts(interval, at(600)), expected);
-        assert_eq!(record.missed_adverts(interval, at(712)), expected, "late is in time");
+        assert_eq!(
+            record.missed_adverts(interval, at(712)),
+            expected,
+            "late is in time"
+        );
         assert_eq!(
             record.missed_adverts(interval, at(713)).last(),
             Some(&(at(662), Router::Beta))
@@ -257,10 +261,15 @@ mod tests {
             adverts: vec![advert(0, Router::Alpha, 150), advert(50, Router::Alpha, 0)],
             ..Record::default()
         };
-        assert_eq!(record.missed_adverts(Duration::from_millis(100), at(1000)), []);
+        assert_eq!(
+            record.missed_adverts(Duration::from_millis(100), at(1000)),
+            []
+        );
         assert_eq!(record.first_claim(Router::Alpha, at(1)), None);
         assert_eq!(
-            record.first_claim(Router::Alpha, at(0)).map(|advert| advert.claim),
+            record
+                .first_claim(Router::Alpha, at(0))
+                .map(|advert| advert.claim),
             Some(Claim::At(Priority::new(150).unwrap()))
         );
     }
@@ -279,7 +288,7 @@ mod tests {
             probes: vec![
                 answered(0, 1),
                 lost(10),
-                answered(20, 150),
+                answered(20, 50),
                 answered(30, 1),
                 lost(40),
                 answered(50, 1),
@@ -291,9 +300,13 @@ mod tests {
             let loss = record.loss(at(from), at(until), at(now));
             (loss.probes, loss.longest.as_millis())
         };
-        assert_eq!(longest(0, 55, 1000), (3, 20), "an answer after 150 ms is too late");
+        assert_eq!(
+            longest(0, 55, 1000),
+            (3, 20),
+            "an answer after 50 ms is too late"
+        );
         assert_eq!(longest(35, 55, 1000), (1, 10));
-        assert_eq!(longest(45, 100, 100), (0, 0), "the last one is open");
+        assert_eq!(longest(45, 100, 90), (0, 0), "the last one is open");
         assert_eq!(longest(45, 100, 300), (1, 240), "and then lost until now");
         assert_eq!(record.first_answer(Router::Alpha, at(15)), Some(at(31)));
         assert_eq!(record.first_answer(Router::Beta, at(0)), None);

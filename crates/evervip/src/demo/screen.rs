@@ -1,6 +1,5 @@
 //! Writes to standard output: lines that stay, and on a terminal a drawing that is replaced until it stays.
 
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use super::style::Style;
@@ -34,7 +33,10 @@ impl Screen {
     /// # Errors
     /// When nobody reads any more.
     pub(super) fn say(&mut self, text: &str) -> io::Result<()> {
-        self.drawn = 0;
+        if self.drawn > 0 {
+            restore();
+            self.drawn = 0;
+        }
         let mut out = io::stdout().lock();
         writeln!(out, "{text}")?;
         out.flush()
@@ -69,9 +71,9 @@ impl Screen {
 
     fn replace(&mut self, lines: &[String]) -> io::Result<()> {
         let mut text = String::new();
-        // Into a string: that cannot fail.
         if self.drawn > 0 {
-            drop(write!(text, "\x1b[{}F", self.drawn));
+            // Up to the first line of the last drawing.
+            text += &format!("\x1b[{}F", self.drawn);
         } else if self.style.animate {
             text += PREPARE;
         }

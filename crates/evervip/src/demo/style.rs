@@ -149,7 +149,10 @@ mod tests {
             animate: true,
         };
         assert_eq!(of(&[]), all);
-        assert_eq!(of(&[("NO_COLOR", ""), ("LC_ALL", ""), ("LANG", "de_DE.UTF-8")]), all);
+        assert_eq!(
+            of(&[("NO_COLOR", ""), ("LC_ALL", ""), ("LANG", "de_DE.UTF-8")]),
+            all
+        );
         assert!(!of(&[("NO_COLOR", "1")]).colour);
         assert!(!of(&[("LC_ALL", "C"), ("LANG", "C.UTF-8")]).unicode);
         assert!(of(&[("LANG", "C.utf8")]).unicode);
@@ -159,7 +162,10 @@ mod tests {
     #[test]
     fn colours_are_taken_back() {
         let painted = of(&[]).paint(Paint::Alarm, "x");
-        assert!(painted.starts_with("\x1b[") && painted.ends_with("mx\x1b[0m"), "{painted:?}");
+        assert!(
+            painted.starts_with("\x1b[") && painted.ends_with("mx\x1b[0m"),
+            "{painted:?}"
+        );
         assert_eq!(of(&[]).paint(Paint::Plain, "x"), "x");
         assert_eq!(Style::PLAIN.paint(Paint::Alarm, "x"), "x");
     }

@@ -89,18 +89,16 @@ pub(super) fn draw(
 /// What the signs mean, for the beginning.
 pub(super) fn legend(style: Style) -> Vec<String> {
     let sign = |paint, sign: Sign| style.paint(paint, &style.sign(sign).to_string());
-    let run = |paint, sign: Sign| {
-        style.paint(paint, &style.sign(sign).to_string().repeat(3))
-    };
+    let run = |paint, sign: Sign| style.paint(paint, &style.sign(sign).to_string().repeat(3));
     let (alpha, beta) = (Router::Alpha, Router::Beta);
     vec![
         format!(
-            "  routers   {} advert: \"I am master\"      {} gratuitous ARP: \"the address is here now\"",
+            "  routers   {} advert: \"I am master\"     {} gratuitous ARP: \"the address is here\"",
             sign(Paint::Of(alpha), Sign::Advert),
             sign(Paint::Of(alpha), Sign::Announcement),
         ),
         format!(
-            "            {} advert due, not sent       {} advert with priority 0: \"I am leaving\"",
+            "            {} advert due, not sent      {} advert with priority 0: \"I am leaving\"",
             sign(Paint::Alarm, Sign::Missed),
             sign(Paint::Goodbye, Sign::Goodbye),
         ),
@@ -133,7 +131,10 @@ fn axis(window: Window, style: Style) -> String {
         } else {
             format!("|{offset}")
         };
-        line += &format!("{label:<width$}", width = usize::try_from(TICK).unwrap_or(0));
+        line += &format!(
+            "{label:<width$}",
+            width = usize::try_from(TICK).unwrap_or(0)
+        );
     }
     style.paint(Paint::Dim, line.trim_end())
 }
@@ -179,9 +180,10 @@ fn router_cell(
         .any(|(at, whose)| within(*at, *whose));
     let misses = missed.iter().any(|(at, whose)| within(*at, *whose));
     let held = record.condition_at(router, from) == Condition::Holding
-        || record.conditions.iter().any(|(at, whose, condition)| {
-            within(*at, *whose) && *condition == Condition::Holding
-        });
+        || record
+            .conditions
+            .iter()
+            .any(|(at, whose, condition)| within(*at, *whose) && *condition == Condition::Holding);
     let (paint, sign) = if leaves {
         (Paint::Goodbye, Sign::Goodbye)
     } else if announces {
@@ -274,14 +276,76 @@ mod tests {
         let lines = draw(&failover(), window, INTERVAL, at(1_560), Style::PLAIN);
         let expected = [
             "          |-200 ms  |0        |200      |400      |600      |800      |1000",
-            "  alpha   ===^====^.!.^.!....!....!.........................",
+            "  alpha   ===^====^==..!....!....!..............",
             "  beta    --------------------------#====^====^=",
             "  client  aaaaaaaaaaxxxxxxxxxxxxxxxxxbbbbbbbbbbb",
         ];
-        // Written by hand but for the first lanes' phases, which follow from the times above.
-        assert_eq!(lines[0], expected[0]);
-        assert_eq!(lines[1], "  alpha   ===^====^=....!....!....!...........");
-        assert_eq!(lines[2], "  beta    --------------------------#====^====^=");
-        assert_eq!(lines[3], expected[3]);
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn what_has_not_happened_is_not_drawn() {
+        let window = Window::around(at(1_000), COLUMN, at(1_000));
+        let lines = draw(&failover(), window, INTERVAL, at(1_000), Style::PLAIN);
+        assert_eq!(lines.get(1).unwrap(), "  alpha   ===^====^=");
+        assert_eq!(lines.get(3).unwrap(), "  client  aaaaaaaaaa");
+    }
+
+    #[test]
+    fn a_goodbye_is_drawn_over_everything_else() {
+        let mut record = failover();
+        record.adverts.truncate(3);
+        record.adverts.push(Advert {
+            at: at(965),
+            from: Router::Alpha,
+            claim: Claim::Leaving,
+        });
+        let window = Window::around(at(1_000), COLUMN, at(1_000));
+        let lines = draw(&record, window, INTERVAL, at(1_400), Style::PLAIN);
+        assert_eq!(
+            lines.get(1).unwrap(),
+            "  alpha   ===^====0==...................",
+            "and nothing is missed after it"
+        );
+    }
+
+    #[test]
+    fn a_slow_story_gets_wider_columns() {
+        let window = Window::around(at(1_000), COLUMN, at(5_000));
+        assert!(window.end() >= at(5_000));
+        let lines = draw(&failover(), window, INTERVAL, at(1_560), Style::PLAIN);
+        let axis = lines.first().unwrap();
+        assert!(axis.contains("|-800 ms  |0        |800 "), "{axis}");
+        assert_eq!(lines.get(3).unwrap(), "  client  aaaaaaaaaaxxxxxbb");
+    }
+
+    #[test]
+    fn every_style_fits_80_columns_and_shows_the_same() {
+        let rich = Style {
+            colour: true,
+            unicode: true,
+            animate: true,
+        };
+        let window = Window::around(at(1_000), COLUMN, at(1_560));
+        let plain = draw(&failover(), window, INTERVAL, at(2_160), Style::PLAIN);
+        let coloured = draw(&failover(), window, INTERVAL, at(2_160), rich);
+        let legends = (legend(Style::PLAIN), legend(rich));
+        let lines = plain.iter().zip(&coloured);
+        for (plain, coloured) in lines.chain(legends.0.iter().zip(&legends.1)) {
+            assert!(plain.is_ascii() && plain.len() <= 80, "{plain}");
+            let seen = without_colours(coloured);
+            assert_eq!(seen.trim_end().chars().count(), plain.len(), "{seen}");
+        }
+        assert!(coloured.concat().contains('✗'));
+    }
+
+    /// What a terminal shows of it.
+    fn without_colours(text: &str) -> String {
+        let mut parts = text.split("\x1b[");
+        let mut seen = parts.next().unwrap().to_owned();
+        for part in parts {
+            seen += part.split_once('m').unwrap().1;
+        }
+        seen
     }
 }
