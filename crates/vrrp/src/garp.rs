@@ -184,6 +184,11 @@ impl Pace {
         }
     }
 
+    /// An interface is gone, and with it what waits to leave by it.
+    pub(crate) fn forget_interface(&mut self, index: IfIndex) {
+        self.lines.retain(|(line, _), _| *line != index);
+    }
+
     /// Indices change their meaning: what waits is dropped, the distances are kept.
     pub(crate) fn forget_all(&mut self) {
         for line in self.lines.values_mut() {

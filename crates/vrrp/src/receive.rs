@@ -233,7 +233,10 @@ fn authenticate(advert: &Advert<'_>, ours: &Authentication) -> Result<(), Reject
             ours: our_type,
         });
     }
-    if our_pass.is_some() && advert.auth_data != our_pass {
+    // Version 2 over IPv6 says that there is a password, but has no room for it.
+    if let (Some(ours), Some(theirs)) = (our_pass, advert.auth_data)
+        && ours != theirs
+    {
         return Err(Rejection::WrongPassword);
     }
     Ok(())

@@ -39,12 +39,21 @@ impl Vrrp {
         self.shared.pace.armed = Armed::default();
 
         self.replace_scripts(scripts, now);
+        let outgoing: Vec<Arc<VirtualAddress>> = self
+            .instances
+            .iter()
+            .flat_map(|instance| instance.addresses.iter().cloned())
+            .collect();
         let changes = self.replace_instances(instances, now);
         self.replace_groups(sync_groups);
         let instances = &self.instances;
-        self.shared
-            .holdings
-            .manage(instances.iter().flat_map(|instance| &instance.addresses));
+        // What is about to be released is still there, but no source of adverts.
+        self.shared.holdings.manage(
+            instances
+                .iter()
+                .flat_map(|instance| &instance.addresses)
+                .chain(&outgoing),
+        );
         for id in 0..self.instances.len() {
             self.assess(id, now);
         }
@@ -54,6 +63,10 @@ impl Vrrp {
             self.settle(id, now);
         }
         self.sweep(&changes);
+        let instances = &self.instances;
+        self.shared
+            .holdings
+            .manage(instances.iter().flat_map(|instance| &instance.addresses));
         for id in 0..self.instances.len() {
             self.arm(id);
         }

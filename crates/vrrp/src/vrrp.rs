@@ -174,19 +174,33 @@ impl Vrrp {
         interfaces: Vec<Interface>,
         addresses: Vec<InterfaceAddress>,
     ) {
-        let known: Vec<IfIndex> = self
+        // First all facts, then their consequences: what we do about one must not be undone by an older word about
+        // another.
+        let known: Vec<(IfIndex, IfName)> = self
             .shared
             .interfaces
             .all()
-            .map(|interface| interface.index)
+            .map(|interface| (interface.index, interface.name.clone()))
             .collect();
-        for index in known {
+        let mut changed = Vec::new();
+        for (index, name) in known {
             if !interfaces.iter().any(|interface| interface.index == index) {
-                self.handle_interface_gone(now, index);
+                self.shared.interfaces.gone(index);
+                self.shared.pace.forget_interface(index);
+                changed.push(name);
             }
         }
         for interface in interfaces {
-            self.handle_interface(now, interface);
+            let name = interface.name.clone();
+            let before = self
+                .shared
+                .interfaces
+                .by_index(interface.index)
+                .map(|known| known.name.clone());
+            if self.shared.interfaces.present(interface) {
+                changed.extend(before.filter(|before| *before != name));
+                changed.push(name);
+            }
         }
         let there: BTreeSet<(IfIndex, Prefix)> = addresses
             .iter()
@@ -198,11 +212,23 @@ impl Vrrp {
             .all_addresses()
             .filter(|known| !there.contains(known))
             .collect();
-        for (index, prefix) in lost {
-            self.handle_address_gone(now, index, prefix);
+        for (index, prefix) in &lost {
+            self.shared.interfaces.address_gone(*index, *prefix);
         }
+        let mut found = Vec::new();
         for address in addresses {
-            self.take_address(now, address);
+            if self.shared.interfaces.address_present(address) {
+                found.push((address.interface, address.prefix));
+            }
+        }
+        for name in changed {
+            self.interface_changed(now, &name);
+        }
+        for (index, prefix) in lost {
+            self.address_was_lost(now, index, prefix);
+        }
+        for (index, prefix) in found {
+            self.source_may_have_changed(now, index, prefix);
         }
     }
 
@@ -234,6 +260,7 @@ impl Vrrp {
             return;
         };
         if self.shared.interfaces.gone(index) {
+            self.shared.pace.forget_interface(index);
             self.interface_changed(now, &name);
         }
     }
@@ -325,9 +352,12 @@ impl Vrrp {
 
     /// Somebody, not we, removed an address. The host must leave out the echo of our own removals.
     pub fn handle_address_gone(&mut self, now: Instant, interface: IfIndex, prefix: Prefix) {
-        if !self.shared.interfaces.address_gone(interface, prefix) {
-            return;
+        if self.shared.interfaces.address_gone(interface, prefix) {
+            self.address_was_lost(now, interface, prefix);
         }
+    }
+
+    fn address_was_lost(&mut self, now: Instant, interface: IfIndex, prefix: Prefix) {
         let Some(name) = self
             .shared
             .interfaces

@@ -160,6 +160,57 @@ fn another_label_is_removed_before_it_is_added() {
     );
 }
 
+/// A reading of the kernel is older than what we do about it.
+#[test]
+fn a_snapshot_does_not_bring_back_what_we_removed_because_of_it() {
+    let mut bench = bench(&["198.18.0.100", "198.18.0.102"], &["198.18.0.101"]);
+    let mut addresses = Bench::addresses(0);
+    let eth0 = addresses[0].interface;
+    for held in ["198.18.0.101", "198.18.0.102"] {
+        let prefix = types::Prefix::host(held.parse().unwrap());
+        addresses.push(crate::InterfaceAddress {
+            interface: eth0,
+            prefix,
+            tentative: false,
+        });
+    }
+    let interfaces = (0..3)
+        .map(|number| Bench::interface(number, true))
+        .collect();
+    bench.vrrp.handle_snapshot(bench.now, interfaces, addresses);
+    let said = bench.drain();
+    assert!(
+        said.contains(&String::from("remove 198.18.0.102")),
+        "A left: {said:?}"
+    );
+    let seen = bench.run(500);
+    for address in ["100", "102"] {
+        let added = seen
+            .iter()
+            .any(|what| what.ends_with(&alloc::format!("add 198.18.0.{address}")));
+        assert!(added, "A came back without {address}: {seen:?}");
+    }
+}
+
+/// What a reload is about to take away is no source for those who stay.
+#[test]
+fn an_outgoing_address_is_no_source() {
+    let a = InstanceSettings {
+        mcast_src_ip: Some("198.18.0.7".parse().unwrap()),
+        ..named("A", 1, &["198.18.0.100"])
+    };
+    let b = named("B", 2, &["198.18.0.101"]);
+    let (mut bench, _) = Bench::with(settings(vec![a, b.clone()]));
+    bench.run(3_500);
+    bench.address(0, "198.18.0.5", 24, false);
+    assert_eq!(
+        (bench.state(0), bench.state(1)),
+        (StateName::Master, StateName::Fault)
+    );
+    bench.settings(settings(vec![b]));
+    assert_eq!(bench.view(0).source, None, "not the address that A held");
+}
+
 mod groups {
     use super::*;
 
