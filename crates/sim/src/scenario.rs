@@ -1,0 +1,488 @@
+//! What a seed draws before time begins: the routers, how each node is configured, and how fast the world turns.
+//!
+//! Two rules keep every drawn configuration one that can work. Members of a sync group are configured alike on a node,
+//! and every node has the same groups: otherwise A may be the better router for one member and B for the other, and the
+//! group can rightly be nowhere. Version 2 routers of a VRID agree on interval and password: the RFC refuses all others.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use types::{Centiseconds, Family, IfName, Prefix, Priority, Version, Vrid, Weight};
+use vrrp::settings::{
+    AuthPass, Authentication, GarpSettings, InitialState, InstanceSettings, Preempt,
+    PreferredLifetime, ScriptSettings, SyncGroupSettings, TrackInterface, TrackScript,
+    VirtualAddress,
+};
+use vrrp::{Settings, timers};
+
+use crate::network::Lan;
+use crate::random::Random;
+
+/// How many LANs there are, and interfaces on each node.
+pub(crate) const LANS: Lan = 2;
+/// The scripts that a node may track.
+const SCRIPTS: [&str; 2] = ["check", "probe"];
+/// How many virtual addresses a router has at most.
+pub(crate) const ADDRESSES: u8 = 4;
+
+/// A world before time begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Scenario {
+    /// The longest advertisement interval; the world's own measure of time.
+    pub unit: Duration,
+    /// Time on the wire.
+    pub latency: Duration,
+    /// How each node is configured at first.
+    pub nodes: Vec<Settings>,
+}
+
+/// What all nodes agree on about one virtual router.
+#[derive(Clone, Copy, Debug)]
+struct Router {
+    vrid: u8,
+    lan: Lan,
+    version: Version,
+    family: Family,
+    interval: Centiseconds,
+    password: bool,
+    grouped: bool,
+}
+
+/// What the members of a unit (a group, or an instance alone) have in common on one node.
+#[derive(Clone, Debug)]
+struct Character {
+    priority: Priority,
+    state: InitialState,
+    preempt: Preempt,
+    down_timer_adverts: u8,
+    dont_track_primary: bool,
+    track_interface: Vec<TrackInterface>,
+    track_script: Vec<TrackScript>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Priorities {
+    Any,
+    Equal,
+    Narrow,
+}
+
+impl Scenario {
+    /// Draws a world.
+    pub(crate) fn draw(random: &mut Random) -> Self {
+        let nodes = random.between(2, 5);
+        let routers = draw_routers(random);
+        let unit = routers
+            .iter()
+            .map(|router| router.interval.as_duration())
+            .max()
+            .unwrap_or_default();
+        let latency = random.span(Duration::from_micros(50), Duration::from_micros(200));
+        let style = match random.below(3) {
+            0 => Priorities::Any,
+            1 => Priorities::Equal,
+            _ => Priorities::Narrow,
+        };
+        let all_preempt = random.percent(50);
+        let skew = random.percent(20);
+        let mut owners = Owners::draw(&routers, nodes, random);
+        let nodes = (0..nodes)
+            .map(|node| {
+                let draw_character = |random: &mut Random, owner: bool| {
+                    let mut character = Character::draw(style, all_preempt, unit, random);
+                    if owner {
+                        character.become_owner(random);
+                    }
+                    character
+                };
+                let together = draw_character(random, owners.of_group(node));
+                let instances: Vec<InstanceSettings> = routers
+                    .iter()
+                    .map(|router| {
+                        let character = if router.grouped {
+                            together.clone()
+                        } else {
+                            draw_character(random, owners.of_router(node, router.vrid))
+                        };
+                        draw_instance(router, character, skew, random)
+                    })
+                    .collect();
+                draw_settings(instances, &routers, unit, random)
+            })
+            .collect();
+        Self {
+            unit,
+            latency,
+            nodes,
+        }
+    }
+}
+
+/// Who has priority 255: nobody, one node, or by somebody's mistake two.
+struct Owners {
+    list: Vec<(u8, u64)>,
+    group: Vec<u64>,
+}
+
+impl Owners {
+    fn draw(routers: &[Router], nodes: u64, random: &mut Random) -> Self {
+        let draw = |random: &mut Random| -> Vec<u64> {
+            let count = match random.below(100) {
+                0..80 => 0,
+                80..97 => 1,
+                _ => 2,
+            };
+            (0..count).map(|_| random.below(nodes)).collect()
+        };
+        let list = routers
+            .iter()
+            .flat_map(|router| {
+                draw(random)
+                    .into_iter()
+                    .map(move |node| (router.vrid, node))
+            })
+            .collect();
+        let group = draw(random);
+        Self { list, group }
+    }
+
+    fn of_group(&mut self, node: u64) -> bool {
+        self.group.contains(&node)
+    }
+
+    fn of_router(&mut self, node: u64, vrid: u8) -> bool {
+        self.list.contains(&(vrid, node))
+    }
+}
+
+fn draw_routers(random: &mut Random) -> Vec<Router> {
+    let count = random.byte(1, 3);
+    let any_v2 = random.percent(35);
+    let unit = if any_v2 {
+        200
+    } else {
+        random
+            .one_of(&[1, 2, 5, 10, 20, 50, 100, 200])
+            .copied()
+            .unwrap_or(100)
+    };
+    let grouped = count > 1 && random.percent(35);
+    (1..=count)
+        .map(|vrid| {
+            let version = if any_v2 && random.percent(70) {
+                Version::V2
+            } else {
+                Version::V3
+            };
+            let interval = match version {
+                Version::V2 => 100 * random.between(1, 2),
+                // Not too far apart, or the fast router has a thousand adverts in the time that the slow one needs.
+                Version::V3 => random.between((unit / 4).max(1), unit),
+            };
+            let family = if random.percent(50) {
+                Family::V4
+            } else {
+                Family::V6
+            };
+            Router {
+                vrid,
+                lan: u8::from(random.percent(30)),
+                version,
+                family,
+                interval: Centiseconds::new(u16::try_from(interval).unwrap_or(100)),
+                // Over IPv6 version 2 has no field for a password.
+                password: version == Version::V2 && family == Family::V4 && random.percent(40),
+                grouped: grouped && vrid <= 2,
+            }
+        })
+        .collect()
+}
+
+impl Character {
+    fn draw(style: Priorities, all_preempt: bool, unit: Duration, random: &mut Random) -> Self {
+        let priority = match style {
+            Priorities::Any => random.byte(1, 254),
+            Priorities::Equal => 100,
+            Priorities::Narrow => random.byte(100, 103),
+        };
+        let track_script = SCRIPTS
+            .iter()
+            .filter(|_| random.percent(25))
+            .copied()
+            .collect::<Vec<_>>();
+        Self {
+            priority: Priority::new(priority).unwrap_or(Priority::DEFAULT),
+            state: if random.percent(30) {
+                InitialState::Master
+            } else {
+                InitialState::Backup
+            },
+            preempt: if all_preempt {
+                Preempt::Immediately
+            } else {
+                draw_preempt(unit, random)
+            },
+            down_timer_adverts: if random.percent(80) {
+                3
+            } else {
+                random.byte(1, 5)
+            },
+            dont_track_primary: random.percent(10),
+            track_interface: if random.percent(10) {
+                vec![TrackInterface {
+                    interface: interface_name(random.byte(0, LANS - 1)),
+                    weight: draw_weight(random),
+                    reverse: false,
+                }]
+            } else {
+                Vec::new()
+            },
+            track_script: track_script
+                .into_iter()
+                .map(|script| TrackScript {
+                    script: script.to_owned(),
+                    weight: draw_weight(random),
+                    reverse: random.percent(10),
+                })
+                .collect(),
+        }
+    }
+
+    fn become_owner(&mut self, random: &mut Random) {
+        self.priority = Priority::OWNER;
+        // An owner always takes over (RFC 9568 6.1); `config` does not let `nopreempt` through.
+        self.preempt = Preempt::Immediately;
+        self.state = if random.percent(50) {
+            InitialState::Master
+        } else {
+            InitialState::Backup
+        };
+    }
+}
+
+/// A draw of `preempt`, `nopreempt` and `preempt_delay`.
+pub(crate) fn draw_preempt(unit: Duration, random: &mut Random) -> Preempt {
+    match random.below(10) {
+        0..5 => Preempt::Immediately,
+        5..8 => Preempt::Never,
+        _ => Preempt::After(random.span(unit, unit * 15)),
+    }
+}
+
+fn draw_weight(random: &mut Random) -> Weight {
+    let weight = random.one_of(&[0, 0, -20, 20, -200, 60]).copied();
+    weight
+        .and_then(|weight| Weight::new(weight).ok())
+        .unwrap_or(Weight::FAULT)
+}
+
+/// A draw of when a master announces.
+pub(crate) fn draw_garp(random: &mut Random) -> GarpSettings {
+    let mut small = |most: u64| u32::try_from(random.between(0, most)).unwrap_or(0);
+    GarpSettings {
+        master_delay: small(3),
+        master_repeat: small(2) + 1,
+        master_refresh: small(4),
+        master_refresh_repeat: small(1) + 1,
+        lower_prio_delay: small(3),
+        lower_prio_repeat: small(2),
+    }
+}
+
+fn draw_instance(
+    router: &Router,
+    character: Character,
+    skew: bool,
+    random: &mut Random,
+) -> InstanceSettings {
+    let mut advert_int = router.interval;
+    if skew && router.version == Version::V3 {
+        advert_int = Centiseconds::new(advert_int.get() * if random.percent(50) { 2 } else { 1 });
+    }
+    let count = random.byte(1, ADDRESSES - 1);
+    InstanceSettings {
+        name: format!("VI_{}", router.vrid),
+        interface: interface_name(router.lan),
+        family: router.family,
+        version: router.version,
+        vrid: vrid(router.vrid),
+        priority: character.priority,
+        state: character.state,
+        advert_int,
+        down_timer_adverts: character.down_timer_adverts,
+        preempt: character.preempt,
+        authentication: if router.password {
+            password("secret")
+        } else {
+            Authentication::None
+        },
+        virtual_ipaddress: (0..count)
+            .map(|number| virtual_address(router.vrid, router.lan, router.family, number))
+            .collect(),
+        virtual_ipaddress_excluded: if random.percent(20) {
+            let other_lan = (router.lan + 1) % LANS;
+            vec![virtual_address(
+                router.vrid,
+                other_lan,
+                router.family,
+                ADDRESSES,
+            )]
+        } else {
+            Vec::new()
+        },
+        mcast_src_ip: None,
+        mcast_dst_ip: router.family.vrrp_group(),
+        dont_track_primary: character.dont_track_primary,
+        track_interface: character.track_interface,
+        track_script: character.track_script,
+        garp: draw_garp(random),
+        lower_prio_no_advert: random.percent(15),
+        higher_prio_send_advert: random.percent(15),
+        owner_ignore_adverts: false,
+        skip_check_adv_addr: random.percent(20),
+        notify_priority_changes: random.percent(20),
+    }
+}
+
+fn draw_settings(
+    instances: Vec<InstanceSettings>,
+    routers: &[Router],
+    unit: Duration,
+    random: &mut Random,
+) -> Settings {
+    let members: Vec<String> = routers
+        .iter()
+        .filter(|router| router.grouped)
+        .map(|router| format!("VI_{}", router.vrid))
+        .collect();
+    let sync_groups = if members.is_empty() {
+        Vec::new()
+    } else {
+        vec![SyncGroupSettings {
+            name: String::from("VG"),
+            members,
+        }]
+    };
+    let scripts = SCRIPTS
+        .iter()
+        .filter(|name| {
+            instances.iter().any(|instance| {
+                instance
+                    .track_script
+                    .iter()
+                    .any(|tracked| tracked.script == **name)
+            })
+        })
+        .map(|name| draw_script(name, unit, random))
+        .collect();
+    let mut pace = || {
+        if random.percent(15) {
+            random.span(Duration::from_millis(1), Duration::from_millis(50))
+        } else {
+            Duration::ZERO
+        }
+    };
+    Settings {
+        instances,
+        sync_groups,
+        scripts,
+        garp_interval: pace(),
+        gna_interval: pace(),
+    }
+}
+
+fn draw_script(name: &str, unit: Duration, random: &mut Random) -> ScriptSettings {
+    let mut few = |most: u64| u32::try_from(random.between(1, most)).unwrap_or(1);
+    let (rise, fall) = (few(3), few(3));
+    ScriptSettings {
+        name: name.to_owned(),
+        identity: format!("/bin/{name}"),
+        interval: random.span(unit, unit * 3),
+        timeout: random.percent(40).then(|| random.span(unit, unit * 4)),
+        rise,
+        fall,
+    }
+}
+
+/// `eth0`, `eth1`.
+#[must_use]
+pub(crate) fn interface_name(lan: Lan) -> IfName {
+    match IfName::new(&format!("eth{lan}")) {
+        Ok(name) => name,
+        Err(error) => unreachable!("eth{lan} is a name: {error}"),
+    }
+}
+
+fn vrid(number: u8) -> Vrid {
+    match Vrid::new(number) {
+        Ok(vrid) => vrid,
+        Err(error) => unreachable!("routers are numbered from 1: {error}"),
+    }
+}
+
+/// A password for version 2.
+#[must_use]
+pub(crate) fn password(text: &str) -> Authentication {
+    Authentication::Pass(AuthPass::new(text.as_bytes()))
+}
+
+/// The `number`th virtual address of a router; the first one over IPv6 is link-local, as RFC 9568 5.2.9 demands.
+#[must_use]
+pub(crate) fn virtual_address(vrid: u8, lan: Lan, family: Family, number: u8) -> VirtualAddress {
+    let last = 100 + vrid * 10 + number;
+    let address = match (family, number) {
+        (Family::V4, _) => IpAddr::V4(Ipv4Addr::new(198, 18, lan, last)),
+        (Family::V6, 0) => IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 1, last.into())),
+        (Family::V6, _) => IpAddr::V6(Ipv6Addr::new(
+            0xfd00,
+            0x18,
+            0,
+            lan.into(),
+            0,
+            0,
+            1,
+            last.into(),
+        )),
+    };
+    VirtualAddress {
+        prefix: Prefix::host(address),
+        interface: interface_name(lan),
+        scope: 0,
+        label: None,
+        broadcast: None,
+        peer: None,
+        dad: false,
+        home: false,
+        mngtmpaddr: false,
+        noprefixroute: false,
+        autojoin: false,
+        preferred_lft: PreferredLifetime::Forever,
+        no_track: false,
+    }
+}
+
+/// The node's own address of a family on a LAN. The higher the node's number, the higher the address, on every LAN.
+#[must_use]
+pub(crate) fn own_address(node: usize, lan: Lan, family: Family) -> Prefix {
+    let host = u8::try_from(node).unwrap_or(u8::MAX - 1) + 1;
+    let (address, length) = match family {
+        Family::V4 => (IpAddr::V4(Ipv4Addr::new(198, 18, lan, host)), 24),
+        Family::V6 => (
+            IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, host.into())),
+            64,
+        ),
+    };
+    Prefix::new(address, length).unwrap_or_else(|_| Prefix::host(address))
+}
+
+/// How long this instance may wait for a silent master, whatever interval it has learnt: `longest` is the longest of any
+/// node's, and no priority waits longer than the lowest.
+#[must_use]
+pub(crate) fn longest_master_down(instance: &InstanceSettings, longest: Centiseconds) -> Duration {
+    timers::master_down(
+        instance.version,
+        Priority::MIN,
+        longest.max(instance.advert_int),
+        instance.down_timer_adverts,
+    )
+}

@@ -1,0 +1,398 @@
+//! Bytes that drive a VRRP core: settings, packets, time, links, addresses, scripts, in any order.
+//!
+//! A body, not a test: the fuzz target and `crates/sim/tests/fuzz_corpus.rs` include it. The core must never panic, never
+//! ask for a deadline that does not pass, and never ask for endless work; its addresses must follow its state.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use types::{
+    Centiseconds, Claim, Family, IfIndex, IfName, Instant, MacAddress, Prefix, Priority, Version,
+    Vrid, Weight,
+};
+use vrrp::settings::{
+    AuthPass, Authentication, GarpSettings, InitialState, InstanceSettings, Preempt,
+    PreferredLifetime, ScriptSettings, SyncGroupSettings, TrackScript, VirtualAddress,
+};
+use vrrp::{
+    Action, Interface, InterfaceAddress, Packet, Release, ScriptOutcome, Settings, StateName, Vrrp,
+};
+use wire::vrrp::Message;
+
+/// The bytes of an input, zeroes after their end.
+struct Bytes<'a>(&'a [u8]);
+
+impl Bytes<'_> {
+    fn next(&mut self) -> u8 {
+        match self.0.split_first() {
+            Some((first, rest)) => {
+                self.0 = rest;
+                *first
+            }
+            None => 0,
+        }
+    }
+}
+
+/// A core and the addresses that it has asked for.
+struct Host {
+    vrrp: Vrrp,
+    now: Instant,
+    held: BTreeSet<Prefix>,
+}
+
+/// One input.
+pub(crate) fn run(data: &[u8]) {
+    let mut bytes = Bytes(data);
+    let mut host = Host {
+        vrrp: Vrrp::new(),
+        now: Instant::ZERO,
+        held: BTreeSet::new(),
+    };
+    let interfaces = vec![interface(true)];
+    let own = own_addresses();
+    host.vrrp.handle_snapshot(host.now, interfaces, own);
+    host.drain();
+    host.vrrp.handle_settings(host.now, settings(&mut bytes));
+    host.drain();
+    // Each step takes a byte, so the input bounds the loop.
+    while !bytes.0.is_empty() {
+        let stopped = host.step(&mut bytes);
+        host.drain();
+        if stopped {
+            return;
+        }
+    }
+}
+
+impl Host {
+    fn step(&mut self, bytes: &mut Bytes<'_>) -> bool {
+        match bytes.next() % 12 {
+            0 => self.wait(Duration::from_millis(bytes.next().into())),
+            1 | 2 => {
+                if let Some(deadline) = self.vrrp.next_deadline() {
+                    self.wait(deadline.since(self.now));
+                }
+            }
+            3..=5 => self.well_formed(bytes),
+            6 => self.junk(bytes),
+            7 => self
+                .vrrp
+                .handle_interface(self.now, interface(bytes.next().is_multiple_of(2))),
+            8 => self.address_gone(bytes.next()),
+            9 => {
+                let outcome = ScriptOutcome::Exited(i32::from(bytes.next() % 2));
+                self.vrrp.handle_script_exit(self.now, "check", outcome);
+            }
+            10 => self.vrrp.handle_settings(self.now, settings(bytes)),
+            _ => match bytes.next() {
+                0 => {
+                    self.vrrp.handle_stop(self.now, Release::Everything);
+                    return true;
+                }
+                1 => {
+                    // It takes its addresses with it.
+                    self.held.clear();
+                    self.vrrp.handle_interface_gone(self.now, index());
+                }
+                2 => {
+                    let there = own_addresses();
+                    let held = self.held.iter().map(|prefix| address(*prefix));
+                    let all = there.into_iter().chain(held).collect();
+                    self.vrrp
+                        .handle_snapshot(self.now, vec![interface(true)], all);
+                }
+                _ => {
+                    for own in own_addresses() {
+                        self.vrrp.handle_address(self.now, own);
+                    }
+                }
+            },
+        }
+        false
+    }
+
+    /// Time passes; every deadline on the way is served.
+    fn wait(&mut self, span: Duration) {
+        let end = self.now + span;
+        for _ in 0..10_000 {
+            match self.vrrp.next_deadline() {
+                Some(deadline) if deadline <= end => {
+                    self.now = self.now.max(deadline);
+                    self.vrrp.handle_timeout(self.now);
+                    self.drain();
+                }
+                _ => {
+                    self.now = end;
+                    return;
+                }
+            }
+        }
+        panic!("deadlines without end before {end:?}");
+    }
+
+    fn well_formed(&mut self, bytes: &mut Bytes<'_>) {
+        let family = if bytes.next().is_multiple_of(2) {
+            Family::V4
+        } else {
+            Family::V6
+        };
+        let source = match family {
+            Family::V4 => IpAddr::V4(Ipv4Addr::new(198, 18, 0, bytes.next())),
+            Family::V6 => IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, bytes.next().into())),
+        };
+        let listed = [virtual_address(family, 0).prefix.address()];
+        let message = Message {
+            version: version(bytes),
+            vrid: vrid(bytes.next() % 2),
+            claim: Claim::from_wire(bytes.next()),
+            advert_int: Centiseconds::new(u16::from(bytes.next()) * 10),
+            addresses: &listed,
+            auth_pass: None,
+            family,
+            between: (source, family.vrrp_group()),
+        }
+        .encode();
+        self.packet(source, family.vrrp_group(), &message);
+    }
+
+    fn junk(&mut self, bytes: &mut Bytes<'_>) {
+        let length = usize::from(bytes.next() % 48);
+        let payload: Vec<u8> = (0..length).map(|_| bytes.next()).collect();
+        let source = IpAddr::V4(Ipv4Addr::new(198, 18, 0, bytes.next()));
+        self.packet(source, Family::V4.vrrp_group(), &payload);
+    }
+
+    fn packet(&mut self, source: IpAddr, destination: IpAddr, payload: &[u8]) {
+        let packet = Packet {
+            interface: index(),
+            source,
+            destination,
+            hop_limit: 255,
+            promised: payload.len(),
+            payload,
+        };
+        self.vrrp.handle_packet(self.now, &packet);
+    }
+
+    fn address_gone(&mut self, which: u8) {
+        let prefix = match which % 4 {
+            0 | 1 => own_addresses()[usize::from(which % 2)].prefix,
+            _ => virtual_address(Family::V4, which % 3).prefix,
+        };
+        self.held.remove(&prefix);
+        self.vrrp.handle_address_gone(self.now, index(), prefix);
+    }
+
+    fn drain(&mut self) {
+        for _ in 0..5_000 {
+            let Some(action) = self.vrrp.poll_action() else {
+                self.check();
+                return;
+            };
+            match action {
+                Action::AddAddress { address, .. } => {
+                    self.held.insert(Vrrp::kernel_prefix(&address));
+                }
+                Action::RemoveAddress { address, .. } => {
+                    self.held.remove(&Vrrp::kernel_prefix(&address));
+                }
+                Action::SendAdvert { message, .. } => assert!(message.len() >= 8),
+                Action::AnnounceAddress { .. }
+                | Action::JoinGroup { .. }
+                | Action::LeaveGroup { .. }
+                | Action::RunScript { .. }
+                | Action::SignalScript { .. }
+                | Action::Announce(_)
+                | Action::Report(_) => {}
+            }
+        }
+        panic!("actions without end");
+    }
+
+    /// Who is not master has none of its addresses.
+    fn check(&self) {
+        let masters: BTreeSet<Prefix> = self
+            .vrrp
+            .instances()
+            .filter(|view| view.state == StateName::Master)
+            .flat_map(|view| view.settings.addresses().map(Vrrp::kernel_prefix))
+            .collect();
+        let strays: Vec<&Prefix> = self.held.difference(&masters).collect();
+        assert!(strays.is_empty(), "{strays:?} held by nobody");
+    }
+}
+
+fn settings(bytes: &mut Bytes<'_>) -> Settings {
+    let count = bytes.next() % 4;
+    let instances: Vec<InstanceSettings> =
+        (0..count).map(|number| instance(number, bytes)).collect();
+    let group = bytes.next();
+    let members: Vec<String> = instances
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| group & (1 << number) != 0)
+        .map(|(_, instance)| instance.name.clone())
+        .collect();
+    let script = ScriptSettings {
+        name: String::from("check"),
+        identity: String::new(),
+        interval: Duration::from_millis(u64::from(bytes.next()) + 1),
+        timeout: None,
+        rise: u32::from(bytes.next() % 4),
+        fall: u32::from(bytes.next() % 4),
+    };
+    Settings {
+        instances,
+        sync_groups: if members.is_empty() {
+            Vec::new()
+        } else {
+            vec![SyncGroupSettings {
+                name: String::from("VG"),
+                members,
+            }]
+        },
+        scripts: vec![script],
+        garp_interval: Duration::from_millis(u64::from(bytes.next() % 4)),
+        gna_interval: Duration::ZERO,
+    }
+}
+
+fn instance(number: u8, bytes: &mut Bytes<'_>) -> InstanceSettings {
+    let flags = bytes.next();
+    let version = version(bytes);
+    let family = if number.is_multiple_of(2) {
+        Family::V4
+    } else {
+        Family::V6
+    };
+    InstanceSettings {
+        name: format!("VI_{number}"),
+        interface: name(),
+        family,
+        version,
+        vrid: vrid(number / 2),
+        priority: Priority::new(bytes.next()).unwrap_or(Priority::DEFAULT),
+        state: if flags & 1 == 0 {
+            InitialState::Backup
+        } else {
+            InitialState::Master
+        },
+        advert_int: match version {
+            Version::V2 => Centiseconds::from_seconds(bytes.next() % 3 + 1),
+            Version::V3 => Centiseconds::new(u16::from(bytes.next()) + 1),
+        },
+        down_timer_adverts: bytes.next() % 5 + 1,
+        preempt: match bytes.next() {
+            0..100 => Preempt::Immediately,
+            100..200 => Preempt::Never,
+            delay => Preempt::After(Duration::from_millis(delay.into())),
+        },
+        authentication: if flags & 2 != 0 && version == Version::V2 {
+            Authentication::Pass(AuthPass::new(b"secret"))
+        } else {
+            Authentication::None
+        },
+        virtual_ipaddress: (0..=bytes.next() % 2)
+            .map(|which| virtual_address(family, number / 2 * 2 + which))
+            .collect(),
+        virtual_ipaddress_excluded: Vec::new(),
+        mcast_src_ip: None,
+        mcast_dst_ip: family.vrrp_group(),
+        dont_track_primary: flags & 4 != 0,
+        track_interface: Vec::new(),
+        track_script: if flags & 8 != 0 {
+            vec![TrackScript {
+                script: String::from("check"),
+                weight: Weight::new(i16::from(bytes.next()) - 128).unwrap_or(Weight::FAULT),
+                reverse: flags & 16 != 0,
+            }]
+        } else {
+            Vec::new()
+        },
+        garp: GarpSettings {
+            master_delay: u32::from(bytes.next() % 3),
+            master_repeat: 1,
+            master_refresh: u32::from(bytes.next() % 3),
+            ..GarpSettings::default()
+        },
+        lower_prio_no_advert: flags & 32 != 0,
+        higher_prio_send_advert: flags & 64 != 0,
+        owner_ignore_adverts: flags & 128 != 0,
+        skip_check_adv_addr: false,
+        notify_priority_changes: flags & 1 != 0,
+    }
+}
+
+fn version(bytes: &mut Bytes<'_>) -> Version {
+    if bytes.next().is_multiple_of(2) {
+        Version::V3
+    } else {
+        Version::V2
+    }
+}
+
+fn vrid(number: u8) -> Vrid {
+    Vrid::new(number + 1).expect("never zero")
+}
+
+fn name() -> IfName {
+    IfName::new("eth0").expect("a name")
+}
+
+fn index() -> IfIndex {
+    IfIndex::new(2).expect("not zero")
+}
+
+fn interface(usable: bool) -> Interface {
+    Interface {
+        index: index(),
+        name: name(),
+        usable,
+        mac: Some(MacAddress([2, 0, 0, 0, 0, 1])),
+    }
+}
+
+fn address(prefix: Prefix) -> InterfaceAddress {
+    InterfaceAddress {
+        interface: index(),
+        prefix,
+        tentative: false,
+    }
+}
+
+fn own_addresses() -> Vec<InterfaceAddress> {
+    ["198.18.0.5/24", "fe80::5/64"]
+        .iter()
+        .filter_map(|text| text.split_once('/'))
+        .map(|(host, length)| {
+            let host = host.parse().expect("an address");
+            let length = length.parse().expect("a length");
+            address(Prefix::new(host, length).expect("a prefix"))
+        })
+        .collect()
+}
+
+fn virtual_address(family: Family, number: u8) -> VirtualAddress {
+    let host = 100 + number;
+    let host = match family {
+        Family::V4 => IpAddr::V4(Ipv4Addr::new(198, 18, 0, host)),
+        Family::V6 => IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 1, host.into())),
+    };
+    VirtualAddress {
+        prefix: Prefix::host(host),
+        interface: name(),
+        scope: 0,
+        label: None,
+        broadcast: None,
+        peer: None,
+        dad: false,
+        home: false,
+        mngtmpaddr: false,
+        noprefixroute: false,
+        autojoin: false,
+        preferred_lft: PreferredLifetime::Forever,
+        no_track: false,
+    }
+}
