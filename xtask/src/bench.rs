@@ -1,0 +1,290 @@
+//! `cargo xtask bench failover|scale`: evervip and Debian's keepalived measured side by side.
+//!
+//! Absolute figures say more about the machine than about the program, and on a busy machine little about either. So
+//! both programs are measured in one run, in turn, on the same kind of hosts (network namespaces of the crate `lab`)
+//! with the same configuration file, and what counts is the ratio of their medians. Every round starts from fresh
+//! hosts, so that nothing one program leaves behind meets the other.
+//!
+//! - [`failover`]: how much longer than Master_Down_Interval a backup takes to notice a crash, and how soon after its
+//!   first advert its first gratuitous ARP follows. Times are the kernel's stamps of frames on the backup's interface.
+//! - [`scale`]: many instances: CPU time per advert sent and received, memory, and how regular the adverts are.
+//!   Whoever captures on an interface adds to the CPU time of whoever sends through it, so CPU time is measured while
+//!   nobody captures (adverts are counted by the interfaces), and regularity afterwards in a window of its own.
+//!
+//! A table is printed for people, then one `result:` line for each of its rows for programs. A missed target is
+//! marked, but is no failure: the machine may have been busy.
+
+mod failover;
+mod frames;
+mod measure;
+mod program;
+mod scale;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::{env, fmt};
+
+use anyhow::{Context, Result, bail};
+
+use self::program::Program;
+
+/// How to call this.
+const USAGE: &str = "\
+usage:
+cargo xtask bench failover [--crashes N]                    crashes of the master, of each program (20)
+cargo xtask bench scale [--instances N] [--seconds N] [--rounds N] [--spread] [--only evervip|keepalived]
+                        virtual routers (1000), seconds per window (20), rounds of each program (2);
+                        --spread: a different priority for each, so that they do not fall due together";
+
+/// Runs the benchmark that `arguments` (what follows `bench`) name.
+///
+/// # Errors
+/// When the arguments are wrong, a program is missing, or the programs under test do not do their work.
+pub(crate) fn run(arguments: &[&str]) -> Result<()> {
+    use lexopt::prelude::{Long, Short, Value, ValueExt as _};
+
+    let mut parser = lexopt::Parser::from_args(arguments);
+    let mut which = None;
+    let mut crashes = 20;
+    let mut scale = scale::Options::default();
+    let mut only: Option<String> = None;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("crashes") => crashes = parser.value()?.parse()?,
+            Long("instances") => scale.instances = parser.value()?.parse()?,
+            Long("seconds") => scale.seconds = parser.value()?.parse()?,
+            Long("rounds") => scale.rounds = parser.value()?.parse()?,
+            Long("spread") => scale.spread = true,
+            Long("only") => only = Some(parser.value()?.parse()?),
+            Value(name) if which.is_none() => which = Some(name.string()?),
+            other @ (Short(_) | Long(_) | Value(_)) => bail!("{}\n{USAGE}", other.unexpected()),
+        }
+    }
+    let programs: Vec<Program> = match only.as_deref() {
+        None => vec![evervip()?, keepalived()?],
+        Some("evervip") => vec![evervip()?],
+        Some("keepalived") => vec![keepalived()?],
+        Some(other) => bail!("{other} is neither evervip nor keepalived"),
+    };
+    let table = match which.as_deref() {
+        Some("failover") => failover::run(&programs, crashes)?,
+        Some("scale") => scale::run(&programs, &scale)?,
+        Some(other) => bail!("there is no benchmark {other}\n{USAGE}"),
+        None => bail!("which benchmark?\n{USAGE}"),
+    };
+    print!("{table}");
+    Ok(())
+}
+
+fn evervip() -> Result<Program> {
+    Ok(Program::new("evervip", build_evervip()?))
+}
+
+fn keepalived() -> Result<Program> {
+    let binary = lab::packages::require("keepalived")?;
+    Ok(Program::new("keepalived", binary))
+}
+
+/// Builds the release binary and tells where it is.
+fn build_evervip() -> Result<PathBuf> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["build", "--quiet", "--release", "--package", "evervip"])
+        .status()
+        .context("cannot start cargo")?;
+    if !status.success() {
+        bail!("evervip does not build");
+    }
+    // Ours is target/debug/xtask or the like.
+    let own = env::current_exe().context("cannot find this program")?;
+    let binary = own
+        .ancestors()
+        .nth(2)
+        .with_context(|| format!("{} is not in a target directory", own.display()))?
+        .join("release/evervip");
+    if !binary.is_file() {
+        bail!("cargo did not build {}", binary.display());
+    }
+    Ok(binary)
+}
+
+/// What was measured.
+struct Table {
+    /// The first word of the result lines.
+    name: &'static str,
+    /// How it was measured, for the heading.
+    heading: String,
+    rows: Vec<Row>,
+}
+
+/// One figure of both programs.
+struct Row {
+    name: String,
+    unit: &'static str,
+    /// Of evervip; absent when it was not measured.
+    evervip: Option<f64>,
+    /// Of keepalived; absent when it was not measured.
+    keepalived: Option<f64>,
+    target: Option<Target>,
+}
+
+/// What evervip's figure should be.
+#[derive(Clone, Copy)]
+enum Target {
+    /// At most this many times keepalived's.
+    Ratio(f64),
+    /// At most this, in the row's unit.
+    Most(f64),
+}
+
+impl Row {
+    /// The row of one figure, from what was measured of each program, in the order of `programs`.
+    fn new(
+        name: &str,
+        unit: &'static str,
+        target: Option<Target>,
+        programs: &[Program],
+        figures: &[f64],
+    ) -> Self {
+        let figure = |wanted: &str| {
+            programs
+                .iter()
+                .zip(figures)
+                .find(|(program, _)| program.name() == wanted)
+                .map(|(_, figure)| *figure)
+        };
+        Self {
+            name: name.to_owned(),
+            unit,
+            evervip: figure("evervip"),
+            keepalived: figure("keepalived"),
+            target,
+        }
+    }
+
+    /// How many times keepalived's figure ours is; absent when either is missing or has no size to compare.
+    fn ratio(&self) -> Option<f64> {
+        match (self.evervip, self.keepalived) {
+            (Some(ours), Some(theirs)) if theirs > 0.0 => Some(ours / theirs),
+            _ => None,
+        }
+    }
+
+    fn verdict(&self) -> &'static str {
+        let met = match (self.target, self.evervip, self.keepalived) {
+            (Some(Target::Ratio(most)), Some(ours), Some(theirs)) => ours <= theirs * most,
+            (Some(Target::Most(most)), Some(ours), _) => ours <= most,
+            _ => return "",
+        };
+        if met { "met" } else { "MISSED" }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ratio(most) => write!(f, "ratio <= {most}"),
+            Self::Most(most) => write!(f, "<= {most}"),
+        }
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let figure =
+            |figure: Option<f64>| figure.map_or_else(|| "-".to_owned(), |n| format!("{n:.3}"));
+        writeln!(f, "{}: {}\n", self.name, self.heading)?;
+        writeln!(
+            f,
+            "{:<34} {:<5} {:>10} {:>10} {:>7}  {:<14}",
+            "", "unit", "evervip", "keepalived", "ratio", "target"
+        )?;
+        for row in &self.rows {
+            let ratio = row
+                .ratio()
+                .map_or_else(|| "-".to_owned(), |n| format!("{n:.2}"));
+            let target = row
+                .target
+                .map(|target| target.to_string())
+                .unwrap_or_default();
+            let line = format!(
+                "{:<34} {:<5} {:>10} {:>10} {:>7}  {:<14} {}",
+                row.name,
+                row.unit,
+                figure(row.evervip),
+                figure(row.keepalived),
+                ratio,
+                target,
+                row.verdict(),
+            );
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        writeln!(f)?;
+        for row in &self.rows {
+            writeln!(
+                f,
+                "result: {} {} evervip {}{unit} keepalived {}{unit} ratio {}",
+                self.name,
+                row.name.replace([' ', ','], "_").replace("__", "_"),
+                figure(row.evervip),
+                figure(row.keepalived),
+                row.ratio()
+                    .map_or_else(|| "-".to_owned(), |n| format!("{n:.3}")),
+                unit = row.unit,
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(evervip: f64, keepalived: f64, target: Target) -> Row {
+        let programs = [
+            Program::new("keepalived", PathBuf::new()),
+            Program::new("evervip", PathBuf::new()),
+        ];
+        Row::new(
+            "cpu, sent",
+            "us",
+            Some(target),
+            &programs,
+            &[keepalived, evervip],
+        )
+    }
+
+    #[test]
+    fn targets_are_judged() {
+        assert_eq!(row(4.0, 8.0, Target::Ratio(0.5)).verdict(), "met");
+        assert_eq!(row(4.1, 8.0, Target::Ratio(0.5)).verdict(), "MISSED");
+        assert_eq!(row(0.3, 0.1, Target::Most(0.3)).verdict(), "met");
+        assert_eq!(row(0.4, 0.5, Target::Most(0.3)).verdict(), "MISSED");
+        assert_eq!(row(1.0, 0.0, Target::Ratio(1.0)).ratio(), None);
+    }
+
+    #[test]
+    fn result_lines_are_made_of_words() {
+        let table = Table {
+            name: "scale",
+            heading: "two hosts".to_owned(),
+            rows: vec![row(4.0, 8.0, Target::Ratio(0.5))],
+        };
+        let text = table.to_string();
+        assert!(
+            text.ends_with(
+                "\nresult: scale cpu_sent evervip 4.000us keepalived 8.000us ratio 0.500\n"
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_program_that_was_not_measured_is_left_out() {
+        let programs = [Program::new("keepalived", PathBuf::new())];
+        let row = Row::new("pss", "KiB", Some(Target::Ratio(1.0)), &programs, &[5.0]);
+        assert_eq!((row.evervip, row.keepalived), (None, Some(5.0)));
+        assert_eq!((row.ratio(), row.verdict()), (None, ""));
+    }
+}

@@ -1,0 +1,370 @@
+//! What a thousand virtual routers cost.
+//!
+//! A host that is master of all of them and one that is backup for all, four cables between them (the two ends of
+//! a veth pair each, no switch: its work would be accounted to the sender). Each round starts fresh hosts, waits until
+//! all are elected and the announcements are over, and then takes memory, a window of CPU time, and, with a capture
+//! on the backup's side, a window of advert times.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::Ipv4Addr;
+use std::os::fd::AsFd as _;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use lab::{Capture, Host, HostOptions, Lab, Pid, Process, pause};
+use sys::netlink::RouteSocket;
+use types::IfName;
+
+use super::frames::{Seen, look, nanos};
+use super::measure::{Packets, cpu_time, median, packets, pss, quantile};
+use super::program::Program;
+use super::{Row, Table, Target};
+
+/// Cables between the two hosts.
+const CABLES: u32 = 4;
+/// VRIDs of one interface.
+const MOST_PER_CABLE: u32 = 255;
+
+/// keepalived takes eleven seconds for a thousand on an idle machine.
+const ELECTION: Duration = Duration::from_secs(180);
+/// Until the last announcements are out.
+const SETTLING: Duration = Duration::from_secs(5);
+
+/// What to measure.
+pub(super) struct Options {
+    /// Virtual routers, at most 1020.
+    pub(super) instances: u32,
+    /// The length of each of the two windows.
+    pub(super) seconds: u32,
+    /// How often each program has its turn.
+    pub(super) rounds: u32,
+    /// Whether instances differ in priority, which spreads their adverts over the second.
+    pub(super) spread: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            instances: 1000,
+            seconds: 20,
+            rounds: 2,
+            spread: false,
+        }
+    }
+}
+
+/// What the rounds of one program showed.
+#[derive(Default)]
+struct Findings {
+    /// Microseconds of CPU time on the master host for each advert it sent, one figure a round.
+    per_sent: Vec<f64>,
+    /// Microseconds of CPU time on the backup host for each advert that came in.
+    per_received: Vec<f64>,
+    /// KiB of all processes on the master host.
+    master_pss: Vec<f64>,
+    /// KiB of all processes on the backup host.
+    backup_pss: Vec<f64>,
+    /// How far from 1 s two adverts of the same virtual router were apart, in milliseconds: of all of them in all
+    /// rounds.
+    period_errors: Vec<f64>,
+}
+
+/// Measures each program in turn.
+///
+/// # Errors
+/// When a program does not elect a master for every virtual router.
+pub(super) fn run(programs: &[Program], options: &Options) -> Result<Table> {
+    if !(1..=CABLES * MOST_PER_CABLE).contains(&options.instances) {
+        bail!(
+            "{} instances: there is room for 1 to {}",
+            options.instances,
+            CABLES * MOST_PER_CABLE
+        );
+    }
+    if options.seconds < 3 || options.rounds < 1 {
+        bail!("a window of at least 3 seconds and at least one round are needed");
+    }
+    let lab = Lab::new("bench-scale")?;
+    let mut findings: Vec<Findings> = programs.iter().map(|_| Findings::default()).collect();
+    for round in 1..=options.rounds {
+        for (program, findings) in programs.iter().zip(&mut findings) {
+            eprintln!("{}: round {round} of {}", program.name(), options.rounds);
+            take_turn(&lab, program, options, round, findings)
+                .with_context(|| format!("scale with {}", program.name()))?;
+        }
+    }
+    table(programs, &findings, options)
+}
+
+fn table(programs: &[Program], findings: &[Findings], options: &Options) -> Result<Table> {
+    type Figure = fn(&Findings) -> Option<f64>;
+    let half = Some(Target::Ratio(0.5));
+    let not_above = Some(Target::Ratio(1.0));
+    let figures: [(&str, &str, Option<Target>, Figure); 7] = [
+        ("cpu per advert sent", "us", half, |f| median(&f.per_sent)),
+        ("cpu per advert received", "us", half, |f| {
+            median(&f.per_received)
+        }),
+        ("pss on the master host", "KiB", not_above, |f| {
+            median(&f.master_pss)
+        }),
+        ("pss on the backup host", "KiB", not_above, |f| {
+            median(&f.backup_pss)
+        }),
+        ("period error, p50", "ms", None, |f| {
+            quantile(&f.period_errors, 500)
+        }),
+        ("period error, p99", "ms", Some(Target::Most(1.0)), |f| {
+            quantile(&f.period_errors, 990)
+        }),
+        ("period error, max", "ms", None, |f| {
+            quantile(&f.period_errors, 1000)
+        }),
+    ];
+    let mut rows = Vec::new();
+    for (name, unit, target, figure) in figures {
+        let figures: Option<Vec<f64>> = findings.iter().map(figure).collect();
+        let figures = figures.context("nothing was measured")?;
+        rows.push(Row::new(name, unit, target, programs, &figures));
+    }
+    Ok(Table {
+        name: "scale",
+        heading: format!(
+            "{} virtual routers{}, advert_int 1 s, windows of {} s, {} rounds",
+            options.instances,
+            if options.spread {
+                " of different priorities"
+            } else {
+                ""
+            },
+            options.seconds,
+            options.rounds
+        ),
+        rows,
+    })
+}
+
+fn take_turn(
+    lab: &Lab,
+    program: &Program,
+    options: &Options,
+    round: u32,
+    findings: &mut Findings,
+) -> Result<()> {
+    let host = |role: Role| -> Result<Host> {
+        let name = format!("{}-{role:?}-{round}", program.name()).to_lowercase();
+        lab.host(&name, HostOptions::default())
+    };
+    let (first, second) = (host(Role::Master)?, host(Role::Backup)?);
+    lay_cables(&first, &second)?;
+    let master = program.start(&first, &configuration(Role::Master, options))?;
+    // One after the other. When both start at once on a busy machine, keepalived's backup takes over while its master
+    // is busy with announcements, which makes for more of them, and so on without end.
+    wait_for_master(&first, &second, options.instances)
+        .with_context(|| format!("the master says:\n{}", tail(&master)))?;
+    let backup = program.start(&second, &configuration(Role::Backup, options))?;
+    pause(SETTLING);
+    wait_for_master(&first, &second, options.instances).with_context(|| {
+        format!(
+            "the master says:\n{}\nthe backup says:\n{}",
+            tail(&master),
+            tail(&backup)
+        )
+    })?;
+    pause(SETTLING);
+    let (masters, backups) = (master.family()?, backup.family()?);
+    findings.master_pss.push(pss(&masters)? as f64);
+    findings.backup_pss.push(pss(&backups)? as f64);
+    measure_cpu((&first, &masters), (&second, &backups), options, findings)?;
+    measure_periods(&second, options, findings)
+}
+
+fn tail(process: &Process) -> String {
+    let output = process.output_so_far();
+    let lines: Vec<&str> = output.lines().collect();
+    lines
+        .get(lines.len().saturating_sub(20)..)
+        .unwrap_or_default()
+        .join("\n")
+}
+
+fn measure_cpu(
+    master: (&Host, &[Pid]),
+    backup: (&Host, &[Pid]),
+    options: &Options,
+    findings: &mut Findings,
+) -> Result<()> {
+    let look = || -> Result<_> {
+        Ok((
+            (packets(master.0)?, cpu_time(master.1)?),
+            (packets(backup.0)?, cpu_time(backup.1)?),
+        ))
+    };
+    let ((sent_before, master_before), (received_before, backup_before)) = look()?;
+    pause(Duration::from_secs(options.seconds.into()));
+    let ((sent_after, master_after), (received_after, backup_after)) = look()?;
+    let sent = sent_after.sent - sent_before.sent;
+    let received = received_after.received - received_before.received;
+    let expected = u64::from(options.instances) * u64::from(options.seconds);
+    if sent.abs_diff(expected) > expected / 10 || received.abs_diff(expected) > expected / 10 {
+        bail!(
+            "{sent} packets were sent and {received} received, where {expected} adverts were due"
+        );
+    }
+    let micros = |time: Duration, count: u64| time.as_secs_f64() * 1e6 / count as f64;
+    findings
+        .per_sent
+        .push(micros(master_after - master_before, sent));
+    findings
+        .per_received
+        .push(micros(backup_after - backup_before, received));
+    Ok(())
+}
+
+fn measure_periods(backup: &Host, options: &Options, findings: &mut Findings) -> Result<()> {
+    let captures: Vec<Capture> = (0..CABLES)
+        .map(|cable| backup.capture(&format!("eth{cable}")))
+        .collect::<Result<_>>()?;
+    pause(Duration::from_secs(options.seconds.into()));
+    for capture in captures {
+        let mut last: BTreeMap<u8, i64> = BTreeMap::new();
+        for frame in capture.frames() {
+            if let Some(Seen::Advert { vrid, .. }) = look(&frame)
+                && let Some(before) = last.insert(vrid, nanos(&frame))
+            {
+                let error = (nanos(&frame) - before - 1_000_000_000).abs();
+                findings.period_errors.push(error as f64 / 1e6);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Waits until the one sends for all and the other for none, for two seconds on end.
+fn wait_for_master(master: &Host, backup: &Host, instances: u32) -> Result<()> {
+    let look = || -> Result<(Packets, Packets)> { Ok((packets(master)?, packets(backup)?)) };
+    let all = u64::from(instances);
+    let mut good = 0;
+    let mut shown = String::new();
+    for _ in 0..ELECTION.as_secs() {
+        let before = look()?;
+        pause(Duration::from_secs(1));
+        let after = look()?;
+        let (sends, replies) = (after.0.sent - before.0.sent, after.1.sent - before.1.sent);
+        let addresses = |host: &Host| -> Result<usize> {
+            let of_each: Result<Vec<usize>> = (0..CABLES)
+                .map(|cable| Ok(host.addresses(&format!("eth{cable}"))?.len()))
+                .collect();
+            Ok(of_each?.iter().sum())
+        };
+        let held = addresses(master)?.saturating_sub(addresses(backup)?);
+        // A second on the clock is rarely one to the millisecond: adverts of a burst may fall out of it.
+        let all_send = sends.abs_diff(all) <= all / 10;
+        good = if u64::try_from(held)? == all && all_send && replies <= all / 100 {
+            good + 1
+        } else {
+            0
+        };
+        if good == 2 {
+            return Ok(());
+        }
+        shown = format!("{held} addresses, {sends} packets a second, {replies} of the backup");
+    }
+    bail!(
+        "{instances} instances were not elected within {} s: {shown}",
+        ELECTION.as_secs()
+    )
+}
+
+fn lay_cables(first: &Host, second: &Host) -> Result<()> {
+    for cable in 0..CABLES {
+        let interface = format!("eth{cable}");
+        let name = IfName::new(&interface)?;
+        let far_end = second.run(|| File::open("/proc/thread-self/ns/net"))??;
+        first.run(move || -> Result<()> {
+            Ok(RouteSocket::new()?.add_veth(&name, &name, Some(far_end.as_fd()))?)
+        })??;
+        for (host, number) in [(first, 1), (second, 2)] {
+            host.link_up(&interface)?;
+            host.add_address(&interface, &format!("198.19.{cable}.{number}/24"))?;
+        }
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Master,
+    Backup,
+}
+
+fn configuration(role: Role, options: &Options) -> String {
+    let mut text = String::from(
+        "global_defs {
+    router_id bench
+    vrrp_version 3
+    vrrp_garp_master_repeat 1
+    vrrp_garp_master_delay 0
+}
+",
+    );
+    for number in 0..options.instances {
+        let (cable, vrid) = (number % CABLES, number / CABLES + 1);
+        // Skew_Time comes from the priority, and with it the time of the first advert.
+        let above = if options.spread { number * 7 % 100 } else { 0 };
+        let priority = match role {
+            Role::Master => 150 + above,
+            Role::Backup => 10 + above,
+        };
+        let address = Ipv4Addr::from(0xc612_8000 + number + 1); // 198.18.128.1 and up
+        text.push_str(&format!(
+            "vrrp_instance i{number} {{
+    state BACKUP
+    interface eth{cable}
+    virtual_router_id {vrid}
+    priority {priority}
+    advert_int 1
+    virtual_ipaddress {{
+        {address}/32
+    }}
+}}
+"
+        ));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_instance_has_a_place_of_its_own() {
+        let options = Options {
+            instances: CABLES * MOST_PER_CABLE,
+            spread: true,
+            ..Options::default()
+        };
+        let text = configuration(Role::Master, &options);
+        let of = |keyword: &str| -> Vec<&str> {
+            text.lines()
+                .filter_map(|line| line.trim().strip_prefix(keyword))
+                .collect()
+        };
+        let (cables, vrids, priorities) =
+            (of("interface "), of("virtual_router_id "), of("priority "));
+        let places: std::collections::BTreeSet<_> = cables.iter().zip(&vrids).collect();
+        assert_eq!(places.len(), 1020);
+        let vrids: Vec<u8> = vrids.iter().map(|vrid| vrid.parse().unwrap()).collect();
+        assert_eq!(
+            (vrids.iter().min(), vrids.iter().max()),
+            (Some(&1), Some(&255))
+        );
+        let priorities: Vec<u8> = priorities.iter().map(|p| p.parse().unwrap()).collect();
+        assert_eq!(
+            (priorities.iter().min(), priorities.iter().max()),
+            (Some(&150), Some(&249))
+        );
+    }
+}
