@@ -15,7 +15,7 @@ mod refusal;
 mod route_socket;
 mod socket;
 
-pub use address::{Address, AddressChange, AddressError, KernelAddress};
+pub use address::{Address, AddressChange, AddressError, Changed, KernelAddress};
 pub use link::Link;
 pub use monitor::{Drained, Event, Monitor};
 pub use refusal::{Reason, Refusal};

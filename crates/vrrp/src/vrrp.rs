@@ -657,6 +657,12 @@ impl Vrrp {
         self.shared.interfaces.all()
     }
 
+    /// Whether the kernel has an address, as far as the host has told and we have asked for.
+    #[must_use]
+    pub fn has_address(&self, interface: IfIndex, prefix: Prefix) -> bool {
+        self.shared.interfaces.has_address(interface, prefix)
+    }
+
     /// Sets every counter to zero.
     pub fn clear_statistics(&mut self) {
         for instance in &mut self.instances {

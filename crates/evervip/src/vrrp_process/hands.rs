@@ -15,7 +15,7 @@ use config::Settings;
 use log::{debug, error, info, warn};
 use sys::advert_socket::{AdvertSender, Memberships};
 use sys::link_socket::LinkSocket;
-use sys::netlink::{AddressChange, Event, KernelAddress, RouteSocket};
+use sys::netlink::{AddressChange, AddressError, Changed, Event, KernelAddress, RouteSocket};
 use sys::process::Exit;
 use types::{Family, IfIndex, Instant};
 use vrrp::settings::{PreferredLifetime, VirtualAddress};
@@ -238,19 +238,19 @@ impl Hands {
     fn account_for(
         &mut self,
         action: &AddressAction,
-        result: Result<(), sys::netlink::AddressError>,
+        result: Result<Changed, AddressError>,
         core: &mut Vrrp,
     ) {
         match (action, result) {
-            (AddressAction::Remove(interface, address), Ok(())) => {
+            (AddressAction::Remove(interface, address), Ok(Changed::Now)) => {
                 self.echoes.expect(*interface, Vrrp::kernel_prefix(address));
             }
-            (AddressAction::Add(..), Ok(())) => {}
+            (_, Ok(Changed::Now | Changed::Already)) => {}
             (AddressAction::Add(interface, address), Err(problem)) => {
-                error!("{problem}");
+                refused(&problem, address);
                 core.handle_address_refused(*interface, Vrrp::kernel_prefix(address));
             }
-            (AddressAction::Remove(..), Err(problem)) => error!("{problem}"),
+            (AddressAction::Remove(_, address), Err(problem)) => refused(&problem, address),
         }
     }
 
@@ -431,6 +431,15 @@ impl AddressAction {
             },
         }
     }
+}
+
+/// The core knows the interface by its name, the kernel by its number.
+fn refused(problem: &AddressError, address: &VirtualAddress) {
+    let AddressError { doing, refusal, .. } = problem;
+    error!(
+        "cannot {doing} {} on {}: {refusal}",
+        address.prefix, address.interface
+    );
 }
 
 fn kernel_address(address: &VirtualAddress) -> KernelAddress {

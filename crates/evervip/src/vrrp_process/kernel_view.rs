@@ -80,3 +80,72 @@ impl Echoes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lost(text: &str, port_id: u32) -> Event {
+        Event::AddressGone {
+            address: Address {
+                interface: IfIndex::new(2).unwrap(),
+                prefix: Prefix::host(text.parse().unwrap()),
+                peer: None,
+                scope: 0,
+                tentative: false,
+                dadfailed: false,
+                deprecated: false,
+                secondary: false,
+                protocol: Some(18),
+            },
+            port_id,
+        }
+    }
+
+    /// A router that knows of two addresses; what it still knows of after the events.
+    fn after(echoes: &mut Echoes, events: &[Event]) -> Vec<bool> {
+        let mut core = Vrrp::new();
+        let index = IfIndex::new(2).unwrap();
+        let name = types::IfName::new("eth0").unwrap();
+        let interface = Interface {
+            index,
+            name,
+            usable: true,
+            mac: None,
+        };
+        let addresses = ["198.18.0.1", "fd00::1"].map(|text| InterfaceAddress {
+            interface: index,
+            prefix: Prefix::host(text.parse().unwrap()),
+            tentative: false,
+        });
+        core.handle_snapshot(Instant::ZERO, vec![interface], addresses.to_vec());
+        for event in events {
+            echoes.tell(Instant::ZERO, event, 77, &mut core);
+        }
+        addresses
+            .map(|address| core.has_address(address.interface, address.prefix))
+            .to_vec()
+    }
+
+    #[test]
+    fn removals_of_others_are_told_and_our_own_are_not() {
+        let others = [lost("198.18.0.1", 0), lost("fd00::1", 0)];
+        assert_eq!(after(&mut Echoes::default(), &others), [false, false]);
+        let own = [lost("198.18.0.1", 77), lost("fd00::1", 0)];
+        let mut echoes = Echoes::default();
+        echoes.expect(
+            IfIndex::new(2).unwrap(),
+            Prefix::host("198.18.0.1".parse().unwrap()),
+        );
+        echoes.expect(
+            IfIndex::new(2).unwrap(),
+            Prefix::host("fd00::1".parse().unwrap()),
+        );
+        assert_eq!(after(&mut echoes, &own), [true, true]);
+        assert_eq!(
+            after(&mut echoes, &others),
+            [false, false],
+            "one echo for each removal"
+        );
+    }
+}

@@ -239,11 +239,15 @@ impl AddressChange {
     }
 
     /// Tells success, which includes that there was nothing to do, from failure.
-    pub(super) fn judge(&self, answer: Result<(), Refusal>) -> Result<(), AddressError> {
+    pub(super) fn judge(&self, answer: Result<(), Refusal>) -> Result<Changed, AddressError> {
         match (self, answer) {
-            (_, Ok(())) => Ok(()),
-            (Self::Add { .. }, Err(refusal)) if refusal.reason() == Reason::Exists => Ok(()),
-            (Self::Remove { .. }, Err(refusal)) if refusal.reason() == Reason::Missing => Ok(()),
+            (_, Ok(())) => Ok(Changed::Now),
+            (Self::Add { .. }, Err(refusal)) if refusal.reason() == Reason::Exists => {
+                Ok(Changed::Already)
+            }
+            (Self::Remove { .. }, Err(refusal)) if refusal.reason() == Reason::Missing => {
+                Ok(Changed::Already)
+            }
             (Self::Add { .. } | Self::Remove { .. }, Err(refusal)) => Err(self.error(refusal)),
         }
     }
@@ -290,6 +294,15 @@ fn write_options(writer: &mut Writer<'_>, address: &KernelAddress, flags: u32) {
     if let Some(protocol) = address.protocol {
         writer.attribute(numbers::ADDRESS_PROTOCOL, &[protocol]);
     }
+}
+
+/// How a change of an address succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// The kernel did it, and tells everybody who listens.
+    Now,
+    /// It was there, or not there, already: nothing happened and nobody is told.
+    Already,
 }
 
 /// Why an address was not added or removed.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::address::{AddressChange, AddressError};
+use super::address::{AddressChange, AddressError, Changed};
 use super::message::{Messages, Request, Writer};
 use super::numbers;
 use super::refusal::{self, Refusal};
@@ -62,7 +62,7 @@ impl RouteSocket {
     pub fn change_addresses(
         &mut self,
         changes: &[AddressChange],
-    ) -> Result<Vec<Result<(), AddressError>>, Error> {
+    ) -> Result<Vec<Result<Changed, AddressError>>, Error> {
         let mut results = Vec::with_capacity(changes.len());
         for chunk in changes.chunks(CHUNK) {
             self.change_chunk(chunk, &mut results)?;
@@ -73,7 +73,7 @@ impl RouteSocket {
     fn change_chunk(
         &mut self,
         chunk: &[AddressChange],
-        results: &mut Vec<Result<(), AddressError>>,
+        results: &mut Vec<Result<Changed, AddressError>>,
     ) -> Result<(), Error> {
         self.request.clear();
         let first = self.sequence.wrapping_add(1);
