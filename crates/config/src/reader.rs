@@ -642,6 +642,8 @@ fn class_of_main(problem: &FileProblem) -> Class {
         | FileProblem::Directory
         | FileProblem::NotRegular
         | FileProblem::Executable => Class::Uncounted,
-        FileProblem::Unreadable(_) | FileProblem::TooLarge { .. } => Class::FileNotFound,
+        FileProblem::Unreadable(_) => Class::FileNotFound,
+        // keepalived reads it all and finds nothing but unknown keywords.
+        FileProblem::TooLarge { .. } => Class::General,
     }
 }

@@ -1,6 +1,6 @@
 //! Programs on a host: what they say, how they end, and how to end them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -175,7 +175,7 @@ impl Drop for Process {
 /// # Errors
 /// When /proc cannot be read, we may not signal them, or they do not die.
 pub fn crash(pid: Pid) -> Result<()> {
-    let mut stopped = BTreeSet::new();
+    let mut stopped = Vec::new();
     loop {
         let mut family = vec![pid];
         family.extend(descendants(pid)?);
@@ -188,10 +188,12 @@ pub fn crash(pid: Pid) -> Result<()> {
         }
         for member in fresh {
             kill(member, SIGSTOP)?;
-            stopped.insert(member);
+            stopped.push(member);
         }
     }
-    for member in &stopped {
+    // Children first: when the leader of a process group ends while others of it are stopped, the kernel may wake
+    // those up (setpgid(2), orphaned process groups), and a moment is enough to say goodbye.
+    for member in stopped.iter().rev() {
         kill(*member, SIGKILL)?;
     }
     wait_until(DEATH_THROES, "killed processes vanish", || {

@@ -1,5 +1,5 @@
-//! Runs the scenarios of a test binary that has no harness (`harness = false`), one process each: a scenario
-//! starts with a single thread, can enter a user namespace, and cannot harm the next one, whatever it leaves
+//! Runs the scenarios of a test binary that has no harness (`harness = false`), one process each, some at a time: a
+//! scenario starts with a single thread, can enter a user namespace, and cannot harm the next one, whatever it leaves
 //! behind.
 //!
 //! ```no_run
@@ -19,8 +19,10 @@
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::mpsc::channel;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use std::{env, fmt, fs};
+use std::{env, fmt, fs, thread};
 
 use anyhow::{Context, Result, bail};
 use sys::process::{Pid, become_subreaper, kill, tie_to_spawner};
@@ -33,7 +35,8 @@ use crate::wait::wait_until;
 /// A name and what to do. The lab is new for each.
 pub type Scenario = (&'static str, fn(&mut Lab) -> Result<()>);
 
-/// What a scenario returns as its error when it cannot be run here. Printed, and not a failure.
+/// What a scenario returns as its error when it cannot be run here. Printed, and not a failure unless the
+/// environment has `EVERVIP_REQUIRE_ALL=1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped(pub String);
 
@@ -48,8 +51,17 @@ impl std::error::Error for Skipped {}
 /// How the runner tells the process it starts which scenario it is.
 const CHOSEN: &str = "EVERVIP_SCENARIO";
 
+/// How the runner tells the process it starts which scenario it is to watch.
+const WATCHED: &str = "EVERVIP_WATCHED_SCENARIO";
+
+/// Scenarios at a time, unless the command line says otherwise: they mostly wait.
+const JOBS: usize = 4;
+
 /// Seconds that a scenario may take, if not 120.
 const TIMEOUT: &str = "EVERVIP_SCENARIO_TIMEOUT";
+
+/// If this variable is 1, a scenario that cannot be run is a failure: whoever sets it has installed everything.
+const REQUIRE_ALL: &str = "EVERVIP_REQUIRE_ALL";
 
 /// The status of a scenario that was skipped, as Automake has it.
 const EXIT_SKIPPED: u8 = 77;
@@ -60,7 +72,8 @@ const SIGKILL: i32 = 9;
 const AFTERMATH: Duration = Duration::from_secs(2);
 
 /// The `main` of a test binary: runs the scenarios whose names contain one of the words on the command line,
-/// or all. `--list`, `--exact`, `--skip WORD` and `--nocapture` mean what they mean to cargo's own harness.
+/// or all. `--list`, `--exact`, `--skip WORD`, `--nocapture` and `--test-threads N` mean what they mean to cargo's own
+/// harness.
 pub fn main(scenarios: &[Scenario]) -> ExitCode {
     if let Some(name) = env::var_os(CHOSEN) {
         return match scenarios.iter().find(|(known, _)| name == *known) {
@@ -68,9 +81,13 @@ pub fn main(scenarios: &[Scenario]) -> ExitCode {
             None => failed(&format!("there is no scenario {}", name.display())),
         };
     }
-    match Options::read(env::args().skip(1)) {
-        Ok(options) => run_all(scenarios, &options),
-        Err(error) => failed(&format!("{error:#}")),
+    let options = match Options::read(env::args().skip(1)) {
+        Ok(options) => options,
+        Err(error) => return failed(&format!("{error:#}")),
+    };
+    match env::var(WATCHED) {
+        Ok(name) => watch(&name, &options),
+        Err(_) => run_all(scenarios, &options),
     }
 }
 
@@ -99,20 +116,32 @@ fn perform((name, scenario): &Scenario) -> ExitCode {
 }
 
 /// What the command line asks for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Options {
     words: Vec<String>,
     skip: Vec<String>,
     list: bool,
     exact: bool,
     no_capture: bool,
+    jobs: usize,
 }
 
 impl Options {
     fn read(arguments: impl Iterator<Item = String>) -> Result<Self> {
-        let mut options = Self::default();
+        let mut options = Self {
+            words: Vec::new(),
+            skip: Vec::new(),
+            list: false,
+            exact: false,
+            no_capture: false,
+            jobs: JOBS,
+        };
         let mut arguments = arguments;
         while let Some(argument) = arguments.next() {
+            if let Some(number) = argument.strip_prefix("--test-threads=") {
+                options.jobs = jobs(number)?;
+                continue;
+            }
             match argument.as_str() {
                 "--list" => options.list = true,
                 "--exact" => options.exact = true,
@@ -120,13 +149,13 @@ impl Options {
                 "--skip" => options
                     .skip
                     .push(arguments.next().context("--skip needs a word")?),
-                // There is one way to run and one to print.
-                "--quiet" | "-q" | "--include-ignored" | "--show-output" => {}
-                "--test-threads" | "--format" | "--color" => drop(arguments.next()),
-                option
-                    if option.starts_with("--test-threads=") || option.starts_with("--format=") => {
+                "--test-threads" => {
+                    options.jobs = jobs(&arguments.next().unwrap_or_default())?;
                 }
-                option if option.starts_with("--color=") => {}
+                // There is one way to print.
+                "--quiet" | "-q" | "--include-ignored" | "--show-output" => {}
+                "--format" | "--color" => drop(arguments.next()),
+                option if option.starts_with("--format=") || option.starts_with("--color=") => {}
                 option if option.starts_with('-') => bail!("unknown option {option}"),
                 word => options.words.push(word.to_owned()),
             }
@@ -146,7 +175,16 @@ impl Options {
     }
 }
 
+fn jobs(number: &str) -> Result<usize> {
+    number
+        .parse()
+        .ok()
+        .filter(|jobs| *jobs > 0)
+        .with_context(|| format!("--test-threads needs a number above 0, not {number:?}"))
+}
+
 /// How a scenario ended.
+#[derive(Debug)]
 enum Outcome {
     Passed,
     Skipped(String),
@@ -165,22 +203,42 @@ fn run_all(scenarios: &[Scenario], options: &Options) -> ExitCode {
     println!("\nrunning {} tests", chosen.len());
     let begin = sys::clock::now();
     let (mut passed, mut skipped, mut failures) = (0, 0, Vec::new());
-    for (name, _) in chosen {
-        match run_one(name, options).unwrap_or_else(|error| Outcome::Failed(format!("{error:#}"))) {
-            Outcome::Passed => {
-                passed += 1;
-                println!("test {name} ... ok");
-            }
-            Outcome::Skipped(reason) => {
-                skipped += 1;
-                println!("test {name} ... ignored, {}", reason.trim());
-            }
-            Outcome::Failed(text) => {
-                println!("test {name} ... FAILED");
-                failures.push((name, text));
+    let todo = Mutex::new(chosen.iter().map(|(name, _)| *name));
+    let (report, reports) = channel();
+    thread::scope(|scope| {
+        for _ in 0..options.jobs {
+            let (todo, report) = (&todo, report.clone());
+            scope.spawn(move || {
+                // Not a `while let`: that would keep the lock for as long as the scenario runs.
+                loop {
+                    let next = todo.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    let Some(name) = next else { return };
+                    let outcome = have_watched(name, options)
+                        .unwrap_or_else(|error| Outcome::Failed(format!("{error:#}")));
+                    if report.send((name, outcome)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(report);
+        for (name, outcome) in reports {
+            match outcome {
+                Outcome::Passed => {
+                    passed += 1;
+                    println!("test {name} ... ok");
+                }
+                Outcome::Skipped(reason) => {
+                    skipped += 1;
+                    println!("test {name} ... ignored, {}", reason.trim());
+                }
+                Outcome::Failed(text) => {
+                    println!("test {name} ... FAILED");
+                    failures.push((name, text));
+                }
             }
         }
-    }
+    });
     if !failures.is_empty() {
         println!("\nfailures:");
         for (name, text) in &failures {
@@ -198,6 +256,44 @@ fn run_all(scenarios: &[Scenario], options: &Options) -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+/// Starts this program again to watch one scenario: what a scenario orphans comes to the process that watches it,
+/// which must not watch another one at the same time.
+fn have_watched(name: &str, options: &Options) -> Result<Outcome> {
+    let mut command = Command::new(env::current_exe().context("cannot find this program")?);
+    command
+        .env(WATCHED, name)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit());
+    if options.no_capture {
+        command.arg("--nocapture").stdout(Stdio::inherit());
+    }
+    tie_to_spawner(&mut command, SIGKILL);
+    let output = command
+        .output()
+        .context("cannot start this program again")?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(match output.status.code() {
+        Some(0) => Outcome::Passed,
+        Some(code) if code == i32::from(EXIT_SKIPPED) => Outcome::Skipped(said),
+        _ => Outcome::Failed(said),
+    })
+}
+
+/// In the process that watches one scenario.
+fn watch(name: &str, options: &Options) -> ExitCode {
+    match run_one(name, options).unwrap_or_else(|error| Outcome::Failed(format!("{error:#}"))) {
+        Outcome::Passed => ExitCode::SUCCESS,
+        Outcome::Skipped(reason) => {
+            println!("{reason}");
+            ExitCode::from(EXIT_SKIPPED)
+        }
+        Outcome::Failed(text) => {
+            println!("{text}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -232,7 +328,11 @@ fn run_one(name: &str, options: &Options) -> Result<Outcome> {
     Ok(if let Err(error) = ended {
         Outcome::Failed(format!("{said}{error}"))
     } else if status.code() == Some(i32::from(EXIT_SKIPPED)) {
-        Outcome::Skipped(said)
+        if env::var_os(REQUIRE_ALL).is_some_and(|value| value == "1") {
+            Outcome::Failed(format!("{said}skipped, although {REQUIRE_ALL} is set"))
+        } else {
+            Outcome::Skipped(said)
+        }
     } else if !status.success() {
         Outcome::Failed(format!("{said}{status}"))
     } else if remains > 0 {
@@ -291,6 +391,8 @@ mod tests {
         assert!(!options.wants("one_host"));
         assert!(!options.wants("two_slow_hosts"));
         assert!(!read(&["--exact", "two"]).unwrap().wants("two_hosts"));
+        assert_eq!(read(&["--test-threads", "3"]).unwrap().jobs, 3);
+        assert!(read(&["--test-threads=0"]).is_err());
         assert!(read(&["--no-such-option"]).is_err());
     }
 }

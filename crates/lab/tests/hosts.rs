@@ -415,6 +415,7 @@ fn a_killed_test_leaves_nothing_running(_: &mut Lab) -> Result<()> {
     let mut test = Command::new(std::env::current_exe()?)
         .env(ROLE, "victim")
         .env_remove("EVERVIP_SCENARIO")
+        .env_remove("EVERVIP_WATCHED_SCENARIO")
         .stdout(Stdio::piped())
         .spawn()?;
     let (mut pids, mut directory) = (Vec::new(), None);
@@ -458,18 +459,26 @@ fn leaks(_: &mut Lab) -> Result<()> {
 }
 
 fn the_runner_tells_what_went_wrong(_: &mut Lab) -> Result<()> {
-    let run = |words: &[&str]| -> Result<(bool, String)> {
+    let run_with = |words: &[&str], require_all: &str| -> Result<(bool, String)> {
         let output = Command::new(std::env::current_exe()?)
             .args(words)
             .env(ROLE, "misbehaving")
             .env_remove("EVERVIP_SCENARIO")
+            .env_remove("EVERVIP_WATCHED_SCENARIO")
             .env("EVERVIP_SCENARIO_TIMEOUT", "1")
+            .env("EVERVIP_REQUIRE_ALL", require_all)
             .output()?;
         Ok((
             output.status.success(),
             String::from_utf8_lossy(&output.stdout).into_owned(),
         ))
     };
+    let run = |words: &[&str]| run_with(words, "");
+    let (success, text) = run_with(&["skips"], "1")?;
+    ensure!(
+        !success && text.contains("no reason at all") && text.contains("0 ignored"),
+        "nothing may be skipped: {text}"
+    );
     let (success, text) = run(&[])?;
     ensure!(!success, "{text}");
     for expected in [
