@@ -48,14 +48,6 @@ pub enum Error {
         /// Where the reply stops making sense.
         reason: Malformed,
     },
-    /// A list that kept changing while it was being read.
-    #[error("cannot {what}: it changed {attempts} times while it was being read")]
-    Changing {
-        /// What was being done, to be read after "cannot".
-        what: &'static str,
-        /// How many times it was tried.
-        attempts: u32,
-    },
 }
 
 impl Error {
@@ -84,7 +76,7 @@ impl Error {
         match self {
             Self::System { reason, .. } | Self::Object { reason, .. } => is_permission(reason),
             Self::Refused { reason, .. } => is_permission(reason.io()),
-            Self::Reply { .. } | Self::Changing { .. } => false,
+            Self::Reply { .. } => false,
         }
     }
 }

@@ -15,7 +15,8 @@ use crate::batch::Wait;
 const ATTEMPTS: u32 = 10;
 
 impl RouteSocket {
-    /// All interfaces of the network namespace.
+    /// All interfaces of the network namespace. If they keep changing while the kernel tells of them, some may be missing
+    /// or told twice: a [`Monitor`](super::Monitor) that was opened before hears of these changes.
     ///
     /// An interface that cannot be understood, such as one whose name is not UTF-8, is logged and left out.
     ///
@@ -31,7 +32,7 @@ impl RouteSocket {
         )
     }
 
-    /// All addresses of the network namespace, of both families.
+    /// All addresses of the network namespace, of both families; with the same reservation as for [`Self::links`].
     ///
     /// # Errors
     /// When the conversation with the kernel fails.
@@ -113,10 +114,9 @@ impl RouteSocket {
                 return Ok(items);
             }
         }
-        Err(Error::Changing {
-            what,
-            attempts: ATTEMPTS,
-        })
+        // Somebody is busy changing things and may be for long. A list with a hole or a repetition is better than none:
+        // who listens with a `Monitor` since before hears of each change anyway.
+        Ok(items)
     }
 
     fn list_once(
