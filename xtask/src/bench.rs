@@ -31,10 +31,13 @@ use self::program::Program;
 /// How to call this.
 const USAGE: &str = "\
 usage:
-cargo xtask bench failover [--crashes N]                    crashes of the master, of each program (20)
-cargo xtask bench scale [--instances N] [--seconds N] [--rounds N] [--spread] [--only evervip|keepalived]
-                        virtual routers (1000), seconds per window (20), rounds of each program (2);
-                        --spread: a different priority for each, so that they do not fall due together";
+cargo xtask bench failover [--crashes N]
+    crashes of the master, of each program (20)
+cargo xtask bench scale [--instances N] [--seconds N] [--rounds N] [--spread]
+    virtual routers (1000), seconds per window (20), rounds of each program (2);
+    --spread: different priorities, so that they do not all become master at the same time
+either with --only evervip|keepalived
+    measures one of them alone";
 
 /// Runs the benchmark that `arguments` (what follows `bench`) name.
 ///
@@ -60,20 +63,29 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
             other @ (Short(_) | Long(_) | Value(_)) => bail!("{}\n{USAGE}", other.unexpected()),
         }
     }
+    let which = match which.as_deref() {
+        Some("failover") => Benchmark::Failover,
+        Some("scale") => Benchmark::Scale,
+        Some(other) => bail!("there is no benchmark {other}\n{USAGE}"),
+        None => bail!("which benchmark?\n{USAGE}"),
+    };
     let programs: Vec<Program> = match only.as_deref() {
         None => vec![evervip()?, keepalived()?],
         Some("evervip") => vec![evervip()?],
         Some("keepalived") => vec![keepalived()?],
         Some(other) => bail!("{other} is neither evervip nor keepalived"),
     };
-    let table = match which.as_deref() {
-        Some("failover") => failover::run(&programs, crashes)?,
-        Some("scale") => scale::run(&programs, &scale)?,
-        Some(other) => bail!("there is no benchmark {other}\n{USAGE}"),
-        None => bail!("which benchmark?\n{USAGE}"),
+    let table = match which {
+        Benchmark::Failover => failover::run(&programs, crashes)?,
+        Benchmark::Scale => scale::run(&programs, &scale)?,
     };
     print!("{table}");
     Ok(())
+}
+
+enum Benchmark {
+    Failover,
+    Scale,
 }
 
 fn evervip() -> Result<Program> {

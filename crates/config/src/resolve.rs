@@ -62,15 +62,19 @@ pub(crate) fn resolve(draft: Draft, machine: &dyn Machine, report: &mut Reporter
             .or_else(|| group.and_then(|group| group.draft.notify_priority_changes))
             .unwrap_or(draft.defaults.notify_priority_changes);
         let notify = notify(&member.draft.notify, &mut judge, report);
-        settings
-            .instance_notify
-            .insert(member.settings.name.clone(), notify);
+        if notify != Notify::default() {
+            settings
+                .instance_notify
+                .insert(member.settings.name.clone(), notify);
+        }
     }
     for group in &groups {
         let notify = notify(&group.draft.notify, &mut judge, report);
-        settings
-            .group_notify
-            .insert(group.settings.name.clone(), notify);
+        if notify != Notify::default() {
+            settings
+                .group_notify
+                .insert(group.settings.name.clone(), notify);
+        }
     }
     judge.finish(report);
 

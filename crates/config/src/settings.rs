@@ -16,9 +16,9 @@ pub struct Settings {
     pub vrrp: vrrp::Settings,
     /// How to run each script of `vrrp.scripts`, by its name.
     pub commands: BTreeMap<String, Command>,
-    /// What to run when an instance changes state, by the instance's name.
+    /// What to run when an instance changes state, by the instance's name; only of those that run anything.
     pub instance_notify: BTreeMap<String, Notify>,
-    /// What to run when a sync group changes state, by the group's name.
+    /// What to run when a sync group changes state, by the group's name; only of those that run anything.
     pub group_notify: BTreeMap<String, Notify>,
 }
 

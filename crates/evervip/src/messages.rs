@@ -30,8 +30,8 @@ pub(crate) enum ToChild {
 /// What a child begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Start {
-    /// The settings.
-    pub settings: config::Settings,
+    /// [`config::Settings`], encoded.
+    pub settings: Vec<u8>,
     /// Where to log.
     pub log: LogOptions,
     /// The name to log under.

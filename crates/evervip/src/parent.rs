@@ -3,12 +3,14 @@
 //! It does no protocol work. In order: configuration, already running?, into the background, pid file, signals, children.
 
 mod child;
+mod packed;
 mod release;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use config::{LoadOptions, Loaded, Settings, load};
+use config::settings::Global;
+use config::{LoadOptions, Loaded, load};
 use log::{debug, error, info, warn};
 use sys::channel::Receipt;
 use sys::event_loop::EventLoop;
@@ -19,6 +21,7 @@ use sys::timer::Timer;
 use types::Instant;
 
 use self::child::{Child, RestartPace};
+use self::packed::Packed;
 use crate::command_line::Options;
 use crate::diagnostics;
 use crate::exit::{Exit, NEEDED_RIGHTS};
@@ -56,13 +59,15 @@ pub(crate) fn run(mut options: Options, identity: &Identity) -> Exit {
     if let Ok(here) = std::env::current_dir() {
         options.use_file = here.join(&options.use_file);
     }
-    let loaded = read_configuration(&options, identity);
-    let Some(settings) = loaded.settings else {
+    let Loaded {
+        settings, status, ..
+    } = read_configuration(&options, identity);
+    let Some(settings) = settings else {
         error!(
             "the configuration {} cannot be used",
             options.use_file.display()
         );
-        return match loaded.status {
+        return match status {
             6 => Exit::NoConfiguration,
             _ => Exit::Configuration,
         };
@@ -75,7 +80,7 @@ pub(crate) fn run(mut options: Options, identity: &Identity) -> Exit {
             info!("{line}");
         }
     }
-    let files = PidFiles::new(&options, &settings);
+    let files = PidFiles::new(&options, &settings.global);
     for path in [&files.parent, &files.vrrp] {
         match pid_file::is_running(path) {
             Ok(true) => {
@@ -86,7 +91,10 @@ pub(crate) fn run(mut options: Options, identity: &Identity) -> Exit {
             Err(problem) => warn!("{problem}"),
         }
     }
-    match serve(options, settings, files, identity) {
+    let packed = Packed::new(&settings);
+    drop(settings);
+    process::give_back_memory();
+    match packed.and_then(|settings| serve(options, settings, files, identity)) {
         Ok(exit) => exit,
         Err(problem) => {
             error!("{problem:#}");
@@ -131,8 +139,7 @@ struct PidFiles {
 }
 
 impl PidFiles {
-    fn new(options: &Options, settings: &Settings) -> Self {
-        let global = &settings.global;
+    fn new(options: &Options, global: &Global) -> Self {
         let own_directory = global.use_pid_dir || global.instance.is_some();
         let directory = if own_directory {
             Path::new(RUN_DIRECTORY).join("keepalived")
@@ -167,12 +174,7 @@ impl PidFiles {
     }
 }
 
-fn serve(
-    options: Options,
-    settings: Settings,
-    files: PidFiles,
-    identity: &Identity,
-) -> Result<Exit> {
+fn serve(options: Options, settings: Packed, files: PidFiles, identity: &Identity) -> Result<Exit> {
     if !options.dont_fork {
         process::daemonise()?;
     }
@@ -220,7 +222,7 @@ fn serve(
 struct Parent {
     options: Options,
     identity: Identity,
-    settings: Settings,
+    settings: Packed,
     files: PidFiles,
     signals: SignalSet,
     timer: Timer,
@@ -281,7 +283,7 @@ impl Parent {
 
     /// Starts the VRRP child, if there is anything for it to do.
     fn start_vrrp(&mut self) -> Result<()> {
-        if self.settings.vrrp.instances.is_empty() || self.options.check_only {
+        if !self.settings.has_instances || self.options.check_only {
             return Ok(());
         }
         let global = &self.settings.global;
@@ -291,7 +293,7 @@ impl Parent {
             .map(|instance| format!("_{instance}"))
             .unwrap_or_default();
         let start = Start {
-            settings: self.settings.clone(),
+            settings: self.settings.bytes.clone(),
             log: self.options.log.clone(),
             ident: format!("{}{suffix}", self.identity.vrrp_ident()),
             task_name: global
@@ -308,6 +310,8 @@ impl Parent {
         debug!("VRRP process is {}", child.pid());
         self.events.add(child.channel(), CHANNEL)?;
         self.vrrp = Some(child);
+        drop(start);
+        process::give_back_memory();
         Ok(())
     }
 
@@ -369,21 +373,23 @@ impl Parent {
             return Ok(());
         }
         info!("Reloading");
-        let loaded = read_configuration(&self.options, &self.identity);
-        let Some(settings) = loaded.settings else {
+        let Loaded { settings, .. } = read_configuration(&self.options, &self.identity);
+        let Some(settings) = settings else {
             error!(
                 "the configuration {} cannot be used: everything stays as it was",
                 self.options.use_file.display()
             );
             return Ok(());
         };
-        self.settings = settings;
+        self.settings = Packed::new(&settings)?;
+        drop(settings);
         match &mut self.vrrp {
-            Some(child) => child.reload(&self.settings)?,
+            Some(child) => child.reload(&self.settings.bytes)?,
             None if self.state == State::Running => self.start_vrrp()?,
             // It will start with the new settings.
             None => {}
         }
+        process::give_back_memory();
         Ok(())
     }
 
@@ -470,7 +476,11 @@ impl Parent {
     }
 
     fn release_addresses(&self, child: &Child) {
-        if let Err(problem) = release::release(&self.settings, child.masters()) {
+        let released = self
+            .settings
+            .unpack()
+            .and_then(|settings| release::release(&settings, child.masters()));
+        if let Err(problem) = released {
             error!("addresses of the dead VRRP process may be left behind: {problem:#}");
         }
     }

@@ -143,7 +143,9 @@ impl VrrpProcess {
         events.add(&monitor, MONITOR)?;
 
         let mut core = Vrrp::new();
-        core.resume(resumable(&start, heartbeat.as_ref()));
+        let settings: Settings =
+            postcard::from_bytes(&start.settings).context("settings from the parent")?;
+        core.resume(resumable(&start.resume, &settings, heartbeat.as_ref()));
         let hands = Hands::new()?;
         // Last, so that nothing is left behind by a process that cannot begin.
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
@@ -167,7 +169,8 @@ impl VrrpProcess {
             unknown_vrids: UnknownVrids::default(),
         };
         process.read_kernel()?;
-        process.take_settings(start.settings)?;
+        drop(start.settings);
+        process.take_settings(settings)?;
         Ok(Some(process))
     }
 
@@ -340,31 +343,34 @@ impl VrrpProcess {
     }
 
     /// First settings or new ones.
-    fn take_settings(&mut self, settings: Settings) -> Result<()> {
-        self.listen_for(&settings)?;
-        self.hands.scripts_change(&settings, &self.settings);
+    fn take_settings(&mut self, mut settings: Settings) -> Result<()> {
+        // The core keeps its part; here it would only be a second copy.
+        let vrrp = std::mem::take(&mut settings.vrrp);
+        self.listen_for(&vrrp, settings.global.log_unknown_vrids)?;
+        self.hands.scripts_change(&vrrp.scripts);
         let now = sys::clock::now();
-        self.core.handle_settings(now, settings.vrrp.clone());
+        self.core.handle_settings(now, vrrp);
         // Whoever is deleted by these settings is announced with the scripts of the old ones.
         let old = std::mem::replace(&mut self.settings, settings);
         self.hands
             .carry_out_reload(now, &mut self.core, &self.settings, &old);
+        drop(old);
         self.hands.note_masters(&self.core);
         self.tell(&ToParent::SettingsTaken);
+        process::give_back_memory();
         Ok(())
     }
 
     /// One receive socket for each family that is spoken, with a filter for the virtual routers that we run.
-    fn listen_for(&mut self, settings: &Settings) -> Result<()> {
+    fn listen_for(&mut self, settings: &vrrp::Settings, everything: bool) -> Result<()> {
         for family in [Family::V4, Family::V6] {
             let mut vrids: BTreeSet<Vrid> = settings
-                .vrrp
                 .instances
                 .iter()
                 .filter(|instance| instance.family == family)
                 .map(|instance| instance.vrid)
                 .collect();
-            if settings.global.log_unknown_vrids && !vrids.is_empty() {
+            if everything && !vrids.is_empty() {
                 vrids = (1..=u8::MAX)
                     .filter_map(|vrid| Vrid::new(vrid).ok())
                     .collect();
@@ -518,17 +524,20 @@ fn wait_for_start(
 
 /// The instances of a dead predecessor that may carry on as master: those whose last advert is so fresh that no backup can
 /// have lost patience yet, whatever its priority.
-fn resumable(start: &Start, heartbeat: Option<&Heartbeat>) -> Vec<String> {
+fn resumable(
+    masters: &BTreeSet<String>,
+    settings: &Settings,
+    heartbeat: Option<&Heartbeat>,
+) -> Vec<String> {
     let Some(heartbeat) = heartbeat else {
         return Vec::new();
     };
     let silence = sys::clock::now().since(heartbeat.last());
-    start
-        .settings
+    settings
         .vrrp
         .instances
         .iter()
-        .filter(|instance| start.resume.contains(&instance.name))
+        .filter(|instance| masters.contains(&instance.name))
         .filter(|instance| {
             // At the last beat the advert could be almost one interval old.
             let patience = instance.advert_int.as_duration()

@@ -47,6 +47,16 @@ impl Deadlines {
         }
     }
 
+    /// The earliest entry, due or not.
+    pub(crate) fn first(&self) -> Option<(Instant, Owner)> {
+        self.heap.peek().map(|Reverse(entry)| *entry)
+    }
+
+    /// Takes the earliest entry out.
+    pub(crate) fn pop(&mut self) {
+        self.heap.pop();
+    }
+
     /// When to call again; never later than the earliest deadline.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((at, _))| *at)

@@ -55,6 +55,11 @@ impl Shared {
     }
 }
 
+/// Adverts that leave in one wake-up: well below a millisecond of work.
+const TOGETHER: usize = 64;
+/// Parts of an interval that adverts are spread over.
+const SLOTS: u32 = 64;
+
 #[derive(Debug)]
 pub(crate) struct Instance {
     /// Its place in the list.
@@ -324,9 +329,22 @@ impl Instance {
         self.statistics.become_master += 1;
         self.last.transition = Some(now);
         self.send_advert(now, shared);
+        self.take_a_slot(now);
         self.hold_addresses(shared);
         self.announce_addresses(self.settings.garp.master_repeat, now, shared);
         self.tell(Announced::Master, telling, shared);
+    }
+
+    /// Hundreds of instances that become master together would send all their adverts in one go, for ever: some
+    /// milliseconds of work in which nothing else is heard or said. So the first interval of the later ones is shorter, by
+    /// a part that depends on their place in the list. Early is always allowed; the beat is regular from then on. Up to
+    /// [`TOGETHER`] instances are not concerned.
+    fn take_a_slot(&mut self, now: Instant) {
+        let slot = u32::try_from(self.id / TOGETHER).unwrap_or(0) % SLOTS;
+        let interval = self.settings.advert_int.as_duration();
+        if let State::Master(master) = &mut self.state {
+            master.advert_at = now + interval * (SLOTS - slot) / SLOTS;
+        }
     }
 
     /// MASTER -> nothing yet: takes the addresses away. The caller says which state comes next.

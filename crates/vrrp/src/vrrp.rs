@@ -145,6 +145,24 @@ impl Vrrp {
                     }
                 }
             }
+            self.skip_out_of_date();
+        }
+    }
+
+    /// Brings entries up to date that would wake the host in vain: those of backups that have heard an advert since.
+    /// Done when an entry was due, not with every advert, so that all backups together cost one wake-up in a
+    /// Master_Down_Interval.
+    fn skip_out_of_date(&mut self) {
+        while let Some((at, Owner::Instance(id))) = self.deadlines.first()
+            && let Some(instance) = self.instances.get_mut(id)
+            && instance.deadline().is_none_or(|deadline| deadline > at)
+        {
+            self.deadlines.pop();
+            if instance.armed.popped(at) {
+                let deadline = instance.deadline();
+                self.deadlines
+                    .arm(Owner::Instance(id), &mut instance.armed, deadline);
+            }
         }
     }
 

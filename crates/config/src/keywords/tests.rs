@@ -756,7 +756,7 @@ fn notify_scripts() {
             .unwrap()
             .instance_notify
             .remove("A")
-            .unwrap();
+            .unwrap_or_default();
         let shown = notify.master.map_or(String::new(), |command| {
             format!(
                 "{} {}:{}{:?}",

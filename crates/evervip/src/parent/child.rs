@@ -5,7 +5,6 @@ use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use config::Settings;
 use log::{error, warn};
 use sys::channel::{Channel, Delivery, sealed_memory};
 use sys::heartbeat::Heartbeat;
@@ -53,9 +52,8 @@ impl Child {
     }
 
     /// Hands over new settings.
-    pub(super) fn reload(&mut self, settings: &Settings) -> Result<()> {
-        let memory =
-            sealed_memory(&postcard::to_allocvec(settings).context("settings for the child")?)?;
+    pub(super) fn reload(&mut self, settings: &[u8]) -> Result<()> {
+        let memory = sealed_memory(settings)?;
         self.busy = true;
         self.send(&ToChild::Reload, Some(memory.as_fd()))
     }

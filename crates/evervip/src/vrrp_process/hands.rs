@@ -18,7 +18,7 @@ use sys::link_socket::LinkSocket;
 use sys::netlink::{AddressChange, AddressError, Changed, Event, KernelAddress, RouteSocket};
 use sys::process::Exit;
 use types::{Family, IfIndex, Instant};
-use vrrp::settings::{PreferredLifetime, VirtualAddress};
+use vrrp::settings::{PreferredLifetime, ScriptSettings, VirtualAddress};
 use vrrp::{
     Action, Announced, Announcement, Detail, Interface, InterfaceAddress, Report, ScriptOutcome,
     Subject, Vrrp,
@@ -355,8 +355,8 @@ impl Hands {
     }
 
     /// Settings are about to change: runs whose script changes are no longer anybody's.
-    pub(super) fn scripts_change(&mut self, settings: &Settings, old: &Settings) {
-        self.scripts.settings_change(settings, old);
+    pub(super) fn scripts_change(&mut self, scripts: &[ScriptSettings]) {
+        self.scripts.settings_change(scripts);
     }
 
     /// At most `most` changes that the parent does not know yet: who became master, who is no longer.

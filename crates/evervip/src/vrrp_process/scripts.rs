@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use config::Settings;
 use config::settings::Command;
 use log::{debug, error};
 use sys::process::{self, Child, Credentials, Exit, ExitStatus, Pid, Script};
+use vrrp::settings::ScriptSettings;
 use vrrp::{ScriptOutcome, Signal};
 
 const SIGTERM: i32 = 15;
@@ -19,6 +19,8 @@ const SIGKILL: i32 = 9;
 pub(super) struct Scripts {
     checks: BTreeMap<Pid, Arc<str>>,
     notifications: BTreeSet<Pid>,
+    /// What each script of the settings runs, by its name.
+    identities: BTreeMap<String, String>,
 }
 
 impl Scripts {
@@ -76,22 +78,20 @@ impl Scripts {
 
     /// A script that is no longer in the settings, or runs another command now: its end must not be taken for that of its
     /// successor.
-    pub(super) fn settings_change(&mut self, settings: &Settings, old: &Settings) {
-        let identity = |settings: &Settings, name: &str| {
-            settings
-                .vrrp
-                .scripts
-                .iter()
-                .find(|script| script.name == name)
-                .map(|script| script.identity.clone())
-        };
+    pub(super) fn settings_change(&mut self, scripts: &[ScriptSettings]) {
+        let new: BTreeMap<String, String> = scripts
+            .iter()
+            .map(|script| (script.name.clone(), script.identity.clone()))
+            .collect();
         self.checks.retain(|pid, name| {
-            let kept = identity(settings, name).is_some_and(|new| identity(old, name) == Some(new));
+            let identity = new.get(&**name);
+            let kept = identity.is_some() && identity == self.identities.get(&**name);
             if !kept && let Err(problem) = process::kill_group(*pid, SIGKILL) {
                 error!("VRRP_Script({name}): {problem}");
             }
             kept
         });
+        self.identities = new;
     }
 }
 

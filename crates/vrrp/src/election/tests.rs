@@ -687,6 +687,36 @@ fn adverts_keep_the_beat_of_their_deadlines() {
     );
 }
 
+/// A thousand masters are not to speak all at once, nor one at a time.
+#[test]
+fn many_masters_share_out_the_interval() {
+    let instances: Vec<InstanceSettings> = (0..250_u8)
+        .flat_map(|number| (0..2).map(move |link| (number, link)))
+        .map(|(number, link)| InstanceSettings {
+            name: format!("VI_{link}_{number}"),
+            vrid: types::Vrid::new(number + 1).unwrap(),
+            interface: eth(link),
+            virtual_ipaddress: Vec::new(),
+            ..instance("")
+        })
+        .collect();
+    let (mut bench, _) = Bench::with(Settings {
+        instances,
+        ..Settings::default()
+    });
+    bench.run(3_500);
+    let mut beats: alloc::collections::BTreeMap<String, usize> =
+        alloc::collections::BTreeMap::new();
+    for seen in bench.run(10_000) {
+        let (at, what) = seen.split_once(' ').unwrap();
+        assert_eq!(what, "advert 150");
+        *beats.entry(String::from(at)).or_default() += 1;
+    }
+    assert_eq!(beats.values().sum::<usize>(), 500 * 10);
+    assert_eq!(*beats.values().max().unwrap(), 64);
+    assert_eq!(beats.len(), 8 * 10, "eight beats a second");
+}
+
 #[test]
 fn blocks_of_announcements_go_round_all_addresses() {
     let mut bench = Bench::one(with(|s| {
