@@ -13,7 +13,7 @@ use types::{
 };
 use vrrp::settings::{
     AuthPass, Authentication, GarpSettings, InitialState, InstanceSettings, Preempt,
-    PreferredLifetime, ScriptSettings, SyncGroupSettings, TrackScript, VirtualAddress,
+    ScriptSettings, SyncGroupSettings, TrackScript, VirtualAddress,
 };
 use vrrp::{
     Action, Interface, InterfaceAddress, Packet, Release, ScriptOutcome, Settings, StateName, Vrrp,
@@ -380,19 +380,5 @@ fn virtual_address(family: Family, number: u8) -> VirtualAddress {
         Family::V4 => IpAddr::V4(Ipv4Addr::new(198, 18, 0, host)),
         Family::V6 => IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 1, host.into())),
     };
-    VirtualAddress {
-        prefix: Prefix::host(host),
-        interface: name(),
-        scope: 0,
-        label: None,
-        broadcast: None,
-        peer: None,
-        dad: false,
-        home: false,
-        mngtmpaddr: false,
-        noprefixroute: false,
-        autojoin: false,
-        preferred_lft: PreferredLifetime::Forever,
-        no_track: false,
-    }
+    VirtualAddress::new(Prefix::host(host), name())
 }

@@ -22,21 +22,7 @@ fn eth0() -> IfName {
 }
 
 fn address(text: &str, length: u8) -> VirtualAddress {
-    VirtualAddress {
-        prefix: Prefix::new(text.parse().unwrap(), length).unwrap(),
-        interface: eth0(),
-        scope: 0,
-        label: None,
-        broadcast: None,
-        peer: None,
-        dad: false,
-        home: false,
-        mngtmpaddr: false,
-        noprefixroute: false,
-        autojoin: false,
-        preferred_lft: PreferredLifetime::Forever,
-        no_track: false,
-    }
+    VirtualAddress::new(Prefix::new(text.parse().unwrap(), length).unwrap(), eth0())
 }
 
 fn instance(name: &str, version: Version, family: Family, vrid: u8) -> InstanceSettings {

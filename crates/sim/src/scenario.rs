@@ -10,8 +10,7 @@ use std::time::Duration;
 use types::{Centiseconds, Family, IfName, Prefix, Priority, Version, Vrid, Weight};
 use vrrp::settings::{
     AuthPass, Authentication, GarpSettings, InitialState, InstanceSettings, Preempt,
-    PreferredLifetime, ScriptSettings, SyncGroupSettings, TrackInterface, TrackScript,
-    VirtualAddress,
+    ScriptSettings, SyncGroupSettings, TrackInterface, TrackScript, VirtualAddress,
 };
 use vrrp::{Settings, timers};
 
@@ -444,21 +443,7 @@ pub(crate) fn virtual_address(vrid: u8, lan: Lan, family: Family, number: u8) ->
             last.into(),
         )),
     };
-    VirtualAddress {
-        prefix: Prefix::host(address),
-        interface: interface_name(lan),
-        scope: 0,
-        label: None,
-        broadcast: None,
-        peer: None,
-        dad: false,
-        home: false,
-        mngtmpaddr: false,
-        noprefixroute: false,
-        autojoin: false,
-        preferred_lft: PreferredLifetime::Forever,
-        no_track: false,
-    }
+    VirtualAddress::new(Prefix::host(address), interface_name(lan))
 }
 
 /// The node's own address of a family on a LAN. The higher the node's number, the higher the address, on every LAN.

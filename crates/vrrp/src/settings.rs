@@ -183,6 +183,27 @@ pub struct VirtualAddress {
     pub no_track: bool,
 }
 
+impl VirtualAddress {
+    /// An address on an interface, without options.
+    pub const fn new(prefix: Prefix, interface: IfName) -> Self {
+        Self {
+            prefix,
+            interface,
+            scope: 0,
+            label: None,
+            broadcast: None,
+            peer: None,
+            dad: false,
+            home: false,
+            mngtmpaddr: false,
+            noprefixroute: false,
+            autojoin: false,
+            preferred_lft: PreferredLifetime::Forever,
+            no_track: false,
+        }
+    }
+}
+
 /// How long an IPv6 address may be chosen as a source of new connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum PreferredLifetime {

@@ -15,7 +15,7 @@ use wire::vrrp::{Advert, Message};
 
 use crate::settings::{
     AuthPass, Authentication, GarpSettings, InitialState, InstanceSettings, Preempt,
-    PreferredLifetime, ScriptSettings, Settings, VirtualAddress,
+    ScriptSettings, Settings, VirtualAddress,
 };
 use crate::{Action, InstanceView, Interface, InterfaceAddress, Packet, StateName, Vrrp};
 
@@ -32,21 +32,7 @@ fn index(number: u32) -> IfIndex {
 }
 
 pub(crate) fn virtual_address(text: &str, interface: IfName) -> VirtualAddress {
-    VirtualAddress {
-        prefix: Prefix::host(ip(text)),
-        interface,
-        scope: 0,
-        label: None,
-        broadcast: None,
-        peer: None,
-        dad: false,
-        home: false,
-        mngtmpaddr: false,
-        noprefixroute: false,
-        autojoin: false,
-        preferred_lft: PreferredLifetime::Forever,
-        no_track: false,
-    }
+    VirtualAddress::new(Prefix::host(ip(text)), interface)
 }
 
 /// VRID 51 on eth0, version 3, one second, priority 150, one address.

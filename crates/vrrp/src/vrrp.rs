@@ -284,22 +284,14 @@ impl Vrrp {
     }
 
     fn interface_changed(&mut self, now: Instant, name: &IfName) {
-        let concerned: Vec<usize> = self
-            .instances
-            .iter()
-            .filter(|instance| {
-                instance.settings.interface == *name
-                    || instance
-                        .settings
-                        .track_interface
-                        .iter()
-                        .any(|tracked| tracked.interface == *name)
-            })
-            .map(|instance| instance.id)
-            .collect();
-        for id in concerned {
-            self.reassess(id, now);
-        }
+        self.reassess_all(now, |instance| {
+            instance.settings.interface == *name
+                || instance
+                    .settings
+                    .track_interface
+                    .iter()
+                    .any(|tracked| tracked.interface == *name)
+        });
         self.restore_addresses(name);
         self.update_listeners();
     }
@@ -437,15 +429,7 @@ impl Vrrp {
         if self.shared.holdings.is_managed(&name, prefix) {
             return;
         }
-        let concerned: Vec<usize> = self
-            .instances
-            .iter()
-            .filter(|instance| instance.settings.interface == name)
-            .map(|instance| instance.id)
-            .collect();
-        for id in concerned {
-            self.reassess(id, now);
-        }
+        self.reassess_all(now, |instance| instance.settings.interface == name);
     }
 
     /// A script's run has ended, or could not begin.
@@ -481,21 +465,13 @@ impl Vrrp {
         self.verdicts
             .insert(Arc::clone(&script.name), script.verdict);
         let name = Arc::clone(&script.name);
-        let concerned: Vec<usize> = self
-            .instances
-            .iter()
-            .filter(|instance| {
-                instance
-                    .settings
-                    .track_script
-                    .iter()
-                    .any(|tracked| *tracked.script == *name)
-            })
-            .map(|instance| instance.id)
-            .collect();
-        for id in concerned {
-            self.reassess(id, now);
-        }
+        self.reassess_all(now, |instance| {
+            instance
+                .settings
+                .track_script
+                .iter()
+                .any(|tracked| *tracked.script == *name)
+        });
     }
 
     pub(crate) fn arm_script(&mut self, id: usize) {
@@ -528,6 +504,15 @@ impl Vrrp {
             self.shared.act(group.announcement(Announced::Stop));
         }
         self.deadlines.clear();
+    }
+
+    /// Reassesses all instances that something concerns.
+    fn reassess_all(&mut self, now: Instant, concerns: impl Fn(&Instance) -> bool) {
+        for id in 0..self.instances.len() {
+            if self.instances.get(id).is_some_and(&concerns) {
+                self.reassess(id, now);
+            }
+        }
     }
 
     /// Looks at everything that an instance depends on, and draws the consequences.

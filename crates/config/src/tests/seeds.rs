@@ -2,8 +2,7 @@
 
 use types::{Centiseconds, Family, Priority, Version, Vrid};
 use vrrp::settings::{
-    AuthPass, Authentication, GarpSettings, InitialState, InstanceSettings, Preempt,
-    PreferredLifetime, VirtualAddress,
+    AuthPass, Authentication, GarpSettings, InitialState, InstanceSettings, Preempt, VirtualAddress,
 };
 
 use crate::testing::Fake;
@@ -16,21 +15,10 @@ fn case(name: &str, machine: Fake) -> Loaded {
 
 fn vip(text: &str, interface: &str) -> VirtualAddress {
     let (address, length) = text.split_once('/').unwrap();
-    VirtualAddress {
-        prefix: types::Prefix::new(address.parse().unwrap(), length.parse().unwrap()).unwrap(),
-        interface: types::IfName::new(interface).unwrap(),
-        scope: 0,
-        label: None,
-        broadcast: None,
-        peer: None,
-        dad: false,
-        home: false,
-        mngtmpaddr: false,
-        noprefixroute: false,
-        autojoin: false,
-        preferred_lft: PreferredLifetime::Forever,
-        no_track: false,
-    }
+    VirtualAddress::new(
+        types::Prefix::new(address.parse().unwrap(), length.parse().unwrap()).unwrap(),
+        types::IfName::new(interface).unwrap(),
+    )
 }
 
 fn instance(
