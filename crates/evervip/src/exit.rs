@@ -19,6 +19,8 @@ pub(crate) enum Exit {
     MissingPermission,
     /// There is no configuration file.
     NoConfiguration,
+    /// Something went wrong that a new process may not meet again.
+    Internal,
     /// With this status, of a configuration test.
     Status(u8),
 }
@@ -32,6 +34,7 @@ impl Exit {
             Self::Configuration => 2,
             Self::MissingPermission => 4,
             Self::NoConfiguration => 6,
+            Self::Internal => 70,
             Self::Status(status) => status,
         }
     }

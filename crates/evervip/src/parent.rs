@@ -7,6 +7,7 @@ mod packed;
 mod release;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use config::settings::Global;
@@ -40,6 +41,9 @@ const DUMP_SIGNALS: [i32; 5] = [10, 12, 36, 37, 63];
 const SIGNALS: u64 = 0;
 const TIMER: u64 = 1;
 const CHANNEL: u64 = 2;
+
+/// When to try again after a child could not even be started.
+const SECOND_TRY: Duration = Duration::from_secs(1);
 
 /// Where pid files are, unless the command line says otherwise.
 const RUN_DIRECTORY: &str = "/run";
@@ -195,6 +199,7 @@ fn serve(options: Options, settings: Packed, files: PidFiles, identity: &Identit
         options,
         identity: identity.clone(),
         settings,
+        previous: None,
         files,
         signals,
         timer,
@@ -223,6 +228,8 @@ struct Parent {
     options: Options,
     identity: Identity,
     settings: Packed,
+    /// The settings that the child had before, until it has taken the new ones.
+    previous: Option<Packed>,
     files: PidFiles,
     signals: SignalSet,
     timer: Timer,
@@ -274,7 +281,12 @@ impl Parent {
                 State::Stopping { kill_at, .. } if kill_at <= now => self.kill_child(now),
                 State::Restarting { at } if at <= now => {
                     self.state = State::Running;
-                    self.start_vrrp()?;
+                    if let Err(problem) = self.start_vrrp() {
+                        error!("{problem:#}");
+                        self.state = State::Restarting {
+                            at: now + SECOND_TRY,
+                        };
+                    }
                 }
                 State::Running | State::Restarting { .. } | State::Stopping { .. } => {}
             }
@@ -353,6 +365,7 @@ impl Parent {
                 ToParent::Masters { gained, lost } => child.note_masters(gained, &lost),
                 ToParent::SettingsTaken => {
                     child.settings_taken();
+                    self.previous = None;
                     if std::mem::take(&mut self.reload_wanted) {
                         self.reload()?;
                     }
@@ -381,10 +394,16 @@ impl Parent {
             );
             return Ok(());
         };
-        self.settings = Packed::new(&settings)?;
+        let new = Packed::new(&settings)?;
         drop(settings);
+        self.previous = Some(std::mem::replace(&mut self.settings, new));
         match &mut self.vrrp {
-            Some(child) => child.reload(&self.settings.bytes)?,
+            Some(child) => {
+                // A child that cannot be reached has ended: its successor begins with the new settings.
+                if let Err(problem) = child.reload(&self.settings.bytes) {
+                    error!("the VRRP process does not get the new settings: {problem:#}");
+                }
+            }
             None if self.state == State::Running => self.start_vrrp()?,
             // It will start with the new settings.
             None => {}
@@ -429,19 +448,19 @@ impl Parent {
                 // What it said last has not been read yet if both came at once.
                 self.hear_child()?;
                 if let Some(child) = self.vrrp.take() {
-                    self.child_ended(child, exit.status, now)?;
+                    self.child_ended(&child, exit.status, now);
                 }
             }
         }
         Ok(())
     }
 
-    fn child_ended(&mut self, child: Child, status: ExitStatus, now: Instant) -> Result<()> {
+    fn child_ended(&mut self, child: &Child, status: ExitStatus, now: Instant) {
         if let State::Stopping { .. } = self.state {
             if status != ExitStatus::Code(0) {
-                self.release_addresses(&child);
+                self.release_addresses(child);
             }
-            return Ok(());
+            return;
         }
         match status {
             ExitStatus::Code(code) => match Exit::is_final(code) {
@@ -449,39 +468,60 @@ impl Parent {
                     error!(
                         "the VRRP process ended with status {code}, which it would do again: stopping"
                     );
-                    self.release_addresses(&child);
+                    self.release_addresses(child);
                     self.stop(now, exit);
-                    return Ok(());
+                    return;
                 }
                 None => error!("the VRRP process ended with status {code}"),
             },
-            ExitStatus::Signal(signal) => error!("the VRRP process was killed by signal {signal}"),
+            ExitStatus::Signal(signal) => {
+                error!("the VRRP process was killed by signal {signal}");
+            }
         }
         if self.options.dont_respawn {
-            self.release_addresses(&child);
+            self.release_addresses(child);
             self.stop(now, Exit::Success);
-            return Ok(());
+            return;
         }
-        let delay = self.pace.after(&child, now);
+        let delay = self.pace.after(child, now);
+        // Who ended by itself has said goodbye and removed its addresses; who ended between two sets of settings may hold
+        // addresses that are in the old one only.
+        let begin_afresh = status == ExitStatus::Code(0) || self.previous.is_some();
+        if begin_afresh || !delay.is_zero() {
+            self.release_addresses(child);
+            self.pace.forget_masters();
+        }
         if delay.is_zero() {
             info!("Respawning the VRRP process");
-            return self.start_vrrp();
+            self.respawn(child, now);
+        } else {
+            // Nobody will advertise for a while: whoever takes over must not find the addresses here, too.
+            info!("Respawning the VRRP process in {} s", delay.as_secs());
+            self.state = State::Restarting { at: now + delay };
         }
-        // Nobody will advertise for a while: whoever takes over must not find the addresses here, too.
-        info!("Respawning the VRRP process in {} s", delay.as_secs());
-        self.release_addresses(&child);
-        self.pace.forget_masters();
-        self.state = State::Restarting { at: now + delay };
-        Ok(())
     }
 
-    fn release_addresses(&self, child: &Child) {
-        let released = self
-            .settings
-            .unpack()
-            .and_then(|settings| release::release(&settings, child.masters()));
-        if let Err(problem) = released {
-            error!("addresses of the dead VRRP process may be left behind: {problem:#}");
+    /// Starts a successor, or tries again later: a lack of memory or processes must not end the daemon.
+    fn respawn(&mut self, child: &Child, now: Instant) {
+        if let Err(problem) = self.start_vrrp() {
+            error!("{problem:#}");
+            self.release_addresses(child);
+            self.state = State::Restarting {
+                at: now + SECOND_TRY,
+            };
+        }
+    }
+
+    /// Takes away what a dead child held, by the settings that it had and by those that it may have had already.
+    fn release_addresses(&mut self, child: &Child) {
+        let previous = self.previous.take();
+        for settings in previous.iter().chain([&self.settings]) {
+            let released = settings
+                .unpack()
+                .and_then(|settings| release::release(&settings, child.masters()));
+            if let Err(problem) = released {
+                error!("addresses of the dead VRRP process may be left behind: {problem:#}");
+            }
         }
     }
 }

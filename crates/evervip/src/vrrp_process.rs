@@ -39,6 +39,10 @@ const SIGTERM: i32 = 15;
 const SIGCHLD: i32 = 17;
 const DUMP_SIGNALS: [i32; 5] = [10, 12, 36, 37, 63];
 
+/// Calls of `receive`, 512 packets each, before the timers get their turn: together more than the socket's buffer holds, so
+/// that all that waited when we woke is heard, and a flood that never ends still does not stop the timers.
+const MOST_ROUNDS: u32 = 32;
+
 /// How long notify scripts may take when the daemon stops (keepalived: 1 s).
 const PARTING_TIME: Duration = Duration::from_secs(1);
 
@@ -54,9 +58,10 @@ pub(crate) fn run(channel: Channel) -> Exit {
     match VrrpProcess::begin(channel) {
         Ok(Some(mut process)) => match process.serve() {
             Ok(()) => Exit::Success,
+            // Not one of the statuses that the parent takes as final: a new process may have better luck.
             Err(problem) => {
                 error!("VRRP process: {problem:#}");
-                Exit::Fatal
+                Exit::Internal
             }
         },
         // The parent went away before it had said anything.
@@ -146,7 +151,7 @@ impl VrrpProcess {
         let settings: Settings =
             postcard::from_bytes(&start.settings).context("settings from the parent")?;
         core.resume(resumable(&start.resume, &settings, heartbeat.as_ref()));
-        let hands = Hands::new()?;
+        let hands = Hands::new(start.resume.clone())?;
         // Last, so that nothing is left behind by a process that cannot begin.
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
         let mut process = Self {
@@ -227,22 +232,27 @@ impl VrrpProcess {
             ..
         } = self;
         for receiver in receivers.values_mut() {
-            let summary = receiver.receive(|received| {
-                if let Some(packet) = packet(&received) {
-                    let unknown = core.unknown_vrid();
-                    core.handle_packet(now, &packet);
-                    hands.carry_out(now, core, settings);
-                    if core.unknown_vrid() > unknown && settings.global.log_unknown_vrids {
-                        unknown_vrids.log(&packet);
+            for _round in 0..MOST_ROUNDS {
+                let summary = receiver.receive(|received| {
+                    if let Some(packet) = packet(&received) {
+                        let unknown = core.unknown_vrid();
+                        core.handle_packet(now, &packet);
+                        hands.carry_out(now, core, settings);
+                        if core.unknown_vrid() > unknown && settings.global.log_unknown_vrids {
+                            unknown_vrids.log(&packet);
+                        }
                     }
+                });
+                let summary = summary.context("receiving adverts")?;
+                if summary.dropped > 0 {
+                    let dropped = summary.dropped;
+                    log::debug!(
+                        "{dropped} packets came without an interface, a source or a hop limit"
+                    );
                 }
-            });
-            let summary = summary.context("receiving adverts")?;
-            if summary.dropped > 0 {
-                log::debug!(
-                    "{} packets came without an interface, a source or a hop limit",
-                    summary.dropped
-                );
+                if !summary.more {
+                    break;
+                }
             }
         }
         Ok(())
@@ -274,6 +284,7 @@ impl VrrpProcess {
             self.hands.tell_core(now, &event, &mut self.core);
             self.carry_out(now);
         }
+        self.hands.retry_joins();
         if drained == Drained::Overrun {
             warn!(
                 "the kernel had more to tell about interfaces than we could hear: reading everything again"
@@ -355,7 +366,6 @@ impl VrrpProcess {
         self.hands
             .carry_out_reload(now, &mut self.core, &self.settings, &old);
         drop(old);
-        self.hands.note_masters(&self.core);
         self.tell(&ToParent::SettingsTaken);
         process::give_back_memory();
         Ok(())
@@ -436,7 +446,8 @@ impl VrrpProcess {
 
     /// Lets the parent know who is master, so that a successor of ours could carry on.
     fn tell_masters(&mut self) {
-        let Some((gained, lost)) = self.hands.masters_to_tell(MASTERS_PER_MESSAGE) else {
+        let Some((gained, lost)) = self.hands.masters_to_tell(&self.core, MASTERS_PER_MESSAGE)
+        else {
             return;
         };
         match self.send(&ToParent::Masters {

@@ -869,7 +869,7 @@ fn truncated_adverts() {
             .unwrap();
         assert_eq!(summary.delivered, 2);
         let header = if family == Family::V4 { 20 } else { 0 };
-        assert_eq!(seen, [(true, 2048), (false, header + 12)], "{family}");
+        assert_eq!(seen, [(true, 4224), (false, header + 12)], "{family}");
     }
 }
 

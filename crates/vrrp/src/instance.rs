@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) holdings: Holdings,
     pub(crate) queue: VecDeque<Queued>,
     pub(crate) pace: Pace,
+    /// State changes of all instances so far.
+    pub(crate) transitions: u64,
 }
 
 /// Something to do, or a recipe for many things: a block of announcements is made one by one as the host asks.
@@ -328,6 +330,7 @@ impl Instance {
         self.said = 0;
         self.statistics.become_master += 1;
         self.last.transition = Some(now);
+        shared.transitions += 1;
         self.send_advert(now, shared);
         self.take_a_slot(now);
         self.hold_addresses(shared);
@@ -387,6 +390,7 @@ impl Instance {
         self.wants = StateName::Backup;
         self.said = 0;
         self.last.transition = Some(now);
+        shared.transitions += 1;
         self.tell(Announced::Backup { initial }, telling, shared);
     }
 
@@ -397,6 +401,7 @@ impl Instance {
         self.wants = StateName::Fault;
         self.said = 0;
         self.last.transition = Some(now);
+        shared.transitions += 1;
         self.tell(Announced::Fault, telling, shared);
     }
 
@@ -415,6 +420,7 @@ impl Instance {
         self.state = State::Stop;
         self.wants = StateName::Stop;
         self.last.transition = Some(now);
+        shared.transitions += 1;
         self.tell(what, Telling::Tell, shared);
     }
 

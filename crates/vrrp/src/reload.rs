@@ -288,6 +288,9 @@ impl Changed {
         let old = core::mem::replace(&mut instance.settings, settings);
         let old_addresses = core::mem::take(&mut instance.addresses);
         instance.settings_changed();
+        if instance.settings.priority != old.priority {
+            instance.owner_lowered = false;
+        }
         Self {
             id: instance.id,
             old_addresses,
@@ -303,8 +306,9 @@ impl Instance {
         if new_interval && self.master_advert_int == old.advert_int {
             self.master_advert_int = self.settings.advert_int;
         }
-        if self.settings.priority != old.priority {
-            self.owner_lowered = false;
+        if self.settings.version != old.version {
+            // Version 2 does not learn: what version 3 has learnt would stay for ever.
+            self.master_advert_int = self.settings.advert_int;
         }
         let master_down = self.master_down();
         match &mut self.state {

@@ -666,6 +666,12 @@ impl Vrrp {
         self.shared.interfaces.has_address(interface, prefix)
     }
 
+    /// How often an instance changed its state so far: when it is the same, so are all states.
+    #[must_use]
+    pub const fn transitions(&self) -> u64 {
+        self.shared.transitions
+    }
+
     /// Sets every counter to zero.
     pub fn clear_statistics(&mut self) {
         for instance in &mut self.instances {

@@ -20,8 +20,7 @@ use sys::process::Exit;
 use types::{Family, IfIndex, Instant};
 use vrrp::settings::{PreferredLifetime, ScriptSettings, VirtualAddress};
 use vrrp::{
-    Action, Announced, Announcement, Detail, Interface, InterfaceAddress, Report, ScriptOutcome,
-    Subject, Vrrp,
+    Action, Announcement, Detail, Interface, InterfaceAddress, Report, ScriptOutcome, Vrrp,
 };
 use wire::arp::GratuitousArp;
 use wire::ndisc::NeighbourAdvertisement;
@@ -47,6 +46,8 @@ pub(super) struct Hands {
     /// Where sending has failed, to say it only once.
     cannot_send: BTreeSet<IfIndex>,
     masters: Masters,
+    /// Groups that could not be joined; tried again when something about the interfaces changes.
+    failed_joins: BTreeSet<(IfIndex, IpAddr)>,
     later: Later,
 }
 
@@ -70,16 +71,18 @@ enum Words {
 }
 
 /// Who is master, and how much of it the parent knows.
-#[derive(Default)]
 struct Masters {
     now: BTreeSet<String>,
     told: BTreeSet<String>,
-    /// The two may differ. Comparing them at every wake-up would cost more than the adverts.
-    changed: bool,
+    /// The core's count of transitions when `now` was read off. Comparing at every wake-up would cost more than the adverts.
+    read_at: u64,
+    /// `now` and `told` differ.
+    pending: bool,
 }
 
 impl Hands {
-    pub(super) fn new() -> Result<Self, sys::Error> {
+    /// `masters`: whom the parent takes for master, as its list says that it handed us.
+    pub(super) fn new(masters: BTreeSet<String>) -> Result<Self, sys::Error> {
         Ok(Self {
             route: RouteSocket::new()?,
             senders: BTreeMap::new(),
@@ -89,7 +92,13 @@ impl Hands {
             echoes: Echoes::default(),
             forwarding: BTreeMap::new(),
             cannot_send: BTreeSet::new(),
-            masters: Masters::default(),
+            masters: Masters {
+                now: BTreeSet::new(),
+                pending: !masters.is_empty(),
+                told: masters,
+                read_at: 0,
+            },
+            failed_joins: BTreeSet::new(),
             later: Later::default(),
         })
     }
@@ -156,9 +165,11 @@ impl Hands {
             Action::JoinGroup { interface, group } => {
                 if let Err(problem) = self.memberships.join(interface, group) {
                     error!("{problem}");
+                    self.failed_joins.insert((interface, group));
                 }
             }
             Action::LeaveGroup { interface, group } => {
+                self.failed_joins.remove(&(interface, group));
                 if let Err(problem) = self.memberships.leave(interface, group) {
                     debug!("{problem}");
                 }
@@ -306,7 +317,6 @@ impl Hands {
                 },
                 Words::Announcement(announcement) => {
                     info!("{announcement}");
-                    self.masters.note(&announcement);
                     for command in notify::commands(&announcement, settings, old) {
                         if let Err(problem) = self.scripts.notify(&command) {
                             error!("cannot run {}: {problem:#}", command.path);
@@ -360,59 +370,48 @@ impl Hands {
     }
 
     /// At most `most` changes that the parent does not know yet: who became master, who is no longer.
-    pub(super) fn masters_to_tell(&self, most: usize) -> Option<(Vec<String>, Vec<String>)> {
-        if !self.masters.changed {
+    pub(super) fn masters_to_tell(
+        &mut self,
+        core: &Vrrp,
+        most: usize,
+    ) -> Option<(Vec<String>, Vec<String>)> {
+        let masters = &mut self.masters;
+        if masters.read_at == core.transitions() && !masters.pending {
             return None;
         }
-        let gained: Vec<String> = self
-            .masters
+        masters.read_at = core.transitions();
+        masters.now = core
+            .instances()
+            .filter(|instance| instance.state == vrrp::StateName::Master)
+            .map(|instance| instance.settings.name.clone())
+            .collect();
+        let gained: Vec<String> = masters
             .now
-            .difference(&self.masters.told)
+            .difference(&masters.told)
             .take(most)
             .cloned()
             .collect();
         let room = most - gained.len();
-        let lost: Vec<String> = self
-            .masters
+        let lost: Vec<String> = masters
             .told
-            .difference(&self.masters.now)
+            .difference(&masters.now)
             .take(room)
             .cloned()
             .collect();
-        (!gained.is_empty() || !lost.is_empty()).then_some((gained, lost))
+        masters.pending = !gained.is_empty() || !lost.is_empty();
+        masters.pending.then_some((gained, lost))
     }
 
     pub(super) fn masters_told(&mut self, gained: &[String], lost: &[String]) {
         self.masters.told.extend(gained.iter().cloned());
         self.masters.told.retain(|name| !lost.contains(name));
-        self.masters.changed = self.masters.now != self.masters.told;
     }
 
-    /// A resumed master announces nothing; the parent must hear of it all the same.
-    pub(super) fn note_masters(&mut self, core: &Vrrp) {
-        self.masters.now = core
-            .instances()
-            .filter(|instance| instance.state == vrrp::StateName::Master)
-            .map(|instance| instance.settings.name.clone())
-            .collect();
-        self.masters.changed = true;
-    }
-}
-
-impl Masters {
-    fn note(&mut self, announcement: &Announcement) {
-        let Subject::Instance(name) = &announcement.subject else {
-            return;
-        };
-        self.changed = true;
-        match announcement.what {
-            Announced::Master => {
-                self.now.insert(name.to_string());
-            }
-            Announced::Backup { .. } | Announced::Fault | Announced::Stop | Announced::Deleted => {
-                self.now.remove(&**name);
-            }
-            Announced::MasterRxLowerPri | Announced::MasterPriority | Announced::BackupPriority => {
+    /// Interfaces have changed: what could not be joined before may be possible now.
+    pub(super) fn retry_joins(&mut self) {
+        for (interface, group) in std::mem::take(&mut self.failed_joins) {
+            if self.memberships.join(interface, group).is_err() {
+                self.failed_joins.insert((interface, group));
             }
         }
     }

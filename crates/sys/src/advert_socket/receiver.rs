@@ -16,7 +16,7 @@ use crate::{Error, filter, option};
 const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// The largest advert (255 IPv6 addresses) has 4 KiB, a usual one 32 bytes. Longer ones come truncated.
-const DATAGRAM_SIZE: usize = 2048;
+const DATAGRAM_SIZE: usize = 4096 + 128;
 
 /// Calls of `recvmmsg` per [`AdvertReceiver::receive`]: 512 adverts, so that the timers get their turn.
 const BATCHES: u32 = 8;
@@ -45,7 +45,7 @@ pub struct Received<'a> {
     pub destination: IpAddr,
     /// The time to live or hop limit that it had left; 255 means that no router has forwarded it.
     pub hop_limit: u8,
-    /// It was longer than 2048 bytes: the rest is missing.
+    /// It was longer than 4224 bytes: the rest is missing.
     pub truncated: bool,
     /// IPv4: the packet from its IP header on. IPv6: the VRRP message.
     pub datagram: &'a [u8],

@@ -140,6 +140,24 @@ fn another_priority_is_advertised_at_once_and_shifts_a_backups_wait() {
 }
 
 #[test]
+fn an_owner_that_lowered_itself_takes_a_new_priority_at_once() {
+    let owner = |priority| InstanceSettings {
+        priority: Priority::new(priority).unwrap(),
+        state: crate::settings::InitialState::Master,
+        ..named("A", 1, &["198.18.0.100"])
+    };
+    let (mut bench, _) = Bench::with(settings(vec![owner(255)]));
+    bench.run(1_000);
+    for _ in 0..3 {
+        bench.advert("198.18.0.1", 255);
+        bench.run(1_000);
+    }
+    assert_eq!(bench.view(0).effective_priority, Priority::MAX_BACKUP);
+    bench.settings(settings(vec![owner(100)]));
+    assert_eq!(bench.view(0).effective_priority, Priority::DEFAULT);
+}
+
+#[test]
 fn another_label_is_removed_before_it_is_added() {
     let mut bench = bench(&["198.18.0.100"], &["198.18.0.101"]);
     let mut a = named("A", 1, &["198.18.0.100"]);
@@ -342,6 +360,23 @@ mod groups {
             (bench.state(0), bench.state(1)),
             (StateName::Master, StateName::Master)
         );
+    }
+
+    #[test]
+    fn a_newcomer_to_a_group_of_masters_disturbs_nobody() {
+        let mut bench = masters();
+        let mut more = grouped(|_| ());
+        more.instances.push(InstanceSettings {
+            interface: eth(2),
+            virtual_ipaddress: vec![virtual_address("198.18.2.100", eth(2))],
+            ..named("C", 3, &[])
+        });
+        more.sync_groups[0].members.push(String::from("C"));
+        let said = bench.settings(more);
+        assert_eq!(told(&said), ["(C) Entering BACKUP STATE (init)"]);
+        assert_eq!(bench.state(0), StateName::Master);
+        bench.run(4_000);
+        assert_eq!(bench.state(2), StateName::Master);
     }
 
     #[test]
