@@ -850,7 +850,7 @@ fn truncated_adverts() {
         host.route.set_mtu(host.eth0, 9000).unwrap();
     }
     let mut long = advert(51, 1);
-    long.resize(4000, 7);
+    long.resize(8000, 7);
     for (family, source) in [
         (Family::V4, IpAddr::from(lab.a.v4)),
         (Family::V6, IpAddr::from(lab.a.v6)),
