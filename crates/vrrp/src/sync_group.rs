@@ -213,20 +213,10 @@ impl Vrrp {
             timer: BackupTimer::MasterDown,
             master: None,
         };
-        // A newcomer to a group that runs follows it; the group as a whole has not changed.
-        if members().any(|instance| !is_idle(instance)) {
-            for id in unit {
-                if let Some(instance) = self.instances.get_mut(*id)
-                    && is_idle(instance)
-                {
-                    instance.enter_backup(now, entry, Telling::Tell, &mut self.shared);
-                }
-                self.arm(*id);
-            }
-            return;
-        }
         self.move_unit(unit, StateName::Backup, |instance, telling, shared| {
-            instance.enter_backup(now, entry, telling, shared);
+            if is_idle(instance) {
+                instance.enter_backup(now, entry, telling, shared);
+            }
         });
     }
 

@@ -363,23 +363,6 @@ mod groups {
     }
 
     #[test]
-    fn a_newcomer_to_a_group_of_masters_disturbs_nobody() {
-        let mut bench = masters();
-        let mut more = grouped(|_| ());
-        more.instances.push(InstanceSettings {
-            interface: eth(2),
-            virtual_ipaddress: vec![virtual_address("198.18.2.100", eth(2))],
-            ..named("C", 3, &[])
-        });
-        more.sync_groups[0].members.push(String::from("C"));
-        let said = bench.settings(more);
-        assert_eq!(told(&said), ["(C) Entering BACKUP STATE (init)"]);
-        assert_eq!(bench.state(0), StateName::Master);
-        bench.run(4_000);
-        assert_eq!(bench.state(2), StateName::Master);
-    }
-
-    #[test]
     fn two_owners_of_everything_begin_as_masters() {
         let owners = grouped(|s| {
             s.priority = Priority::OWNER;
