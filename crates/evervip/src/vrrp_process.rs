@@ -385,6 +385,9 @@ impl VrrpProcess {
                     .filter_map(|vrid| Vrid::new(vrid).ok())
                     .collect();
             }
+            if !vrids.is_empty() {
+                self.hands.prepare_to_send(family)?;
+            }
             match (self.receivers.get_mut(&family), vrids.is_empty()) {
                 (Some(receiver), false) => receiver.listen_for(&vrids)?,
                 (None, false) => {

@@ -5,6 +5,7 @@
 //! instances that become master together so cost one netlink exchange, and no log line stands between an advert and
 //! the announcement of its address.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
@@ -192,6 +193,15 @@ impl Hands {
         }
     }
 
+    /// Opens the socket that adverts of a family leave by, ahead of the moment in which it is needed: opening it then would
+    /// delay a take-over.
+    pub(super) fn prepare_to_send(&mut self, family: Family) -> Result<(), sys::Error> {
+        if let Entry::Vacant(entry) = self.senders.entry(family) {
+            entry.insert(AdvertSender::new(family)?);
+        }
+        Ok(())
+    }
+
     fn send_advert(
         &mut self,
         interface: IfIndex,
@@ -199,16 +209,8 @@ impl Hands {
         destination: IpAddr,
         message: &[u8],
     ) {
-        let family = Family::of(source);
-        let sender = match self.senders.entry(family) {
-            std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::btree_map::Entry::Vacant(entry) => match AdvertSender::new(family) {
-                Ok(sender) => entry.insert(sender),
-                Err(problem) => {
-                    error!("{problem}");
-                    return;
-                }
-            },
+        let Some(sender) = self.senders.get_mut(&Family::of(source)) else {
+            return;
         };
         match sender.send(
             interface,
