@@ -67,7 +67,7 @@ pub(crate) struct LogOptions {
     pub syslog: bool,
     /// `-D`: more lines.
     pub detail: bool,
-    /// `-S`: 0 to 7 are local0 to local7; `None` is daemon.
+    /// `-S`.
     pub facility: FacilityName,
 }
 

@@ -30,6 +30,15 @@ pub(crate) fn start(options: &LogOptions, ident: &str) {
     }
 }
 
+/// Says, where anything still goes, how many lines were lost because nobody took them. For the end of a process.
+pub(crate) fn report_lost_lines() {
+    let syslog = SINK.with_borrow(|sink| sink.syslog.as_ref().map_or(0, Syslog::dropped));
+    let console = sys::console::dropped();
+    if syslog + console > 0 {
+        log::warn!("log lines that nobody took: {syslog} for syslog, {console} for standard error");
+    }
+}
+
 static LOGGER: Logger = Logger;
 
 thread_local! {

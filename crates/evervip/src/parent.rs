@@ -215,6 +215,7 @@ fn serve(options: Options, settings: Packed, files: PidFiles, identity: &Identit
     }
     let exit = parent.run()?;
     pid_file.remove()?;
+    crate::logging::report_lost_lines();
     let usage = process::resource_usage();
     info!(
         "Stopped - used {:.6} user time, {:.6} system time",

@@ -425,6 +425,7 @@ impl VrrpProcess {
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove()?;
         }
+        crate::logging::report_lost_lines();
         let usage = process::resource_usage();
         info!(
             "Stopped - used {:.6} user time, {:.6} system time",
