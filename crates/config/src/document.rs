@@ -7,7 +7,8 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
-use crate::keywords::{Keyword, Needs, Role, Shape, Table, blocks_of};
+use crate::keywords::arguments::Needs;
+use crate::keywords::{Keyword, Shape, Table, blocks_of};
 use crate::lexer::split_plain;
 use crate::reader::{Piece, Reader, Text};
 use crate::suggest::nearest;
@@ -23,20 +24,55 @@ pub(crate) struct Word {
 #[derive(Clone)]
 pub(crate) struct Statement {
     /// Never empty.
-    pub(crate) words: Vec<Word>,
-    pub(crate) text: Text,
+    words: Vec<Word>,
+    text: Text,
     /// `None`: an entry of a list.
-    pub(crate) keyword: Option<&'static Keyword>,
+    keyword: Option<&'static Keyword>,
     /// What stands between its braces.
-    pub(crate) block: Vec<Self>,
+    block: Vec<Self>,
     /// A quote is not closed, which was reported: words are missing.
-    pub(crate) damaged: bool,
+    damaged: bool,
 }
 
 impl Statement {
+    /// How many words there are, the keyword included.
+    pub(crate) const fn len(&self) -> usize {
+        self.words.len()
+    }
+
     /// The n-th word; 0 is the keyword.
-    pub(crate) fn word(&self, index: usize) -> Option<&Word> {
-        self.words.get(index)
+    pub(crate) fn word(&self, index: usize) -> Option<&str> {
+        self.words.get(index).map(|word| word.text.as_str())
+    }
+
+    /// All words.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
+        self.words.iter().map(|word| word.text.as_str())
+    }
+
+    /// Everything as it is written, quotes included.
+    pub(crate) fn raw(&self) -> &str {
+        &self.text.text
+    }
+
+    /// The place of all of it.
+    pub(crate) const fn whole(&self) -> Span {
+        self.text.span
+    }
+
+    /// The row of its keyword; `None`: an entry of a list.
+    pub(crate) const fn keyword(&self) -> Option<&'static Keyword> {
+        self.keyword
+    }
+
+    /// What stands between its braces.
+    pub(crate) fn block(&self) -> &[Self] {
+        &self.block
+    }
+
+    /// A quote is not closed, which was reported: words are missing.
+    pub(crate) const fn is_damaged(&self) -> bool {
+        self.damaged
     }
 
     /// The text of the n-th word, empty when there is none.
@@ -123,7 +159,7 @@ struct Builder<'a> {
     root: Vec<Statement>,
     last: Option<Last>,
     /// Pending keywords that were already mentioned: once is enough.
-    mentioned: BTreeSet<(&'static str, &'static str)>,
+    mentioned: BTreeSet<*const Keyword>,
 }
 
 impl Builder<'_> {
@@ -275,7 +311,10 @@ impl Builder<'_> {
     fn enter(&mut self, statement: Statement, keyword: &'static Keyword, opened: Span) {
         let (_, _, pending) = self.context();
         let shape = keyword.shape();
-        if shape == Shape::List && keyword.needs == Needs::Nothing && statement.words.len() > 1 {
+        if shape == Shape::List
+            && keyword.arguments.needs == Needs::Nothing
+            && statement.words.len() > 1
+        {
             let message = format!("words between '{}' and its '{{' are ignored", keyword.name);
             self.report.at(
                 statement.span_from(1),
@@ -283,7 +322,7 @@ impl Builder<'_> {
             );
         }
         self.levels.push(Level {
-            context: self.table.inside(keyword),
+            context: self.table.inside(self.context().0, keyword.name),
             inside: if shape == Shape::List {
                 Inside::List
             } else {
@@ -293,7 +332,7 @@ impl Builder<'_> {
             children: Vec::new(),
             opened,
             stray: 0,
-            pending: pending || matches!(keyword.role, Role::Pending(_)),
+            pending: pending || keyword.pending.is_some(),
         });
     }
 
@@ -395,7 +434,7 @@ impl Builder<'_> {
         )
         .keepalived("Missing '{' at beginning of configuration block");
         let follows = next.and_then(|text| text.text.split_ascii_whitespace().next());
-        let inside = self.table.inside(keyword);
+        let inside = self.table.inside(self.context().0, keyword.name);
         let belongs = keyword.shape() == Shape::Block
             && follows.is_some_and(|word| {
                 self.table.find(inside, word).is_some()
@@ -468,17 +507,17 @@ impl Builder<'_> {
 
     /// Says once that a keyword is not acted on yet.
     fn mention(&mut self, keyword: &'static Keyword, span: Span, in_pending: bool) {
-        let Role::Pending(pending) = keyword.role else {
-            return;
-        };
-        if let Some(instead) = pending.deprecated {
+        if let Some(instead) = keyword.deprecated {
             let message = format!("'{}' is an old spelling", keyword.name);
             self.report.at(
                 span,
                 Diagnostic::warning(Class::Deprecated, message).help(format!("use '{instead}'")),
             );
         }
-        if in_pending || pending.refuses || !self.mentioned.insert((keyword.block, keyword.name)) {
+        let Some(pending) = keyword.pending else {
+            return;
+        };
+        if in_pending || pending.refuses || !self.mentioned.insert(std::ptr::from_ref(keyword)) {
             return;
         }
         let message = format!(
@@ -493,7 +532,7 @@ impl Builder<'_> {
 
     /// Whether a keyword has the argument without which keepalived ends at once.
     fn check_needs(&mut self, keyword: &'static Keyword, words: &[Word], span: Span) -> bool {
-        if keyword.needs != Needs::Argument || words.len() > 1 {
+        if keyword.arguments.needs != Needs::Argument || words.len() > 1 {
             return true;
         }
         let name = keyword.name;

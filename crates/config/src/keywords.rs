@@ -10,41 +10,48 @@ use std::sync::LazyLock;
 use crate::document::Statement;
 use crate::read::Reading;
 
+use arguments::{Arguments, NONE};
+
 mod addresses;
+pub(crate) mod arguments;
 mod authentication;
 mod global_defs;
-mod pending;
 mod root;
 mod scripts;
 mod tracking;
+mod unfinished;
 mod vrrp_instance;
 mod vrrp_script;
 mod vrrp_sync_group;
 
 /// A row.
 pub(crate) struct Keyword {
-    /// The path of the block it stands in; empty at the root.
-    pub(crate) block: &'static str,
+    /// The paths of the blocks it stands in; the empty one is the root.
+    pub(crate) blocks: &'static [&'static str],
     pub(crate) name: &'static str,
-    /// What stands behind it, as a person would note it.
-    pub(crate) arguments: &'static str,
-    pub(crate) needs: Needs,
+    pub(crate) arguments: Arguments,
     /// What holds without it.
     pub(crate) default: &'static str,
     /// What it is for.
     pub(crate) help: &'static str,
     pub(crate) role: Role,
+    /// evervip does not act on it yet: its settings are read and kept, no more.
+    pub(crate) pending: Option<Pending>,
+    /// keepalived reports it as an old spelling; the one to use.
+    pub(crate) deprecated: Option<&'static str>,
 }
 
-/// Whether something must stand behind a keyword.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Needs {
-    Nothing,
-    /// It may be missing, or the setter says what its absence means.
-    Optional,
-    /// Without it keepalived ends at once.
-    Argument,
-}
+/// The rest of a row that says little.
+const ROW: Keyword = Keyword {
+    blocks: &[],
+    name: "",
+    arguments: NONE,
+    default: "",
+    help: "",
+    role: Role::Ignored,
+    pending: None,
+    deprecated: None,
+};
 
 /// What a keyword does.
 #[derive(Clone, Copy)]
@@ -60,21 +67,36 @@ pub(crate) enum Role {
     List(fn(&mut Reading<'_>, &Statement)),
     /// Accepted without effect, as in keepalived.
     Ignored,
-    /// Accepted, not acted on yet.
-    Pending(Pending),
 }
 
 /// A keyword that evervip does not act on yet.
 #[derive(Clone, Copy)]
 pub(crate) struct Pending {
-    pub(crate) shape: Shape,
     /// What happens instead, when that matters.
     pub(crate) effect: Option<&'static str>,
     /// An instance with it is left out: it would talk to the wrong routers.
     pub(crate) refuses: bool,
-    /// keepalived reports it as deprecated; the spelling to use.
-    pub(crate) deprecated: Option<&'static str>,
 }
+
+/// Not acted on, and nothing that matters happens instead.
+const PENDING: Option<Pending> = Some(Pending {
+    effect: None,
+    refuses: false,
+});
+
+/// Not acted on, and what happens instead.
+const fn pending(effect: &'static str) -> Option<Pending> {
+    Some(Pending {
+        effect: Some(effect),
+        refuses: false,
+    })
+}
+
+/// Not acted on, so that an instance with it is left out.
+const REFUSES: Option<Pending> = Some(Pending {
+    effect: None,
+    refuses: true,
+});
 
 /// What follows a keyword and its words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +115,6 @@ impl Keyword {
             Role::Set(_) | Role::Ignored => Shape::Value,
             Role::Block { .. } => Shape::Block,
             Role::List(_) => Shape::List,
-            Role::Pending(pending) => pending.shape,
         }
     }
 }
@@ -105,37 +126,42 @@ pub(crate) struct Table {
     inside: BTreeMap<(&'static str, &'static str), &'static str>,
 }
 
+/// The tables of the blocks.
+const SOURCES: &[&[Keyword]] = &[
+    root::KEYWORDS,
+    global_defs::KEYWORDS,
+    vrrp_instance::KEYWORDS,
+    authentication::KEYWORDS,
+    vrrp_script::KEYWORDS,
+    vrrp_sync_group::KEYWORDS,
+    unfinished::KEYWORDS,
+];
+
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let sources = [
-        root::KEYWORDS,
-        global_defs::KEYWORDS,
-        vrrp_instance::KEYWORDS,
-        authentication::KEYWORDS,
-        vrrp_script::KEYWORDS,
-        vrrp_sync_group::KEYWORDS,
-        pending::KEYWORDS,
-    ];
-    let mut rows = BTreeMap::new();
-    for row in sources.into_iter().flatten() {
-        // An acting row comes first and wins over a pending one.
-        rows.entry((row.block, row.name)).or_insert(row);
+    let mut rows: BTreeMap<(&'static str, &'static str), &'static Keyword> = BTreeMap::new();
+    for row in SOURCES.iter().copied().flatten() {
+        for block in row.blocks {
+            rows.insert((block, row.name), row);
+        }
     }
-    let mut inside = BTreeMap::new();
     let paths: BTreeMap<String, &'static str> = rows
         .keys()
         .map(|(block, _)| ((*block).to_owned(), *block))
         .collect();
-    for (block, name) in rows.keys() {
-        let path = if block.is_empty() {
-            (*name).to_owned()
-        } else {
-            format!("{block}/{name}")
-        };
-        inside.insert(
-            (*block, *name),
-            paths.get(&path).copied().unwrap_or(NOWHERE),
-        );
-    }
+    let inside = rows
+        .keys()
+        .map(|(block, name)| {
+            let path = if block.is_empty() {
+                (*name).to_owned()
+            } else {
+                format!("{block}/{name}")
+            };
+            (
+                (*block, *name),
+                paths.get(&path).copied().unwrap_or(NOWHERE),
+            )
+        })
+        .collect();
     Table { rows, inside }
 });
 
@@ -153,12 +179,9 @@ impl Table {
         self.rows.get(&(block, name)).copied()
     }
 
-    /// The path of the block that a keyword opens.
-    pub(crate) fn inside(&self, keyword: &Keyword) -> &'static str {
-        self.inside
-            .get(&(keyword.block, keyword.name))
-            .copied()
-            .unwrap_or(NOWHERE)
+    /// The path of the block that a keyword of a block opens.
+    pub(crate) fn inside(&self, block: &str, name: &str) -> &'static str {
+        self.inside.get(&(block, name)).copied().unwrap_or(NOWHERE)
     }
 
     /// The keywords of a block.
@@ -169,9 +192,9 @@ impl Table {
             .map(|((_, name), _)| *name)
     }
 
-    /// All rows.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = &'static Keyword> {
-        self.rows.values().copied()
+    /// All rows, once for each block that they stand in.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&'static str, &'static Keyword)> {
+        self.rows.iter().map(|((block, _), row)| (*block, *row))
     }
 }
 
@@ -182,25 +205,34 @@ pub struct KeywordFacts {
     pub block: &'static str,
     /// Its name.
     pub name: &'static str,
-    /// What stands behind it; empty: nothing.
-    pub arguments: &'static str,
+    /// What stands behind it, with the range of numbers; empty: nothing.
+    pub arguments: String,
     /// What holds without it; empty: nothing in particular.
     pub default: &'static str,
     /// What it is for.
     pub help: &'static str,
-    /// evervip acts on it; otherwise it is accepted and reported.
+    /// It opens a block of keywords or a list of entries.
+    pub opens_block: bool,
+    /// evervip acts on it; otherwise it is read, kept and reported.
     pub acted_on: bool,
+    /// What happens instead of what it asks for.
+    pub effect: Option<&'static str>,
+    /// The spelling to use instead of this old one.
+    pub instead: Option<&'static str>,
 }
 
 /// All keywords of keepalived, by block and name.
 pub fn keywords() -> impl Iterator<Item = KeywordFacts> {
-    Table::get().rows().map(|row| KeywordFacts {
-        block: row.block,
+    Table::get().rows().map(|(block, row)| KeywordFacts {
+        block,
         name: row.name,
-        arguments: row.arguments,
+        arguments: row.arguments.to_string(),
         default: row.default,
         help: row.help,
-        acted_on: !matches!(row.role, Role::Pending(_)),
+        opens_block: row.shape() != Shape::Value,
+        acted_on: row.pending.is_none(),
+        effect: row.pending.and_then(|pending| pending.effect),
+        instead: row.deprecated,
     })
 }
 
@@ -208,12 +240,12 @@ pub fn keywords() -> impl Iterator<Item = KeywordFacts> {
 pub(crate) fn blocks_of(table: &Table, name: &str) -> Vec<&'static str> {
     table
         .rows()
-        .filter(|row| row.name == name)
-        .map(|row| {
-            if row.block.is_empty() {
+        .filter(|(_, row)| row.name == name)
+        .map(|(block, _)| {
+            if block.is_empty() {
                 "the top level"
             } else {
-                row.block
+                block
             }
         })
         .take(3)

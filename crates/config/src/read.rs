@@ -12,7 +12,8 @@ use types::IfName;
 use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
 use crate::document::Statement;
 use crate::draft::{Draft, GroupDraft, InstanceDraft, NotifyDraft, ScriptDraft, ScriptUser};
-use crate::keywords::Role;
+use crate::keywords::arguments::Kind;
+use crate::keywords::{Role, Table};
 use crate::machine::Machine;
 use crate::settings::RunAs;
 
@@ -25,6 +26,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) instance: InstanceDraft,
     pub(crate) group: GroupDraft,
     pub(crate) names: Names,
+    /// The path of the block that is being read.
+    pub(crate) block: &'static str,
     /// Addresses of the current instance, by interface as written; without one: advertised ones.
     pub(crate) vips: BTreeSet<(IpAddr, Option<String>)>,
 }
@@ -54,11 +57,12 @@ pub(crate) fn read(tree: &[Statement], machine: &dyn Machine, report: &mut Repor
         instance: InstanceDraft::new(String::new(), nowhere),
         group: GroupDraft::new(String::new(), nowhere),
         names: Names::default(),
+        block: "",
         vips: BTreeSet::new(),
     };
     let is_global = |statement: &&Statement| {
         statement
-            .keyword
+            .keyword()
             .is_some_and(|keyword| keyword.name == "global_defs")
     };
     for statement in tree.iter().filter(is_global) {
@@ -71,7 +75,7 @@ pub(crate) fn read(tree: &[Statement], machine: &dyn Machine, report: &mut Repor
 }
 
 /// What becomes of digits with something behind them.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Garbage {
     /// The digits count (most keywords of keepalived's daemon).
     Tolerated,
@@ -82,29 +86,31 @@ pub(crate) enum Garbage {
 impl Reading<'_> {
     /// The blocks nest no deeper than the table does, so recursion is bounded.
     fn statement(&mut self, statement: &Statement) {
-        let Some(keyword) = statement.keyword else {
+        let Some(keyword) = statement.keyword() else {
             return;
         };
         match keyword.role {
             Role::Set(set) => set(self, statement),
             Role::Block { open, close } => {
                 if open(self, statement) {
-                    for inner in &statement.block {
+                    let inside = Table::get().inside(self.block, keyword.name);
+                    let outside = std::mem::replace(&mut self.block, inside);
+                    for inner in statement.block() {
                         self.statement(inner);
                     }
+                    self.block = outside;
                     close(self, statement);
                 }
             }
             Role::List(entry) => {
-                for inner in &statement.block {
+                for inner in statement.block() {
                     entry(self, inner);
                 }
             }
             Role::Ignored => {}
-            Role::Pending(pending) if pending.refuses && !statement.block.is_empty() => {
-                self.refuse(statement.span(0), keyword.name);
-            }
-            Role::Pending(_) => {}
+        }
+        if keyword.pending.is_some_and(|pending| pending.refuses) && !statement.block().is_empty() {
+            self.refuse(statement.span(0), keyword.name);
         }
     }
 
@@ -133,9 +139,9 @@ impl Reading<'_> {
         index: usize,
     ) -> Option<&'s str> {
         if let Some(word) = statement.word(index) {
-            return Some(&word.text);
+            return Some(word);
         }
-        if statement.damaged {
+        if statement.is_damaged() {
             return None;
         }
         let name = statement.argument(0);
@@ -145,10 +151,10 @@ impl Reading<'_> {
         )
         .maybe_help(
             statement
-                .keyword
+                .keyword()
                 .map(|keyword| format!("{name} {}", keyword.arguments)),
         );
-        self.report.at(statement.text.span, diagnostic);
+        self.report.at(statement.whole(), diagnostic);
         None
     }
 
@@ -199,26 +205,44 @@ impl Reading<'_> {
         None
     }
 
-    /// A number of the type that holds the range.
-    pub(crate) fn fits<T: TryFrom<i64>>(
-        &mut self,
-        statement: &Statement,
-        range: RangeInclusive<i64>,
-        garbage: Garbage,
-    ) -> Option<T> {
-        let number = self.number(statement, 1, range, garbage)?;
+    /// The number behind a keyword, within the range that its row gives; anything else is reported and `None`.
+    pub(crate) fn fits<T: TryFrom<i64>>(&mut self, statement: &Statement) -> Option<T> {
+        let Kind::Integer {
+            least,
+            most,
+            garbage,
+        } = self.kind(statement)
+        else {
+            return None;
+        };
+        let number = self.number(statement, 1, least..=most, garbage)?;
         T::try_from(number).ok()
     }
 
-    /// A decimal number in units of `10^-places`, within a range given in that unit.
+    /// What the row of a statement says of its arguments.
+    fn kind(&self, statement: &Statement) -> Kind {
+        let kind = statement.keyword().map(|keyword| keyword.arguments.kind);
+        debug_assert!(
+            matches!(kind, Some(Kind::Integer { .. } | Kind::Decimal { .. })),
+            "{} has no range in the table",
+            statement.argument(0)
+        );
+        kind.unwrap_or(Kind::Noted(""))
+    }
+
+    /// The decimal number behind a keyword, in units of its last place, within the range that its row gives.
     ///
     /// DEVIATION(keepalived): `10s` there means ten of the smallest unit; here it is refused.
-    pub(crate) fn decimal(
-        &mut self,
-        statement: &Statement,
-        places: u32,
-        range: RangeInclusive<u64>,
-    ) -> Option<u64> {
+    pub(crate) fn decimal(&mut self, statement: &Statement) -> Option<u64> {
+        let Kind::Decimal {
+            least,
+            most,
+            places,
+        } = self.kind(statement)
+        else {
+            return None;
+        };
+        let range = least..=most;
         let text = self.required(statement, 1)?;
         let name = statement.argument(0);
         let shown = |units: u64| show_decimal(units, places);
@@ -266,7 +290,7 @@ impl Reading<'_> {
         match statement.argument(1) {
             "on" | "true" | "yes" => Some(true),
             "off" | "false" | "no" => Some(false),
-            "" if statement.words.len() == 1 => Some(true),
+            "" if statement.len() == 1 => Some(true),
             other => {
                 let message = format!("{}: '{other}' is neither on nor off", statement.argument(0));
                 let help = "on, true, yes, off, false or no";
@@ -385,10 +409,10 @@ impl Reading<'_> {
         }
     }
 
-    /// The scripts of the block that a statement stands in.
-    pub(crate) fn notify(&mut self, statement: &Statement) -> &mut NotifyDraft {
-        match statement.keyword {
-            Some(keyword) if keyword.block == "vrrp_sync_group" => &mut self.group.notify,
+    /// The scripts of the block that is being read.
+    pub(crate) fn notify(&mut self) -> &mut NotifyDraft {
+        match self.block {
+            "vrrp_sync_group" => &mut self.group.notify,
             _ => &mut self.instance.notify,
         }
     }

@@ -14,6 +14,12 @@ pub struct Settings {
     pub global: Global,
     /// The VRRP core's part.
     pub vrrp: vrrp::Settings,
+    /// The LVS core's part.
+    pub lvs: lvs::Settings,
+    /// The commands that `lvs` names by their number.
+    pub lvs_commands: Vec<Command>,
+    /// The BFD core's part.
+    pub bfd: bfd::Settings,
     /// How to run each script of `vrrp.scripts`, by its name.
     pub commands: BTreeMap<String, Command>,
     /// What to run when an instance changes state, by the instance's name; only of those that run anything.

@@ -108,22 +108,19 @@ fn line(reading: &mut Reading<'_>, entry: &Statement) -> Option<AddressDraft> {
         autojoin: false,
         preferred_lft: None,
         no_track: false,
-        span: entry.text.span,
+        span: entry.whole(),
     };
     let mut broadcast = None;
     let mut index = 1;
     while let Some(option) = entry.word(index) {
         let value = index + 1;
-        let mut takes_value = takes_value(&option.text);
+        let mut takes_value = takes_value(option);
         if takes_value && entry.word(value).is_none() {
-            let message = format!(
-                "'{}' lacks its argument; the address is dropped",
-                option.text
-            );
+            let message = format!("'{}' lacks its argument; the address is dropped", option);
             reading.complain(entry, index, Diagnostic::error(Class::General, message));
             return None;
         }
-        match option.text.as_str() {
+        match option {
             "dev" if address.interface.is_some() => {
                 let message = "'dev' is given twice; the address is dropped";
                 reading.complain(entry, index, Diagnostic::error(Class::General, message));

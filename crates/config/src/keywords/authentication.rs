@@ -1,18 +1,14 @@
 //! `authentication { auth_type PASS|AH; auth_pass STRING }` (RFC 2338 5.3.6).
 
-use super::{Keyword, Needs, Role};
+use super::arguments::required;
+use super::{Keyword, Role};
 use crate::bytes;
 use crate::diagnostics::{Class, Diagnostic};
 use crate::draft::{At, AuthType};
 
 const ROW: Keyword = Keyword {
-    block: "vrrp_instance/authentication",
-    name: "",
-    arguments: "",
-    needs: Needs::Argument,
-    default: "none",
-    help: "",
-    role: Role::Ignored,
+    blocks: &["vrrp_instance/authentication"],
+    ..super::ROW
 };
 
 /// A simple password is eight bytes on the wire.
@@ -21,7 +17,7 @@ const LONGEST: usize = 8;
 pub(super) const KEYWORDS: &[Keyword] = &[
     Keyword {
         name: "auth_type",
-        arguments: "PASS|AH",
+        arguments: required("PASS|AH"),
         help: "how adverts of version 2 are authenticated",
         role: Role::Set(|r, s| {
             let value = match s.argument(1) {
@@ -40,14 +36,14 @@ pub(super) const KEYWORDS: &[Keyword] = &[
             };
             r.instance.auth_type = Some(At {
                 value,
-                span: s.text.span,
+                span: s.whole(),
             });
         }),
         ..ROW
     },
     Keyword {
         name: "auth_pass",
-        arguments: "PASSWORD",
+        arguments: required("PASSWORD"),
         help: "the shared password, eight bytes at most",
         role: Role::Set(|r, s| {
             let mut value = bytes::encode(s.argument(1));

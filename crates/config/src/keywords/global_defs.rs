@@ -5,33 +5,22 @@ use std::time::Duration;
 
 use types::{Family, Version};
 
+use super::arguments::{SWITCH_WORD, decimal, integer, optional};
 use super::vrrp_instance::{at_least_one, is_group};
-use super::{Keyword, Needs, Role};
+use super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::{Draft, ScriptUser};
 use crate::read::{Garbage, Reading};
 
 const ROW: Keyword = Keyword {
-    block: "global_defs",
-    name: "",
-    arguments: "",
-    needs: Needs::Nothing,
-    default: "",
-    help: "",
-    role: Role::Ignored,
-};
-
-/// A keyword with an argument whose absence only warns.
-const WITH: Keyword = Keyword {
-    needs: Needs::Optional,
-    ..ROW
+    blocks: &["global_defs"],
+    ..super::ROW
 };
 
 /// A switch that means on when bare.
 const SWITCH: Keyword = Keyword {
-    arguments: "[BOOL]",
-    needs: Needs::Optional,
+    arguments: SWITCH_WORD,
     default: "off",
     ..ROW
 };
@@ -42,7 +31,7 @@ const LONGEST_PROCESS_NAME: usize = 15;
 pub(super) const KEYWORDS: &[Keyword] = &[
     Keyword {
         name: "router_id",
-        arguments: "NAME",
+        arguments: optional("NAME"),
         default: "the host name",
         help: "what this node calls itself",
         role: Role::Set(|r, s| {
@@ -50,7 +39,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.draft.global.router_id = Some(name);
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "enable_script_security",
@@ -61,11 +50,11 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "script_user",
-        arguments: "USER [[:]GROUP]",
+        arguments: optional("USER [[:]GROUP]"),
         default: "keepalived_script if that user exists, else the daemon's own",
         help: "whom scripts run as that name no user",
         role: Role::Set(script_user),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "set_supplementary_groups",
@@ -81,7 +70,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "process_name",
-        arguments: "NAME",
+        arguments: optional("NAME"),
         default: "keepalived",
         help: "the task name of the parent",
         role: Role::Set(|r, s| {
@@ -89,7 +78,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.draft.global.process_name = Some(name);
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "process_names",
@@ -105,7 +94,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "vrrp_process_name",
-        arguments: "NAME",
+        arguments: optional("NAME"),
         default: "keepalived",
         help: "the task name of the VRRP child",
         role: Role::Set(|r, s| {
@@ -113,25 +102,24 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.draft.global.vrrp_process_name = Some(name);
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "umask",
-        arguments: "MODE | BIT[|BIT...]",
+        arguments: optional("MODE | BIT[|BIT...]"),
         default: "0177",
         help: "permission bits that files are made without",
         role: Role::Set(umask),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "dynamic_interfaces",
-        arguments: "[allow_if_changes]",
-        needs: Needs::Optional,
+        arguments: optional("[allow_if_changes]"),
         default: "off",
         help: "wait for interfaces that do not exist yet",
         role: Role::Set(|r, s| {
             r.draft.global.dynamic_interfaces = true;
-            match s.word(1).map(|word| word.text.as_str()) {
+            match s.word(1) {
                 None => {}
                 Some("allow_if_changes") => {
                     let message = "'allow_if_changes' is a keyword of keepalived that evervip does not act on yet";
@@ -152,15 +140,15 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "json_version",
-        arguments: "1|2",
+        arguments: integer(1, 2).optional(),
         default: "1",
         help: "the format of JSON dumps",
         role: Role::Set(|r, s| {
-            if let Some(version) = r.fits(s, 1..=2, Garbage::Tolerated) {
+            if let Some(version) = r.fits(s) {
                 r.draft.global.json_version = version;
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "log_unknown_vrids",
@@ -171,14 +159,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "include_check",
-        arguments: "[[+|-]read|match|wildcard_match|brace_match ...]",
-        needs: Needs::Optional,
+        arguments: optional("[[+|-]read|match|wildcard_match|brace_match ...]"),
         default: "none",
         help: "which mistakes in include lines stop the daemon",
         // The reader acts on it where it stands; here only the words are judged.
         role: Role::Set(|r, s| {
-            for (index, word) in s.words.iter().enumerate().skip(1) {
-                let name = word.text.trim_start_matches(['+', '-']);
+            for (index, word) in s.words().enumerate().skip(1) {
+                let name = word.trim_start_matches(['+', '-']);
                 if !matches!(name, "read" | "match" | "wildcard_match" | "brace_match") {
                     let message = format!("include_check: unknown check '{name}' is ignored");
                     let help = "read, match, wildcard_match or brace_match";
@@ -194,24 +181,24 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "random_seed",
-        arguments: "NUMBER",
+        arguments: optional("NUMBER"),
         help: "no effect, as in keepalived 2.4.3",
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "default_interface",
-        arguments: "INTERFACE",
+        arguments: optional("INTERFACE"),
         default: "eth0",
         help: "where static addresses go that name no interface",
         // Static addresses are not acted on yet; the name is judged where one uses it.
         role: Role::Set(|r, s| {
             r.required(s, 1);
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "vrrp_version",
-        arguments: "2|3",
+        arguments: optional("2|3"),
         default: "2",
         help: "the version of IPv4 instances that name none",
         role: Role::Set(|r, s| {
@@ -221,7 +208,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 None => r.draft.defaults.version,
             };
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "vrrp_strict",
@@ -231,19 +218,19 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "vrrp_garp_master_delay",
-        arguments: "0..4294",
+        arguments: integer(0, 4294).optional(),
         default: "5",
         help: "seconds from becoming master to the second block of gratuitous ARPs",
         role: Role::Set(|r, s| {
-            if let Some(n) = r.fits(s, 0..=4294, Garbage::Tolerated) {
+            if let Some(n) = r.fits(s) {
                 r.draft.defaults.garp.master_delay = Some(n);
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "vrrp_garp_master_repeat",
-        arguments: "COUNT",
+        arguments: integer(0, 4_294_967_295).optional(),
         default: "5",
         help: "rounds in a block",
         role: Role::Set(|r, s| {
@@ -251,24 +238,21 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.draft.defaults.garp.master_repeat = Some(n);
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "vrrp_garp_master_refresh",
-        arguments: "SECONDS",
+        arguments: integer(0, 4_294_967_295).optional(),
         default: "0",
         help: "seconds between later blocks; 0: none",
         role: Role::Set(|r, s| {
-            r.draft.defaults.garp.master_refresh = Some(
-                r.fits(s, 0..=4_294_967_295, Garbage::Tolerated)
-                    .unwrap_or(0),
-            );
+            r.draft.defaults.garp.master_refresh = Some(r.fits(s).unwrap_or(0));
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "vrrp_garp_master_refresh_repeat",
-        arguments: "COUNT",
+        arguments: integer(0, 4_294_967_295).optional(),
         default: "1",
         help: "rounds in a later block",
         role: Role::Set(|r, s| {
@@ -276,35 +260,35 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.draft.defaults.garp.master_refresh_repeat = Some(n);
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "vrrp_garp_lower_prio_delay",
-        arguments: "0..4294",
+        arguments: integer(0, 4294).optional(),
         default: "vrrp_garp_master_delay",
         help: "seconds from a lower-priority advert to the second block",
         role: Role::Set(|r, s| {
-            if let Some(n) = r.fits(s, 0..=4294, Garbage::Tolerated) {
+            if let Some(n) = r.fits(s) {
                 r.draft.defaults.garp.lower_prio_delay = Some(n);
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "vrrp_garp_lower_prio_repeat",
-        arguments: "COUNT",
+        arguments: integer(0, 2_147_483_647).optional(),
         default: "vrrp_garp_master_repeat",
         help: "rounds in the blocks after a lower-priority advert",
         role: Role::Set(|r, s| {
-            if let Some(n) = r.fits(s, 0..=2_147_483_647, Garbage::Tolerated) {
+            if let Some(n) = r.fits(s) {
                 r.draft.defaults.garp.lower_prio_repeat = Some(n);
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "vrrp_garp_interval",
-        arguments: "SECONDS",
+        arguments: decimal(1, 4_294_967_295, 6).optional(),
         default: "0",
         help: "least time between two gratuitous ARPs on an interface",
         role: Role::Set(|r, s| {
@@ -312,11 +296,11 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.draft.defaults.garp_interval = pause;
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "vrrp_gna_interval",
-        arguments: "SECONDS",
+        arguments: decimal(1, 4_294_967_295, 6).optional(),
         default: "0",
         help: "least time between two unsolicited neighbour advertisements on an interface",
         role: Role::Set(|r, s| {
@@ -324,7 +308,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.draft.defaults.gna_interval = pause;
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "vrrp_min_garp",
@@ -334,19 +318,19 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "vrrp_down_timer_adverts",
-        arguments: "1..100",
+        arguments: integer(1, 100).optional(),
         default: "3",
         help: "how many intervals of silence make a master dead",
         role: Role::Set(|r, s| {
-            if let Some(n) = r.fits(s, 1..=100, Garbage::Tolerated) {
+            if let Some(n) = r.fits(s) {
                 r.draft.defaults.down_timer_adverts = Some(n);
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "vrrp_mcast_group4",
-        arguments: "ADDRESS",
+        arguments: optional("ADDRESS"),
         default: "224.0.0.18",
         help: "the IPv4 group that adverts are sent to",
         role: Role::Set(|r, s| {
@@ -354,11 +338,11 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.draft.defaults.group4 = Some(address);
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "vrrp_mcast_group6",
-        arguments: "ADDRESS",
+        arguments: optional("ADDRESS"),
         default: "ff02::12",
         help: "the IPv6 group that adverts are sent to",
         role: Role::Set(|r, s| {
@@ -372,7 +356,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.draft.defaults.group6 = Some(address);
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "vrrp_lower_prio_no_advert",
@@ -416,10 +400,7 @@ fn script_user(reading: &mut Reading<'_>, statement: &Statement) {
     if reading.required(statement, 1).is_none() {
         return;
     }
-    let found = reading.user(
-        statement.argument(1),
-        statement.word(2).map(|word| word.text.as_str()),
-    );
+    let found = reading.user(statement.argument(1), statement.word(2));
     reading.draft.script_user = match found {
         Ok(user) => ScriptUser::Named(user),
         Err(unknown) => {
@@ -450,7 +431,7 @@ fn process_name(reading: &mut Reading<'_>, statement: &Statement) -> Option<Stri
 
 /// Seconds with six decimals, not 0.
 fn pause(reading: &mut Reading<'_>, statement: &Statement) -> Option<Duration> {
-    let micros = reading.decimal(statement, 6, 1..=4_294_967_295)?;
+    let micros = reading.decimal(statement)?;
     if micros >= 1_000_000 {
         let message = format!(
             "{}: a second or more between two announcements is very long",
@@ -482,12 +463,7 @@ fn umask(reading: &mut Reading<'_>, statement: &Statement) {
     let mode = if first.starts_with(|c: char| c.is_ascii_digit()) {
         c_number(first).filter(|mode| *mode <= 0o777)
     } else {
-        let text: String = statement
-            .words
-            .iter()
-            .skip(1)
-            .map(|word| word.text.as_str())
-            .collect();
+        let text: String = statement.words().skip(1).collect();
         text.split('|')
             .try_fold(0, |mode, name| bit(name.trim()).map(|bit| mode | bit))
     };

@@ -2,20 +2,16 @@
 
 use std::time::Duration;
 
-use super::{Keyword, Needs, Role};
+use super::arguments::{optional, required, strict_integer};
+use super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::{GroupDraft, InstanceDraft, ScriptDraft};
-use crate::read::{Garbage, Reading};
+use crate::read::Reading;
 
 const ROW: Keyword = Keyword {
-    block: "",
-    name: "",
-    arguments: "",
-    needs: Needs::Nothing,
-    default: "",
-    help: "",
-    role: Role::Ignored,
+    blocks: &[""],
+    ..super::ROW
 };
 
 pub(super) const KEYWORDS: &[Keyword] = &[
@@ -30,8 +26,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "vrrp_instance",
-        arguments: "NAME",
-        needs: Needs::Optional,
+        arguments: optional("NAME"),
         help: "a virtual router",
         role: Role::Block {
             open: |r, s| {
@@ -41,13 +36,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                     return false;
                 };
                 r.vips.clear();
-                r.instance = InstanceDraft::new(name, s.text.span);
+                r.instance = InstanceDraft::new(name, s.whole());
                 true
             },
             close: |r, s| {
                 let instance = std::mem::replace(
                     &mut r.instance,
-                    InstanceDraft::new(String::new(), s.text.span),
+                    InstanceDraft::new(String::new(), s.whole()),
                 );
                 r.draft.instances.push(instance);
             },
@@ -56,8 +51,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "vrrp_sync_group",
-        arguments: "NAME",
-        needs: Needs::Optional,
+        arguments: optional("NAME"),
         help: "instances that change state together",
         role: Role::Block {
             open: |r, s| {
@@ -66,12 +60,12 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 let Some(name) = name(r, s, taken) else {
                     return false;
                 };
-                r.group = GroupDraft::new(name, s.text.span);
+                r.group = GroupDraft::new(name, s.whole());
                 true
             },
             close: |r, s| {
                 let group =
-                    std::mem::replace(&mut r.group, GroupDraft::new(String::new(), s.text.span));
+                    std::mem::replace(&mut r.group, GroupDraft::new(String::new(), s.whole()));
                 r.draft.groups.push(group);
             },
         },
@@ -79,8 +73,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "vrrp_script",
-        arguments: "NAME",
-        needs: Needs::Argument,
+        arguments: required("NAME"),
         help: "a command that is run again and again; track_script uses its result",
         role: Role::Block {
             open: super::vrrp_script::open,
@@ -90,8 +83,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "instance",
-        arguments: "NAME",
-        needs: Needs::Optional,
+        arguments: optional("NAME"),
         help: "appended to pid file names and syslog idents",
         role: Role::Set(|r, s| {
             if r.draft.global.instance.is_some() {
@@ -112,12 +104,11 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "child_wait_time",
-        arguments: "SECONDS",
-        needs: Needs::Optional,
+        arguments: strict_integer(0, 4_294_967_295).optional(),
         default: "5",
         help: "how long the parent waits for its children to end",
         role: Role::Set(|r, s| {
-            if let Some(seconds) = r.fits(s, 0..=4_294_967_295, Garbage::Refused) {
+            if let Some(seconds) = r.fits(s) {
                 r.draft.global.child_wait_time = Duration::from_secs(seconds);
             }
         }),
@@ -132,7 +123,7 @@ fn name(
     taken: fn(&mut Reading<'_>, &str) -> bool,
 ) -> Option<String> {
     let keyword = statement.argument(0);
-    if statement.words.len() > 2 {
+    if statement.len() > 2 {
         let message = format!("{keyword} has more than one name; the block is ignored");
         let diagnostic = Diagnostic::error(Class::General, message)
             .help("a name with blanks stands between double quotes");
@@ -167,5 +158,5 @@ fn name(
 pub(super) fn script(reading: &mut Reading<'_>, statement: &Statement) -> Option<ScriptDraft> {
     reading
         .text(statement, 1)
-        .map(|name| ScriptDraft::new(name, statement.text.span))
+        .map(|name| ScriptDraft::new(name, statement.whole()))
 }

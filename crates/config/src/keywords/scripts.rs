@@ -15,7 +15,7 @@ pub(super) fn command_line(
     statement: &Statement,
 ) -> Option<(Vec<String>, Vec<String>)> {
     let name = statement.argument(0);
-    let outer = split_shell(&statement.text.text, Escapes::Keep);
+    let outer = split_shell(&statement.raw(), Escapes::Keep);
     let inner = outer.and_then(|words| {
         let mut words = words.into_iter().skip(1).map(|word| word.text);
         let line = words.next().unwrap_or_default();
@@ -69,18 +69,18 @@ pub(super) fn notify(
     statement: &Statement,
     slot: fn(&mut NotifyDraft) -> &mut Option<CommandDraft>,
 ) {
-    if slot(reading.notify(statement)).is_some() {
+    if slot(reading.notify()).is_some() {
         twice(reading, statement);
         return;
     }
     if let Some(command) = command(reading, statement) {
-        *slot(reading.notify(statement)) = Some(command);
+        *slot(reading.notify()) = Some(command);
     }
 }
 
 /// `notify_deleted`, whose script may be missing.
 pub(super) fn notify_deleted(reading: &mut Reading<'_>, statement: &Statement) {
-    if reading.notify(statement).deleted.is_some() {
+    if reading.notify().deleted.is_some() {
         twice(reading, statement);
         return;
     }
@@ -89,7 +89,7 @@ pub(super) fn notify_deleted(reading: &mut Reading<'_>, statement: &Statement) {
     } else {
         None
     };
-    reading.notify(statement).deleted = Some(script);
+    reading.notify().deleted = Some(script);
 }
 
 fn twice(reading: &mut Reading<'_>, statement: &Statement) {

@@ -2,6 +2,7 @@
 
 use vrrp::settings::{InstanceSettings, Preempt};
 
+use super::arguments::Needs;
 use super::*;
 use crate::testing::Fake;
 use crate::{Class, Settings};
@@ -9,37 +10,41 @@ use crate::{Class, Settings};
 #[test]
 fn every_row_belongs_to_a_block_that_some_row_opens() {
     let table = Table::get();
-    for row in table.rows().filter(|row| !row.block.is_empty()) {
-        let (block, name) = row.block.rsplit_once('/').unwrap_or(("", row.block));
+    for (path, _) in table.rows().filter(|(path, _)| !path.is_empty()) {
+        let (block, name) = path.rsplit_once('/').unwrap_or(("", path));
         let opener = table
             .find(block, name)
-            .unwrap_or_else(|| panic!("{} has no opener", row.block));
-        assert_eq!(opener.shape(), Shape::Block, "{}", row.block);
-        assert_eq!(table.inside(opener), row.block);
+            .unwrap_or_else(|| panic!("{path} has no opener"));
+        assert_eq!(opener.shape(), Shape::Block, "{path}");
+        assert_eq!(table.inside(block, name), path);
     }
 }
 
 #[test]
-fn acting_rows_are_documented_and_not_pending_as_well() {
-    for row in Table::get().rows() {
-        assert!(!row.help.is_empty(), "{}/{}", row.block, row.name);
+fn rows_are_documented() {
+    for (block, row) in Table::get().rows() {
+        assert!(!row.help.is_empty(), "{block}/{}", row.name);
         assert!(
-            row.needs != Needs::Argument || !row.arguments.is_empty(),
-            "{}/{}",
-            row.block,
+            row.arguments.needs != Needs::Argument || !row.arguments.to_string().is_empty(),
+            "{block}/{}",
             row.name
         );
-        if !matches!(row.role, Role::Pending(_)) {
-            let twice = pending::KEYWORDS
-                .iter()
-                .any(|other| (other.block, other.name) == (row.block, row.name));
-            assert!(!twice, "{}/{} is acting and pending", row.block, row.name);
-        }
     }
     assert!(
         Table::get().rows().count() > 500,
         "the whole language is known"
     );
+}
+
+#[test]
+fn no_keyword_has_two_rows_in_a_block() {
+    let mut seen = BTreeMap::new();
+    for row in SOURCES.iter().flat_map(|rows| rows.iter()) {
+        for block in row.blocks {
+            let before = seen.insert((*block, row.name), ());
+            assert!(before.is_none(), "{block}/{}", row.name);
+        }
+    }
 }
 
 /// What a line in an instance leads to.

@@ -76,9 +76,9 @@ fn options(
         name,
         weight,
         reverse,
-        span: entry.text.span,
+        span: entry.whole(),
     };
-    match entry.word(1).map(|word| word.text.as_str()) {
+    match entry.word(1) {
         None => return Some(track),
         Some("weight") => {}
         Some(other) => {
@@ -100,7 +100,7 @@ fn options(
         Some(weight) => track.weight = weight,
         None => return Some(track),
     }
-    match entry.word(3).map(|word| word.text.as_str()) {
+    match entry.word(3) {
         None => {}
         Some("reverse") => track.reverse = true,
         Some("noreverse") => track.reverse = false,

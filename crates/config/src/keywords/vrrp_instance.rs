@@ -6,40 +6,28 @@ use std::time::Duration;
 use types::{Family, Priority, Version, Vrid};
 use vrrp::settings::InitialState;
 
+use super::arguments::{SWITCH_WORD, decimal, integer, noted, optional, required, strict_integer};
 use super::scripts::{notify, notify_deleted};
-use super::{Keyword, Needs, Role, addresses, tracking};
+use super::{Keyword, Role, addresses, tracking};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::{At, AuthType};
 use crate::read::{Garbage, Reading};
 
 const ROW: Keyword = Keyword {
-    block: "vrrp_instance",
-    name: "",
-    arguments: "",
-    needs: Needs::Nothing,
-    default: "",
-    help: "",
-    role: Role::Ignored,
-};
-
-/// A keyword with one argument.
-const WITH: Keyword = Keyword {
-    needs: Needs::Argument,
-    ..ROW
+    blocks: &["vrrp_instance"],
+    ..super::ROW
 };
 
 /// A switch that means on when bare.
 const SWITCH: Keyword = Keyword {
-    arguments: "[BOOL]",
-    needs: Needs::Optional,
+    arguments: SWITCH_WORD,
     ..ROW
 };
 
 /// A script with its user.
 const NOTIFY: Keyword = Keyword {
-    arguments: "COMMAND [USER [[:]GROUP]]",
-    needs: Needs::Argument,
+    arguments: required("COMMAND [USER [[:]GROUP]]"),
     default: "none",
     ..ROW
 };
@@ -47,60 +35,56 @@ const NOTIFY: Keyword = Keyword {
 pub(super) const KEYWORDS: &[Keyword] = &[
     Keyword {
         name: "interface",
-        arguments: "INTERFACE",
+        arguments: required("INTERFACE"),
         default: "required",
         help: "where adverts are sent and heard",
         role: Role::Set(interface),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "virtual_router_id",
-        arguments: "1..255",
+        arguments: strict_integer(1, 255),
         default: "required",
         help: "the number that the routers of one group share",
         role: Role::Set(|r, s| {
-            let vrid = r
-                .fits(s, 1..=255, Garbage::Refused)
-                .and_then(|number| Vrid::new(number).ok());
+            let vrid = r.fits(s).and_then(|number| Vrid::new(number).ok());
             r.instance.vrid = vrid.map(|value| At {
                 value,
                 span: s.span(1),
             });
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "priority",
-        arguments: "1..255",
+        arguments: strict_integer(1, 255),
         default: "100; 255 with 'state MASTER'",
         help: "who wins the election; 255 owns the addresses",
         role: Role::Set(|r, s| {
-            let priority = r
-                .fits(s, 1..=255, Garbage::Refused)
-                .and_then(|number| Priority::new(number).ok());
+            let priority = r.fits(s).and_then(|number| Priority::new(number).ok());
             let value = priority.unwrap_or(Priority::DEFAULT);
             r.instance.priority = Some(At {
                 value,
                 span: s.span(1),
             });
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "state",
-        arguments: "MASTER|BACKUP",
+        arguments: required("MASTER|BACKUP"),
         default: "MASTER with priority 255, else BACKUP",
         help: "the state to begin in",
         role: Role::Set(state),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "version",
-        arguments: "2|3",
+        arguments: required("2|3"),
         default: "vrrp_version; 3 for IPv6",
         help: "the version of the protocol",
         role: Role::Set(version),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "native_ipv6",
@@ -119,7 +103,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 }
                 r.instance.version = Some(At {
                     value: Version::V3,
-                    span: s.text.span,
+                    span: s.whole(),
                 });
             }
         }),
@@ -127,39 +111,39 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "advert_int",
-        arguments: "0.01..255",
+        arguments: decimal(10_000, 255_000_000, 6),
         default: "1",
         help: "seconds between two adverts",
         role: Role::Set(|r, s| {
-            if let Some(value) = r.decimal(s, 6, 10_000..=255_000_000) {
+            if let Some(value) = r.decimal(s) {
                 r.instance.advert_int = Some(At {
                     value,
                     span: s.span(1),
                 });
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "down_timer_adverts",
-        arguments: "1..100",
+        arguments: integer(1, 100),
         default: "vrrp_down_timer_adverts",
         help: "how many intervals of silence make a master dead",
         role: Role::Set(|r, s| {
-            if let Some(value) = r.fits(s, 1..=100, Garbage::Tolerated) {
+            if let Some(value) = r.fits(s) {
                 r.instance.down_timer_adverts = Some(At {
                     value,
                     span: s.span(1),
                 });
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "nopreempt",
         default: "off",
         help: "let a master of lower priority stay",
-        role: Role::Set(|r, s| r.instance.nopreempt = Some(s.text.span)),
+        role: Role::Set(|r, s| r.instance.nopreempt = Some(s.whole())),
         ..ROW
     },
     Keyword {
@@ -171,40 +155,40 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "preempt_delay",
-        arguments: "0..1000",
+        arguments: decimal(0, 1_000_000_000, 6),
         default: "0",
         help: "seconds that a master of lower priority may stay",
         role: Role::Set(|r, s| {
-            let micros = r.decimal(s, 6, 0..=1_000_000_000).unwrap_or(0);
+            let micros = r.decimal(s).unwrap_or(0);
             r.instance.preempt_delay = Some(At {
                 value: Duration::from_micros(micros),
-                span: s.text.span,
+                span: s.whole(),
             });
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "mcast_src_ip",
-        arguments: "ADDRESS",
+        arguments: required("ADDRESS"),
         default: "the interface's first address",
         help: "the source of adverts",
         role: Role::Set(source),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "unicast_src_ip",
-        arguments: "ADDRESS",
+        arguments: required("ADDRESS"),
         default: "the interface's first address",
         help: "the source of adverts to unicast peers",
         role: Role::Set(|r, s| {
-            r.instance.unicast.get_or_insert(s.text.span);
+            r.instance.unicast.get_or_insert(s.whole());
             source(r, s);
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "mcast_dst_ip",
-        arguments: "ADDRESS",
+        arguments: required("ADDRESS"),
         default: "vrrp_mcast_group4 or vrrp_mcast_group6",
         help: "the group that adverts are sent to",
         role: Role::Set(|r, s| {
@@ -217,7 +201,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.instance.group = Some(address);
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "dont_track_primary",
@@ -228,7 +212,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "track_interface",
-        arguments: "{ INTERFACE [weight N [reverse]] ... }",
+        arguments: noted("{ INTERFACE [weight N [reverse]] ... }"),
         help: "further interfaces whose state counts",
         role: Role::List(|r, entry| {
             if let Some(track) = tracking::interface(r, entry) {
@@ -239,7 +223,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "track_script",
-        arguments: "{ SCRIPT [weight N [reverse]] ... }",
+        arguments: noted("{ SCRIPT [weight N [reverse]] ... }"),
         help: "scripts whose result counts",
         role: Role::List(|r, entry| {
             let owner = r.instance.name.clone();
@@ -251,7 +235,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "authentication",
-        arguments: "{ auth_type PASS|AH  auth_pass PASSWORD }",
+        arguments: noted("{ auth_type PASS|AH  auth_pass PASSWORD }"),
         default: "none",
         help: "how adverts of version 2 are authenticated",
         role: Role::Block {
@@ -270,14 +254,16 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "virtual_ipaddress",
-        arguments: "{ ADDRESS[/PREFIX] [dev INTERFACE] [brd ADDRESS] [scope SCOPE] [label LABEL] ... }",
+        arguments: noted(
+            "{ ADDRESS[/PREFIX] [dev INTERFACE] [brd ADDRESS] [scope SCOPE] [label LABEL] ... }",
+        ),
         help: "the addresses that the master holds and announces",
         role: Role::List(addresses::advertised),
         ..ROW
     },
     Keyword {
         name: "virtual_ipaddress_excluded",
-        arguments: "{ ADDRESS[/PREFIX] [dev INTERFACE] ... }",
+        arguments: noted("{ ADDRESS[/PREFIX] [dev INTERFACE] ... }"),
         help: "addresses that the master holds without announcing them in adverts",
         role: Role::List(addresses::excluded),
         ..ROW
@@ -286,24 +272,24 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         name: "no_virtual_ipaddress",
         default: "off",
         help: "permit an instance without addresses",
-        role: Role::Set(|r, s| r.instance.no_virtual_ipaddress = Some(s.text.span)),
+        role: Role::Set(|r, s| r.instance.no_virtual_ipaddress = Some(s.whole())),
         ..ROW
     },
     Keyword {
         name: "garp_master_delay",
-        arguments: "0..4294",
+        arguments: integer(0, 4294),
         default: "vrrp_garp_master_delay",
         help: "seconds from becoming master to the second block of gratuitous ARPs",
         role: Role::Set(|r, s| {
-            if let Some(n) = r.fits(s, 0..=4294, Garbage::Tolerated) {
+            if let Some(n) = r.fits(s) {
                 r.instance.garp.master_delay = Some(n);
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "garp_master_repeat",
-        arguments: "COUNT",
+        arguments: integer(0, 4_294_967_295),
         default: "vrrp_garp_master_repeat",
         help: "rounds in a block",
         role: Role::Set(|r, s| {
@@ -311,24 +297,21 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.instance.garp.master_repeat = Some(n);
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "garp_master_refresh",
-        arguments: "SECONDS",
+        arguments: integer(0, 4_294_967_295),
         default: "vrrp_garp_master_refresh",
         help: "seconds between later blocks",
         role: Role::Set(|r, s| {
-            r.instance.garp.master_refresh = Some(
-                r.fits(s, 0..=4_294_967_295, Garbage::Tolerated)
-                    .unwrap_or(0),
-            );
+            r.instance.garp.master_refresh = Some(r.fits(s).unwrap_or(0));
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "garp_master_refresh_repeat",
-        arguments: "COUNT",
+        arguments: integer(0, 4_294_967_295),
         default: "vrrp_garp_master_refresh_repeat",
         help: "rounds in a later block",
         role: Role::Set(|r, s| {
@@ -336,31 +319,31 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.instance.garp.master_refresh_repeat = Some(n);
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "garp_lower_prio_delay",
-        arguments: "0..4294",
+        arguments: integer(0, 4294),
         default: "vrrp_garp_lower_prio_delay",
         help: "seconds from a lower-priority advert to the second block",
         role: Role::Set(|r, s| {
-            if let Some(n) = r.fits(s, 0..=4294, Garbage::Tolerated) {
+            if let Some(n) = r.fits(s) {
                 r.instance.garp.lower_prio_delay = Some(n);
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "garp_lower_prio_repeat",
-        arguments: "COUNT",
+        arguments: integer(0, 2_147_483_647),
         default: "vrrp_garp_lower_prio_repeat",
         help: "rounds in the blocks after a lower-priority advert",
         role: Role::Set(|r, s| {
-            if let Some(n) = r.fits(s, 0..=2_147_483_647, Garbage::Tolerated) {
+            if let Some(n) = r.fits(s) {
                 r.instance.garp.lower_prio_repeat = Some(n);
             }
         }),
-        ..WITH
+        ..ROW
     },
     Keyword {
         name: "lower_prio_no_advert",
@@ -392,7 +375,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
             if let Some(value) = r.boolean(s) {
                 r.instance.owner_ignore_adverts = Some(At {
                     value,
-                    span: s.text.span,
+                    span: s.whole(),
                 });
             }
         }),
@@ -440,8 +423,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "debug",
-        arguments: "[0..4]",
-        needs: Needs::Optional,
+        arguments: optional("[0..4]"),
         help: "no effect, as in keepalived",
         ..ROW
     },
@@ -471,8 +453,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "notify_deleted",
-        arguments: "[COMMAND [USER [[:]GROUP]]]",
-        needs: Needs::Optional,
+        arguments: optional("[COMMAND [USER [[:]GROUP]]]"),
         default: "FAULT is reported",
         help: "report DELETED when a reload removes the instance",
         role: Role::Set(notify_deleted),
@@ -631,7 +612,7 @@ pub(super) const fn is_group(address: IpAddr, narrow: bool) -> bool {
 
 /// A count of messages; 0 becomes 1.
 pub(super) fn at_least_one(reading: &mut Reading<'_>, statement: &Statement) -> Option<u32> {
-    let number: u32 = reading.fits(statement, 0..=4_294_967_295, Garbage::Tolerated)?;
+    let number: u32 = reading.fits(statement)?;
     if number == 0 {
         let message = format!("{} cannot be 0, 1 is used", statement.argument(0));
         reading.complain(statement, 1, Diagnostic::warning(Class::General, message));

@@ -2,20 +2,16 @@
 
 use std::time::Duration;
 
-use super::{Keyword, Needs, Role};
+use super::arguments::{decimal, integer, optional, required};
+use super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::{At, ScriptDraft};
-use crate::read::{Garbage, Reading};
+use crate::read::Reading;
 
 const ROW: Keyword = Keyword {
-    block: "vrrp_script",
-    name: "",
-    arguments: "",
-    needs: Needs::Optional,
-    default: "",
-    help: "",
-    role: Role::Ignored,
+    blocks: &["vrrp_script"],
+    ..super::ROW
 };
 
 /// Milliseconds; keepalived's limit.
@@ -24,11 +20,11 @@ const LONGEST: u64 = 4_294_000;
 pub(super) const KEYWORDS: &[Keyword] = &[
     Keyword {
         name: "script",
-        arguments: "\"COMMAND ARGUMENTS\"",
+        arguments: optional("\"COMMAND ARGUMENTS\""),
         default: "required",
         help: "the command; status 0 is success",
         role: Role::Set(|r, s| {
-            r.script.removed |= s.damaged;
+            r.script.removed |= s.is_damaged();
             if r.required(s, 1).is_none() {
                 return;
             }
@@ -52,8 +48,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "interval",
-        arguments: "SECONDS",
-        needs: Needs::Argument,
+        arguments: decimal(0, LONGEST, 3),
         default: "1",
         help: "time between two runs",
         role: Role::Set(|r, s| {
@@ -65,8 +60,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "timeout",
-        arguments: "SECONDS",
-        needs: Needs::Argument,
+        arguments: decimal(0, LONGEST, 3),
         default: "the interval",
         help: "how long a run may take",
         role: Role::Set(|r, s| {
@@ -78,8 +72,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "weight",
-        arguments: "-253..253 [reverse]",
-        needs: Needs::Argument,
+        arguments: required("-253..253 [reverse]"),
         default: "0",
         help: "what the result adds to the priority; 0: a failure is a fault",
         role: Role::Set(|r, s| {
@@ -87,7 +80,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
             if let Some(weight) = super::tracking::weight_of(r, s, 1) {
                 r.script.weight = weight;
             }
-            match s.word(2).map(|word| word.text.as_str()) {
+            match s.word(2) {
                 None => {}
                 Some("reverse") => r.script.reverse = true,
                 Some(other) => {
@@ -104,38 +97,27 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "rise",
-        arguments: "COUNT",
-        needs: Needs::Argument,
+        arguments: integer(1, 2_147_483_647),
         default: "1",
         help: "successes in a row that make it good",
-        role: Role::Set(|r, s| {
-            r.script.rise = r
-                .fits(s, 1..=2_147_483_647, Garbage::Tolerated)
-                .unwrap_or(1)
-        }),
+        role: Role::Set(|r, s| r.script.rise = r.fits(s).unwrap_or(1)),
         ..ROW
     },
     Keyword {
         name: "fall",
-        arguments: "COUNT",
-        needs: Needs::Argument,
+        arguments: integer(1, 2_147_483_647),
         default: "1",
         help: "failures in a row that make it bad",
-        role: Role::Set(|r, s| {
-            r.script.fall = r
-                .fits(s, 1..=2_147_483_647, Garbage::Tolerated)
-                .unwrap_or(1)
-        }),
+        role: Role::Set(|r, s| r.script.fall = r.fits(s).unwrap_or(1)),
         ..ROW
     },
     Keyword {
         name: "user",
-        arguments: "USER [[:]GROUP]",
-        needs: Needs::Argument,
+        arguments: required("USER [[:]GROUP]"),
         default: "script_user",
         help: "whom to run it as",
         role: Role::Set(|r, s| {
-            let found = r.user(s.argument(1), s.word(2).map(|word| word.text.as_str()));
+            let found = r.user(s.argument(1), s.word(2));
             match found {
                 Ok(user) => r.script.user = Some(user),
                 Err(unknown) => {
@@ -159,7 +141,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "init_fail",
-        needs: Needs::Nothing,
         help: "no effect, as in keepalived 2.4.3",
         role: Role::Ignored,
         ..ROW
@@ -168,7 +149,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
 
 /// Seconds with three decimals; 0 becomes 1.
 fn seconds(reading: &mut Reading<'_>, statement: &Statement) -> Option<Duration> {
-    let milliseconds = reading.decimal(statement, 3, 0..=LONGEST)?;
+    let milliseconds = reading.decimal(statement)?;
     if milliseconds == 0 {
         let message = format!("{} cannot be 0, 1 is used", statement.argument(0));
         reading.complain(statement, 1, Diagnostic::warning(Class::General, message));
@@ -190,7 +171,7 @@ pub(super) fn open(reading: &mut Reading<'_>, statement: &Statement) -> bool {
 pub(super) fn close(reading: &mut Reading<'_>, statement: &Statement) {
     let mut script = std::mem::replace(
         &mut reading.script,
-        ScriptDraft::new(String::new(), statement.text.span),
+        ScriptDraft::new(String::new(), statement.whole()),
     );
     let name = script.name.clone();
     if script.removed {

@@ -1,24 +1,19 @@
 //! `vrrp_sync_group NAME { ... }`.
 
+use super::arguments::{SWITCH_WORD, noted, required};
 use super::scripts::notify;
-use super::{Keyword, Needs, Role, tracking};
+use super::{Keyword, Role, tracking};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::draft::At;
 
 const ROW: Keyword = Keyword {
-    block: "vrrp_sync_group",
-    name: "",
-    arguments: "",
-    needs: Needs::Nothing,
-    default: "",
-    help: "",
-    role: Role::Ignored,
+    blocks: &["vrrp_sync_group"],
+    ..super::ROW
 };
 
 /// A script with its user.
 const NOTIFY: Keyword = Keyword {
-    arguments: "COMMAND [USER [[:]GROUP]]",
-    needs: Needs::Argument,
+    arguments: required("COMMAND [USER [[:]GROUP]]"),
     default: "none",
     ..ROW
 };
@@ -26,13 +21,13 @@ const NOTIFY: Keyword = Keyword {
 pub(super) const KEYWORDS: &[Keyword] = &[
     Keyword {
         name: "group",
-        arguments: "{ INSTANCE ... }",
+        arguments: noted("{ INSTANCE ... }"),
         help: "the members; they may be defined later",
         // DEVIATION(keepalived): there a second group block destroys the sync group; here its members are added.
         role: Role::List(|r, entry| {
-            let members = entry.words.iter().map(|word| At {
-                value: crate::bytes::shown(&word.text),
-                span: word.span,
+            let members = entry.words().enumerate().map(|(index, word)| At {
+                value: crate::bytes::shown(word),
+                span: entry.span(index),
             });
             r.group.members.extend(members);
         }),
@@ -40,7 +35,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "track_interface",
-        arguments: "{ INTERFACE [weight N [reverse]] ... }",
+        arguments: noted("{ INTERFACE [weight N [reverse]] ... }"),
         help: "interfaces that all members track",
         role: Role::List(|r, entry| {
             if let Some(track) = tracking::interface(r, entry) {
@@ -51,7 +46,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "track_script",
-        arguments: "{ SCRIPT [weight N [reverse]] ... }",
+        arguments: noted("{ SCRIPT [weight N [reverse]] ... }"),
         help: "scripts that all members track",
         role: Role::List(|r, entry| {
             let owner = r.group.name.clone();
@@ -82,8 +77,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "notify_priority_changes",
-        arguments: "[BOOL]",
-        needs: Needs::Optional,
+        arguments: SWITCH_WORD,
         default: "vrrp_notify_priority_changes",
         help: "announce changes of the members' priorities",
         role: Role::Set(|r, s| {
