@@ -386,7 +386,13 @@ impl Reading<'_> {
         } else {
             Vec::new()
         };
-        Ok(RunAs { uid, gid, groups })
+        Ok(RunAs {
+            uid,
+            gid,
+            groups,
+            user: Some(user.to_owned()),
+            group: (!group.is_empty()).then(|| group.to_owned()),
+        })
     }
 
     /// Whom a script without a user of its own runs as.
@@ -403,6 +409,8 @@ impl Reading<'_> {
                         uid,
                         gid,
                         groups: Vec::new(),
+                        user: None,
+                        group: None,
                     })
                 }
             },

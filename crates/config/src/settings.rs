@@ -93,6 +93,10 @@ pub struct RunAs {
     pub gid: u32,
     /// Supplementary groups; empty: none.
     pub groups: Vec<u32>,
+    /// The user's name; `None`: it is the daemon's own identity, which nobody named.
+    pub user: Option<String>,
+    /// The group's name, where one was given; else it is the user's own group.
+    pub group: Option<String>,
 }
 
 /// The scripts of an instance or a group (`notify`, `notify_master`, ...).

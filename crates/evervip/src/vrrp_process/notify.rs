@@ -99,6 +99,8 @@ mod tests {
                 uid: 0,
                 gid: 0,
                 groups: Vec::new(),
+                user: None,
+                group: None,
             },
         }
     }
