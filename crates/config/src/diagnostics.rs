@@ -3,6 +3,7 @@
 //! A diagnostic carries the source line it talks about, secrets already masked, so it can be shown long after the
 //! files were read.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::rc::Rc;
@@ -24,6 +25,8 @@ const SHOWN_LINE: usize = 400;
 pub enum Severity {
     /// Worth knowing; nothing is wrong.
     Note,
+    /// Legal, but probably not what was meant. Only `check` says it; no configuration test counts it.
+    Lint,
     /// Something was corrected, or is probably not what was meant.
     Warning,
     /// Something that was written has no effect, or the configuration cannot be used.
@@ -34,6 +37,7 @@ impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Note => "note",
+            Self::Lint => "lint",
             Self::Warning => "warning",
             Self::Error => "error",
         })
@@ -89,6 +93,51 @@ impl Class {
     pub const fn is_counted(self) -> bool {
         !matches!(self, Self::Uncounted | Self::Pending)
     }
+
+    /// keepalived's number for it; ours, above those, for what it does not have.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// A name for programs: lower case, words joined by `-`. It never changes.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Uncounted => "uncounted",
+            Self::FileNotFound => "file-not-found",
+            Self::BadInterface => "bad-interface",
+            Self::Fatal => "fatal",
+            Self::MultipleFiles => "multiple-files",
+            Self::UnknownKeyword => "unknown-keyword",
+            Self::UnexpectedOpen => "unexpected-open",
+            Self::MissingOpen => "missing-open",
+            Self::UnexpectedClose => "unexpected-close",
+            Self::MissingClose => "missing-close",
+            Self::UnmatchedQuote => "unmatched-quote",
+            Self::MissingParameter => "missing-parameter",
+            Self::InvalidNumber => "invalid-number",
+            Self::General => "general",
+            Self::Warning => "warning",
+            Self::Deprecated => "deprecated",
+            Self::Security => "security",
+            Self::Pending => "pending",
+            Self::IncludeCheck => "include-check",
+        }
+    }
+}
+
+/// Another place that a diagnostic is about: where a name was first taken, where a block was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Related {
+    /// The file, spelled as it was opened.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: u32,
+    /// The columns meant, in bytes of `source`.
+    pub columns: Range<usize>,
+    /// The source line, as harmless as [`Diagnostic::source`].
+    pub source: String,
+    /// What is there: "opened here".
+    pub message: String,
 }
 
 /// One thing to say.
@@ -108,12 +157,20 @@ pub struct Diagnostic {
     pub columns: Range<usize>,
     /// The source line, harmless to show: secrets masked, control characters replaced.
     pub source: String,
+    /// The keyword that it is about, where that is known.
+    pub keyword: Option<&'static str>,
     /// What is wrong; lower case, names the object and the value.
     pub message: String,
+    /// Facts that help to decide: what is allowed, what holds without it.
+    pub notes: Vec<String>,
+    /// Another place that belongs to it.
+    pub related: Option<Related>,
     /// What was probably meant, or what is allowed.
     pub help: Option<String>,
     /// What keepalived says, where that differs.
     pub keepalived_text: Option<String>,
+    /// What becomes `related` once the source is looked up.
+    related_at: Option<(Span, String)>,
 }
 
 impl Diagnostic {
@@ -126,9 +183,13 @@ impl Diagnostic {
             line: 0,
             columns: 0..0,
             source: String::new(),
+            keyword: None,
             message: bytes::shown(&message.into()),
+            notes: Vec::new(),
+            related: None,
             help: None,
             keepalived_text: None,
+            related_at: None,
         }
     }
 
@@ -140,11 +201,36 @@ impl Diagnostic {
         Self::new(Severity::Warning, class, message)
     }
 
-    pub(crate) fn note(message: impl Into<String>) -> Self {
+    /// Something worth knowing.
+    pub fn note(message: impl Into<String>) -> Self {
         Self::new(Severity::Note, Class::Uncounted, message)
     }
 
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+    /// Something legal that is probably not what was meant.
+    pub fn lint(message: impl Into<String>) -> Self {
+        Self::new(Severity::Lint, Class::Uncounted, message)
+    }
+
+    /// Adds a fact: what is allowed, what holds otherwise.
+    pub(crate) fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(bytes::shown(&note.into()));
+        self
+    }
+
+    /// Names the keyword that it is about.
+    pub(crate) const fn about(mut self, keyword: &'static str) -> Self {
+        self.keyword = Some(keyword);
+        self
+    }
+
+    /// Shows another place, with a few words for what is there.
+    pub(crate) fn related(mut self, span: Span, message: impl Into<String>) -> Self {
+        self.related_at = Some((span, bytes::shown(&message.into())));
+        self
+    }
+
+    /// Adds what was probably meant, or what to do.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(bytes::shown(&help.into()));
         self
     }
@@ -241,23 +327,52 @@ pub(crate) struct Reporter {
     found: Vec<(Option<Order>, Diagnostic)>,
     suppressed: usize,
     fatal: bool,
+    /// The keywords that are not acted on, by block and name.
+    pending: BTreeSet<(&'static str, &'static str)>,
 }
 
 impl Reporter {
     /// Reports about a place.
     pub(crate) fn at(&mut self, span: Span, mut diagnostic: Diagnostic) {
-        if let Some(source) = self.sources.get(span.file)
-            && self.found.len() < MOST
-        {
-            let line = bytes::shown(source.line(span.line));
-            let (line, columns) = mask::mask(&line, span.start..span.end);
-            let (line, columns) = cut(line, columns);
-            diagnostic.file = Some(bytes::shown(&source.name));
-            diagnostic.line = span.line;
-            diagnostic.source = line;
-            diagnostic.columns = columns;
+        if self.found.len() < MOST {
+            if let Some(place) = self.place(span) {
+                diagnostic.file = Some(place.file);
+                diagnostic.line = span.line;
+                diagnostic.source = place.source;
+                diagnostic.columns = place.columns;
+            }
+            let related = diagnostic.related_at.take();
+            diagnostic.related = related.and_then(|(span, message)| {
+                let place = self.place(span)?;
+                Some(Related { message, ..place })
+            });
         }
         self.push(Some((span.file, span.line, span.start)), diagnostic);
+    }
+
+    /// A place as it may be shown; `None`: its file is not known.
+    fn place(&self, span: Span) -> Option<Related> {
+        let source = self.sources.get(span.file)?;
+        let line = bytes::shown(source.line(span.line));
+        let (line, columns) = mask::mask(&line, span.start..span.end);
+        let (line, columns) = cut(line, columns);
+        Some(Related {
+            file: bytes::shown(&source.name),
+            line: span.line,
+            columns,
+            source: line,
+            message: String::new(),
+        })
+    }
+
+    /// Remembers that the configuration uses a keyword that is not acted on.
+    pub(crate) fn uses_pending(&mut self, block: &'static str, name: &'static str) {
+        self.pending.insert((block, name));
+    }
+
+    /// The keywords of the configuration that are not acted on, by block and name.
+    pub(crate) fn take_pending(&mut self) -> Vec<(&'static str, &'static str)> {
+        std::mem::take(&mut self.pending).into_iter().collect()
     }
 
     /// Reports about no place in particular.

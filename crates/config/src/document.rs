@@ -374,21 +374,21 @@ impl Builder<'_> {
 
     /// Closes the blocks in front of a statement that cannot stand in them.
     fn close_before(&mut self, statement: &Statement, count: usize) {
-        let inner = self
-            .levels
-            .last()
-            .and_then(|level| level.owner.as_ref())
-            .map(|owner| owner.argument(0).to_owned());
-        let opened = self.levels.last().map_or(0, |level| level.opened.line);
+        let owner = self.levels.last().and_then(|level| level.owner.as_ref());
+        let inner = owner.map(|owner| owner.argument(0).to_owned());
+        let opened = owner.map(Statement::whole);
         let message = match inner {
             Some(inner) => format!(
-                "a '}}' is missing: '{}' cannot stand inside '{inner}', which line {opened} opens",
+                "a '}}' is missing: '{}' cannot stand inside '{inner}'",
                 statement.argument(0)
             ),
             None => format!("a '}}' is missing before '{}'", statement.argument(0)),
         };
-        let diagnostic = Diagnostic::error(Class::MissingClose, message)
+        let mut diagnostic = Diagnostic::error(Class::MissingClose, message)
             .help("close the blocks above this line");
+        if let Some(opened) = opened {
+            diagnostic = diagnostic.related(opened, "this block is still open");
+        }
         self.report.at(statement.span(0), diagnostic);
         for _ in 0..count {
             self.leave();
@@ -517,6 +517,7 @@ impl Builder<'_> {
         let Some(pending) = keyword.pending else {
             return;
         };
+        self.report.uses_pending(self.context().0, keyword.name);
         if in_pending || pending.refuses || !self.mentioned.insert(std::ptr::from_ref(keyword)) {
             return;
         }
@@ -524,10 +525,11 @@ impl Builder<'_> {
             "'{}' is a keyword of keepalived that evervip does not act on yet",
             keyword.name
         );
-        self.report.at(
-            span,
-            Diagnostic::warning(Class::Pending, message).maybe_help(pending.effect),
-        );
+        let mut diagnostic = Diagnostic::warning(Class::Pending, message).about(keyword.name);
+        if let Some(effect) = pending.effect {
+            diagnostic = diagnostic.with_note(effect);
+        }
+        self.report.at(span, diagnostic);
     }
 
     /// Whether a keyword has the argument without which keepalived ends at once.

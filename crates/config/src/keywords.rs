@@ -219,6 +219,10 @@ pub struct KeywordFacts {
     pub effect: Option<&'static str>,
     /// The spelling to use instead of this old one.
     pub instead: Option<&'static str>,
+    /// The arguments are a number of this range, or a switch, in words; `None`: something else.
+    pub allowed: Option<String>,
+    /// An instance with it is left out, because it would talk to the wrong routers.
+    pub refuses: bool,
 }
 
 /// All keywords of keepalived, by block and name.
@@ -233,6 +237,8 @@ pub fn keywords() -> impl Iterator<Item = KeywordFacts> {
         acted_on: row.pending.is_none(),
         effect: row.pending.and_then(|pending| pending.effect),
         instead: row.deprecated,
+        allowed: row.arguments.allowed(),
+        refuses: row.pending.is_some_and(|pending| pending.refuses),
     })
 }
 

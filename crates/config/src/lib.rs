@@ -37,11 +37,14 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 pub use describe::describe;
-pub use diagnostics::{Class, Diagnostic, Severity, Style, exit_status_of_test};
+pub use diagnostics::{Class, Diagnostic, Related, Severity, Style, exit_status_of_test};
 pub use keywords::{KeywordFacts, keywords};
 pub use machine::{FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem};
 pub use settings::Settings;
+pub use suggest::similar_keyword;
 
 use diagnostics::Reporter;
 use include::Checks;
@@ -63,6 +66,10 @@ pub struct Loaded {
     pub settings: Option<Settings>,
     /// Everything there is to say, in the order of the files.
     pub diagnostics: Vec<Diagnostic>,
+    /// The keywords of the files that evervip does not act on yet, by block and name; see [`keywords`].
+    pub pending: Vec<(&'static str, &'static str)>,
+    /// How many blocks of each kind stand at the top level, by keyword.
+    pub blocks: BTreeMap<&'static str, usize>,
     /// The status a daemon ends with when there are no settings: 2 for a mistake in the configuration, 6 when there is
     /// no usable file or an include check failed. 0 with settings.
     pub status: i32,
@@ -90,9 +97,14 @@ pub fn load(main: &str, machine: &dyn Machine, options: &LoadOptions) -> Loaded 
     } else {
         Vec::new()
     };
+    let mut blocks = BTreeMap::new();
+    for keyword in tree.iter().filter_map(document::Statement::keyword) {
+        *blocks.entry(keyword.name).or_default() += 1;
+    }
     let draft = read::read(&tree, machine, &mut report);
     let settings = resolve::resolve(draft, machine, &mut report);
     let usable = report.is_usable();
+    let pending = report.take_pending();
     let diagnostics = report.finish();
     let checked = diagnostics
         .iter()
@@ -105,6 +117,8 @@ pub fn load(main: &str, machine: &dyn Machine, options: &LoadOptions) -> Loaded 
     Loaded {
         settings: usable.then_some(settings),
         diagnostics,
+        pending,
+        blocks,
         status,
     }
 }

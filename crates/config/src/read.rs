@@ -127,8 +127,25 @@ impl Reading<'_> {
         self.report.at(span, diagnostic);
     }
 
-    /// Reports something wrong with the n-th word.
-    pub(crate) fn complain(&mut self, statement: &Statement, index: usize, diagnostic: Diagnostic) {
+    /// Reports something wrong with the n-th word. What the keyword's row says of its argument is added.
+    pub(crate) fn complain(
+        &mut self,
+        statement: &Statement,
+        index: usize,
+        mut diagnostic: Diagnostic,
+    ) {
+        if let Some(keyword) = statement.keyword() {
+            let about_argument = index == 1
+                && matches!(diagnostic.class, Class::InvalidNumber | Class::General)
+                && diagnostic.notes.is_empty();
+            if about_argument && let Some(allowed) = keyword.arguments.allowed() {
+                diagnostic = diagnostic.with_note(match keyword.default {
+                    "" => format!("allowed: {allowed}"),
+                    default => format!("allowed: {allowed} (default: {default})"),
+                });
+            }
+            diagnostic = diagnostic.about(keyword.name);
+        }
         self.report.at(statement.span(index), diagnostic);
     }
 
@@ -170,25 +187,28 @@ impl Reading<'_> {
         let (number, clean) = leading_number(text);
         let name = statement.argument(0);
         let (least, most) = (range.start(), range.end());
+        let range_note = |diagnostic: Diagnostic| {
+            // The row of a keyword says it, and its default, by itself.
+            match statement.keyword().and_then(|row| row.arguments.allowed()) {
+                Some(_) if index == 1 => diagnostic,
+                _ => diagnostic.with_note(format!("allowed: {least} to {most}")),
+            }
+        };
         let Some(number) = number else {
             let message = format!("{name}: '{text}' is not a number");
             let diagnostic = Diagnostic::error(Class::InvalidNumber, message)
-                .help(format!("a number from {least} to {most}"))
                 .keepalived(format!("invalid number '{text}'"));
+            let diagnostic = range_note(diagnostic);
             self.complain(statement, index, diagnostic);
             return None;
         };
         if !clean {
             let used = garbage == Garbage::Tolerated && range.contains(&number);
             let message = format!("{name}: '{text}' is not a number");
-            let help = if used {
-                format!("{number} is used")
-            } else {
-                format!("a number from {least} to {most}")
-            };
             let diagnostic = Diagnostic::error(Class::InvalidNumber, message)
-                .help(help)
+                .maybe_help(used.then(|| format!("{number} is used")))
                 .keepalived(format!("invalid number '{text}'"));
+            let diagnostic = range_note(diagnostic);
             self.complain(statement, index, diagnostic);
             return used.then_some(number);
         }
@@ -199,8 +219,8 @@ impl Reading<'_> {
             Class::InvalidNumber,
             format!("{name}: {text} is out of range"),
         )
-        .help(format!("{least} to {most}"))
         .keepalived(format!("number '{text}' outside range [{least}, {most}]"));
+        let diagnostic = range_note(diagnostic);
         self.complain(statement, index, diagnostic);
         None
     }
@@ -246,13 +266,11 @@ impl Reading<'_> {
         let text = self.required(statement, 1)?;
         let name = statement.argument(0);
         let shown = |units: u64| show_decimal(units, places);
-        let span = format!("{} to {}", shown(*range.start()), shown(*range.end()));
         let Some((units, exact)) = parse_decimal(text, places) else {
             let diagnostic = Diagnostic::error(
                 Class::InvalidNumber,
                 format!("{name}: '{text}' is not a number"),
             )
-            .help(format!("{span}, without a unit"))
             .keepalived(format!("invalid number '{text}'"));
             self.complain(statement, 1, diagnostic);
             return None;
@@ -275,7 +293,6 @@ impl Reading<'_> {
             Class::InvalidNumber,
             format!("{name}: {text} is out of range"),
         )
-        .help(span)
         .keepalived(format!(
             "number '{text}' outside range [{}, {}]",
             shown(*range.start()),
@@ -293,12 +310,7 @@ impl Reading<'_> {
             "" if statement.len() == 1 => Some(true),
             other => {
                 let message = format!("{}: '{other}' is neither on nor off", statement.argument(0));
-                let help = "on, true, yes, off, false or no";
-                self.complain(
-                    statement,
-                    1,
-                    Diagnostic::error(Class::General, message).help(help),
-                );
+                self.complain(statement, 1, Diagnostic::error(Class::General, message));
                 None
             }
         }

@@ -1,7 +1,14 @@
 //! "Did you mean": the known name that is nearest to a mistyped one.
 
+use crate::keywords::Table;
+
 /// Words longer than this are no typing errors of a keyword.
 const LONGEST: usize = 40;
+
+/// The keyword, of any block, that a mistyped word probably means; `None`: it resembles none.
+pub fn similar_keyword(word: &str) -> Option<&'static str> {
+    nearest(word, Table::get().rows().map(|(_, row)| row.name))
+}
 
 /// The candidate within a third of the word's length, the nearest one, the first of equals.
 pub(crate) fn nearest<'a>(
@@ -64,6 +71,16 @@ mod tests {
         ] {
             assert_eq!(distance(a, b), expected, "{a} {b}");
         }
+    }
+
+    #[test]
+    fn keywords_of_any_block_are_found() {
+        assert_eq!(similar_keyword("prority"), Some("priority"));
+        assert_eq!(
+            similar_keyword("lvs_sync_daemon_inteface"),
+            Some("lvs_sync_daemon_interface")
+        );
+        assert_eq!(similar_keyword("bananas"), None);
     }
 
     #[test]

@@ -24,6 +24,7 @@ impl Diagnostic {
         .decor_style(DecorStyle::Ascii);
         let level = match self.severity {
             Severity::Note => Level::NOTE,
+            Severity::Lint => Level::WARNING.with_name("lint"),
             Severity::Warning => Level::WARNING,
             Severity::Error => Level::ERROR,
         };
@@ -36,6 +37,20 @@ impl Diagnostic {
                         .path(file.as_str())
                         .annotation(AnnotationKind::Primary.span(self.columns.clone()))
                 }));
+        if let Some(related) = &self.related {
+            let what = AnnotationKind::Context
+                .span(related.columns.clone())
+                .label(related.message.as_str());
+            group = group.element(
+                Snippet::source(related.source.as_str())
+                    .line_start(usize::try_from(related.line).unwrap_or(usize::MAX))
+                    .path(related.file.as_str())
+                    .annotation(what),
+            );
+        }
+        for note in &self.notes {
+            group = group.element(Level::NOTE.message(note.as_str()));
+        }
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }

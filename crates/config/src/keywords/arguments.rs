@@ -112,6 +112,23 @@ impl Arguments {
         self.needs = Needs::Optional;
         self
     }
+
+    /// What the first argument may be, in words; `None`: more than a range.
+    pub(crate) fn allowed(self) -> Option<String> {
+        match self.kind {
+            Kind::Noted(_) => None,
+            Kind::Switch => Some("on, true, yes, off, false or no".to_owned()),
+            Kind::Integer { least, most, .. } => Some(format!("{least} to {most}")),
+            Kind::Decimal {
+                least,
+                most,
+                places,
+            } => {
+                let (least, most) = (show_decimal(least, places), show_decimal(most, places));
+                Some(format!("{least} to {most}, without a unit"))
+            }
+        }
+    }
 }
 
 impl fmt::Display for Arguments {

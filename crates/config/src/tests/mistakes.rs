@@ -145,7 +145,7 @@ vrrp_instance A {
     7 |  priority 300
       |           ^^^
       |
-      = help: 1 to 255
+      = note: allowed: 1 to 255 (default: 100; 255 with 'state MASTER')
     "#);
 }
 
@@ -169,7 +169,7 @@ vrrp_instance A {
     7 |  priority high
       |           ^^^^
       |
-      = help: a number from 1 to 255
+      = note: allowed: 1 to 255 (default: 100; 255 with 'state MASTER')
     "#);
 }
 
@@ -469,11 +469,16 @@ vrrp_instance A {
 "#;
     let shown = shown(text.trim_start());
     insta::assert_snapshot!(shown, @r#"
-    error: a '}' is missing: 'vrrp_instance' cannot stand inside 'vrrp_instance', which line 1 opens
+    error: a '}' is missing: 'vrrp_instance' cannot stand inside 'vrrp_instance'
      --> x.conf:8:1
       |
     8 | vrrp_instance A {
       | ^^^^^^^^^^^^^
+      |
+     ::: x.conf:1:1
+      |
+    1 | vrrp_instance B {
+      | --------------- this block is still open
       |
       = help: close the blocks above this line
     "#);
@@ -584,7 +589,7 @@ vrrp_instance A {
     7 |  preempt_delay 10s
       |                ^^^
       |
-      = help: 0 to 1000, without a unit
+      = note: allowed: 0 to 1000, without a unit (default: 0)
     "#);
 }
 
@@ -666,7 +671,7 @@ vrrp_instance A {
     7 |  use_vmac
       |  ^^^^^^^^
       |
-      = help: the instance runs on its interface itself, with the MAC address of that interface
+      = note: the instance runs on its interface itself, with the MAC address of that interface
     "#);
 }
 
