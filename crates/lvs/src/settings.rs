@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod checkers;
+
 /// Everything the core is told at start and at every reload.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {}
