@@ -9,6 +9,8 @@ use vrrp::settings::{GarpSettings, InitialState, PreferredLifetime};
 use crate::diagnostics::Span;
 use crate::settings::{Global, RunAs};
 
+pub(crate) mod checkers;
+
 /// A value and where it was given.
 #[derive(Clone, Debug)]
 pub(crate) struct At<T> {

@@ -13,6 +13,7 @@ use crate::draft::{At, Draft, GroupDraft, InstanceDraft, NotifyDraft, TrackDraft
 use crate::machine::Machine;
 use crate::settings::{Notify, NotifyDeleted, Settings};
 
+pub(crate) mod checkers;
 mod garp;
 mod instance;
 mod scripts;

@@ -543,10 +543,16 @@ mod tests {
         };
         let (own, plain) = (url(Some("own")), url(None));
         let named = check(Sni::Named("sni".into()));
-        assert_eq!((named.host(&own), named.sni(&own)), (Some("own"), Some("sni")));
+        assert_eq!(
+            (named.host(&own), named.sni(&own)),
+            (Some("own"), Some("sni"))
+        );
         assert_eq!(named.host(&plain), Some("checker"));
         let host = check(Sni::Virtualhost(Some("virtual".into())));
-        assert_eq!((host.sni(&own), host.sni(&plain)), (Some("own"), Some("virtual")));
+        assert_eq!(
+            (host.sni(&own), host.sni(&plain)),
+            (Some("own"), Some("virtual"))
+        );
         assert_eq!(check(Sni::Off).sni(&own), None);
         assert!(own.accepts(204) && !own.accepts(302));
     }
