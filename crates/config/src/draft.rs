@@ -10,6 +10,7 @@ use crate::diagnostics::Span;
 use crate::settings::{Global, RunAs};
 
 pub(crate) mod checkers;
+pub(crate) mod lvs;
 
 /// A value and where it was given.
 #[derive(Clone, Debug)]
@@ -29,6 +30,7 @@ pub(crate) struct Draft {
     pub(crate) scripts: Vec<ScriptDraft>,
     pub(crate) instances: Vec<InstanceDraft>,
     pub(crate) groups: Vec<GroupDraft>,
+    pub(crate) lvs: lvs::LvsDraft,
 }
 
 /// Whom scripts without a user of their own run as.

@@ -12,6 +12,7 @@ use types::IfName;
 use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
 use crate::document::Statement;
 use crate::draft::checkers::{CheckerBlock, CheckerDraft};
+use crate::draft::lvs::LvsReading;
 use crate::draft::{Draft, GroupDraft, InstanceDraft, NotifyDraft, ScriptDraft, ScriptUser};
 use crate::keywords::arguments::Kind;
 use crate::keywords::{Role, Table};
@@ -30,6 +31,7 @@ pub(crate) struct Reading<'a> {
     /// The finished checkers of the current real server.
     pub(crate) checkers: Vec<CheckerDraft>,
     pub(crate) checker: CheckerDraft,
+    pub(crate) lvs: LvsReading,
     /// The path of the block that is being read.
     pub(crate) block: &'static str,
     /// Addresses of the current instance, by interface as written; without one: advertised ones.
@@ -65,6 +67,7 @@ pub(crate) fn begin<'a>(machine: &'a dyn Machine, report: &'a mut Reporter) -> R
         names: Names::default(),
         checkers: Vec::new(),
         checker: CheckerDraft::new(CheckerBlock::Tcp, nowhere),
+        lvs: LvsReading::default(),
         block: "",
         vips: BTreeSet::new(),
     }
@@ -118,6 +121,14 @@ impl Reading<'_> {
             Role::List(entry) => {
                 for inner in statement.block() {
                     entry(self, inner);
+                }
+            }
+            Role::NamedList { open, entry, close } => {
+                if open(self, statement) {
+                    for inner in statement.block() {
+                        entry(self, inner);
+                    }
+                    close(self, statement);
                 }
             }
             Role::Ignored => {}

@@ -2,13 +2,14 @@
 //!
 //! The draft of a service lives until its block closes; what is kept of it then are settings and a few places.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use lvs::settings::checkers::{CommandId, Microseconds};
 use lvs::settings::{Forwarding, Granularity, Group, GroupId, Protocol, Ssl, VirtualServer};
 use types::Family;
 
+use super::checkers::CheckerDraft;
 use super::{At, CommandDraft};
 use crate::diagnostics::Span;
 
@@ -40,6 +41,8 @@ pub(crate) struct Waiting {
     /// Where its real servers are, in their order.
     pub(crate) real_servers: Vec<Span>,
     pub(crate) sorry_server: Option<Span>,
+    /// `persistence_engine` of a service that is not persistent yet.
+    pub(crate) persistence_engine: Option<At<String>>,
 }
 
 /// The commands of services and checks; equal ones are one.
@@ -54,12 +57,7 @@ impl Commands {
     /// The number of a command. It says nothing yet of whether the command can run.
     pub(crate) fn id(&mut self, draft: CommandDraft) -> CommandId {
         let user = &draft.user;
-        let key = (
-            draft.argv.clone(),
-            user.uid,
-            user.gid,
-            user.groups.clone(),
-        );
+        let key = (draft.argv.clone(), user.uid, user.gid, user.groups.clone());
         // More commands than numbers would not fit into memory.
         let next = CommandId(u32::try_from(self.drafts.len()).unwrap_or(u32::MAX));
         let drafts = &mut self.drafts;
@@ -173,6 +171,7 @@ pub(crate) struct RealServerDraft {
     pub(crate) notify_down: Option<Box<CommandDraft>>,
     pub(crate) virtualhost: Option<String>,
     pub(crate) snmp_name: Option<String>,
+    pub(crate) checkers: Vec<CheckerDraft>,
 }
 
 impl RealServerDraft {
@@ -198,6 +197,7 @@ impl RealServerDraft {
             notify_down: None,
             virtualhost: None,
             snmp_name: None,
+            checkers: Vec::new(),
         }
     }
 }
@@ -237,8 +237,4 @@ pub(crate) struct LvsReading {
     pub(crate) real: Option<Box<RealServerDraft>>,
     pub(crate) group: Option<ServerGroupDraft>,
     pub(crate) ssl: Ssl,
-    /// Services per group name so far.
-    pub(crate) ordinals: BTreeMap<String, u32>,
-    /// Groups that were taken out: services that name them go without a further word.
-    pub(crate) removed_groups: BTreeSet<String>,
 }
