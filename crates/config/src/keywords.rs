@@ -15,6 +15,7 @@ use arguments::{Arguments, NONE};
 mod addresses;
 pub(crate) mod arguments;
 mod authentication;
+pub(crate) mod checkers;
 mod global_defs;
 mod root;
 mod scripts;
@@ -134,6 +135,13 @@ const SOURCES: &[&[Keyword]] = &[
     authentication::KEYWORDS,
     vrrp_script::KEYWORDS,
     vrrp_sync_group::KEYWORDS,
+    checkers::KEYWORDS,
+    checkers::dns::KEYWORDS,
+    checkers::http::KEYWORDS,
+    checkers::misc::KEYWORDS,
+    checkers::smtp::KEYWORDS,
+    checkers::state::KEYWORDS,
+    checkers::udp::KEYWORDS,
     unfinished::KEYWORDS,
 ];
 
