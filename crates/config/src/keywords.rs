@@ -17,6 +17,7 @@ pub(crate) use virtual_server::DEFAULT_PERSISTENCE;
 mod addresses;
 pub(crate) mod arguments;
 mod authentication;
+pub(crate) mod checkers;
 mod global_defs;
 mod real_server;
 mod root;
@@ -152,6 +153,13 @@ const SOURCES: &[&[Keyword]] = &[
     servers::KEYWORDS,
     virtual_server_group::KEYWORDS,
     ssl::KEYWORDS,
+    checkers::KEYWORDS,
+    checkers::dns::KEYWORDS,
+    checkers::http::KEYWORDS,
+    checkers::misc::KEYWORDS,
+    checkers::smtp::KEYWORDS,
+    checkers::state::KEYWORDS,
+    checkers::udp::KEYWORDS,
     unfinished::KEYWORDS,
 ];
 

@@ -47,6 +47,8 @@ pub(crate) struct Names {
     pub(crate) scripts: std::collections::BTreeMap<String, (types::Weight, bool)>,
     pub(crate) track_files: BTreeSet<String>,
     pub(crate) bfd_instances: BTreeSet<String>,
+    /// Those that the current real server follows.
+    pub(crate) bfd_checks: BTreeSet<String>,
 }
 
 /// Nothing is read yet.

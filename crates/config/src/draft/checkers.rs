@@ -62,6 +62,8 @@ pub(crate) struct CheckerDraft {
     pub(crate) file: FileDraft,
     /// `name` of a BFD_CHECK.
     pub(crate) bfd: Option<String>,
+    /// What it cannot do without was given and refused, which was said.
+    pub(crate) complained: bool,
     /// It cannot be used, which was said: its further keywords have no effect.
     pub(crate) removed: bool,
 }
@@ -175,8 +177,6 @@ pub(crate) struct DnsDraft {
 pub(crate) struct FileDraft {
     pub(crate) track_file: Option<String>,
     pub(crate) weight: Option<FileWeight>,
-    /// A name was given that no file has, which was said.
-    pub(crate) unknown: bool,
 }
 
 impl CheckerDraft {
@@ -194,6 +194,7 @@ impl CheckerDraft {
             dns: DnsDraft::default(),
             file: FileDraft::default(),
             bfd: None,
+            complained: false,
             removed: false,
         }
     }

@@ -291,9 +291,9 @@ fn http(draft: HttpDraft, tls: bool, endpoint: Endpoint, around: &Inherited<'_>)
     let owned = |name: Option<&str>| name.map(str::to_owned);
     let own = draft.virtualhost.as_deref();
     let sni = match draft.sni_name {
+        _ if !draft.enable_sni => Sni::Off,
         Some(name) => Sni::Named(name),
-        None if draft.enable_sni => Sni::Virtualhost(owned(own.or(around.virtual_virtualhost))),
-        None => Sni::Off,
+        None => Sni::Virtualhost(owned(own.or(around.virtual_virtualhost))),
     };
     HttpCheck {
         endpoint,
