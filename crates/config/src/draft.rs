@@ -9,6 +9,9 @@ use vrrp::settings::{GarpSettings, InitialState, PreferredLifetime};
 use crate::diagnostics::Span;
 use crate::settings::{Global, RunAs};
 
+pub(crate) mod checkers;
+pub(crate) mod lvs;
+
 /// A value and where it was given.
 #[derive(Clone, Debug)]
 pub(crate) struct At<T> {
@@ -27,6 +30,7 @@ pub(crate) struct Draft {
     pub(crate) scripts: Vec<ScriptDraft>,
     pub(crate) instances: Vec<InstanceDraft>,
     pub(crate) groups: Vec<GroupDraft>,
+    pub(crate) lvs: lvs::LvsDraft,
 }
 
 /// Whom scripts without a user of their own run as.

@@ -12,14 +12,22 @@ use crate::read::Reading;
 
 use arguments::{Arguments, NONE};
 
+pub(crate) use virtual_server::DEFAULT_PERSISTENCE;
+
 mod addresses;
 pub(crate) mod arguments;
 mod authentication;
+pub(crate) mod checkers;
 mod global_defs;
+mod real_server;
 mod root;
 mod scripts;
+mod servers;
+mod ssl;
 mod tracking;
 mod unfinished;
+mod virtual_server;
+mod virtual_server_group;
 mod vrrp_instance;
 mod vrrp_script;
 mod vrrp_sync_group;
@@ -65,6 +73,12 @@ pub(crate) enum Role {
     },
     /// Opens a list and takes its entries one by one.
     List(fn(&mut Reading<'_>, &Statement)),
+    /// The same for a list that has a header. `open` judges it; false: the list is stepped over.
+    NamedList {
+        open: fn(&mut Reading<'_>, &Statement) -> bool,
+        entry: fn(&mut Reading<'_>, &Statement),
+        close: fn(&mut Reading<'_>, &Statement),
+    },
     /// Accepted without effect, as in keepalived.
     Ignored,
 }
@@ -114,7 +128,7 @@ impl Keyword {
         match self.role {
             Role::Set(_) | Role::Ignored => Shape::Value,
             Role::Block { .. } => Shape::Block,
-            Role::List(_) => Shape::List,
+            Role::List(_) | Role::NamedList { .. } => Shape::List,
         }
     }
 }
@@ -134,6 +148,18 @@ const SOURCES: &[&[Keyword]] = &[
     authentication::KEYWORDS,
     vrrp_script::KEYWORDS,
     vrrp_sync_group::KEYWORDS,
+    virtual_server::KEYWORDS,
+    real_server::KEYWORDS,
+    servers::KEYWORDS,
+    virtual_server_group::KEYWORDS,
+    ssl::KEYWORDS,
+    checkers::KEYWORDS,
+    checkers::dns::KEYWORDS,
+    checkers::http::KEYWORDS,
+    checkers::misc::KEYWORDS,
+    checkers::smtp::KEYWORDS,
+    checkers::state::KEYWORDS,
+    checkers::udp::KEYWORDS,
     unfinished::KEYWORDS,
 ];
 

@@ -11,6 +11,8 @@ use types::IfName;
 
 use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
 use crate::document::Statement;
+use crate::draft::checkers::{CheckerBlock, CheckerDraft};
+use crate::draft::lvs::LvsReading;
 use crate::draft::{Draft, GroupDraft, InstanceDraft, NotifyDraft, ScriptDraft, ScriptUser};
 use crate::keywords::arguments::Kind;
 use crate::keywords::{Role, Table};
@@ -26,6 +28,10 @@ pub(crate) struct Reading<'a> {
     pub(crate) instance: InstanceDraft,
     pub(crate) group: GroupDraft,
     pub(crate) names: Names,
+    /// The finished checkers of the current real server.
+    pub(crate) checkers: Vec<CheckerDraft>,
+    pub(crate) checker: CheckerDraft,
+    pub(crate) lvs: LvsReading,
     /// The path of the block that is being read.
     pub(crate) block: &'static str,
     /// Addresses of the current instance, by interface as written; without one: advertised ones.
@@ -39,17 +45,21 @@ pub(crate) struct Names {
     pub(crate) groups: BTreeSet<String>,
     /// With the weight and sense that references inherit.
     pub(crate) scripts: std::collections::BTreeMap<String, (types::Weight, bool)>,
+    pub(crate) track_files: BTreeSet<String>,
+    pub(crate) bfd_instances: BTreeSet<String>,
+    /// Those that the current real server follows.
+    pub(crate) bfd_checks: BTreeSet<String>,
 }
 
-/// Reads a tree.
-pub(crate) fn read(tree: &[Statement], machine: &dyn Machine, report: &mut Reporter) -> Draft {
+/// Nothing is read yet.
+pub(crate) fn begin<'a>(machine: &'a dyn Machine, report: &'a mut Reporter) -> Reading<'a> {
     let nowhere = Span {
         file: 0,
         line: 0,
         start: 0,
         end: 0,
     };
-    let mut reading = Reading {
+    Reading {
         machine,
         report,
         draft: Draft::default(),
@@ -57,9 +67,17 @@ pub(crate) fn read(tree: &[Statement], machine: &dyn Machine, report: &mut Repor
         instance: InstanceDraft::new(String::new(), nowhere),
         group: GroupDraft::new(String::new(), nowhere),
         names: Names::default(),
+        checkers: Vec::new(),
+        checker: CheckerDraft::new(CheckerBlock::Tcp, nowhere),
+        lvs: LvsReading::default(),
         block: "",
         vips: BTreeSet::new(),
-    };
+    }
+}
+
+/// Reads a tree.
+pub(crate) fn read(tree: &[Statement], machine: &dyn Machine, report: &mut Reporter) -> Draft {
+    let mut reading = begin(machine, report);
     let is_global = |statement: &&Statement| {
         statement
             .keyword()
@@ -85,7 +103,7 @@ pub(crate) enum Garbage {
 
 impl Reading<'_> {
     /// The blocks nest no deeper than the table does, so recursion is bounded.
-    fn statement(&mut self, statement: &Statement) {
+    pub(crate) fn statement(&mut self, statement: &Statement) {
         let Some(keyword) = statement.keyword() else {
             return;
         };
@@ -105,6 +123,14 @@ impl Reading<'_> {
             Role::List(entry) => {
                 for inner in statement.block() {
                     entry(self, inner);
+                }
+            }
+            Role::NamedList { open, entry, close } => {
+                if open(self, statement) {
+                    for inner in statement.block() {
+                        entry(self, inner);
+                    }
+                    close(self, statement);
                 }
             }
             Role::Ignored => {}

@@ -13,12 +13,15 @@ use crate::draft::{At, Draft, GroupDraft, InstanceDraft, NotifyDraft, TrackDraft
 use crate::machine::Machine;
 use crate::settings::{Notify, NotifyDeleted, Settings};
 
+pub(crate) mod checkers;
 mod garp;
 mod instance;
+pub(crate) mod lvs;
 mod scripts;
 
 /// Makes settings of a draft; they count only if nothing fatal was reported.
-pub(crate) fn resolve(draft: Draft, machine: &dyn Machine, report: &mut Reporter) -> Settings {
+pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Reporter) -> Settings {
+    let servers = std::mem::take(&mut draft.lvs);
     let mut instances = Vec::new();
     // One that is left out is completed all the same, for what there is to say about it.
     let mut left_out = Vec::new();
@@ -76,6 +79,9 @@ pub(crate) fn resolve(draft: Draft, machine: &dyn Machine, report: &mut Reporter
                 .insert(group.settings.name.clone(), notify);
         }
     }
+    judge.finish(report);
+    let mut judge = scripts::Judge::of_servers(&draft, machine);
+    (settings.lvs, settings.lvs_commands) = lvs::finish(servers, &mut judge, report);
     judge.finish(report);
 
     for At {

@@ -4,6 +4,32 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod checkers;
+pub mod group;
+pub mod server;
+pub mod ssl;
+
+pub use group::{Group, GroupEntry, GroupId};
+pub use server::{
+    Forwarding, Granularity, GueChecksum, Persistence, Protocol, RealServer, Service, SorryServer,
+    Timing, Tunnel, VirtualServer,
+};
+pub use ssl::Ssl;
+
 /// Everything the core is told at start and at every reload.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settings {}
+pub struct Settings {
+    /// The services, in the order of the file; each has a real server. The file may hold one twice, as keepalived's may.
+    pub virtual_servers: Vec<VirtualServer>,
+    /// The `virtual_server_group`s, in the order of the file, used or not. Names are unique.
+    pub groups: Vec<Group>,
+    /// What SSL_GET shows and trusts (`SSL`); `None`: no certificate, any server is trusted.
+    pub ssl: Option<Box<Ssl>>,
+}
+
+impl Settings {
+    /// The group that a service names.
+    pub fn group(&self, id: GroupId) -> Option<&Group> {
+        self.groups.get(usize::try_from(id.0).ok()?)
+    }
+}

@@ -92,7 +92,8 @@ pub(super) fn notify_deleted(reading: &mut Reading<'_>, statement: &Statement) {
     reading.notify().deleted = Some(script);
 }
 
-fn twice(reading: &mut Reading<'_>, statement: &Statement) {
+/// Says that the first of two is kept.
+pub(super) fn twice(reading: &mut Reading<'_>, statement: &Statement) {
     let message = format!(
         "{} is given twice; the first one is kept",
         statement.argument(0)
@@ -101,7 +102,7 @@ fn twice(reading: &mut Reading<'_>, statement: &Statement) {
 }
 
 /// `COMMAND [USER [[:][GROUP]]]`.
-fn command(reading: &mut Reading<'_>, statement: &Statement) -> Option<CommandDraft> {
+pub(super) fn command(reading: &mut Reading<'_>, statement: &Statement) -> Option<CommandDraft> {
     let (argv, rest) = command_line(reading, statement)?;
     let user = user_of(reading, statement, &rest)?;
     Some(CommandDraft {

@@ -16,6 +16,8 @@ pub(super) struct Judge<'a> {
     keep_links: bool,
     /// Without an instance no script ever runs, so none is judged.
     active: bool,
+    /// What keepalived calls such scripts, of this process.
+    kind: &'static str,
     /// A script can run, and `enable_script_security` is off.
     exposed: bool,
     /// Scripts that somebody but root could change.
@@ -35,8 +37,18 @@ impl<'a> Judge<'a> {
             secure: draft.global.enable_script_security,
             keep_links: draft.use_symlink_paths,
             active: !draft.instances.is_empty(),
+            kind: "scripts",
             exposed: false,
             insecure: Vec::new(),
+        }
+    }
+
+    /// For the scripts of virtual servers and their checks; only those of services that exist are asked about.
+    pub(super) fn of_servers(draft: &Draft, machine: &'a dyn Machine) -> Self {
+        Self {
+            active: true,
+            kind: "check scripts",
+            ..Self::new(draft, machine)
         }
     }
 
@@ -84,7 +96,7 @@ impl<'a> Judge<'a> {
         (scripts, commands)
     }
 
-    /// A notify script; one that cannot run is reported and left out.
+    /// A script that an event or a check runs; one that cannot run is reported and left out.
     pub(super) fn notify(
         &mut self,
         draft: &CommandDraft,
@@ -96,9 +108,9 @@ impl<'a> Judge<'a> {
         };
         let program = draft.argv.first().map_or("", String::as_str);
         let message = match refusal {
-            Refusal::Problem(problem) => format!("notify script {program} is disabled: {problem}"),
+            Refusal::Problem(problem) => format!("script {program} is disabled: {problem}"),
             Refusal::Insecure(why) => {
-                format!("notify script {program} is disabled: not secure: {why}")
+                format!("script {program} is disabled: not secure: {why}")
             }
         };
         report.at(draft.span, Diagnostic::warning(Class::Uncounted, message));
@@ -141,12 +153,13 @@ impl<'a> Judge<'a> {
         };
         let diagnostic = Diagnostic::warning(
             Class::Security,
-            "scripts run although enable_script_security is off",
+            format!("{} run although enable_script_security is off", self.kind),
         )
         .help(help)
-        .keepalived(
-            "SECURITY VIOLATION - scripts are being executed but script_security not enabled.",
-        );
+        .keepalived(format!(
+            "SECURITY VIOLATION - {} are being executed but script_security not enabled.",
+            self.kind
+        ));
         report.nowhere(diagnostic);
     }
 }

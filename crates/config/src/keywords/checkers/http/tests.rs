@@ -1,0 +1,316 @@
+use lvs::settings::checkers::{Checker, CheckerKind, HttpCheck};
+
+use super::super::tests::{GENERAL, LOGGED, MISSING, NUMBER, table};
+use super::*;
+
+fn http(checker: &Checker) -> &HttpCheck {
+    match &checker.kind {
+        CheckerKind::Http(check) => check,
+        _ => panic!("{checker:?}"),
+    }
+}
+
+const CHECKERS: [&str; 2] = [
+    "HTTP_GET {\n...\nurl {\npath /\n}\n}",
+    "SSL_GET {\n...\nurl {\npath /\n}\n}",
+];
+const URLS: [&str; 2] = [
+    "HTTP_GET {\nurl {\npath /\n...\n}\n}",
+    "SSL_GET {\nurl {\npath /\n...\n}\n}",
+];
+const DEPRECATED: &[Class] = &[Class::Deprecated];
+
+#[test]
+fn keywords_of_the_checker() {
+    for block in CHECKERS {
+        table(
+            block,
+            |checker| checker.retry.to_string(),
+            &[
+                ("nb_get_retry 3", "3", DEPRECATED),
+                (
+                    "nb_get_retry x",
+                    "1",
+                    &[Class::Deprecated, Class::InvalidNumber],
+                ),
+                ("nb_get_retry 3\nretry 4", "4", DEPRECATED),
+            ],
+        );
+        table(
+            block,
+            |checker| http(checker).virtualhost.clone().unwrap_or_default(),
+            &[
+                ("", "", &[]),
+                ("virtualhost a", "a", &[]),
+                ("virtualhost a\nvirtualhost b", "b", GENERAL),
+                ("virtualhost a\nvirtualhost", "a", MISSING),
+            ],
+        );
+        table(
+            block,
+            |checker| format!("{:?}", http(checker).version),
+            &[
+                ("", "V1_0", &[]),
+                ("http_protocol 1.0", "V1_0", &[]),
+                ("http_protocol 1.0C", "V1_0Close", &[]),
+                ("http_protocol 1.0c", "V1_0Close", &[]),
+                ("http_protocol 1.1", "V1_1", &[]),
+                ("http_protocol 1.1\nhttp_protocol 2", "V1_1", GENERAL),
+                ("http_protocol", "V1_0", MISSING),
+            ],
+        );
+        table(
+            block,
+            |checker| http(checker).fast_recovery.to_string(),
+            &[
+                ("", "false", &[]),
+                ("fast_recovery", "true", &[]),
+                ("fast_recovery maybe", "false", GENERAL),
+            ],
+        );
+    }
+}
+
+#[test]
+fn tls() {
+    let show = |checker: &Checker| {
+        let http = http(checker);
+        let compliant = http.tls.as_ref().unwrap().compliant;
+        format!("{} {compliant}", http.sni(&http.urls[0]).unwrap_or("-"))
+    };
+    table(
+        CHECKERS[1],
+        show,
+        &[
+            ("", "- false", &[]),
+            ("tls_compliant", "- true", &[]),
+            ("tls_compliant maybe", "- false", GENERAL),
+            ("virtualhost a", "- false", &[]),
+            ("virtualhost a\nenable_sni", "a false", &[]),
+            ("virtualhost a\nenable_sni\nenable_sni off", "- false", &[]),
+            ("virtualhost a\nenable_sni maybe", "- false", GENERAL),
+            ("virtualhost a\nsni_name", "a false", &[]),
+            ("virtualhost a\nsni_name b", "b false", &[]),
+            ("sni_name b\nsni_name c", "c false", GENERAL),
+            ("sni_name b\nsni_name", "b false", GENERAL),
+            ("sni_name b\nenable_sni off", "- false", &[]),
+        ],
+    );
+    let plain = |checker: &Checker| format!("{:?}", http(checker).tls);
+    table(
+        CHECKERS[0],
+        plain,
+        &[
+            ("enable_sni\nsni_name a", "None", &[]),
+            ("tls_compliant", "None", &[Class::UnknownKeyword]),
+        ],
+    );
+}
+
+#[test]
+fn pages() {
+    let paths = |checker: &Checker| {
+        let paths: Vec<_> = http(checker)
+            .urls
+            .iter()
+            .map(|url| url.path.as_str())
+            .collect();
+        paths.join(" ")
+    };
+    table(
+        "HTTP_GET {\n...\n}",
+        paths,
+        &[
+            ("url {\npath /a\n}\nurl {\npath /b\n}", "/a /b", &[]),
+            ("url {\npath \"/a b\"\n}", "/a b", &[]),
+            ("url {\npath /a\npath /b\n}", "/b", GENERAL),
+            (
+                "url {\npath /a\n}\nurl {\nstatus_code 200\n}",
+                "/a",
+                GENERAL,
+            ),
+            ("", "", GENERAL),
+            ("url {\n}", "", GENERAL),
+            (
+                "url {\npath\n}",
+                "fatal",
+                &[Class::General, Class::MissingParameter],
+            ),
+        ],
+    );
+    let host = |checker: &Checker| {
+        http(checker).urls[0]
+            .virtualhost
+            .clone()
+            .unwrap_or_default()
+    };
+    for block in URLS {
+        table(
+            block,
+            host,
+            &[
+                ("virtualhost a", "a", &[]),
+                ("virtualhost a\nvirtualhost b", "b", GENERAL),
+                ("virtualhost", "", MISSING),
+            ],
+        );
+    }
+    let compliant = |checker: &Checker| http(checker).urls[0].tls_compliant.to_string();
+    table(
+        URLS[1],
+        compliant,
+        &[
+            ("tls_compliant", "true", &[]),
+            ("tls_compliant maybe", "false", GENERAL),
+        ],
+    );
+    table(
+        URLS[0],
+        compliant,
+        &[("tls_compliant", "false", &[Class::UnknownKeyword])],
+    );
+}
+
+#[test]
+fn digests() {
+    let show = |checker: &Checker| {
+        http(checker).urls[0]
+            .digest
+            .map_or(String::new(), |digest| {
+                format!("{:02x}{:02x}", digest[0], digest[15])
+            })
+    };
+    for block in URLS {
+        table(
+            block,
+            show,
+            &[
+                ("digest 00112233445566778899aabbccddeeff", "00ff", &[]),
+                ("digest A0112233445566778899AABBCCDDEEFF", "a0ff", &[]),
+                ("digest 00112233445566778899aabbccddeef", "", GENERAL),
+                ("digest 00112233445566778899aabbccddeefg", "", GENERAL),
+                (
+                    "digest 00112233445566778899aabbccddeeff\ndigest 10112233445566778899aabbccddeeff",
+                    "00ff",
+                    GENERAL,
+                ),
+                (
+                    "digest x\ndigest 00112233445566778899aabbccddeeff",
+                    "00ff",
+                    GENERAL,
+                ),
+                ("digest", "fatal", MISSING),
+            ],
+        );
+    }
+}
+
+#[test]
+fn status_codes() {
+    let show = |checker: &Checker| {
+        let codes: Vec<_> = http(checker).urls[0]
+            .status_codes
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        codes.join(" ")
+    };
+    for block in URLS {
+        table(
+            block,
+            show,
+            &[
+                ("", "200-299", &[]),
+                ("status_code", "200-299", &[]),
+                ("status_code 200", "200", &[]),
+                (
+                    "status_code 200-210 404\nstatus_code 100-599",
+                    "200-210 404 100-599",
+                    &[],
+                ),
+                (
+                    "status_code 99 200 600",
+                    "200",
+                    &[Class::General, Class::General],
+                ),
+                ("status_code 300-200", "200-299", GENERAL),
+                ("status_code 200x", "200-299", GENERAL),
+                ("status_code -200", "200-299", GENERAL),
+                ("status_code 200-", "200-299", GENERAL),
+                ("status_code 200,201", "200-299", GENERAL),
+            ],
+        );
+    }
+}
+
+#[test]
+fn patterns() {
+    let show = |checker: &Checker| {
+        let Some(regex) = &http(checker).urls[0].regex else {
+            return String::new();
+        };
+        let mut words = vec![regex.pattern.escape_ascii().to_string()];
+        words.extend(regex.options.names().map(str::to_owned));
+        words.extend(regex.no_match.then(|| "not".into()));
+        words.extend((regex.min_offset > 0).then(|| format!("from {}", regex.min_offset)));
+        words.extend(regex.max_offset.map(|most| format!("to {most}")));
+        words.extend(
+            regex
+                .stack
+                .map(|stack| format!("{}/{}", stack.start, stack.most)),
+        );
+        words.join(" ")
+    };
+    for block in URLS {
+        table(
+            block,
+            show,
+            &[
+                ("regex ab", "ab", &[]),
+                ("regex \"a b\"", "a b", &[]),
+                ("regex 'a b'c", "a bc", &[]),
+                ("regex \"a\\\\.b\\x41\\xe9\"", "a\\\\.bA\\xe9", &[]),
+                ("regex", "", GENERAL),
+                ("regex a b", "", GENERAL),
+                ("regex 'a", "", &[Class::UnmatchedQuote]),
+                ("regex a\nregex b", "b", GENERAL),
+                ("regex a\nregex_no_match", "a not", &[]),
+                ("regex_no_match\nregex a", "a not", &[]),
+                ("regex_no_match", "", LOGGED),
+                ("regex_min_offset 5\nregex_no_match", "", LOGGED),
+                ("regex a\nregex_options caseless utf", "a caseless utf", &[]),
+                ("regex a\nregex_options", "a", &[]),
+                ("regex a\nregex_options caseles utf", "a utf", LOGGED),
+                ("regex a\nregex_min_offset 5", "a from 5", &[]),
+                ("regex a\nregex_min_offset", "a", LOGGED),
+                ("regex a\nregex_min_offset x", "a", LOGGED),
+                ("regex a\nregex_max_offset 0", "a to 0", &[]),
+                ("regex a\nregex_max_offset -1", "a", LOGGED),
+                (
+                    "regex a\nregex_min_offset 5\nregex_max_offset 5",
+                    "a from 5 to 5",
+                    &[],
+                ),
+                (
+                    "regex a\nregex_max_offset 4\nregex_min_offset 5",
+                    "a",
+                    LOGGED,
+                ),
+                ("regex a\nregex_stack 1024 65536", "a 1024/65536", &[]),
+                ("regex a\nregex_stack 5 3", "a", LOGGED),
+                ("regex a\nregex_stack 5", "a", LOGGED),
+                ("regex a\nregex_stack x 5", "a", LOGGED),
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_number_may_be_too_large() {
+    assert_eq!(parse_status("99999999999"), None);
+    table(
+        CHECKERS[0],
+        |checker| checker.retry.to_string(),
+        &[("retry 99999999999999999999", "1", NUMBER)],
+    );
+}

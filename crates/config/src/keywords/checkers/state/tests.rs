@@ -1,0 +1,80 @@
+use lvs::settings::checkers::{Checker, CheckerKind};
+
+use super::super::tests::{GENERAL, MISSING, NUMBER, table};
+use crate::Class;
+
+fn show(checker: &Checker) -> String {
+    match &checker.kind {
+        CheckerKind::File(check) => match check.weight {
+            Some(weight) => format!("{} {} {}", check.track_file, weight.weight, weight.reverse),
+            None => check.track_file.clone(),
+        },
+        CheckerKind::Bfd(name) => name.to_string(),
+        CheckerKind::Tcp(_) => "tcp".into(),
+        _ => panic!("{checker:?}"),
+    }
+}
+
+#[test]
+fn file_check() {
+    table(
+        "FILE_CHECK {\n...\n}",
+        show,
+        &[
+            ("track_file load", "load", &[]),
+            ("track_file load\ntrack_file nosuch", "load", GENERAL),
+            ("track_file nosuch", "", GENERAL),
+            ("", "", GENERAL),
+            ("weight 3", "", GENERAL),
+            (
+                "track_file",
+                "fatal",
+                &[Class::General, Class::MissingParameter],
+            ),
+        ],
+    );
+    table(
+        "FILE_CHECK {\ntrack_file load\n...\n}",
+        show,
+        &[
+            ("weight 2147483647", "load 2147483647 false", &[]),
+            ("weight -2147483647 reverse", "load -2147483647 true", &[]),
+            ("weight 3 reverse\nweight 4 noreverse", "load 4 false", &[]),
+            ("weight 3x", "load 3 false", NUMBER),
+            ("weight -2147483648", "load", NUMBER),
+            ("weight 3\nweight x", "load 3 false", NUMBER),
+            ("weight 3 backwards", "load", GENERAL),
+            ("weight", "load", MISSING),
+            ("alpha", "load", &[Class::UnknownKeyword]),
+        ],
+    );
+}
+
+#[test]
+fn bfd_check() {
+    table(
+        "BFD_CHECK {\n...\n}",
+        show,
+        &[
+            ("name B", "B", &[]),
+            ("name B\nname C", "", GENERAL),
+            ("name B\nname B\nname B", "", GENERAL),
+            ("name nosuch\nalpha", "", GENERAL),
+            ("name B C", "", GENERAL),
+            ("name", "", GENERAL),
+            ("name abcdefghijklmnopqrstuvwxyzabcdef", "", GENERAL),
+            ("alpha", "", GENERAL),
+            (
+                "name nosuch\nretry 3",
+                "",
+                &[Class::General, Class::UnknownKeyword],
+            ),
+            ("name B\n}\nBFD_CHECK {\nname C", "B | C", &[]),
+            (
+                "name B\n}\nTCP_CHECK\n{\n}\nBFD_CHECK {\nname B",
+                "B | tcp",
+                GENERAL,
+            ),
+        ],
+    );
+}
