@@ -105,10 +105,10 @@ fn a_command_may_run_as_long_as_the_virtual_server_waits() {
     let timeout = |line: &str| {
         let lines = format!("MISC_CHECK {{\nmisc_path /bin/true\ndelay_loop 2\n{line}\n}}");
         let outcome = outcome(&lines, &around, "");
-        match outcome.checkers[0].kind {
-            CheckerKind::Misc(check) => check.timeout,
-            _ => panic!("{:?}", outcome.checkers),
-        }
+        let CheckerKind::Misc(check) = outcome.checkers[0].kind else {
+            panic!("{:?}", outcome.checkers);
+        };
+        check.timeout
     };
     assert_eq!(timeout(""), Microseconds::from_secs(4));
     assert_eq!(timeout("misc_timeout 3"), Microseconds::from_secs(3));
