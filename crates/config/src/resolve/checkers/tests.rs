@@ -163,6 +163,8 @@ fn a_command_that_cannot_run_takes_its_checker_along() {
             uid: 0,
             gid: 0,
             groups: vec![],
+            user: None,
+            group: None,
         });
         draft
     };
