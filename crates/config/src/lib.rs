@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod bytes;
+mod canonical;
 mod describe;
 pub mod diagnostics;
 mod document;
@@ -39,6 +40,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+pub use canonical::canonical;
 pub use describe::describe;
 pub use diagnostics::{Class, Diagnostic, Related, Severity, Style, exit_status_of_test};
 pub use keywords::{KeywordFacts, keywords};
