@@ -201,7 +201,8 @@ impl Diagnostic {
         Self::new(Severity::Warning, class, message)
     }
 
-    pub(crate) fn note(message: impl Into<String>) -> Self {
+    /// Something worth knowing.
+    pub fn note(message: impl Into<String>) -> Self {
         Self::new(Severity::Note, Class::Uncounted, message)
     }
 
@@ -228,7 +229,8 @@ impl Diagnostic {
         self
     }
 
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+    /// Adds what was probably meant, or what to do.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(bytes::shown(&help.into()));
         self
     }

@@ -525,12 +525,11 @@ impl Builder<'_> {
             "'{}' is a keyword of keepalived that evervip does not act on yet",
             keyword.name
         );
-        self.report.at(
-            span,
-            Diagnostic::warning(Class::Pending, message)
-                .maybe_help(pending.effect)
-                .about(keyword.name),
-        );
+        let mut diagnostic = Diagnostic::warning(Class::Pending, message).about(keyword.name);
+        if let Some(effect) = pending.effect {
+            diagnostic = diagnostic.with_note(effect);
+        }
+        self.report.at(span, diagnostic);
     }
 
     /// Whether a keyword has the argument without which keepalived ends at once.

@@ -30,6 +30,8 @@ pub(crate) struct Options {
     pub use_file: PathBuf,
     /// `-i`: selects lines that begin with `@ID`.
     pub config_id: Option<String>,
+    /// `-e`: every mistake in an include line stops the daemon.
+    pub all_config: bool,
     /// `-n`: stay in the foreground.
     pub dont_fork: bool,
     /// `-d`: log the configuration.
@@ -87,6 +89,7 @@ impl Default for Options {
         Self {
             use_file: DEFAULT_CONFIGURATION.into(),
             config_id: None,
+            all_config: false,
             dont_fork: false,
             dump_conf: false,
             vrrp_only: false,
@@ -235,6 +238,12 @@ const OPTIONS: &[OptionRow] = &[
         "config-id",
         Value::Required("ID"),
         "select configuration lines that begin with @ID",
+    ),
+    row(
+        'e',
+        "all-config",
+        Value::None,
+        "every mistake in an include line is an error",
     ),
     long("ignore-sigint", Value::None, "do not stop at SIGINT"),
     long(
@@ -435,6 +444,7 @@ impl Reader {
             "checkers_pid" => options.checkers_pid = path(),
             "bfd_pid" => options.bfd_pid = path(),
             "config-id" => options.config_id = Some(text()),
+            "all-config" => options.all_config = true,
             "ignore-sigint" => options.ignore_sigint = true,
             "signum" => self.ask(Asked::Signum(text())),
             "config-test" => {

@@ -15,12 +15,12 @@ mod story;
 mod style;
 mod timeline;
 
-use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use lab::Lab;
 use sys::signals::SignalSet;
 
@@ -36,34 +36,33 @@ const SIGHUP: i32 = 1;
 const SIGINT: i32 = 2;
 const SIGTERM: i32 = 15;
 
-const HELP: &str = "\
-Usage: evervip demo [--fast] [--plain]
-
+const ABOUT: &str = "\
 Starts two routers and a client in namespaces of their own, takes the routers
 away in several ways, and shows how the virtual address moves and what the
 client notices. Needs no root and no other program; changes nothing on this
-machine. Takes half a minute.
+machine. Takes half a minute.";
 
-  --fast     no pauses for reading
-  --plain    lines only: no colours, nothing that moves (also whenever the
-             output is not a terminal; colours alone: set NO_COLOR)
-  --help     this text
-";
-
-/// Runs the demonstration with the words after `demo`. To be called while the process has a single thread.
-pub(crate) fn run(words: &[OsString]) -> Exit {
-    let options = match read(words) {
-        Ok(Request::Run(options)) => options,
-        Ok(Request::Help) => {
-            print!("{HELP}");
-            return Exit::Success;
-        }
-        Err(problem) => {
-            eprintln!("evervip demo: {problem}");
-            eprintln!("Try 'evervip demo --help'.");
-            return Exit::Fatal;
-        }
+/// The command line.
+pub(crate) fn command(command: Command) -> Command {
+    let switch = |name: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .action(ArgAction::SetTrue)
+            .help(help)
     };
+    command
+        .before_help(ABOUT)
+        .arg(switch("fast", "No pauses for reading"))
+        .arg(switch(
+            "plain",
+            "Lines only: no colours, nothing that moves (also whenever the output is no terminal;\n\
+             colours alone: set NO_COLOR)",
+        ))
+}
+
+/// Runs the demonstration. To be called while the process has a single thread.
+pub(crate) fn run(matches: &ArgMatches) -> Exit {
+    let options = Options::from(matches);
     // Everything is taken down when it returns, however it returns.
     match show(options) {
         Ok(()) => Exit::Success,
@@ -80,13 +79,6 @@ pub(crate) fn run(words: &[OsString]) -> Exit {
     }
 }
 
-/// What the words ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Request {
-    Run(Options),
-    Help,
-}
-
 /// How to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Options {
@@ -94,20 +86,13 @@ struct Options {
     plain: bool,
 }
 
-fn read(words: &[OsString]) -> Result<Request, lexopt::Error> {
-    let mut options = Options::default();
-    let mut parser = lexopt::Parser::from_args(words);
-    while let Some(argument) = parser.next()? {
-        match argument {
-            lexopt::Arg::Long("fast") => options.fast = true,
-            lexopt::Arg::Long("plain") => options.plain = true,
-            lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => return Ok(Request::Help),
-            lexopt::Arg::Long(_) | lexopt::Arg::Short(_) | lexopt::Arg::Value(_) => {
-                return Err(argument.unexpected());
-            }
+impl From<&ArgMatches> for Options {
+    fn from(matches: &ArgMatches) -> Self {
+        Self {
+            fast: matches.get_flag("fast"),
+            plain: matches.get_flag("plain"),
         }
     }
-    Ok(Request::Run(options))
 }
 
 /// Somebody wants it to end.

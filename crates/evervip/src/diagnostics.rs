@@ -20,18 +20,26 @@ pub(crate) fn rendered(diagnostic: &Diagnostic) -> String {
 /// gets the drawn form and syslog alone the line.
 pub(crate) fn log(diagnostics: &[Diagnostic], options: &LogOptions, identity: &Identity) {
     let draw = options.console && !identity.is_keepalived;
-    for diagnostic in diagnostics {
+    // Lints are for whoever asks (`check`): nobody wants them at every reload.
+    let said = diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity != Severity::Lint);
+    for diagnostic in said {
         let level = match diagnostic.severity {
             Severity::Error => Level::Error,
             Severity::Warning => Level::Warn,
-            Severity::Note => Level::Info,
+            Severity::Note | Severity::Lint => Level::Info,
         };
-        let help = diagnostic
-            .help
-            .as_ref()
-            .map(|help| format!(" ({help})"))
-            .unwrap_or_default();
-        let line = format!("{}{help}", diagnostic.terse());
+        let more: Vec<&str> = diagnostic
+            .notes
+            .iter()
+            .chain(&diagnostic.help)
+            .map(String::as_str)
+            .collect();
+        let line = match more.as_slice() {
+            [] => diagnostic.terse(),
+            more => format!("{} ({})", diagnostic.terse(), more.join("; ")),
+        };
         if draw {
             log::log!(target: SYSLOG_ONLY, level, "{line}");
             for line in rendered(diagnostic).lines() {

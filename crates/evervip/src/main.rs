@@ -1,10 +1,11 @@
 //! evervip keeps a virtual IP alive: a drop-in successor of keepalived.
 //!
 //! One executable. Called as `keepalived` it is keepalived to every other program; called as `evervip` it takes the very same
-//! options, plus verbs (`evervip demo`). A child process is this program again, told so by its parent.
+//! options, plus verbs (`evervip check`, `evervip demo`). A child process is this program again, told so by its parent.
 
 #![forbid(unsafe_code)]
 
+mod check;
 mod command_line;
 mod config_test;
 mod demo;
@@ -15,6 +16,7 @@ mod logging;
 mod machine;
 mod messages;
 mod parent;
+mod verbs;
 mod vrrp_process;
 
 use std::ffi::OsString;
@@ -36,10 +38,9 @@ fn main() -> ExitCode {
     let identity = Identity::of(words.next());
     let words: Vec<OsString> = words.collect();
     if !identity.is_keepalived
-        && let Some(verb) = words.first()
-        && verb == "demo"
+        && let Some(exit) = verbs::run(&words)
     {
-        return demo::run(words.get(1..).unwrap_or_default()).into();
+        return exit.into();
     }
     match command_line::parse(words) {
         Ok(request) => answer(request, &identity),
@@ -57,13 +58,16 @@ fn main() -> ExitCode {
 fn answer(request: Request, identity: &Identity) -> Exit {
     match request {
         Request::Run(options) => parent::run(options, identity),
-        Request::ConfigTest(options, log) => config_test::run(&options, log.as_deref(), identity),
+        Request::ConfigTest(options, log) => config_test::run(&options, log.as_deref()),
         Request::Version => {
             eprint!("{}", identity::version());
             Exit::Success
         }
         Request::Help => {
             eprint!("{}", command_line::help(&identity.program));
+            if !identity.is_keepalived {
+                eprint!("{}", verbs::help());
+            }
             Exit::Success
         }
         Request::Signum(name) => match command_line::signal_number(&name) {

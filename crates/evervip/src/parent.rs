@@ -128,7 +128,7 @@ fn is_permission(problem: &anyhow::Error) -> bool {
 fn read_configuration(options: &Options, identity: &Identity) -> Loaded {
     let load_options = LoadOptions {
         config_id: options.config_id.clone(),
-        check_includes: false,
+        check_includes: options.all_config,
     };
     let file = options.use_file.to_string_lossy();
     let loaded = load(&file, &ThisMachine::default(), &load_options);

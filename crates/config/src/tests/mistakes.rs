@@ -671,7 +671,7 @@ vrrp_instance A {
     7 |  use_vmac
       |  ^^^^^^^^
       |
-      = help: the instance runs on its interface itself, with the MAC address of that interface
+      = note: the instance runs on its interface itself, with the MAC address of that interface
     "#);
 }
 

@@ -1,27 +1,25 @@
 //! The command line, and what becomes of signals.
 
+use clap::error::ErrorKind;
+
 use super::*;
 
-fn words(words: &[&str]) -> Result<Request, String> {
-    let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-    read(&words).map_err(|error| error.to_string())
+fn words(words: &[&str]) -> Result<Options, ErrorKind> {
+    command(Command::new("demo").no_binary_name(true))
+        .try_get_matches_from(words)
+        .map(|matches| Options::from(&matches))
+        .map_err(|error| error.kind())
 }
 
 #[test]
 fn the_command_line() {
-    let options = |fast, plain| Ok(Request::Run(Options { fast, plain }));
+    let options = |fast, plain| Ok(Options { fast, plain });
     assert_eq!(words(&[]), options(false, false));
     assert_eq!(words(&["--fast"]), options(true, false));
     assert_eq!(words(&["--plain", "--fast"]), options(true, true));
-    assert_eq!(words(&["--fast", "-h"]), Ok(Request::Help));
-    assert_eq!(
-        words(&["--slow"]),
-        Err("invalid option '--slow'".to_owned())
-    );
-    assert_eq!(
-        words(&["now"]),
-        Err("unexpected argument \"now\"".to_owned())
-    );
+    assert_eq!(words(&["--fast", "-h"]), Err(ErrorKind::DisplayHelp));
+    assert_eq!(words(&["--slow"]), Err(ErrorKind::UnknownArgument));
+    assert_eq!(words(&["now"]), Err(ErrorKind::UnknownArgument));
 }
 
 #[test]
