@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 mod bench;
+mod corpus;
 mod packages;
 mod shell;
 mod test;
@@ -17,6 +18,7 @@ tasks:
                                     only the tests with this in their name
   test --list              name the steps
   packages                 install the programs that the tests need
+  corpus [TEXT]            compare with what keepalived said of real configurations; TEXT: only files with this in their name
   bench failover|scale     measure evervip and keepalived side by side; `bench` alone lists the options
 
 A step that fails ends the run.";
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
         ["test", options @ ..] => test::run(options),
+        ["corpus", options @ ..] => corpus::run(options),
         ["bench", options @ ..] => bench::run(options),
         ["packages"] => packages::install_missing(),
         ["help" | "--help" | "-h"] => {

@@ -1,0 +1,95 @@
+//! What evervip says, from `check --format json`.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+/// All of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ours {
+    /// What `-t` exits with.
+    pub(super) test_status: i32,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// One thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) class: String,
+    /// Relative to the corpus; empty: of no file.
+    pub(super) file: String,
+    pub(super) line: Option<usize>,
+    pub(super) message: String,
+    pub(super) source: String,
+}
+
+impl Ours {
+    /// # Errors
+    /// When it is not what `check` prints.
+    pub(super) fn parse(output: &str, corpus: &Path) -> Result<Self> {
+        let json: Value =
+            serde_json::from_str(output).with_context(|| format!("not JSON: {output:.400}"))?;
+        let test_status = json
+            .get("test_status")
+            .and_then(Value::as_i64)
+            .and_then(|status| i32::try_from(status).ok())
+            .context("no test_status")?;
+        let findings = json
+            .get("diagnostics")
+            .and_then(Value::as_array)
+            .context("no diagnostics")?
+            .iter()
+            .map(|finding| Finding::from_json(finding, corpus))
+            .collect();
+        Ok(Self {
+            test_status,
+            findings,
+        })
+    }
+}
+
+impl Finding {
+    fn from_json(json: &Value, corpus: &Path) -> Self {
+        let text = |name: &str| {
+            json.get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let file = text("file");
+        let relative = Path::new(&file)
+            .strip_prefix(corpus)
+            .map(|path| path.to_string_lossy().into_owned());
+        Self {
+            class: text("class"),
+            file: relative.unwrap_or(file),
+            line: json
+                .get("line")
+                .and_then(Value::as_u64)
+                .and_then(|line| usize::try_from(line).ok()),
+            message: text("message"),
+            source: text("source"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_become_those_of_the_corpus() {
+        let output = r#"{"test_status": 5, "diagnostics": [
+            {"class": "general", "file": "/c/d/x.conf", "line": 3, "message": "m", "source": "s"},
+            {"class": "security", "file": null, "line": null, "message": "n", "source": null}]}"#;
+        let ours = Ours::parse(output, Path::new("/c")).unwrap();
+        let places: Vec<_> = ours
+            .findings
+            .iter()
+            .map(|one| (one.file.as_str(), one.line))
+            .collect();
+        assert_eq!(places, [("d/x.conf", Some(3)), ("", None)]);
+        assert!(Ours::parse("Segmentation fault", Path::new("/c")).is_err());
+    }
+}
