@@ -44,7 +44,7 @@ pub(crate) fn encode(text: &str) -> Vec<u8> {
 pub(crate) fn shown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
-        if is_raw(character) {
+        if is_raw(character) || turns_text(character) {
             out.push(REPLACEMENT);
         } else if character.is_control() && character != '\t' {
             out.extend(std::iter::repeat_n('?', character.len_utf8()));
@@ -53,6 +53,11 @@ pub(crate) fn shown(text: &str) -> String {
         }
     }
     out
+}
+
+/// Marks that show the text behind them in another order (three bytes each, like what replaces them).
+const fn turns_text(character: char) -> bool {
+    matches!(character, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Whether some byte of it was not UTF-8.
@@ -101,6 +106,9 @@ mod tests {
 
     #[test]
     fn shown_text_is_harmless_and_keeps_its_columns() {
+        let text = decode("a\x1b[31m\u{202e}\u{F7E9}\tb".as_bytes());
+        assert_eq!(shown(&text), "a?[31m\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\tb");
+        assert_eq!(shown(&text).len(), text.len());
         let text = decode(b"a\x1b[31m\xe9\tb");
         assert_eq!(shown(&text), "a?[31m\u{FFFD}\tb");
         assert_eq!(shown(&text).len(), text.len());
