@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     reason = "what helps a test fails like one; clippy knows only the functions marked as tests"
 )]
 
