@@ -3,7 +3,7 @@
 //! A diagnostic carries the source line it talks about, secrets already masked, so it can be shown long after the
 //! files were read.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::rc::Rc;
@@ -327,8 +327,9 @@ pub(crate) struct Reporter {
     found: Vec<(Option<Order>, Diagnostic)>,
     suppressed: usize,
     fatal: bool,
-    /// The keywords that are not acted on, by block and name.
-    pending: BTreeSet<(&'static str, &'static str)>,
+    /// The keywords that are not acted on, block and name, by where these texts are: this is asked for every statement of
+    /// a large file, and comparing texts would show.
+    pending: BTreeMap<(usize, usize), (&'static str, &'static str)>,
 }
 
 impl Reporter {
@@ -367,12 +368,16 @@ impl Reporter {
 
     /// Remembers that the configuration uses a keyword that is not acted on.
     pub(crate) fn uses_pending(&mut self, block: &'static str, name: &'static str) {
-        self.pending.insert((block, name));
+        let key = (block.as_ptr().addr(), name.as_ptr().addr());
+        self.pending.entry(key).or_insert((block, name));
     }
 
     /// The keywords of the configuration that are not acted on, by block and name.
     pub(crate) fn take_pending(&mut self) -> Vec<(&'static str, &'static str)> {
-        std::mem::take(&mut self.pending).into_iter().collect()
+        let mut all: Vec<_> = std::mem::take(&mut self.pending).into_values().collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 
     /// Reports about no place in particular.

@@ -68,7 +68,7 @@ pub struct Loaded {
     pub settings: Option<Settings>,
     /// Everything there is to say, in the order of the files.
     pub diagnostics: Vec<Diagnostic>,
-    /// The keywords of the files that evervip does not act on yet, by block and name; see [`keywords`].
+    /// The keywords of the files that evervip does not act on yet, by block and name; see [`keywords()`].
     pub pending: Vec<(&'static str, &'static str)>,
     /// How many blocks of each kind stand at the top level, by keyword.
     pub blocks: BTreeMap<&'static str, usize>,

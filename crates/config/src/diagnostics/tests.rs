@@ -56,3 +56,49 @@ fn a_long_line_is_cut_around_the_place() {
     assert!(kept.len() <= SHOWN_LINE);
     assert_eq!(columns, 100..110);
 }
+
+#[test]
+fn keywords_that_do_not_act_are_listed_once() {
+    let mut report = Reporter::default();
+    // Equal texts at different places in memory.
+    let elsewhere: &'static str = Box::leak(String::from("b").into_boxed_str());
+    report.uses_pending("b", "y");
+    report.uses_pending(elsewhere, "y");
+    report.uses_pending("a", "z");
+    assert_eq!(report.take_pending(), [("a", "z"), ("b", "y")]);
+}
+
+#[test]
+fn a_related_place_is_looked_up_and_masked() {
+    let text = "auth_pass hunter2\nx\n".to_owned();
+    let source = Source {
+        name: "a.conf".into(),
+        lines: vec![0, 18],
+        text,
+    };
+    let mut report = Reporter {
+        sources: vec![Rc::new(source)],
+        ..Reporter::default()
+    };
+    let span = |line, end| Span {
+        file: 0,
+        line,
+        start: 0,
+        end,
+    };
+    report.at(span(2, 1), of(Class::General).related(span(1, 9), "here"));
+    let all = report.finish();
+    let related = all[0].related.as_ref().unwrap();
+    assert_eq!(related.source, "auth_pass ********");
+    assert_eq!((related.line, related.columns.clone()), (1, 0..9));
+    let shown = all[0].render(Style::Plain);
+    assert!(shown.contains("--------- here"), "{shown}");
+}
+
+#[test]
+fn lints_are_below_warnings_and_never_counted() {
+    let lint = Diagnostic::lint("m");
+    assert!(Severity::Note < lint.severity && lint.severity < Severity::Warning);
+    assert_eq!(exit_status_of_test(std::slice::from_ref(&lint)), 0);
+    assert_eq!(lint.render(Style::Plain), "lint: m");
+}
