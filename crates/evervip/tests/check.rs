@@ -2,10 +2,6 @@
 
 #![expect(
     clippy::unwrap_used,
-<<<<<<< HEAD
-    clippy::panic,
-=======
->>>>>>> verb
     reason = "what helps a test fails like one; clippy knows only the functions marked as tests"
 )]
 
