@@ -4,6 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod global;
+
 /// Everything the core is told at start and at every reload.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settings {}
+pub struct Settings {
+    /// What concerns all virtual servers together.
+    pub global: global::GlobalSettings,
+}
