@@ -9,6 +9,10 @@ use vrrp::settings::{GarpSettings, InitialState, PreferredLifetime};
 use crate::diagnostics::Span;
 use crate::settings::{Global, RunAs};
 
+mod global;
+
+pub(crate) use global::{FifoDraft, GlobalDraft, SyncDaemonDraft, TimedDraft};
+
 /// A value and where it was given.
 #[derive(Clone, Debug)]
 pub(crate) struct At<T> {
@@ -20,6 +24,9 @@ pub(crate) struct At<T> {
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     pub(crate) global: Global,
+    pub(crate) globals: GlobalDraft,
+    pub(crate) vrrp_global: vrrp::settings::global::GlobalSettings,
+    pub(crate) lvs_global: lvs::settings::global::GlobalSettings,
     pub(crate) use_symlink_paths: bool,
     pub(crate) set_supplementary_groups: bool,
     pub(crate) script_user: ScriptUser,

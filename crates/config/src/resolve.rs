@@ -14,6 +14,7 @@ use crate::machine::Machine;
 use crate::settings::{Notify, NotifyDeleted, Settings};
 
 mod garp;
+mod globals;
 mod instance;
 mod scripts;
 
@@ -76,6 +77,10 @@ pub(crate) fn resolve(draft: Draft, machine: &dyn Machine, report: &mut Reporter
                 .insert(group.settings.name.clone(), notify);
         }
     }
+    settings.global = globals::resolve(&draft, &mut judge, report);
+    settings.vrrp.global = draft.vrrp_global;
+    settings.lvs.global = draft.lvs_global.clone();
+    settings.lvs.global.sync_daemon = globals::sync_daemon(&draft, report);
     judge.finish(report);
 
     for At {
@@ -94,7 +99,6 @@ pub(crate) fn resolve(draft: Draft, machine: &dyn Machine, report: &mut Reporter
             report.at(span, Diagnostic::warning(Class::Uncounted, message));
         }
     }
-    settings.global = draft.global.clone();
     settings.commands = commands;
     settings.vrrp.instances = instances
         .into_iter()
