@@ -611,6 +611,7 @@ pub(super) fn finish(
         virtual_servers: servers,
         groups: draft.groups,
         ssl: draft.ssl,
+        ..lvs::Settings::default()
     };
     (settings, commands)
 }

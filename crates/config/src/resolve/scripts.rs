@@ -102,15 +102,25 @@ impl<'a> Judge<'a> {
         draft: &CommandDraft,
         report: &mut Reporter,
     ) -> Option<Command> {
+        self.runnable("notify script", draft, report)
+    }
+
+    /// A script of some purpose; one that cannot run is reported and left out.
+    pub(super) fn runnable(
+        &mut self,
+        purpose: &str,
+        draft: &CommandDraft,
+        report: &mut Reporter,
+    ) -> Option<Command> {
         let refusal = match self.command(&draft.argv, &draft.user) {
             Ok(command) => return Some(command),
             Err(refusal) => refusal,
         };
         let program = draft.argv.first().map_or("", String::as_str);
         let message = match refusal {
-            Refusal::Problem(problem) => format!("script {program} is disabled: {problem}"),
+            Refusal::Problem(problem) => format!("{purpose} {program} is disabled: {problem}"),
             Refusal::Insecure(why) => {
-                format!("script {program} is disabled: not secure: {why}")
+                format!("{purpose} {program} is disabled: not secure: {why}")
             }
         };
         report.at(draft.span, Diagnostic::warning(Class::Uncounted, message));
