@@ -9,11 +9,11 @@ use lvs::settings::checkers::{
 use types::Family;
 
 use crate::diagnostics::{Class, Diagnostic, Reporter};
+use crate::draft::CommandDraft;
 use crate::draft::checkers::{
     CheckerBlock, CheckerDraft, ConnectionDraft, HttpDraft, MiscDraft, RegexDraft, UdpDraft,
     UrlDraft,
 };
-use crate::draft::{At, CommandDraft};
 
 /// What a checker takes over from the servers around it: from the real server what that says, else what the virtual
 /// server says. `None`: neither says anything.
@@ -208,43 +208,49 @@ fn ends(
     server: IpAddr,
     report: &mut Reporter,
 ) -> (IpAddr, Option<IpAddr>) {
-    let connect = connection.connect_ip.as_ref();
-    let bind = connection.bindto.as_ref();
-    let before = connect
-        .filter(|_| !connection.bound_first)
-        .map_or(server, |at| at.value);
-    let mut differs = |at: &At<IpAddr>, other: IpAddr, name: &str, of: &str| {
-        let same = Family::of(at.value) == Family::of(other);
-        if !same {
-            let address = at.value;
-            let message = format!(
-                "{name} {address} is ignored: {other} ({of}) is of the other address family"
-            );
-            let help = if name == "bindto" && before == server && connect.is_some() {
-                "write connect_ip before bindto, and both of one family"
-            } else {
-                "connect_ip, bindto and the real server go together"
-            };
-            let diagnostic = Diagnostic::error(Class::General, message)
-                .help(help)
-                .keepalived(format!(
-                    "{name} address {address} does not match address family of {of} - skipping"
-                ));
-            report.at(at.span, diagnostic);
-        }
-        !same
-    };
-    let bind = bind.filter(|bind| !differs(bind, before, "bindto", "connect_ip"));
-    let from = bind.map(|at| at.value);
-    let Some(connect) = connect else {
-        return (server, from);
-    };
-    match from {
-        Some(from) if connection.bound_first && differs(connect, from, "connect_ip", "bindto") => {
-            (server, Some(from))
-        }
-        Some(_) | None => (connect.value, from),
+    let same = |a: IpAddr, b: IpAddr| Family::of(a) == Family::of(b);
+    let mut to = server;
+    let mut of = "the real server";
+    if let Some(connect) = &connection.connect_ip
+        && !connection.bound_first
+    {
+        to = connect.value;
+        of = "connect_ip";
     }
+    let from = connection.bindto.as_ref().filter(|bind| {
+        let fits = same(bind.value, to);
+        if !fits {
+            let late = connection
+                .connect_ip
+                .as_ref()
+                .is_some_and(|connect| same(bind.value, connect.value));
+            let diagnostic =
+                other_family("bindto", bind.value, &format!("{to} ({of})"), "connect_ip")
+                    .maybe_help(late.then_some("write connect_ip before bindto"));
+            report.at(bind.span, diagnostic);
+        }
+        fits
+    });
+    if let Some(connect) = &connection.connect_ip
+        && connection.bound_first
+    {
+        match from {
+            Some(bind) if !same(bind.value, connect.value) => {
+                let rival = format!("{} (bindto)", bind.value);
+                let diagnostic = other_family("connect_ip", connect.value, &rival, "bindto");
+                report.at(connect.span, diagnostic);
+            }
+            Some(_) | None => to = connect.value,
+        }
+    }
+    (to, from.map(|bind| bind.value))
+}
+
+fn other_family(name: &str, address: IpAddr, rival: &str, keepalived: &str) -> Diagnostic {
+    let message = format!("{name} {address} is ignored: {rival} is of the other address family");
+    Diagnostic::error(Class::General, message).keepalived(format!(
+        "{name} address {address} does not match address family of {keepalived} - skipping"
+    ))
 }
 
 fn misc(

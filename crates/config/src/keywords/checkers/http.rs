@@ -356,7 +356,7 @@ fn regex(reading: &mut Reading<'_>, statement: &Statement) {
     if statement.is_damaged() {
         return;
     }
-    let Ok(words) = split_shell(&statement.raw(), Escapes::Resolve) else {
+    let Ok(words) = split_shell(statement.raw(), Escapes::Resolve) else {
         let diagnostic = Diagnostic::error(
             Class::UnmatchedQuote,
             "regex: a quote is not closed; it is ignored",

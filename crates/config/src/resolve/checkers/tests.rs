@@ -3,6 +3,7 @@
 use lvs::settings::checkers::CheckerKind;
 
 use super::*;
+use crate::draft::At;
 use crate::keywords::checkers::tests::{SILENT, outcome};
 
 const SECOND: Microseconds = Microseconds::from_secs(1);
@@ -105,10 +106,10 @@ fn a_command_may_run_as_long_as_the_virtual_server_waits() {
     let timeout = |line: &str| {
         let lines = format!("MISC_CHECK {{\nmisc_path /bin/true\ndelay_loop 2\n{line}\n}}");
         let outcome = outcome(&lines, &around, "");
-        match outcome.checkers[0].kind {
-            CheckerKind::Misc(check) => check.timeout,
-            _ => panic!("{:?}", outcome.checkers),
-        }
+        let CheckerKind::Misc(check) = outcome.checkers[0].kind else {
+            panic!("{:?}", outcome.checkers);
+        };
+        check.timeout
     };
     assert_eq!(timeout(""), Microseconds::from_secs(4));
     assert_eq!(timeout("misc_timeout 3"), Microseconds::from_secs(3));
@@ -169,4 +170,21 @@ fn a_command_that_cannot_run_takes_its_checker_along() {
     let mut report = Reporter::default();
     let none = resolve(vec![draft], &SILENT, &mut |_, _| None, &mut report);
     assert!(none.is_empty());
+}
+
+#[test]
+fn an_address_of_the_other_family_is_explained() {
+    let said = |lines: &str| outcome(&format!("TCP_CHECK {{\n{lines}\n}}"), &SILENT, "").messages;
+    assert_eq!(
+        said("bindto fd00::9"),
+        ["bindto fd00::9 is ignored: 192.0.2.1 (the real server) is of the other address family"]
+    );
+    assert_eq!(
+        said("connect_ip fd00::1\nbindto 192.0.2.9"),
+        ["bindto 192.0.2.9 is ignored: fd00::1 (connect_ip) is of the other address family"]
+    );
+    assert_eq!(
+        said("bindto 192.0.2.9\nconnect_ip fd00::1"),
+        ["connect_ip fd00::1 is ignored: 192.0.2.9 (bindto) is of the other address family"]
+    );
 }

@@ -4,10 +4,10 @@ use super::super::tests::{GENERAL, LOGGED, MISSING, NUMBER, table};
 use super::*;
 
 fn http(checker: &Checker) -> &HttpCheck {
-    match &checker.kind {
-        CheckerKind::Http(check) => check,
-        _ => panic!("{checker:?}"),
-    }
+    let CheckerKind::Http(check) = &checker.kind else {
+        panic!("{checker:?}");
+    };
+    check
 }
 
 const CHECKERS: [&str; 2] = [

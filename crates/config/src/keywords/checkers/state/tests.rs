@@ -11,7 +11,12 @@ fn show(checker: &Checker) -> String {
         },
         CheckerKind::Bfd(name) => name.to_string(),
         CheckerKind::Tcp(_) => "tcp".into(),
-        _ => panic!("{checker:?}"),
+        CheckerKind::Ping(_)
+        | CheckerKind::Udp(_)
+        | CheckerKind::Http(_)
+        | CheckerKind::Smtp(_)
+        | CheckerKind::Dns(_)
+        | CheckerKind::Misc(_) => panic!("{checker:?}"),
     }
 }
 
