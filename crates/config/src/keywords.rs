@@ -22,7 +22,7 @@ mod global_defs;
 mod real_server;
 mod root;
 mod scripts;
-mod servers;
+pub(crate) mod servers;
 mod ssl;
 mod tracking;
 mod unfinished;

@@ -327,7 +327,8 @@ fn set(reading: &mut Reading<'_>, set: impl FnOnce(&mut VirtualServerDraft)) {
 }
 
 fn open(reading: &mut Reading<'_>, statement: &Statement) -> bool {
-    let Some(service) = service(reading, statement) else {
+    // The want of an argument was reported already.
+    let Some(service) = statement.word(1).and_then(|_| service(reading, statement)) else {
         return false;
     };
     let draft = VirtualServerDraft::new(service, statement.whole());

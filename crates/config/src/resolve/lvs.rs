@@ -50,24 +50,13 @@ pub(crate) fn virtual_server(
     }
     let service = service(&mut draft, report);
     let name = Name::of(&draft);
-    let scheduler = draft.scheduler.take().unwrap_or_else(|| {
-        corrected(
-            report,
-            span,
-            format!("virtual server {name} has no lvs_sched; {SCHEDULER} is used"),
-            format!("Virtual server {name}: no scheduler set, setting default '{SCHEDULER}'"),
-        );
-        SCHEDULER.to_owned()
-    });
-    let lvs_method = draft.lvs_method.unwrap_or_else(|| {
-        corrected(
-            report,
-            span,
-            format!("virtual server {name} has no lvs_method; NAT is used"),
-            format!("Virtual server {name}: no forwarding method set, setting default NAT"),
-        );
-        Forwarding::Nat
-    });
+    let of_group = matches!(draft.service, ServiceDraft::Group(_));
+    let no_scheduler = draft.scheduler.is_none();
+    let no_method = draft.lvs_method.is_none();
+    if !of_group {
+        defaults(no_scheduler, no_method, &name, span, report);
+    }
+    let lvs_method = draft.lvs_method.unwrap_or(Forwarding::Nat);
     let of_address = match service {
         Service::Address { port, protocol, .. } => Some((port, protocol)),
         Service::Mark { .. } | Service::Group { .. } => None,
@@ -100,6 +89,8 @@ pub(crate) fn virtual_server(
     let persistence_engine = draft.persistence_engine.take();
     if let ServiceDraft::Group(group) = &draft.service {
         all.waiting.push(Waiting {
+            no_scheduler,
+            no_method,
             persistence_engine,
             index: all.virtual_servers.len(),
             group: group.clone(),
@@ -115,7 +106,10 @@ pub(crate) fn virtual_server(
     let commands = &mut all.commands;
     all.virtual_servers.push(VirtualServer {
         service,
-        scheduler,
+        scheduler: draft
+            .scheduler
+            .take()
+            .unwrap_or_else(|| SCHEDULER.to_owned()),
         one_packet: draft.one_packet,
         scheduler_flags: draft.scheduler_flags,
         persistence,
@@ -208,6 +202,32 @@ fn common_family(addresses: impl Iterator<Item = IpAddr>) -> Option<Family> {
     let mut families = addresses.map(Family::of);
     let first = families.next()?;
     families.all(|family| family == first).then_some(first)
+}
+
+/// Says what is used for the want of anything else.
+fn defaults(
+    no_scheduler: bool,
+    no_method: bool,
+    name: &impl fmt::Display,
+    span: Span,
+    report: &mut Reporter,
+) {
+    if no_scheduler {
+        corrected(
+            report,
+            span,
+            format!("virtual server {name} has no lvs_sched; {SCHEDULER} is used"),
+            format!("Virtual server {name}: no scheduler set, setting default '{SCHEDULER}'"),
+        );
+    }
+    if no_method {
+        corrected(
+            report,
+            span,
+            format!("virtual server {name} has no lvs_method; NAT is used"),
+            format!("Virtual server {name}: no forwarding method set, setting default NAT"),
+        );
+    }
 }
 
 fn no_protocol(name: &impl fmt::Display, span: Span, report: &mut Reporter) {
@@ -533,16 +553,19 @@ impl Context<'_> {
             } else {
                 ("cleared", "clearing")
             };
-            corrected(
-                report,
-                span,
-                format!(
-                    "sorry server {address} is a real server too, so it inhibits as that does: sorry_server_inhibit is {set}"
-                ),
-                format!(
-                    "Virtual server {name}: real server [{address}]:{port} matches sorry server, but inhibit setting differs, {setting} on sorry server"
-                ),
+            // Without a port keepalived does not see that they are the same.
+            let class = if draft.port == 0 {
+                Class::Uncounted
+            } else {
+                Class::General
+            };
+            let message = format!(
+                "sorry server {address} is a real server too, so it inhibits as that does: sorry_server_inhibit is {set}"
             );
+            let text = format!(
+                "Virtual server {name}: real server [{address}]:{port} matches sorry server, but inhibit setting differs, {setting} on sorry server"
+            );
+            report.at(span, Diagnostic::warning(class, message).keepalived(text));
         }
         Some(SorryServer {
             address,
@@ -671,6 +694,7 @@ fn of_group(
     let ordinal = *next;
     *next += 1;
     let name = format!("[{}]:{ordinal}", waiting.group);
+    defaults(waiting.no_scheduler, waiting.no_method, &name, span, report);
     if facts.marks && std::mem::take(&mut server.ha_suspend) {
         no_suspension(&name, span, report);
     }
