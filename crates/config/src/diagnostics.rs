@@ -5,9 +5,11 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::rc::Rc;
 
 use crate::bytes;
+use crate::sources::{Lines, Sources};
+
+pub(crate) use crate::sources::Span;
 
 pub(crate) mod mask;
 mod render;
@@ -112,6 +114,8 @@ pub struct Diagnostic {
     pub message: String,
     /// What was probably meant, or what is allowed.
     pub help: Option<String>,
+    /// Further facts: what made the line, and from where its file was included.
+    pub notes: Vec<String>,
     /// What keepalived says, where that differs.
     pub keepalived_text: Option<String>,
 }
@@ -128,6 +132,7 @@ impl Diagnostic {
             source: String::new(),
             message: bytes::shown(&message.into()),
             help: None,
+            notes: Vec::new(),
             keepalived_text: None,
         }
     }
@@ -189,75 +194,24 @@ pub fn exit_status_of_test(diagnostics: &[Diagnostic]) -> i32 {
     }
 }
 
-/// A file's text, kept for as long as something may have to be said about it.
-#[derive(Debug)]
-pub(crate) struct Source {
-    pub(crate) name: String,
-    pub(crate) text: String,
-    /// Where each line starts in `text`.
-    pub(crate) lines: Vec<usize>,
-}
+/// What diagnostics are sorted by: file, line, column, and the line that was made of it.
+type Order = (u16, u32, u16, u32);
 
-impl Source {
-    /// A line, counted from 1, without its line end.
-    pub(crate) fn line(&self, number: u32) -> &str {
-        let Some(index) = usize::try_from(number).ok().and_then(|n| n.checked_sub(1)) else {
-            return "";
-        };
-        let Some(start) = self.lines.get(index) else {
-            return "";
-        };
-        let end = self
-            .lines
-            .get(index + 1)
-            .copied()
-            .unwrap_or(self.text.len());
-        self.text
-            .get(*start..end)
-            .unwrap_or_default()
-            .trim_end_matches(['\r', '\n'])
-    }
-}
-
-/// A place in a file: columns of one line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span {
-    /// Index of the file, in the order of opening.
-    pub(crate) file: usize,
-    /// Counted from 1.
-    pub(crate) line: u32,
-    /// Bytes from the start of the line.
-    pub(crate) start: usize,
-    pub(crate) end: usize,
-}
-
-/// What diagnostics are sorted by: file, line, column.
-type Order = (usize, u32, usize);
-
-/// Collects diagnostics and knows the sources they talk about.
+/// Collects diagnostics; the sources they talk about are asked only at the end.
 #[derive(Debug, Default)]
 pub(crate) struct Reporter {
-    pub(crate) sources: Vec<Rc<Source>>,
-    found: Vec<(Option<Order>, Diagnostic)>,
+    found: Vec<(Option<Span>, Diagnostic)>,
+    /// A bit for each class that was reported.
+    classes: u32,
     suppressed: usize,
     fatal: bool,
+    muted: bool,
 }
 
 impl Reporter {
     /// Reports about a place.
-    pub(crate) fn at(&mut self, span: Span, mut diagnostic: Diagnostic) {
-        if let Some(source) = self.sources.get(span.file)
-            && self.found.len() < MOST
-        {
-            let line = bytes::shown(source.line(span.line));
-            let (line, columns) = mask::mask(&line, span.start..span.end);
-            let (line, columns) = cut(line, columns);
-            diagnostic.file = Some(bytes::shown(&source.name));
-            diagnostic.line = span.line;
-            diagnostic.source = line;
-            diagnostic.columns = columns;
-        }
-        self.push(Some((span.file, span.line, span.start)), diagnostic);
+    pub(crate) fn at(&mut self, span: Span, diagnostic: Diagnostic) {
+        self.push(Some(span), diagnostic);
     }
 
     /// Reports about no place in particular.
@@ -265,17 +219,35 @@ impl Reporter {
         self.push(None, diagnostic);
     }
 
-    fn push(&mut self, place: Option<Order>, diagnostic: Diagnostic) {
+    fn push(&mut self, place: Option<Span>, diagnostic: Diagnostic) {
         self.fatal |= diagnostic.fatal;
-        if self.found.len() < MOST {
+        if self.muted {
+            return;
+        }
+        // Each round of a generator may say the same.
+        if self.found.last().is_some_and(|(at, last)| *at == place && *last == diagnostic) {
+            return;
+        }
+        // What decides the status is kept however late it comes.
+        let class = 1_u32 << (diagnostic.class as u8);
+        let first = self.classes & class == 0;
+        self.classes |= class;
+        let room = if diagnostic.fatal { MOST + MOST / 10 } else { MOST };
+        if first || self.found.len() < room {
             self.found.push((place, diagnostic));
         } else {
             self.suppressed += 1;
         }
     }
 
+    /// Drops what is reported from now on, or keeps it again: what is wrong with a statement was said already, and all
+    /// else follows from that. Whether the configuration can be used is noted all the same.
+    pub(crate) const fn mute(&mut self, muted: bool) {
+        self.muted = muted;
+    }
+
     /// Whether further diagnostics are only counted: there is no use in working hard for them.
-    pub(crate) fn is_full(&self) -> bool {
+    pub(crate) const fn is_full(&self) -> bool {
         self.found.len() >= MOST
     }
 
@@ -284,21 +256,73 @@ impl Reporter {
         !self.fatal
     }
 
-    /// Everything said, in the order of the files; what has no place comes last.
-    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
-        self.found
-            .sort_by_key(|(place, _)| (place.is_none(), *place));
-        let mut all: Vec<_> = self
+    /// Everything said, with the lines it is about, in the order of the files; what has no place comes last.
+    pub(crate) fn finish(self, sources: &Sources) -> Vec<Diagnostic> {
+        let mut found: Vec<(Option<Order>, Option<Span>, Diagnostic)> = self
             .found
             .into_iter()
-            .map(|(_, diagnostic)| diagnostic)
+            .map(|(span, diagnostic)| (span.map(|span| order(span, sources)), span, diagnostic))
             .collect();
+        found.sort_by_key(|(order, _, _)| (order.is_none(), *order));
+        let mut lines = Lines::new(sources);
+        let mut all: Vec<_> = found
+            .into_iter()
+            .map(|(_, span, diagnostic)| match span {
+                Some(span) => located(diagnostic, span, sources, &mut lines),
+                None => diagnostic,
+            })
+            .collect();
+        all.dedup();
         if self.suppressed > 0 {
             let message = format!("{} more problems are not shown", self.suppressed);
             all.push(Diagnostic::note(message));
         }
         all
     }
+}
+
+fn order(span: Span, sources: &Sources) -> Order {
+    let place = sources.physical(span);
+    let made = if span.is_made() { span.line } else { 0 };
+    (place.file, place.line, place.start, made)
+}
+
+/// The diagnostic with its place: the line of the file, what became of it, and how the file was reached.
+fn located(
+    mut diagnostic: Diagnostic,
+    span: Span,
+    sources: &Sources,
+    lines: &mut Lines<'_>,
+) -> Diagnostic {
+    let place = sources.physical(span);
+    let Some(source) = sources.file(place.file) else {
+        return diagnostic;
+    };
+    let line = bytes::shown(lines.get(place.file, place.line));
+    let (line, columns) = mask::mask(&line, usize::from(place.start)..usize::from(place.end));
+    let (line, columns) = cut(line, columns);
+    diagnostic.file = Some(bytes::shown(&source.name));
+    diagnostic.line = place.line;
+    diagnostic.source = line;
+    diagnostic.columns = columns;
+    if let Some((text, maker)) = sources.making(span) {
+        let text = mask::mask(&bytes::shown(text), 0..0).0;
+        let text = cut(text, usize::from(span.start)..usize::from(span.end)).0;
+        let note = bytes::shown(&format!("in what {maker} made of it: {text}"));
+        diagnostic.notes.push(note);
+    }
+    let mut directive = source.included;
+    // As deep as files may include each other.
+    while let Some(place) = directive.map(|span| sources.physical(span)) {
+        let Some(including) = sources.file(place.file) else {
+            break;
+        };
+        let name = bytes::shown(&including.name);
+        let note = format!("included from {name}:{}", place.line);
+        diagnostic.notes.push(note);
+        directive = including.included;
+    }
+    diagnostic
 }
 
 /// Keeps the part of an overlong line that is talked about.

@@ -41,12 +41,27 @@ fn terse_prefers_the_words_of_keepalived() {
 #[test]
 fn the_number_of_diagnostics_is_bounded() {
     let mut report = Reporter::default();
-    for _ in 0..MOST + 5 {
-        report.nowhere(of(Class::General));
+    for line in 0..MOST + 5 {
+        let span = Span::new(0, u32::try_from(line).unwrap(), 0, 1);
+        for _ in 0..2 {
+            let diagnostic = Diagnostic::warning(Class::General, line.to_string());
+            report.at(span, diagnostic);
+        }
     }
-    let all = report.finish();
-    assert_eq!(all.len(), MOST + 1);
-    assert_eq!(all[MOST].message, "5 more problems are not shown");
+    report.nowhere(of(Class::Security));
+    report.nowhere(of(Class::General).fatal());
+    let all = report.finish(&Sources::default());
+    assert_eq!(all.len(), MOST + 3);
+    assert_eq!(
+        all[MOST..].iter().map(|d| (d.class, d.fatal)).collect::<Vec<_>>(),
+        [
+            (Class::Security, false),
+            (Class::General, true),
+            (Class::Uncounted, false)
+        ],
+        "what decides the status is kept"
+    );
+    assert_eq!(all[MOST + 2].message, "10 more problems are not shown");
 }
 
 #[test]
