@@ -135,9 +135,51 @@ impl Keyword {
 
 /// All rows, found by block and name.
 pub(crate) struct Table {
-    rows: BTreeMap<(&'static str, &'static str), &'static Keyword>,
-    /// The path of the block that a keyword opens, by block and name.
-    inside: BTreeMap<(&'static str, &'static str), &'static str>,
+    blocks: Vec<Block>,
+    /// Ordered by block, then by name.
+    entries: Vec<Entry>,
+}
+
+/// A block of keywords; the root is the first one.
+struct Block {
+    path: &'static str,
+    /// Its entries.
+    first: usize,
+    end: usize,
+}
+
+/// A row in one of its blocks.
+struct Entry {
+    keyword: &'static Keyword,
+    inside: BlockId,
+}
+
+/// The number of a block in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct BlockId(u16);
+
+impl BlockId {
+    /// What stands in no block.
+    pub(crate) const ROOT: Self = Self(0);
+    /// A block without keywords.
+    pub(crate) const NOWHERE: Self = Self(u16::MAX);
+}
+
+/// The number of a row in one of its blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct EntryId(u16);
+
+impl EntryId {
+    /// The largest there can be.
+    pub(crate) const LAST: Self = Self(0x3ffe);
+
+    pub(crate) const fn number(self) -> u16 {
+        self.0
+    }
+
+    pub(crate) const fn from_number(number: u16) -> Self {
+        Self(number)
+    }
 }
 
 /// The tables of the blocks.
@@ -181,25 +223,37 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             rows.insert((block, row.name), row);
         }
     }
-    let paths: BTreeMap<String, &'static str> = rows
-        .keys()
-        .map(|(block, _)| ((*block).to_owned(), *block))
-        .collect();
-    let inside = rows
-        .keys()
-        .map(|(block, name)| {
-            let path = if block.is_empty() {
-                (*name).to_owned()
-            } else {
-                format!("{block}/{name}")
-            };
-            (
-                (*block, *name),
-                paths.get(&path).copied().unwrap_or(NOWHERE),
-            )
+    let mut blocks: Vec<Block> = Vec::new();
+    for (index, (path, _)) in rows.keys().enumerate() {
+        match blocks.last_mut() {
+            Some(block) if block.path == *path => block.end = index + 1,
+            _ => blocks.push(Block {
+                path,
+                first: index,
+                end: index + 1,
+            }),
+        }
+    }
+    let inside = |block: &str, name: &str| {
+        let path = if block.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{block}/{name}")
+        };
+        let found = blocks.binary_search_by(|block| block.path.cmp(&path)).ok();
+        found
+            .and_then(|index| u16::try_from(index).ok())
+            .map_or(BlockId::NOWHERE, BlockId)
+    };
+    let entries = rows
+        .iter()
+        .map(|((block, name), keyword)| Entry {
+            keyword,
+            inside: inside(block, name),
         })
+        .take(usize::from(EntryId::LAST.0) + 1)
         .collect();
-    Table { rows, inside }
+    Table { blocks, entries }
 });
 
 /// The path of a block without keywords.
@@ -212,26 +266,75 @@ impl Table {
     }
 
     /// A keyword of a block.
-    pub(crate) fn find(&self, block: &str, name: &str) -> Option<&'static Keyword> {
-        self.rows.get(&(block, name)).copied()
+    pub(crate) fn lookup(&self, block: BlockId, name: &str) -> Option<EntryId> {
+        let block = self.blocks.get(usize::from(block.0))?;
+        let entries = self.entries.get(block.first..block.end)?;
+        let index = entries
+            .binary_search_by(|entry| entry.keyword.name.cmp(name))
+            .ok()?;
+        u16::try_from(block.first + index).ok().map(EntryId)
     }
 
-    /// The path of the block that a keyword of a block opens.
-    pub(crate) fn inside(&self, block: &str, name: &str) -> &'static str {
-        self.inside.get(&(block, name)).copied().unwrap_or(NOWHERE)
+    /// The row of an entry.
+    pub(crate) fn keyword(&self, entry: EntryId) -> Option<&'static Keyword> {
+        self.entries
+            .get(usize::from(entry.0))
+            .map(|entry| entry.keyword)
+    }
+
+    /// The block that an entry's keyword opens.
+    pub(crate) fn opens(&self, entry: EntryId) -> BlockId {
+        self.entries
+            .get(usize::from(entry.0))
+            .map_or(BlockId::NOWHERE, |entry| entry.inside)
+    }
+
+    /// The path of a block.
+    pub(crate) fn path(&self, block: BlockId) -> &'static str {
+        self.blocks
+            .get(usize::from(block.0))
+            .map_or(NOWHERE, |block| block.path)
+    }
+
+    /// A keyword of the block with that path.
+    #[cfg(test)]
+    pub(crate) fn find(&self, path: &str, name: &str) -> Option<&'static Keyword> {
+        self.keyword(self.lookup(self.block(path)?, name)?)
+    }
+
+    /// The path of the block that a keyword opens.
+    #[cfg(test)]
+    pub(crate) fn inside(&self, path: &str, name: &str) -> &'static str {
+        let entry = self.block(path).and_then(|block| self.lookup(block, name));
+        entry.map_or(NOWHERE, |entry| self.path(self.opens(entry)))
+    }
+
+    /// The block with that path.
+    #[cfg(test)]
+    fn block(&self, path: &str) -> Option<BlockId> {
+        let index = self.blocks.binary_search_by(|block| block.path.cmp(path));
+        u16::try_from(index.ok()?).ok().map(BlockId)
     }
 
     /// The keywords of a block.
-    pub(crate) fn names_in(&self, block: &'static str) -> impl Iterator<Item = &'static str> {
-        self.rows
-            .range((block, "")..)
-            .take_while(move |((of, _), _)| *of == block)
-            .map(|((_, name), _)| *name)
+    pub(crate) fn names_in(&self, block: BlockId) -> impl Iterator<Item = &'static str> {
+        let block = self.blocks.get(usize::from(block.0));
+        let entries = block.and_then(|block| self.entries.get(block.first..block.end));
+        entries
+            .unwrap_or_default()
+            .iter()
+            .map(|entry| entry.keyword.name)
     }
 
     /// All rows, once for each block that they stand in.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (&'static str, &'static Keyword)> {
-        self.rows.iter().map(|((block, _), row)| (*block, *row))
+        self.blocks.iter().flat_map(|block| {
+            let entries = self.entries.get(block.first..block.end);
+            entries
+                .unwrap_or_default()
+                .iter()
+                .map(|entry| (block.path, entry.keyword))
+        })
     }
 }
 

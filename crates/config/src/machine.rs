@@ -18,7 +18,15 @@ pub trait Machine {
     /// See [`FileProblem`]; a file with any execute bit is refused, as keepalived does.
     fn read(&self, path: &Path, limit: usize) -> Result<Vec<u8>, FileProblem>;
 
+    /// Whether there is something of that name, be it a file or not.
+    fn exists(&self, path: &Path) -> bool {
+        self.read(path, 0) != Err(FileProblem::Missing)
+    }
+
     /// Names in a directory, in any order, without `.` and `..`; `None` when it cannot be listed.
+    ///
+    /// A directory of more than a million names may be cut off there; it is no place for configuration files, and
+    /// patterns that match as many are refused.
     fn list(&self, directory: &Path) -> Option<Vec<String>>;
 
     /// The directory that relative names start from.

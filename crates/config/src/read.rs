@@ -10,12 +10,12 @@ use std::str::FromStr;
 use types::IfName;
 
 use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
-use crate::document::Statement;
+use crate::document::{Statement, Tree};
 use crate::draft::checkers::{CheckerBlock, CheckerDraft};
 use crate::draft::lvs::LvsReading;
 use crate::draft::{Draft, GroupDraft, InstanceDraft, NotifyDraft, ScriptDraft, ScriptUser};
+use crate::keywords::Role;
 use crate::keywords::arguments::Kind;
-use crate::keywords::{Role, Table};
 use crate::machine::Machine;
 use crate::settings::RunAs;
 
@@ -53,12 +53,7 @@ pub(crate) struct Names {
 
 /// Nothing is read yet.
 pub(crate) fn begin<'a>(machine: &'a dyn Machine, report: &'a mut Reporter) -> Reading<'a> {
-    let nowhere = Span {
-        file: 0,
-        line: 0,
-        start: 0,
-        end: 0,
-    };
+    let nowhere = Span::NOWHERE;
     Reading {
         machine,
         report,
@@ -76,22 +71,22 @@ pub(crate) fn begin<'a>(machine: &'a dyn Machine, report: &'a mut Reporter) -> R
 }
 
 /// Reads a tree.
-pub(crate) fn read(tree: &[Statement], machine: &dyn Machine, report: &mut Reporter) -> Draft {
+pub(crate) fn read(tree: &Tree, machine: &dyn Machine, report: &mut Reporter) -> Draft {
     let mut reading = begin(machine, report);
-    let is_global = |statement: &&Statement| {
+    let is_global = |statement: &Statement<'_>| {
         statement
             .keyword()
             .is_some_and(|keyword| keyword.name == "global_defs")
     };
     reading.draft.globals.has_servers = tree
-        .iter()
-        .filter_map(Statement::keyword)
+        .root()
+        .filter_map(|statement| statement.keyword())
         .any(|keyword| keyword.name == "virtual_server");
-    for statement in tree.iter().filter(is_global) {
-        reading.statement(statement);
+    for statement in tree.root().filter(is_global) {
+        reading.statement(&statement);
     }
-    for statement in tree.iter().filter(|statement| !is_global(statement)) {
-        reading.statement(statement);
+    for statement in tree.root().filter(|statement| !is_global(statement)) {
+        reading.statement(&statement);
     }
     reading.draft
 }
@@ -112,13 +107,12 @@ impl Reading<'_> {
             return;
         };
         match keyword.role {
-            Role::Set(set) => set(self, statement),
+            Role::Set(set) => self.carefully(statement, set),
             Role::Block { open, close } => {
-                if open(self, statement) {
-                    let inside = Table::get().inside(self.block, keyword.name);
-                    let outside = std::mem::replace(&mut self.block, inside);
+                if self.carefully(statement, open) {
+                    let outside = std::mem::replace(&mut self.block, statement.inside());
                     for inner in statement.block() {
-                        self.statement(inner);
+                        self.statement(&inner);
                     }
                     self.block = outside;
                     close(self, statement);
@@ -126,13 +120,13 @@ impl Reading<'_> {
             }
             Role::List(entry) => {
                 for inner in statement.block() {
-                    entry(self, inner);
+                    self.carefully(&inner, entry);
                 }
             }
             Role::NamedList { open, entry, close } => {
                 if open(self, statement) {
                     for inner in statement.block() {
-                        entry(self, inner);
+                        self.carefully(&inner, entry);
                     }
                     close(self, statement);
                 }
@@ -142,6 +136,18 @@ impl Reading<'_> {
         if keyword.pending.is_some_and(|pending| pending.refuses) && !statement.block().is_empty() {
             self.refuse(statement.span(0), keyword.name);
         }
+    }
+
+    /// Hands over a statement. Of one whose parameters have no value enough was said already.
+    fn carefully<T>(
+        &mut self,
+        statement: &Statement,
+        set: impl FnOnce(&mut Self, &Statement) -> T,
+    ) -> T {
+        self.report.mute(statement.is_broken());
+        let done = set(self, statement);
+        self.report.mute(false);
+        done
     }
 
     /// Leaves the current instance out: without the keyword it would talk to the wrong routers.

@@ -145,7 +145,7 @@ pub(super) fn close(reading: &mut Reading<'_>, statement: &Statement) {
             let diagnostic = Diagnostic::warning(Class::General, "notification_email names nobody")
                 .help("notification_email { ADDRESS ... }")
                 .keepalived("Warning - empty notification_email block");
-            reading.complain(inner, 0, diagnostic);
+            reading.complain(&inner, 0, diagnostic);
         }
     }
 }
