@@ -256,6 +256,7 @@ fn settings(bytes: &mut Bytes<'_>) -> Settings {
         scripts: vec![script],
         garp_interval: Duration::from_millis(u64::from(bytes.next() % 4)),
         gna_interval: Duration::ZERO,
+        ..Settings::default()
     }
 }
 

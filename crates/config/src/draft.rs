@@ -10,7 +10,10 @@ use crate::diagnostics::Span;
 use crate::settings::{Global, RunAs};
 
 pub(crate) mod checkers;
+mod global;
 pub(crate) mod lvs;
+
+pub(crate) use global::{FifoDraft, GlobalDraft, SyncDaemonDraft, TimedDraft};
 
 /// A value and where it was given.
 #[derive(Clone, Debug)]
@@ -23,6 +26,9 @@ pub(crate) struct At<T> {
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     pub(crate) global: Global,
+    pub(crate) globals: GlobalDraft,
+    pub(crate) vrrp_global: vrrp::settings::global::GlobalSettings,
+    pub(crate) lvs_global: ::lvs::settings::global::GlobalSettings,
     pub(crate) use_symlink_paths: bool,
     pub(crate) set_supplementary_groups: bool,
     pub(crate) script_user: ScriptUser,

@@ -4,11 +4,13 @@
 //! Nothing here changes the machine.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use crate::settings::RunAs;
 
-/// Answers about the machine. All methods only look; none may block for longer than a file access.
+/// Answers about the machine. All methods only look; none but [`Machine::resolve_host`] may block for longer than a file
+/// access.
 pub trait Machine {
     /// Reads a regular file of at most `limit` bytes.
     ///
@@ -33,6 +35,13 @@ pub trait Machine {
 
     /// What is known of an interface; `None` when there is none of that name.
     fn interface(&self, name: &str) -> Option<InterfaceFacts>;
+
+    /// How many processors there are; their numbers begin at 0. At least 1.
+    fn processors(&self) -> u16;
+
+    /// An address of a host (`smtp_server`); `None`: the name is nobody's, or nobody could be asked. It takes as long as
+    /// the system's resolver takes, as in keepalived.
+    fn resolve_host(&self, name: &str) -> Option<IpAddr>;
 
     /// User and primary group id of a user.
     fn user(&self, name: &str) -> Option<(u32, u32)>;

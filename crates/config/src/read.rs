@@ -83,6 +83,10 @@ pub(crate) fn read(tree: &[Statement], machine: &dyn Machine, report: &mut Repor
             .keyword()
             .is_some_and(|keyword| keyword.name == "global_defs")
     };
+    reading.draft.globals.has_servers = tree
+        .iter()
+        .filter_map(Statement::keyword)
+        .any(|keyword| keyword.name == "virtual_server");
     for statement in tree.iter().filter(is_global) {
         reading.statement(statement);
     }

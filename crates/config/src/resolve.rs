@@ -15,6 +15,7 @@ use crate::settings::{Notify, NotifyDeleted, Settings};
 
 pub(crate) mod checkers;
 mod garp;
+mod globals;
 mod instance;
 pub(crate) mod lvs;
 mod scripts;
@@ -79,9 +80,13 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
                 .insert(group.settings.name.clone(), notify);
         }
     }
+    settings.global = globals::resolve(&draft, &mut judge, report);
+    settings.vrrp.global = draft.vrrp_global;
+    settings.lvs.global = draft.lvs_global.clone();
+    settings.lvs.global.sync_daemon = globals::sync_daemon(&draft, report);
     judge.finish(report);
     let mut judge = scripts::Judge::of_servers(&draft, machine);
-    (settings.lvs, settings.lvs_commands) = lvs::finish(servers, &mut judge, report);
+    settings.lvs_commands = lvs::finish(servers, &mut settings.lvs, &mut judge, report);
     judge.finish(report);
 
     for At {
@@ -100,7 +105,6 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
             report.at(span, Diagnostic::warning(Class::Uncounted, message));
         }
     }
-    settings.global = draft.global.clone();
     settings.commands = commands;
     settings.vrrp.instances = instances
         .into_iter()

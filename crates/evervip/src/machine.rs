@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read as _};
+use std::net::{IpAddr, ToSocketAddrs as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -110,6 +111,24 @@ impl Machine for ThisMachine {
             .copied()
     }
 
+    fn processors(&self) -> u16 {
+        fs::read_to_string("/sys/devices/system/cpu/online")
+            .ok()
+            .and_then(|list| count_processors(list.trim()))
+            .unwrap_or(1)
+    }
+
+    fn resolve_host(&self, name: &str) -> Option<IpAddr> {
+        // The port plays no part in it.
+        match (name, 0).to_socket_addrs() {
+            Ok(mut addresses) => addresses.next().map(|address| address.ip()),
+            Err(problem) => {
+                warn!("{name}: {problem}");
+                None
+            }
+        }
+    }
+
     fn user(&self, name: &str) -> Option<(u32, u32)> {
         known(users::user(name)).map(|user| (user.uid, user.gid))
     }
@@ -158,6 +177,16 @@ impl Machine for ThisMachine {
     }
 }
 
+/// How many processors a list such as `0-3,6` names; `None`: it names none, or is no such list.
+fn count_processors(list: &str) -> Option<u16> {
+    let count = list.split(',').try_fold(0_u16, |count, range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last): (u16, u16) = (first.parse().ok()?, last.parse().ok()?);
+        count.checked_add(last.checked_sub(first)?.checked_add(1)?)
+    })?;
+    (count > 0).then_some(count)
+}
+
 fn problem(problem: users::ScriptProblem) -> ScriptProblem {
     if let users::ScriptProblem::NotInSearchPath { .. } = problem {
         return ScriptProblem::NotFound;
@@ -203,4 +232,35 @@ fn read_interfaces() -> BTreeMap<String, InterfaceFacts> {
             (link.name.as_str().to_owned(), facts)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processors_are_counted() {
+        for (list, expected) in [
+            ("0", Some(1)),
+            ("0-3", Some(4)),
+            ("0-3,6,8-9", Some(7)),
+            ("", None),
+            ("3-0", None),
+            ("0-65535", None),
+            ("0-x", None),
+        ] {
+            assert_eq!(count_processors(list), expected, "{list:?}");
+        }
+        assert!(ThisMachine::default().processors() > 0);
+    }
+
+    #[test]
+    fn hosts_are_resolved() {
+        let machine = ThisMachine::default();
+        assert_eq!(
+            machine.resolve_host("192.0.2.1"),
+            Some([192, 0, 2, 1].into())
+        );
+        assert_eq!(machine.resolve_host(""), None);
+    }
 }

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 pub mod checkers;
+pub mod global;
 pub mod group;
 pub mod server;
 pub mod ssl;
@@ -19,6 +20,8 @@ pub use ssl::Ssl;
 /// Everything the core is told at start and at every reload.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
+    /// What concerns all virtual servers together.
+    pub global: global::GlobalSettings,
     /// The services, in the order of the file; each has a real server. The file may hold one twice, as keepalived's may.
     pub virtual_servers: Vec<VirtualServer>,
     /// The `virtual_server_group`s, in the order of the file, used or not. Names are unique.

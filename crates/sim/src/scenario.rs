@@ -387,6 +387,7 @@ fn draw_settings(
         scripts,
         garp_interval: pace(),
         gna_interval: pace(),
+        ..Settings::default()
     }
 }
 

@@ -25,6 +25,8 @@ impl Vrrp {
     /// The first settings, or new ones: what did not change is not touched.
     pub fn handle_settings(&mut self, now: Instant, settings: Settings) {
         let Settings {
+            // Not acted on yet.
+            global: _,
             instances,
             sync_groups,
             scripts,

@@ -12,9 +12,13 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use types::{Centiseconds, Family, IfName, Prefix, Priority, Version, Vrid, Weight};
 
+pub mod global;
+
 /// Everything the core is told at start and at every reload.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
+    /// What concerns all instances together.
+    pub global: global::GlobalSettings,
     /// The virtual routers, in the order of the file. Names are unique.
     pub instances: Vec<InstanceSettings>,
     /// Groups of instances that change state together, in the order of the file. Names are unique.
