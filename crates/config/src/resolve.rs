@@ -82,12 +82,11 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
     }
     settings.global = globals::resolve(&draft, &mut judge, report);
     settings.vrrp.global = draft.vrrp_global;
-    let sync_daemon = globals::sync_daemon(&draft, report);
+    settings.lvs.global = draft.lvs_global.clone();
+    settings.lvs.global.sync_daemon = globals::sync_daemon(&draft, report);
     judge.finish(report);
     let mut judge = scripts::Judge::of_servers(&draft, machine);
-    (settings.lvs, settings.lvs_commands) = lvs::finish(servers, &mut judge, report);
-    settings.lvs.global = draft.lvs_global.clone();
-    settings.lvs.global.sync_daemon = sync_daemon;
+    settings.lvs_commands = lvs::finish(servers, &mut settings.lvs, &mut judge, report);
     judge.finish(report);
 
     for At {

@@ -362,7 +362,11 @@ fn service(reading: &mut Reading<'_>, statement: &Statement) -> Option<ServiceDr
 
 fn close(reading: &mut Reading<'_>, _: &Statement) {
     if let Some(draft) = reading.lvs.server.take() {
-        crate::resolve::lvs::virtual_server(*draft, &mut reading.draft.lvs, reading.report);
+        // global_defs is always read before.
+        let mail = &reading.draft.global.mail;
+        let alert = mail.alert_checker.or(mail.alert);
+        let all = &mut reading.draft.lvs;
+        crate::resolve::lvs::virtual_server(*draft, all, alert, reading.report);
     }
 }
 

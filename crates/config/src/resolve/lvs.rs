@@ -28,10 +28,11 @@ use crate::settings::Command;
 /// keepalived's, for who has none.
 const SCHEDULER: &str = "wlc";
 
-/// Completes a service whose block has closed.
+/// Completes a service whose block has closed. `alert`: what `global_defs` says about mail.
 pub(crate) fn virtual_server(
     mut draft: VirtualServerDraft,
     all: &mut LvsDraft,
+    alert: Option<bool>,
     report: &mut Reporter,
 ) {
     let span = draft.span;
@@ -76,6 +77,7 @@ pub(crate) fn virtual_server(
         service: &draft,
         name: &name,
         lvs_method,
+        alert,
         port: of_address.map(|(port, _)| port),
     };
     let (real_servers, spans) = context.real_servers(drafts, &mut all.commands, report);
@@ -120,7 +122,7 @@ pub(crate) fn virtual_server(
         omega: draft.omega,
         inhibit_on_failure: draft.inhibit_on_failure,
         ha_suspend: draft.ha_suspend,
-        smtp_alert: draft.smtp_alert,
+        smtp_alert: draft.smtp_alert.or(alert).unwrap_or(false),
         quorum_up: draft.quorum_up.take().map(|command| commands.id(command)),
         quorum_down: draft.quorum_down.take().map(|command| commands.id(command)),
         virtualhost: draft.virtualhost.take(),
@@ -326,6 +328,7 @@ struct Context<'a> {
     service: &'a VirtualServerDraft,
     name: &'a Name,
     lvs_method: Forwarding,
+    alert: Option<bool>,
     /// The port of a service with an address.
     port: Option<u16>,
 }
@@ -421,7 +424,7 @@ impl Context<'_> {
                 .inhibit_on_failure
                 .unwrap_or(service.inhibit_on_failure),
             alpha,
-            smtp_alert: draft.smtp_alert,
+            smtp_alert: draft.smtp_alert.or(self.alert).unwrap_or(true),
             notify_up: draft.notify_up.map(|command| commands.id(*command)),
             notify_down: draft.notify_down.map(|command| commands.id(*command)),
             rare: rare.then(|| {
@@ -576,12 +579,13 @@ impl Context<'_> {
     }
 }
 
-/// Brings services and groups together and finds out which commands can run.
+/// Brings services and groups together and finds out which commands can run; these are handed back.
 pub(super) fn finish(
     draft: LvsDraft,
+    settings: &mut lvs::Settings,
     judge: &mut scripts::Judge<'_>,
     report: &mut Reporter,
-) -> (lvs::Settings, Vec<Command>) {
+) -> Vec<Command> {
     let facts: Vec<_> = draft.groups.iter().map(GroupFacts::of).collect();
     let mut ordinals = BTreeMap::new();
     let mut lost = BTreeSet::new();
@@ -630,13 +634,10 @@ pub(super) fn finish(
         numbers.renumber(server, report);
     }
     let commands = numbers.kept;
-    let settings = lvs::Settings {
-        virtual_servers: servers,
-        groups: draft.groups,
-        ssl: draft.ssl,
-        ..lvs::Settings::default()
-    };
-    (settings, commands)
+    settings.virtual_servers = servers;
+    settings.groups = draft.groups;
+    settings.ssl = draft.ssl;
+    commands
 }
 
 /// What services need to know of a group.
@@ -840,7 +841,7 @@ impl Numbers<'_, '_> {
         let command = self
             .commands
             .get(id)
-            .and_then(|draft| self.judge.notify(draft, report));
+            .and_then(|draft| self.judge.runnable("script", draft, report));
         let number = command.map(|command| {
             let number = CommandId(u32::try_from(self.kept.len()).unwrap_or(u32::MAX));
             self.kept.push(command);

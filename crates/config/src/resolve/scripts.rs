@@ -96,7 +96,7 @@ impl<'a> Judge<'a> {
         (scripts, commands)
     }
 
-    /// A script that an event or a check runs; one that cannot run is reported and left out.
+    /// A notify script; one that cannot run is reported and left out.
     pub(super) fn notify(
         &mut self,
         draft: &CommandDraft,

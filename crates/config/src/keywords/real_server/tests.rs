@@ -68,18 +68,18 @@ fn numbers() {
 #[test]
 fn switches() {
     reals(
-        |r, _| format!("{} {} {:?}", r.inhibit_on_failure, r.alpha, r.smtp_alert),
+        |r, _| format!("{} {} {}", r.inhibit_on_failure, r.alpha, r.smtp_alert),
         &[
-            ("", "false false None", &[]),
-            ("inhibit_on_failure", "true false None", &[]),
-            ("inhibit_on_failure off", "false false None", &[]),
-            ("inhibit_on_failure maybe", "false false None", GENERAL),
-            ("alpha", "false true None", &[]),
-            ("alpha yes", "false true None", &[]),
-            ("alpha maybe", "false false None", GENERAL),
-            ("smtp_alert", "false false Some(true)", &[]),
-            ("smtp_alert no", "false false Some(false)", &[]),
-            ("smtp_alert 1", "false false None", GENERAL),
+            ("", "false false true", &[]),
+            ("inhibit_on_failure", "true false true", &[]),
+            ("inhibit_on_failure off", "false false true", &[]),
+            ("inhibit_on_failure maybe", "false false true", GENERAL),
+            ("alpha", "false true true", &[]),
+            ("alpha yes", "false true true", &[]),
+            ("alpha maybe", "false false true", GENERAL),
+            ("smtp_alert", "false false true", &[]),
+            ("smtp_alert no", "false false false", &[]),
+            ("smtp_alert 1", "false false true", GENERAL),
         ],
     );
 }

@@ -388,12 +388,12 @@ fn switches() {
         ],
     );
     services(
-        |s| format!("{:?}", s.smtp_alert),
+        |s| s.smtp_alert.to_string(),
         &[
-            ("", "None", &[]),
-            ("smtp_alert", "Some(true)", &[]),
-            ("smtp_alert off", "Some(false)", &[]),
-            ("smtp_alert maybe", "None", GENERAL),
+            ("", "false", &[]),
+            ("smtp_alert", "true", &[]),
+            ("smtp_alert on\nsmtp_alert off", "false", &[]),
+            ("smtp_alert maybe", "false", GENERAL),
         ],
     );
 }

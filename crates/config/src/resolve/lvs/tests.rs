@@ -49,6 +49,30 @@ fn weights_of_nothing_never_suffice() {
 }
 
 #[test]
+fn mail_as_the_nearest_one_says() {
+    let alerts = |globals: &str, of_service: &str, of_real: &str| {
+        let (settings, said) = load(&format!(
+            "global_defs {{\n {globals}\n}}\nvirtual_server 192.0.2.1 80 {{\n protocol TCP\n lvs_sched rr\n lvs_method NAT\n {of_service}\n real_server 10.0.0.1 80 {{\n {of_real}\n}}\n}}"
+        ));
+        assert_eq!(said, []);
+        let server = settings.unwrap().lvs.virtual_servers.remove(0);
+        (server.smtp_alert, server.real_servers[0].smtp_alert)
+    };
+    assert_eq!(alerts("", "", ""), (false, true));
+    assert_eq!(alerts("smtp_alert", "", ""), (true, true));
+    assert_eq!(alerts("smtp_alert off", "", ""), (false, false));
+    assert_eq!(
+        alerts("smtp_alert off\n smtp_alert_checker", "", ""),
+        (true, true)
+    );
+    assert_eq!(
+        alerts("smtp_alert", "smtp_alert off", "smtp_alert no"),
+        (false, false)
+    );
+    assert_eq!(alerts("smtp_alert_vrrp", "smtp_alert", ""), (true, true));
+}
+
+#[test]
 fn marks() {
     let text = "virtual_server fwmark 5 {\n protocol TCP\n ha_suspend\n ops\n lvs_sched rr\n lvs_method DR\n real_server 10.0.0.1 80 {\n TCP_CHECK {\n}\n}\n real_server 10.0.0.1 81 {\n}\n real_server 10.0.0.2 82 {\n lvs_method NAT\n}\n sorry_server 10.0.0.3 80\n}";
     let (settings, said) = load(text);
