@@ -15,9 +15,13 @@ use arguments::{Arguments, NONE};
 mod addresses;
 pub(crate) mod arguments;
 mod authentication;
+mod entry;
 mod global_defs;
 mod root;
+mod routes;
+mod rules;
 mod scripts;
+mod statics;
 mod tracking;
 mod unfinished;
 mod vrrp_instance;
@@ -134,6 +138,9 @@ const SOURCES: &[&[Keyword]] = &[
     authentication::KEYWORDS,
     vrrp_script::KEYWORDS,
     vrrp_sync_group::KEYWORDS,
+    routes::KEYWORDS,
+    rules::KEYWORDS,
+    statics::KEYWORDS,
     unfinished::KEYWORDS,
 ];
 

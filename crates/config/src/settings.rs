@@ -53,6 +53,10 @@ pub struct Global {
     pub json_version: u8,
     /// `log_unknown_vrids`.
     pub log_unknown_vrids: bool,
+    /// `iproute_usr_dir`: where the distribution keeps names of routing tables and the like; `None`: the usual places.
+    pub iproute_usr_dir: Option<String>,
+    /// `iproute_etc_dir`: where the administrator keeps them; `None`: `/etc/iproute2`.
+    pub iproute_etc_dir: Option<String>,
 }
 
 impl Default for Global {
@@ -69,6 +73,8 @@ impl Default for Global {
             dynamic_interfaces: false,
             json_version: 1,
             log_unknown_vrids: false,
+            iproute_usr_dir: None,
+            iproute_etc_dir: None,
         }
     }
 }

@@ -190,9 +190,35 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         arguments: optional("INTERFACE"),
         default: "eth0",
         help: "where static addresses go that name no interface",
-        // Static addresses are not acted on yet; the name is judged where one uses it.
+        // Whether it exists is judged where a static address needs it.
         role: Role::Set(|r, s| {
-            r.required(s, 1);
+            if let Some(name) = r.text(s, 1) {
+                r.draft.defaults.default_interface = Some(name);
+            }
+        }),
+        ..ROW
+    },
+    Keyword {
+        name: "iproute_usr_dir",
+        arguments: optional("DIRECTORY"),
+        default: "/usr/lib/iproute2 and /usr/share/iproute2",
+        help: "the distribution's names of routing tables, protocols, scopes and the like",
+        role: Role::Set(|r, s| {
+            if let Some(directory) = super::statics::directory(r, s) {
+                r.draft.global.iproute_usr_dir = Some(directory);
+            }
+        }),
+        ..ROW
+    },
+    Keyword {
+        name: "iproute_etc_dir",
+        arguments: optional("DIRECTORY"),
+        default: "/etc/iproute2",
+        help: "the administrator's names of the same, which win",
+        role: Role::Set(|r, s| {
+            if let Some(directory) = super::statics::directory(r, s) {
+                r.draft.global.iproute_etc_dir = Some(directory);
+            }
         }),
         ..ROW
     },

@@ -798,6 +798,7 @@ fn globals() {
         dynamic_interfaces: true,
         json_version: 2,
         log_unknown_vrids: true,
+        ..crate::settings::Global::default()
     };
     assert_eq!(settings.global, expected);
     assert_eq!(settings.vrrp.garp_interval.as_millis(), 10);
