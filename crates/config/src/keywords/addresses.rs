@@ -306,17 +306,24 @@ fn label(
     prefix: Prefix,
 ) -> Option<Option<String>> {
     let text = reading.text(entry, index)?;
-    if prefix.family() == Family::V6 {
-        let message = "an IPv6 address has no label; it is ignored";
-        reading.complain(entry, index, Diagnostic::error(Class::General, message));
-        return Some(None);
-    }
     if text.len() > LONGEST_LABEL {
         let message = format!(
             "label '{text}' has more than {LONGEST_LABEL} characters; the address is dropped"
         );
-        reading.complain(entry, index, Diagnostic::error(Class::General, message));
+        let diagnostic = Diagnostic::error(Class::General, message).keepalived(format!(
+            "Address label {text} is longer than maximum length {LONGEST_LABEL} - removing address"
+        ));
+        reading.complain(entry, index, diagnostic);
         return None;
+    }
+    if prefix.family() == Family::V6 {
+        let message = "an IPv6 address has no label; it is ignored";
+        let diagnostic = Diagnostic::error(Class::General, message).keepalived(format!(
+            "Cannot specify label for IPv6 addresses ({}) - ignoring label",
+            entry.argument(0)
+        ));
+        reading.complain(entry, index, diagnostic);
+        return Some(None);
     }
     Some(Some(text))
 }

@@ -156,6 +156,18 @@ mod tests {
                 &[Class::InvalidNumber],
             ),
             ("", "10.0.0.256", "dropped", &[Class::General]),
+            (
+                "",
+                "fd00::1 label x scope link",
+                "fd00::1/128 eth0 scope 0 broadcast None group None",
+                &[Class::General, Class::General],
+            ),
+            (
+                "",
+                "fd00::1 label a_label_of_16_by",
+                "dropped",
+                &[Class::General],
+            ),
         ] {
             let (shown, said) = address(globals, line);
             assert_eq!(shown, expected, "{globals} {line}");

@@ -56,9 +56,15 @@ fn header<Address>(
     of_family: fn(IpAddr) -> Option<Address>,
 ) -> Result<IpEncap<Address>, Dropped> {
     let mut header = IpEncap::default();
+    let known = ["id", "dst", "flags", class, limit];
     loop {
         let position = entry.position();
         let Some(word) = entry.word() else { break };
+        // The other words are options of the route too, and are missed as such.
+        let own = matches!(word, "id" | "dst" | "tc" | "ttl" | "flags") && known.contains(&word);
+        if own && entry.peek().is_none() {
+            return Err(entry.drop(format!("'{word}' of an encap lacks its argument")));
+        }
         match word {
             "id" => header.id = Some(entry.number("encap id", 0..=u64::MAX)?),
             "dst" => header.destination = Some(address(entry, word, of_family)?),

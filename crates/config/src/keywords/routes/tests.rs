@@ -337,6 +337,9 @@ fn tunnels() {
         ("fd00::/64 encap ila", "", GENERAL),
         ("10.1.0.0/16 encap foo", "", GENERAL),
         ("10.1.0.0/16 encap", "", GENERAL),
+        ("10.1.0.0/16 encap ip id", "", GENERAL),
+        ("10.1.0.0/16 encap ip6 id 1 tc", "", GENERAL),
+        ("10.1.0.0/16 encap ip id 1 tos", "", MISSING),
     ]);
 }
 
