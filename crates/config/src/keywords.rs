@@ -18,12 +18,16 @@ mod addresses;
 pub(crate) mod arguments;
 mod authentication;
 pub(crate) mod checkers;
+mod entry;
 mod global_defs;
 mod real_server;
 mod root;
+mod routes;
+mod rules;
 mod scripts;
 pub(crate) mod servers;
 mod ssl;
+mod statics;
 mod tracking;
 mod unfinished;
 mod virtual_server;
@@ -213,6 +217,9 @@ const SOURCES: &[&[Keyword]] = &[
     checkers::smtp::KEYWORDS,
     checkers::state::KEYWORDS,
     checkers::udp::KEYWORDS,
+    routes::KEYWORDS,
+    rules::KEYWORDS,
+    statics::KEYWORDS,
     unfinished::KEYWORDS,
 ];
 

@@ -29,6 +29,7 @@ mod include;
 mod keywords;
 mod lexer;
 mod machine;
+mod names;
 mod parameters;
 mod read;
 mod reader;

@@ -17,6 +17,7 @@ use crate::draft::{Draft, GroupDraft, InstanceDraft, NotifyDraft, ScriptDraft, S
 use crate::keywords::Role;
 use crate::keywords::arguments::Kind;
 use crate::machine::Machine;
+use crate::names::NumberNames;
 use crate::settings::RunAs;
 
 /// The state of reading: the draft, and the blocks being filled.
@@ -49,6 +50,12 @@ pub(crate) struct Names {
     pub(crate) bfd_instances: BTreeSet<String>,
     /// Those that the current real server follows.
     pub(crate) bfd_checks: BTreeSet<String>,
+    /// `track_group` blocks so far.
+    pub(crate) track_groups: BTreeSet<String>,
+    /// What the system calls numbers of tables, protocols and the like.
+    pub(crate) numbers: NumberNames,
+    /// Rules without a preference so far, IPv4 and IPv6.
+    pub(crate) unnumbered_rules: [u32; 2],
 }
 
 /// Nothing is read yet.
@@ -367,17 +374,19 @@ impl Reading<'_> {
     /// An interface that exists, or may come later. Everything else is reported; a missing one is fatal.
     pub(crate) fn interface(&mut self, statement: &Statement, index: usize) -> Option<IfName> {
         let text = self.required(statement, index)?;
-        let name = match IfName::new(text) {
-            Ok(name) => name,
-            Err(error) => {
-                self.complain(
-                    statement,
-                    index,
-                    Diagnostic::error(Class::General, error.to_string()),
-                );
-                return None;
+        match self.known_interface(text) {
+            Ok(name) => Some(name),
+            Err(diagnostic) => {
+                self.complain(statement, index, *diagnostic);
+                None
             }
-        };
+        }
+    }
+
+    /// An interface that exists, or may come later; else what to say about it.
+    pub(crate) fn known_interface(&self, text: &str) -> Result<IfName, Box<Diagnostic>> {
+        let name = IfName::new(text)
+            .map_err(|error| Box::new(Diagnostic::error(Class::General, error.to_string())))?;
         if !self.draft.global.dynamic_interfaces && self.machine.interface(text).is_none() {
             let help = if text.starts_with('$') {
                 format!(
@@ -393,10 +402,9 @@ impl Reading<'_> {
                     .help(help)
                     .keepalived(format!("WARNING - interface {text} doesn't exist"))
                     .fatal();
-            self.complain(statement, index, diagnostic);
-            return None;
+            return Err(Box::new(diagnostic));
         }
-        Some(name)
+        Ok(name)
     }
 
     /// A text as it is; bytes that are not UTF-8 are replaced and reported.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use types::{IfName, Weight};
-use vrrp::settings::{InstanceSettings, SyncGroupSettings, TrackInterface, TrackScript};
+use vrrp::settings::{InstanceSettings, Static, SyncGroupSettings, TrackInterface, TrackScript};
 
 use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
 use crate::draft::{At, Draft, GroupDraft, InstanceDraft, NotifyDraft, TrackDraft};
@@ -113,6 +113,16 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
     settings.vrrp.sync_groups = groups.into_iter().map(|group| group.settings).collect();
     settings.vrrp.garp_interval = draft.defaults.garp_interval;
     settings.vrrp.gna_interval = draft.defaults.gna_interval;
+    for Static { entry, track_group } in draft.static_ipaddress {
+        if let Some(interface) = &entry.interface {
+            settings.vrrp.static_ipaddress.push(Static {
+                entry: instance::address(&entry, interface),
+                track_group,
+            });
+        }
+    }
+    settings.vrrp.static_routes = draft.static_routes;
+    settings.vrrp.static_rules = draft.static_rules;
     settings
 }
 

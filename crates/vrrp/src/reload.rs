@@ -32,6 +32,10 @@ impl Vrrp {
             scripts,
             garp_interval,
             gna_interval,
+            // The host keeps them, whatever the instances do.
+            static_ipaddress: _,
+            static_routes: _,
+            static_rules: _,
         } = settings;
         self.shared.pace.garp_interval = garp_interval;
         self.shared.pace.gna_interval = gna_interval;

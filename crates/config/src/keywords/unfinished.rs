@@ -78,10 +78,8 @@ impl Keyword {
 /// One line per keyword, however long, in the order of the blocks.
 #[rustfmt::skip]
 pub(super) const KEYWORDS: &[Keyword] = &[
-    block(&[""], "track_group", "NAME {block}", Optional),
-    list(&[""], "static_ipaddress", "{ADDR[/PREFIX] [address options]...}", Nothing).effect("the addresses are not added"),
-    list(&[""], "static_routes", "{route...}", Nothing).effect("the routes are not made"),
-    list(&[""], "static_rules", "{rule...}", Nothing).effect("the rules are not made"),
+    // Static entries name them: they are known by their names already.
+    Keyword { role: Role::Block { open: |r, s| { r.names.track_groups.insert(s.argument(1).to_owned()); true }, close: |_, _| {} }, ..block(&[""], "track_group", "NAME {block}", Optional) },
     block(&[""], "garp_group", "{block}", Nothing).effect("the limits do not apply"),
     list(&[""], "linkbeat_interfaces", "{IFNAME [MII|ETHTOOL|IOCTL]...}", Nothing),
     block(&[""], "vrrp_track_process", "NAME {block}", Argument),
@@ -115,8 +113,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     value(&["vrrp_instance"], "promote_secondaries", "", Nothing),
     value(&["vrrp_instance"], "linkbeat_use_polling", "", Nothing).deprecated("linkbeat_interfaces"),
     value(&["vrrp_instance"], "v3_checksum_as_v2", "[BOOL]", Optional).effect("checksums of VRRPv3 cover the pseudo header, as the RFC demands"),
-    list(&["vrrp_instance"], "virtual_routes", "{route...}", Nothing).effect("the routes are not made"),
-    list(&["vrrp_instance"], "virtual_rules", "{rule...}", Nothing).effect("the rules are not made"),
     value(&["vrrp_instance"], "no_accept", "", Nothing).effect("packets to the virtual addresses are accepted: no firewall rule is made"),
     value(&["vrrp_instance"], "smtp_alert", "[BOOL]", Optional).effect("no mail is sent"),
     value(&["vrrp_instance"], "lvs_sync_daemon_interface", "IFNAME", Argument).deprecated("lvs_sync_daemon"),
