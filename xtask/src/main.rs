@@ -17,7 +17,8 @@ tasks:
                                     only the tests with this in their name
   test --list              name the steps
   packages                 install the programs that the tests need
-  bench failover|scale     measure evervip and keepalived side by side; `bench` alone lists the options
+  bench failover|scale|config
+                           measure evervip and keepalived side by side; `bench` alone lists the options
 
 A step that fails ends the run.";
 
