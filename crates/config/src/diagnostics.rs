@@ -19,6 +19,8 @@ pub use render::Style;
 
 /// How many diagnostics are kept; a file that earns more of them is not helped by the rest.
 const MOST: usize = 1000;
+/// How many files on the way to a place are named.
+const SHOWN_INCLUDES: usize = 4;
 /// How much of a source line is shown, in bytes.
 const SHOWN_LINE: usize = 400;
 
@@ -426,11 +428,16 @@ fn located(
         diagnostic.notes.push(note);
     }
     let mut directive = source.included;
-    // As deep as files may include each other.
+    let mut shown = 0;
     while let Some(place) = directive.map(|span| sources.physical(span)) {
         let Some(including) = sources.file(place.file) else {
             break;
         };
+        shown += 1;
+        if shown > SHOWN_INCLUDES {
+            diagnostic.notes.push("and so on".to_owned());
+            break;
+        }
         let name = bytes::shown(&including.name);
         let note = format!("included from {name}:{}", place.line);
         diagnostic.notes.push(note);

@@ -774,17 +774,13 @@ impl Builder<'_, '_> {
         } else {
             format!("in {path}")
         };
-        let near = if self.report.is_full() {
+        let help = if self.report.is_full() {
             None
+        } else if let Some(near) = nearest(name, self.table.names_in(context)) {
+            Some(format!("did you mean '{near}'?"))
         } else {
-            nearest(name, self.table.names_in(context))
-        };
-        let help = match near {
-            Some(near) => Some(format!("did you mean '{near}'?")),
-            None => match blocks_of(self.table, name) {
-                blocks if blocks.is_empty() => None,
-                blocks => Some(format!("'{name}' belongs into {}", blocks.join(" or "))),
-            },
+            let blocks = blocks_of(self.table, name);
+            (!blocks.is_empty()).then(|| format!("'{name}' belongs into {}", blocks.join(" or ")))
         };
         let diagnostic = Diagnostic::error(
             Class::UnknownKeyword,

@@ -154,6 +154,8 @@ struct Block {
 
 /// A row in one of its blocks.
 struct Entry {
+    /// The beginning of its name, which mostly tells it from the others of its block.
+    beginning: u64,
     keyword: &'static Keyword,
     inside: BlockId,
 }
@@ -255,6 +257,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let entries = rows
         .iter()
         .map(|((block, name), keyword)| Entry {
+            beginning: beginning(name),
             keyword,
             inside: inside(block, name),
         })
@@ -262,6 +265,15 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         .collect();
     Table { blocks, entries }
 });
+
+/// The first eight bytes of a name, as a number that orders as the names do.
+fn beginning(name: &str) -> u64 {
+    let mut bytes = [0; 8];
+    for (to, from) in bytes.iter_mut().zip(name.bytes()) {
+        *to = from;
+    }
+    u64::from_be_bytes(bytes)
+}
 
 /// The path of a block without keywords.
 const NOWHERE: &str = "(list)";
@@ -276,9 +288,12 @@ impl Table {
     pub(crate) fn lookup(&self, block: BlockId, name: &str) -> Option<EntryId> {
         let block = self.blocks.get(usize::from(block.0))?;
         let entries = self.entries.get(block.first..block.end)?;
-        let index = entries
-            .binary_search_by(|entry| entry.keyword.name.cmp(name))
-            .ok()?;
+        let sought = beginning(name);
+        let order = |entry: &Entry| {
+            let order = entry.beginning.cmp(&sought);
+            order.then_with(|| entry.keyword.name.cmp(name))
+        };
+        let index = entries.binary_search_by(order).ok()?;
         u16::try_from(block.first + index).ok().map(EntryId)
     }
 

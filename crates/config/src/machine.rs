@@ -14,6 +14,8 @@ use crate::settings::RunAs;
 pub trait Machine {
     /// Reads a regular file of at most `limit` bytes.
     ///
+    /// It either is what the file held at one time, or fails: half of what an editor saves is no configuration.
+    ///
     /// # Errors
     /// See [`FileProblem`]; a file with any execute bit is refused, as keepalived does.
     fn read(&self, path: &Path, limit: usize) -> Result<Vec<u8>, FileProblem>;
@@ -108,6 +110,9 @@ pub enum FileProblem {
     /// The system says no.
     #[error("cannot be read: {0}")]
     Unreadable(String),
+    /// Somebody keeps writing it.
+    #[error("changes while it is read")]
+    Changing,
     /// It exceeds the limit.
     #[error("is larger than {limit} bytes")]
     TooLarge {

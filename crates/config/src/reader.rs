@@ -830,9 +830,12 @@ impl<'a> Reader<'a> {
                     waiting.judged.read
                 };
                 let message = format!("included file '{}' {}", waiting.name, describe(&problem));
-                let too_large = matches!(problem, FileProblem::TooLarge { .. });
-                let diagnostic = about_include(message, counts || too_large);
-                if too_large {
+                let hopeless = matches!(
+                    problem,
+                    FileProblem::TooLarge { .. } | FileProblem::Changing
+                );
+                let diagnostic = about_include(message, counts || hopeless);
+                if hopeless {
                     self.give_up(span, diagnostic, report);
                 } else {
                     report.at(span, diagnostic);
@@ -933,7 +936,7 @@ fn class_of_main(problem: &FileProblem) -> Class {
         | FileProblem::Directory
         | FileProblem::NotRegular
         | FileProblem::Executable => Class::Uncounted,
-        FileProblem::Unreadable(_) => Class::FileNotFound,
+        FileProblem::Unreadable(_) | FileProblem::Changing => Class::FileNotFound,
         // keepalived reads it all and finds nothing but unknown keywords.
         FileProblem::TooLarge { .. } => Class::General,
     }

@@ -38,46 +38,28 @@ fn search_path() -> String {
 
 /// Open without waiting: a FIFO in place of a file must not stop the daemon.
 const O_NONBLOCK: i32 = 0o4000;
+/// How often a file is read that changes meanwhile.
+const ATTEMPTS: usize = 3;
+/// Names of a directory; whoever has more of them in it matches no pattern that would be accepted.
+const MOST_NAMES: usize = 1_000_000;
 
 impl Machine for ThisMachine {
     fn read(&self, path: &Path, limit: usize) -> Result<Vec<u8>, FileProblem> {
-        let unreadable = |problem: io::Error| {
-            if problem.kind() == io::ErrorKind::NotFound {
-                FileProblem::Missing
-            } else {
-                FileProblem::Unreadable(problem.to_string())
-            }
-        };
-        let file = fs::OpenOptions::new()
-            .read(true)
-            .custom_flags(O_NONBLOCK)
-            .open(path)
-            .map_err(unreadable)?;
-        let metadata = file.metadata().map_err(unreadable)?;
-        if metadata.is_dir() {
-            return Err(FileProblem::Directory);
+        read_settled(|| read_once(path, limit))
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        match fs::metadata(path) {
+            Ok(_) => true,
+            Err(problem) => problem.kind() != io::ErrorKind::NotFound,
         }
-        if !metadata.is_file() {
-            return Err(FileProblem::NotRegular);
-        }
-        if metadata.mode() & 0o111 != 0 {
-            return Err(FileProblem::Executable);
-        }
-        let mut bytes = Vec::new();
-        let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-        file.take(most)
-            .read_to_end(&mut bytes)
-            .map_err(unreadable)?;
-        if bytes.len() > limit {
-            return Err(FileProblem::TooLarge { limit });
-        }
-        Ok(bytes)
     }
 
     fn list(&self, directory: &Path) -> Option<Vec<String>> {
         let entries = fs::read_dir(directory).ok()?;
         Some(
             entries
+                .take(MOST_NAMES)
                 .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
                 .collect(),
         )
@@ -187,6 +169,90 @@ fn count_processors(list: &str) -> Option<u16> {
     (count > 0).then_some(count)
 }
 
+/// What was read of a file, and what the system said of it before and after.
+struct Attempt {
+    bytes: Vec<u8>,
+    before: Stamp,
+    after: Stamp,
+}
+
+/// What changes when a file does: its size, and its times of modification and change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp(u64, (i64, i64), (i64, i64));
+
+impl Stamp {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self(
+            metadata.len(),
+            (metadata.mtime(), metadata.mtime_nsec()),
+            (metadata.ctime(), metadata.ctime_nsec()),
+        )
+    }
+}
+
+/// Reads until the file stood still meanwhile. Somebody who saves a file is done in no time; who writes it on and on is not
+/// waited for.
+fn read_settled(
+    mut attempt: impl FnMut() -> Result<Attempt, FileProblem>,
+) -> Result<Vec<u8>, FileProblem> {
+    for _ in 0..ATTEMPTS {
+        let Attempt {
+            bytes,
+            before,
+            after,
+        } = attempt()?;
+        if before == after {
+            return Ok(bytes);
+        }
+    }
+    Err(FileProblem::Changing)
+}
+
+fn read_once(path: &Path, limit: usize) -> Result<Attempt, FileProblem> {
+    let unreadable = |problem: io::Error| {
+        if problem.kind() == io::ErrorKind::NotFound {
+            FileProblem::Missing
+        } else {
+            FileProblem::Unreadable(problem.to_string())
+        }
+    };
+    let mut file = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(O_NONBLOCK)
+        .open(path)
+        .map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(FileProblem::Directory);
+    }
+    if !metadata.is_file() {
+        return Err(FileProblem::NotRegular);
+    }
+    if metadata.mode() & 0o111 != 0 {
+        return Err(FileProblem::Executable);
+    }
+    let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+    if size > limit {
+        return Err(FileProblem::TooLarge { limit });
+    }
+    // Room for one byte more, so that the end shows without the room having to grow.
+    let mut bytes = Vec::with_capacity(size + 1);
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    (&mut file)
+        .take(most)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() > limit {
+        return Err(FileProblem::TooLarge { limit });
+    }
+    let after = file.metadata().map_err(unreadable)?;
+    Ok(Attempt {
+        bytes,
+        before: Stamp::of(&metadata),
+        after: Stamp::of(&after),
+    })
+}
+
 fn problem(problem: users::ScriptProblem) -> ScriptProblem {
     if let users::ScriptProblem::NotInSearchPath { .. } = problem {
         return ScriptProblem::NotFound;
@@ -235,32 +301,4 @@ fn read_interfaces() -> BTreeMap<String, InterfaceFacts> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn processors_are_counted() {
-        for (list, expected) in [
-            ("0", Some(1)),
-            ("0-3", Some(4)),
-            ("0-3,6,8-9", Some(7)),
-            ("", None),
-            ("3-0", None),
-            ("0-65535", None),
-            ("0-x", None),
-        ] {
-            assert_eq!(count_processors(list), expected, "{list:?}");
-        }
-        assert!(ThisMachine::default().processors() > 0);
-    }
-
-    #[test]
-    fn hosts_are_resolved() {
-        let machine = ThisMachine::default();
-        assert_eq!(
-            machine.resolve_host("192.0.2.1"),
-            Some([192, 0, 2, 1].into())
-        );
-        assert_eq!(machine.resolve_host(""), None);
-    }
-}
+mod tests;
