@@ -14,13 +14,22 @@ use arguments::{Arguments, NONE};
 
 mod addresses;
 pub(crate) mod arguments;
+mod auth_hmac;
 mod authentication;
+mod bfd_instance;
 mod global_defs;
+mod links;
 mod root;
 mod scripts;
+mod track_file;
+mod track_process;
+pub(crate) mod tracked;
 mod tracking;
 mod unfinished;
+mod unicast;
+mod virtual_interface;
 mod vrrp_instance;
+mod vrrp_options;
 mod vrrp_script;
 mod vrrp_sync_group;
 
@@ -132,6 +141,15 @@ const SOURCES: &[&[Keyword]] = &[
     global_defs::KEYWORDS,
     vrrp_instance::KEYWORDS,
     authentication::KEYWORDS,
+    auth_hmac::KEYWORDS,
+    unicast::KEYWORDS,
+    virtual_interface::KEYWORDS,
+    vrrp_options::KEYWORDS,
+    tracked::KEYWORDS,
+    track_file::KEYWORDS,
+    track_process::KEYWORDS,
+    links::KEYWORDS,
+    bfd_instance::KEYWORDS,
     vrrp_script::KEYWORDS,
     vrrp_sync_group::KEYWORDS,
     unfinished::KEYWORDS,

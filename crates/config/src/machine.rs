@@ -16,6 +16,9 @@ pub trait Machine {
     /// See [`FileProblem`]; a file with any execute bit is refused, as keepalived does.
     fn read(&self, path: &Path, limit: usize) -> Result<Vec<u8>, FileProblem>;
 
+    /// Whether anybody but its owner has a permission on a file; also when there is none to ask about.
+    fn is_open_to_others(&self, path: &Path) -> bool;
+
     /// Names in a directory, in any order, without `.` and `..`; `None` when it cannot be listed.
     fn list(&self, directory: &Path) -> Option<Vec<String>>;
 

@@ -2,7 +2,7 @@
 //!
 //! `global_defs` is read first, wherever it stands: instances copy their defaults from it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -11,8 +11,12 @@ use types::IfName;
 
 use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
 use crate::document::Statement;
-use crate::draft::{Draft, GroupDraft, InstanceDraft, NotifyDraft, ScriptDraft, ScriptUser};
+use crate::draft::{
+    BfdDraft, Draft, FileDraft, GarpGroupDraft, GroupDraft, Inherited, InstanceDraft, NotifyDraft,
+    ProcessDraft, ScriptDraft, ScriptUser, TrackGroupDraft, TrackedLists,
+};
 use crate::keywords::arguments::Kind;
+use crate::keywords::tracked::What;
 use crate::keywords::{Role, Table};
 use crate::machine::Machine;
 use crate::settings::RunAs;
@@ -25,6 +29,11 @@ pub(crate) struct Reading<'a> {
     pub(crate) script: ScriptDraft,
     pub(crate) instance: InstanceDraft,
     pub(crate) group: GroupDraft,
+    pub(crate) file: FileDraft,
+    pub(crate) process: ProcessDraft,
+    pub(crate) bfd: BfdDraft,
+    pub(crate) track_group: TrackGroupDraft,
+    pub(crate) garp_group: GarpGroupDraft,
     pub(crate) names: Names,
     /// The path of the block that is being read.
     pub(crate) block: &'static str,
@@ -38,7 +47,30 @@ pub(crate) struct Names {
     pub(crate) instances: BTreeSet<String>,
     pub(crate) groups: BTreeSet<String>,
     /// With the weight and sense that references inherit.
-    pub(crate) scripts: std::collections::BTreeMap<String, (types::Weight, bool)>,
+    pub(crate) scripts: BTreeMap<String, (types::Weight, bool)>,
+    pub(crate) track_files: BTreeSet<String>,
+    /// All of them, whoever they report to.
+    pub(crate) bfd_instances: BTreeSet<String>,
+    pub(crate) track_processes: BTreeSet<String>,
+    pub(crate) track_groups: BTreeSet<String>,
+    /// What references to files, processes and those sessions that report to VRRP inherit.
+    pub(crate) weights: Weights,
+    /// Interfaces that have a `garp_group`.
+    pub(crate) garp_grouped: BTreeSet<IfName>,
+    /// What the current instance or group tracks besides scripts and interfaces.
+    pub(crate) tracked: BTreeSet<(What, String)>,
+    /// The unicast peers of the current instance.
+    pub(crate) peers: BTreeSet<IpAddr>,
+    /// Names of devices that instances make.
+    pub(crate) devices: BTreeMap<IfName, String>,
+}
+
+/// Weights that references inherit, by name.
+#[derive(Default)]
+pub(crate) struct Weights {
+    pub(crate) files: BTreeMap<String, Inherited>,
+    pub(crate) processes: BTreeMap<String, Inherited>,
+    pub(crate) bfd: BTreeMap<String, Inherited>,
 }
 
 /// Reads a tree.
@@ -56,6 +88,15 @@ pub(crate) fn read(tree: &[Statement], machine: &dyn Machine, report: &mut Repor
         script: ScriptDraft::new(String::new(), nowhere),
         instance: InstanceDraft::new(String::new(), nowhere),
         group: GroupDraft::new(String::new(), nowhere),
+        file: FileDraft::new(String::new()),
+        process: ProcessDraft::new(String::new()),
+        bfd: BfdDraft::new(String::new(), nowhere),
+        track_group: TrackGroupDraft {
+            name: String::new(),
+            span: nowhere,
+            members: Vec::new(),
+        },
+        garp_group: GarpGroupDraft::default(),
         names: Names::default(),
         block: "",
         vips: BTreeSet::new(),
@@ -109,22 +150,6 @@ impl Reading<'_> {
             }
             Role::Ignored => {}
         }
-        if keyword.pending.is_some_and(|pending| pending.refuses) && !statement.block().is_empty() {
-            self.refuse(statement.span(0), keyword.name);
-        }
-    }
-
-    /// Leaves the current instance out: without the keyword it would talk to the wrong routers.
-    pub(crate) fn refuse(&mut self, span: Span, what: &str) {
-        self.instance.refused = true;
-        let message = format!(
-            "instance {} is left out: evervip does not support '{what}' yet",
-            self.instance.name
-        );
-        let diagnostic = Diagnostic::error(Class::Pending, message).help(
-            "without it the instance would talk to the wrong routers, or trust them without proof",
-        );
-        self.report.at(span, diagnostic);
     }
 
     /// Reports something wrong with the n-th word.
@@ -242,8 +267,19 @@ impl Reading<'_> {
         else {
             return None;
         };
-        let range = least..=most;
-        let text = self.required(statement, 1)?;
+        self.decimal_at(statement, 1, least..=most, places)
+    }
+
+    /// The n-th word as a decimal number with so many places, in units of the last one, within a range; anything else is
+    /// reported and `None`.
+    pub(crate) fn decimal_at(
+        &mut self,
+        statement: &Statement,
+        index: usize,
+        range: RangeInclusive<u64>,
+        places: u32,
+    ) -> Option<u64> {
+        let text = self.required(statement, index)?;
         let name = statement.argument(0);
         let shown = |units: u64| show_decimal(units, places);
         let span = format!("{} to {}", shown(*range.start()), shown(*range.end()));
@@ -254,7 +290,7 @@ impl Reading<'_> {
             )
             .help(format!("{span}, without a unit"))
             .keepalived(format!("invalid number '{text}'"));
-            self.complain(statement, 1, diagnostic);
+            self.complain(statement, index, diagnostic);
             return None;
         };
         if !exact {
@@ -264,7 +300,7 @@ impl Reading<'_> {
             );
             self.complain(
                 statement,
-                1,
+                index,
                 Diagnostic::warning(Class::InvalidNumber, message),
             );
         }
@@ -281,7 +317,7 @@ impl Reading<'_> {
             shown(*range.start()),
             shown(*range.end())
         ));
-        self.complain(statement, 1, diagnostic);
+        self.complain(statement, index, diagnostic);
         None
     }
 
@@ -406,6 +442,14 @@ impl Reading<'_> {
                     })
                 }
             },
+        }
+    }
+
+    /// The lists of files, processes and sessions of the block that is being read, and the block's name.
+    pub(crate) fn tracked(&mut self) -> (&mut TrackedLists, &str) {
+        match self.block {
+            "vrrp_sync_group" => (&mut self.group.tracked, &self.group.name),
+            _ => (&mut self.instance.tracked, &self.instance.name),
         }
     }
 

@@ -30,6 +30,14 @@ impl Vrrp {
             scripts,
             garp_interval,
             gna_interval,
+            // Not acted on yet.
+            track_files: _,
+            track_processes: _,
+            bfd_sessions: _,
+            track_groups: _,
+            garp_groups: _,
+            linkbeat: _,
+            debounce: _,
         } = settings;
         self.shared.pace.garp_interval = garp_interval;
         self.shared.pace.gna_interval = gna_interval;
