@@ -25,6 +25,9 @@ pub trait Machine {
         self.read(path, 0) != Err(FileProblem::Missing)
     }
 
+    /// Whether anybody but its owner has a permission on a file; also when there is none to ask about.
+    fn is_open_to_others(&self, path: &Path) -> bool;
+
     /// Names in a directory, in any order, without `.` and `..`; `None` when it cannot be listed.
     ///
     /// A directory of more than a million names may be cut off there; it is no place for configuration files, and

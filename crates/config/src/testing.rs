@@ -93,6 +93,11 @@ impl Machine for Fake {
         }
     }
 
+    fn is_open_to_others(&self, path: &Path) -> bool {
+        path.extension()
+            .is_some_and(|extension| extension == "open")
+    }
+
     fn list(&self, directory: &Path) -> Option<Vec<String>> {
         let names: BTreeSet<String> = self
             .files

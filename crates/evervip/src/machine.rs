@@ -55,6 +55,10 @@ impl Machine for ThisMachine {
         }
     }
 
+    fn is_open_to_others(&self, path: &Path) -> bool {
+        fs::metadata(path).map_or(true, |metadata| metadata.mode() & 0o077 != 0)
+    }
+
     fn list(&self, directory: &Path) -> Option<Vec<String>> {
         let entries = fs::read_dir(directory).ok()?;
         Some(
