@@ -11,9 +11,8 @@ use types::{
     Weight,
 };
 use vrrp::settings::{
-    AuthPass, Authentication, GarpSettings, InitialState, InstanceSettings, Preempt,
-    PreferredLifetime, ScriptSettings, SyncGroupSettings, TrackInterface, TrackScript,
-    VirtualAddress,
+    AuthPass, Authentication, InstanceSettings, Preempt, PreferredLifetime, ScriptSettings,
+    SyncGroupSettings, TrackInterface, TrackScript, VirtualAddress,
 };
 use vrrp::{Interface, InterfaceAddress, ScriptOutcome, Settings, Vrrp};
 

@@ -154,7 +154,7 @@ fn a_second_group_block_adds_members() {
         "vrrp_sync_group G {{ group {{ A }}\n group {{ B }} }}\n{both}"
     ));
     let said: Vec<_> = loaded.diagnostics.iter().map(|d| d.class).collect();
-    assert_eq!(said, [crate::Class::General]);
+    assert_eq!(said, [Class::General]);
     assert_eq!(
         loaded.settings.unwrap().vrrp.sync_groups[0].members,
         ["A", "B"]
