@@ -165,9 +165,31 @@ fn two_of_one_number() {
             false,
         ),
         (
-            format!("interface eth0\n{}", peers("10.0.0.8\n10.0.0.9")),
-            format!("interface eth0\n{}", peers("10.0.0.7\n10.0.0.8")),
+            format!("interface eth0\n{}", peers("10.0.0.9")),
+            format!("interface eth0\n{}", peers("10.0.0.9")),
+            false,
+        ),
+        (
+            format!(
+                "interface eth0\nunicast_src_ip 10.0.0.1\n{}",
+                peers("10.0.0.8\n10.0.0.9")
+            ),
+            format!(
+                "interface eth0\nunicast_src_ip 10.0.0.1\n{}",
+                peers("10.0.0.7\n10.0.0.8")
+            ),
             true,
+        ),
+        (
+            format!(
+                "interface eth0\nunicast_src_ip 10.0.0.1\n{}",
+                peers("10.0.0.9")
+            ),
+            format!(
+                "interface eth1\nunicast_src_ip 10.0.0.1\n{}",
+                peers("10.0.0.9")
+            ),
+            false,
         ),
         (
             format!("interface eth0\n{}", peers("10.0.0.9")),

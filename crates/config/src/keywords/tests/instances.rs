@@ -213,10 +213,14 @@ fn devices() {
                 "i None Ipvlan { address: Some(Prefix { address: 10.0.0.5, length: 24 }), mode: Private, base: false }",
                 &[Class::Pending],
             ),
-            ("use_ipvlan", "none", &[Class::Pending, Class::General]),
+            (
+                "use_ipvlan",
+                "- None Ipvlan { address: None, mode: Bridge, base: false }",
+                &[Class::Pending, Class::General],
+            ),
             (
                 "use_ipvlan 10.0.0.5/99",
-                "none",
+                "- None Ipvlan { address: None, mode: Bridge, base: false }",
                 &[Class::Pending, Class::General, Class::General],
             ),
             (
