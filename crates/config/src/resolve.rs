@@ -616,3 +616,6 @@ fn corrected(report: &mut Reporter, span: Span, message: String, keepalived: Str
         Diagnostic::warning(Class::General, message).keepalived(keepalived),
     );
 }
+
+#[cfg(test)]
+mod tests;
