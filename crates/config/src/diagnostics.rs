@@ -227,14 +227,22 @@ impl Reporter {
             return;
         }
         // Each round of a generator may say the same.
-        if self.found.last().is_some_and(|(at, last)| *at == place && *last == diagnostic) {
+        if self
+            .found
+            .last()
+            .is_some_and(|(at, last)| *at == place && *last == diagnostic)
+        {
             return;
         }
         // What decides the status is kept however late it comes.
         let class = 1_u32 << (diagnostic.class as u8);
         let first = self.classes & class == 0;
         self.classes |= class;
-        let room = if diagnostic.fatal { MOST + MOST / 10 } else { MOST };
+        let room = if diagnostic.fatal {
+            MOST + MOST / 10
+        } else {
+            MOST
+        };
         if first || self.found.len() < room {
             self.found.push((place, diagnostic));
         } else {

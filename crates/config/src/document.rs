@@ -257,6 +257,7 @@ pub(crate) fn build(reader: Reader<'_>, report: &mut Reporter) -> Tree {
         words: Vec::new(),
         last: None,
         mentioned: BTreeSet::new(),
+        forgiven: 0,
     };
     while let Some(piece) = builder.reader.next(builder.report) {
         match piece {
@@ -288,7 +289,9 @@ struct Level {
 enum Inside {
     Keywords,
     /// Entries; true: none of them can begin with a keyword.
-    List { addresses: bool },
+    List {
+        addresses: bool,
+    },
     /// Stepped over.
     Unknown,
 }
@@ -328,6 +331,8 @@ struct Builder<'a, 'm> {
     last: Option<Last>,
     /// Pending keywords that were already mentioned: once is enough.
     mentioned: BTreeSet<*const Keyword>,
+    /// Braces that close what a message has already declared to be closed, or never opened.
+    forgiven: usize,
 }
 
 impl Builder<'_, '_> {
@@ -357,7 +362,10 @@ impl Builder<'_, '_> {
         let Some((start, end)) = words.get(first_word).copied() else {
             return;
         };
-        let name = unquoted(raw.get(usize::from(start)..usize::from(end)).unwrap_or_default());
+        let name = unquoted(
+            raw.get(usize::from(start)..usize::from(end))
+                .unwrap_or_default(),
+        );
         let name_span = Span {
             start: span.start + start,
             end: span.start + end,
@@ -381,8 +389,14 @@ impl Builder<'_, '_> {
             self.nodes.pop();
             node.next = index(self.nodes.len()) + 1;
         }
-        let raw = self.reader.sources().part(span.file, at, at + u32::from(span.end - span.start));
-        let name = unquoted(raw.get(usize::from(start)..usize::from(end)).unwrap_or_default());
+        let raw = self
+            .reader
+            .sources()
+            .part(span.file, at, at + u32::from(span.end - span.start));
+        let name = unquoted(
+            raw.get(usize::from(start)..usize::from(end))
+                .unwrap_or_default(),
+        );
         let here = if inside == Inside::Keywords {
             self.table.lookup(context, name)
         } else {
@@ -401,7 +415,9 @@ impl Builder<'_, '_> {
             if damaged || self.check_needs(keyword, self.words.len() - first_word, name_span) {
                 self.last = Some(Last::Known(entry));
             } else {
+                // Should a block follow, it is the argument that was meant, and not one more mistake.
                 self.drop_last();
+                self.last = Some(Last::Unknown(name_span));
             }
         } else if let Some(entry) = self.root_block(name) {
             self.push(with(entry));
@@ -606,6 +622,7 @@ impl Builder<'_, '_> {
         match self.levels.last_mut() {
             Some(level) if level.stray > 0 => level.stray -= 1,
             Some(_) => self.leave(index(self.nodes.len())),
+            None if self.forgiven > 0 => self.forgiven -= 1,
             None => {
                 let diagnostic = Diagnostic::error(Class::UnexpectedClose, "no block is open here")
                     .help("remove this '}', or look for a '}' too many above")
@@ -650,6 +667,7 @@ impl Builder<'_, '_> {
         for _ in 0..count {
             self.leave(end);
         }
+        self.forgiven += count;
     }
 
     /// Decides what the statement before `next` was, now that no `{` can follow it.
@@ -718,6 +736,7 @@ impl Builder<'_, '_> {
             self.enter(entry, Some(span));
         } else {
             self.drop_last();
+            self.forgiven += 1;
             let help = format!("write {} {{ ... }}; this one is ignored", keyword.name);
             self.report.at(span, diagnostic.help(help));
         }

@@ -285,7 +285,9 @@ mod tests {
             .file("/etc/d/b.conf", "")
             .file("/etc/d/a.conf", "")
             .file("/etc/e/c.conf", "");
-        let names = |pattern: &str| matches(&machine, Path::new("/etc"), pattern, &mut Effort::default()).names;
+        let names = |pattern: &str| {
+            matches(&machine, Path::new("/etc"), pattern, &mut Effort::default()).names
+        };
         assert_eq!(names("d/*.conf"), ["d/a.conf", "d/b.conf"]);
         assert_eq!(names("/etc/*/c.conf"), ["/etc/e/c.conf"]);
         assert_eq!(

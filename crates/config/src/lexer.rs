@@ -150,10 +150,7 @@ pub(crate) fn parameter_length(text: &str, at: usize) -> Option<usize> {
 ///
 /// A quote in the middle of a word ends the word; single quotes and backslashes are ordinary characters. A word that
 /// begins with a double quote is a quoted one.
-pub(crate) fn split_plain(
-    text: &str,
-    mut word: impl FnMut(usize, usize),
-) -> Result<(), OpenQuote> {
+pub(crate) fn split_plain(text: &str, mut word: impl FnMut(usize, usize)) -> Result<(), OpenQuote> {
     let bytes = text.as_bytes();
     let mut at = 0;
     while let Some(first) = bytes.get(at) {
@@ -165,7 +162,11 @@ pub(crate) fn split_plain(
         at += 1;
         if *first == b'"' {
             let rest = bytes.get(at..).unwrap_or_default();
-            at += rest.iter().position(|byte| *byte == b'"').ok_or(OpenQuote)? + 1;
+            at += rest
+                .iter()
+                .position(|byte| *byte == b'"')
+                .ok_or(OpenQuote)?
+                + 1;
         } else {
             let rest = bytes.get(at..).unwrap_or_default();
             at += rest

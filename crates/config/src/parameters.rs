@@ -414,7 +414,13 @@ mod tests {
 
     #[test]
     fn built_ins_know_their_words() {
-        for text in ["${_ENV}", "${_INSTANCE x}", "${_RANDOM a}", "${_RANDOM 1 2 3}", "${_RANDOM -1}"] {
+        for text in [
+            "${_ENV}",
+            "${_INSTANCE x}",
+            "${_RANDOM a}",
+            "${_RANDOM 1 2 3}",
+            "${_RANDOM -1}",
+        ] {
             let expanded = expanded(&[], text);
             assert_eq!(expanded.text, text);
             assert!(
@@ -424,7 +430,10 @@ mod tests {
         }
         let expanded = expanded(&[], "${_RANDOM 5 1}");
         assert_eq!(expanded.text, "5");
-        assert!(matches!(expanded.problems[..], [ParameterProblem::Range { .. }]));
+        assert!(matches!(
+            expanded.problems[..],
+            [ParameterProblem::Range { .. }]
+        ));
     }
 
     #[test]

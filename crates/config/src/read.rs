@@ -12,8 +12,8 @@ use types::IfName;
 use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
 use crate::document::{Statement, Tree};
 use crate::draft::{Draft, GroupDraft, InstanceDraft, NotifyDraft, ScriptDraft, ScriptUser};
-use crate::keywords::arguments::Kind;
 use crate::keywords::Role;
+use crate::keywords::arguments::Kind;
 use crate::machine::Machine;
 use crate::settings::RunAs;
 

@@ -71,12 +71,15 @@ pub(super) fn run(programs: &[Program], options: &Options) -> Result<Table> {
     };
     let wall = figures(|seen| &seen.wall)?;
     let larger = figures(|seen| &seen.wall_of_larger)?;
-    let growth: Vec<f64> = larger.iter().zip(&wall).map(|(ten, one)| ten / one).collect();
+    let growth: Vec<f64> = larger
+        .iter()
+        .zip(&wall)
+        .map(|(ten, one)| ten / one)
+        .collect();
     let memory = figures(|seen| &seen.memory)?;
     let memory_of_larger = figures(|seen| &seen.memory_of_larger)?;
-    let row = |name: &str, unit, target, figures: &[f64]| {
-        Row::new(name, unit, target, programs, figures)
-    };
+    let row =
+        |name: &str, unit, target, figures: &[f64]| Row::new(name, unit, target, programs, figures);
     Ok(Table {
         name: "config",
         heading: format!(
@@ -86,8 +89,18 @@ pub(super) fn run(programs: &[Program], options: &Options) -> Result<Table> {
         rows: vec![
             row("wall time", "ms", Some(Target::Ratio(0.5)), &wall),
             row("peak memory", "KiB", Some(Target::Ratio(1.0)), &memory),
-            row("wall time, ten times the file", "ms", Some(Target::Ratio(0.5)), &larger),
-            row("peak memory, ten times the file", "KiB", Some(Target::Ratio(1.0)), &memory_of_larger),
+            row(
+                "wall time, ten times the file",
+                "ms",
+                Some(Target::Ratio(0.5)),
+                &larger,
+            ),
+            row(
+                "peak memory, ten times the file",
+                "KiB",
+                Some(Target::Ratio(1.0)),
+                &memory_of_larger,
+            ),
             // A little is for caches that the larger file does not fit into.
             row("growth of the time", "x", Some(Target::Most(11.0)), &growth),
         ],

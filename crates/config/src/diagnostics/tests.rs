@@ -53,7 +53,10 @@ fn the_number_of_diagnostics_is_bounded() {
     let all = report.finish(&Sources::default());
     assert_eq!(all.len(), MOST + 3);
     assert_eq!(
-        all[MOST..].iter().map(|d| (d.class, d.fatal)).collect::<Vec<_>>(),
+        all[MOST..]
+            .iter()
+            .map(|d| (d.class, d.fatal))
+            .collect::<Vec<_>>(),
         [
             (Class::Security, false),
             (Class::General, true),

@@ -15,7 +15,7 @@ pub(super) fn command_line(
     statement: &Statement,
 ) -> Option<(Vec<String>, Vec<String>)> {
     let name = statement.argument(0);
-    let outer = split_shell(&statement.raw(), Escapes::Keep);
+    let outer = split_shell(statement.raw(), Escapes::Keep);
     let inner = outer.and_then(|words| {
         let mut words = words.into_iter().skip(1).map(|word| word.text);
         let line = words.next().unwrap_or_default();

@@ -142,6 +142,49 @@ fn stray_braces_are_one_mistake_each() {
 }
 
 #[test]
+fn one_mistake_with_braces_is_one_message() {
+    let other = instance("")
+        .replace("instance A", "instance B")
+        .replace("_id 1", "_id 2");
+    let other = other.replace("10.0.0.1", "10.0.0.2");
+    for (text, expected, left) in [
+        // An instance within an instance: the last brace is the outer one's.
+        (
+            instance(&format!("nopreempt\n{other}")),
+            vec![(Class::MissingClose, 8)],
+            vec!["A", "B"],
+        ),
+        (
+            instance("priority { 5 }\nnopreempt"),
+            vec![(Class::MissingParameter, 7)],
+            vec![],
+        ),
+        (
+            instance("virtual_ipaddress_excluded {\n10.0.0.9\npriority 50\nnopreempt"),
+            vec![(Class::MissingClose, 9)],
+            vec!["A"],
+        ),
+        (
+            format!("track_group\n}}\n{other}"),
+            vec![(Class::MissingOpen, 1)],
+            vec!["B"],
+        ),
+    ] {
+        let loaded = Fake::default().load(&text);
+        let counted: Vec<_> = loaded
+            .diagnostics
+            .iter()
+            .filter(|d| d.class.is_counted())
+            .map(|d| (d.class, d.line))
+            .collect();
+        assert_eq!(counted, expected, "{text}");
+        if !left.is_empty() {
+            assert_eq!(names(&loaded), left, "{text}");
+        }
+    }
+}
+
+#[test]
 fn a_second_group_block_adds_members() {
     let both = format!(
         "{}{}",
@@ -251,7 +294,10 @@ fn generators() {
         ),
         ("~SEQ(A,2) @node1 ~LST(B, x, y) @^node1 no", vec![]),
         ("~SEQ(A,2) $B=b${A}\n${B}", vec!["2 b2"]),
-        ("@other ~SEQ(A,2) no\n@node1 ~SEQ(A,2) yes${A}", vec!["2 yes1", "2 yes2"]),
+        (
+            "@other ~SEQ(A,2) no\n@node1 ~SEQ(A,2) yes${A}",
+            vec!["2 yes1", "2 yes2"],
+        ),
         ("$P=~SEQ(A,2)\n$P x", vec!["2 ~SEQ(A,2)"]),
         (
             "~SEQ(A,1,3,-1) x\n~LST(A x\n~FOO(A)",
@@ -269,7 +315,10 @@ fn generators() {
 #[test]
 fn parameters_of_several_lines() {
     for (text, expected) in [
-        ("$M=aa \\\n bb \\\n cc\npre $M\n", vec!["4 pre", "4 bb", "4 cc"]),
+        (
+            "$M=aa \\\n bb \\\n cc\npre $M\n",
+            vec!["4 pre", "4 bb", "4 cc"],
+        ),
         ("$M=\\\naa \\\nbb # comment\n$M\n", vec!["4 aa", "4 bb"]),
         ("$M=aa \\\n\nbb\n$M\n", vec!["3 bb", "4 aa"]),
         ("$M=aa \\\n# comment\nbb\n$M\n", vec!["3 bb", "4 aa"]),
@@ -287,7 +336,10 @@ fn parameters_of_several_lines() {
         ),
         ("$F=@node1 x\\\n@node1 y\n$F", vec!["3 @node1", "3 y"]),
         // The rest of a line behind a brace comes first.
-        ("$M=aa\\\nbb\n} $M", vec!["3 UnexpectedClose: no block is open here", "3 aa", "3 bb"]),
+        (
+            "$M=aa\\\nbb\n} $M",
+            vec!["3 UnexpectedClose: no block is open here", "3 aa", "3 bb"],
+        ),
         // DEVIATION(keepalived): there the further lines would be statements.
         ("@other $M=aa\\\nbb\\\ncc\ndd", vec!["4 dd"]),
         (
@@ -326,7 +378,14 @@ fn generated_lines_say_where_they_come_from() {
     let said: Vec<String> = loaded
         .diagnostics
         .iter()
-        .map(|d| format!("{}:{} {}", d.file.as_deref().unwrap(), d.line, d.notes.join("; ")))
+        .map(|d| {
+            format!(
+                "{}:{} {}",
+                d.file.as_deref().unwrap(),
+                d.line,
+                d.notes.join("; ")
+            )
+        })
         .collect();
     let from = "included from a/b.conf:1; included from x.conf:1";
     assert_eq!(
@@ -344,8 +403,11 @@ fn generated_lines_say_where_they_come_from() {
 fn what_never_ends_ends() {
     for (text, expected) in [
         ("$A=${A}x\n$A", "expands without end"),
-        ("$A=x\\\n$A\n$A", "more than 1000000 lines"),
-        ("~SEQ(A, 9223372036854775807) @other x", "more than 1000000 lines"),
+        ("$A=x\\\n$A\n$A", "more than 250000 lines"),
+        (
+            "~SEQ(A, 9223372036854775807) @other x",
+            "more than 250000 lines",
+        ),
     ] {
         let loaded = Fake::default().load(text);
         let said = loaded.diagnostics.iter().find(|d| d.fatal).unwrap();
@@ -355,13 +417,18 @@ fn what_never_ends_ends() {
     let long = "y".repeat(10_000);
     let loaded = Fake::default().load(format!("$L={long}\n~SEQ(A, 100000) x${{L}}"));
     assert!(
-        loaded.diagnostics.iter().any(|d| d.message.contains("more than 64 MiB")),
+        loaded
+            .diagnostics
+            .iter()
+            .any(|d| d.message.contains("more than 64 MiB")),
         "{:?}",
         loaded.diagnostics.last()
     );
     let loaded = Fake::default().load(format!("~SEQ(A, 100000) $L={long} \\\nlast"));
     assert!(
-        loaded.diagnostics[1].message.contains("a definition has more than"),
+        loaded.diagnostics[1]
+            .message
+            .contains("a definition has more than"),
         "{:?}",
         loaded.diagnostics
     );

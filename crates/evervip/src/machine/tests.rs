@@ -58,7 +58,13 @@ fn refused(loaded: &Loaded, words: &str) {
 fn what_is_no_file_is_not_read() {
     let directory = Directory::new("no-file");
     let fifo = directory.0.join("fifo");
-    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    assert!(
+        Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .unwrap()
+            .success()
+    );
     refused(&directory.load("fifo"), "is not a regular file");
     refused(&directory.load("."), "is a directory");
     refused(&directory.load("../../dev/zero"), "is not a regular file");
@@ -102,10 +108,15 @@ fn a_pattern_that_matches_a_hundred_thousand_files_is_refused() {
     directory.file("x.conf", "include d/*.conf\n");
     refused(&directory.load("x.conf"), "more than 4096 files");
     refused(&directory.load("d/*.conf"), "more than 4096 files");
-    directory.file("y.conf", "include d/{1,2,3,4,5,6,7,8}*{1,2,3,4,5,6,7,8}*.none\n".repeat(100));
+    directory.file(
+        "y.conf",
+        "include d/{1,2,3,4,5,6,7,8}*{1,2,3,4,5,6,7,8}*.none\n".repeat(100),
+    );
     let loaded = directory.load("y.conf");
     assert!(
-        messages(&loaded).iter().any(|said| said.contains("too many names")),
+        messages(&loaded)
+            .iter()
+            .any(|said| said.contains("too many names")),
         "{:?}",
         messages(&loaded)
     );
@@ -114,11 +125,20 @@ fn a_pattern_that_matches_a_hundred_thousand_files_is_refused() {
 #[test]
 fn braces_may_nest_ten_thousand_deep() {
     let directory = Directory::new("braces");
-    for text in ["{", "a {", "vrrp_instance A {", "virtual_server 1 2 { real_server 1 2 { "] {
+    for text in [
+        "{",
+        "a {",
+        "vrrp_instance A {",
+        "virtual_server 1 2 { real_server 1 2 { ",
+    ] {
         let mut nested = text.repeat(10_000);
         nested.push('\n');
         let lines = text.replace('{', "{\n").repeat(10_000);
-        for content in [nested, lines.clone(), format!("{lines}{}", "}\n".repeat(20_000))] {
+        for content in [
+            nested,
+            lines.clone(),
+            format!("{lines}{}", "}\n".repeat(20_000)),
+        ] {
             directory.file("x.conf", content);
             assert!(!directory.load("x.conf").diagnostics.is_empty(), "{text}");
         }
@@ -129,7 +149,7 @@ fn braces_may_nest_ten_thousand_deep() {
 fn a_file_that_changes_is_read_again() {
     let stamp = |size| Stamp(size, (0, 0), (0, 0));
     let attempts = |sizes: &[u64]| {
-        let mut sizes = sizes.to_vec().into_iter();
+        let mut sizes = sizes.iter().copied();
         read_settled(|| {
             Ok(Attempt {
                 bytes: Vec::new(),
@@ -165,7 +185,8 @@ fn a_file_that_shrinks_and_grows_while_it_is_read_does_no_harm() {
             let loaded = directory.load("x.conf");
             let said = messages(&loaded);
             assert!(
-                said.iter().all(|said| said.contains("changes while it is read")),
+                said.iter()
+                    .all(|said| said.contains("changes while it is read")),
                 "{said:?}"
             );
         }
