@@ -216,6 +216,11 @@ impl Diagnostic {
         Self::new(Severity::Warning, class, message)
     }
 
+    /// A warning of a tool that sums up other diagnostics; never counted.
+    pub fn of_tool(message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, Class::Pending, message)
+    }
+
     /// Something worth knowing.
     pub fn note(message: impl Into<String>) -> Self {
         Self::new(Severity::Note, Class::Uncounted, message)

@@ -198,7 +198,10 @@ struct Tally {
 impl Tally {
     fn of(diagnostics: &[Diagnostic]) -> Self {
         let mut tally = Self::default();
-        for diagnostic in diagnostics.iter().filter(|one| !is_merely_pending(one)) {
+        // All keywords that do not act are one warning, if one of them matters.
+        let matters = |one: &Diagnostic| is_pending(one) && !one.notes.is_empty();
+        tally.warnings += usize::from(diagnostics.iter().any(matters));
+        for diagnostic in diagnostics.iter().filter(|one| !is_pending(one)) {
             match diagnostic.severity {
                 Severity::Error => tally.errors += 1,
                 Severity::Warning => tally.warnings += 1,
@@ -216,12 +219,9 @@ impl Tally {
     }
 }
 
-/// It only says that a keyword does not act yet, and nothing that matters happens instead: one line for all of them will do.
-fn is_merely_pending(diagnostic: &Diagnostic) -> bool {
-    diagnostic.class == Class::Pending
-        && diagnostic.severity == Severity::Warning
-        && diagnostic.notes.is_empty()
-        && diagnostic.help.is_none()
+/// It says that a keyword does not act yet; all of them are told together.
+fn is_pending(diagnostic: &Diagnostic) -> bool {
+    diagnostic.class == Class::Pending && diagnostic.severity == Severity::Warning
 }
 
 /// Words in lines of a page's width, behind an indent of so many columns.
