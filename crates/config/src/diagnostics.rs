@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use crate::bytes;
@@ -17,6 +18,8 @@ pub use render::Style;
 
 /// How many diagnostics are kept; a file that earns more of them is not helped by the rest.
 const MOST: usize = 1000;
+/// How many lints are kept; they must not take the place of errors.
+const MOST_LINTS: usize = 200;
 /// How much of a source line is shown, in bytes.
 const SHOWN_LINE: usize = 400;
 
@@ -157,6 +160,8 @@ pub struct Diagnostic {
     pub columns: Range<usize>,
     /// The source line, harmless to show: secrets masked, control characters replaced.
     pub source: String,
+    /// The name of the lint; `None`: it is no lint. See [`crate::lints()`].
+    pub lint: Option<&'static str>,
     /// The keyword that it is about, where that is known.
     pub keyword: Option<&'static str>,
     /// What is wrong; lower case, names the object and the value.
@@ -183,6 +188,7 @@ impl Diagnostic {
             line: 0,
             columns: 0..0,
             source: String::new(),
+            lint: None,
             keyword: None,
             message: bytes::shown(&message.into()),
             notes: Vec::new(),
@@ -279,6 +285,8 @@ pub fn exit_status_of_test(diagnostics: &[Diagnostic]) -> i32 {
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) name: String,
+    /// Where it was found.
+    pub(crate) path: PathBuf,
     pub(crate) text: String,
     /// Where each line starts in `text`.
     pub(crate) lines: Vec<usize>,
@@ -326,6 +334,8 @@ pub(crate) struct Reporter {
     pub(crate) sources: Vec<Rc<Source>>,
     found: Vec<(Option<Order>, Diagnostic)>,
     suppressed: usize,
+    /// How many lints may still be reported; 0 from the start when nobody asked for them.
+    lints_left: usize,
     fatal: bool,
     /// The keywords that are not acted on, block and name, by where these texts are: this is asked for every statement of
     /// a large file, and comparing texts would show.
@@ -391,6 +401,33 @@ impl Reporter {
             self.found.push((place, diagnostic));
         } else {
             self.suppressed += 1;
+        }
+    }
+
+    /// Whether something of a class was reported.
+    pub(crate) fn has_said(&self, class: Class) -> bool {
+        self.found.iter().any(|(_, found)| found.class == class)
+    }
+
+    /// Lints are wanted from now on; without this, [`Self::wants_lints`] says no.
+    pub(crate) const fn want_lints(&mut self) {
+        self.lints_left = MOST_LINTS;
+    }
+
+    /// Whether it is worth looking for lints.
+    pub(crate) const fn wants_lints(&self) -> bool {
+        self.lints_left > 0
+    }
+
+    /// Reports a lint, if lints are wanted.
+    pub(crate) fn lint(&mut self, span: Span, lint: Diagnostic) {
+        if self.wants_lints() && !self.is_full() {
+            self.lints_left -= 1;
+            self.at(span, lint);
+            if self.lints_left == 0 {
+                let message = format!("only the first {MOST_LINTS} lints are shown");
+                self.nowhere(Diagnostic::note(message));
+            }
         }
     }
 

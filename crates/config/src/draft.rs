@@ -31,6 +31,8 @@ pub(crate) struct Draft {
     pub(crate) instances: Vec<InstanceDraft>,
     pub(crate) groups: Vec<GroupDraft>,
     pub(crate) lvs: lvs::LvsDraft,
+    /// Where secrets are written, and what they are called.
+    pub(crate) secrets: Vec<At<&'static str>>,
 }
 
 /// Whom scripts without a user of their own run as.

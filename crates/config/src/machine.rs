@@ -6,6 +6,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use types::Prefix;
+
 use crate::settings::RunAs;
 
 /// Answers about the machine. All methods only look; none may block for longer than a file access.
@@ -33,6 +35,17 @@ pub trait Machine {
 
     /// What is known of an interface; `None` when there is none of that name.
     fn interface(&self, name: &str) -> Option<InterfaceFacts>;
+
+    /// The addresses of an interface, each with its subnet; behind a point-to-point address stands the other end's.
+    /// `None`: not known. Asked for lints only.
+    fn addresses(&self, _interface: &str) -> Option<Vec<Prefix>> {
+        None
+    }
+
+    /// Whether users who are neither its owner nor of its group can read a file; `None`: not known. Asked for lints only.
+    fn is_open_to_others(&self, _path: &Path) -> Option<bool> {
+        None
+    }
 
     /// User and primary group id of a user.
     fn user(&self, name: &str) -> Option<(u32, u32)>;

@@ -13,7 +13,7 @@ use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
 use crate::document::Statement;
 use crate::draft::checkers::{CheckerBlock, CheckerDraft};
 use crate::draft::lvs::LvsReading;
-use crate::draft::{Draft, GroupDraft, InstanceDraft, NotifyDraft, ScriptDraft, ScriptUser};
+use crate::draft::{At, Draft, GroupDraft, InstanceDraft, NotifyDraft, ScriptDraft, ScriptUser};
 use crate::keywords::arguments::Kind;
 use crate::keywords::{Role, Table};
 use crate::machine::Machine;
@@ -173,6 +173,17 @@ impl Reading<'_> {
             diagnostic = diagnostic.about(keyword.name);
         }
         self.report.at(statement.span(index), diagnostic);
+    }
+
+    /// Remembers that a secret stands behind the keyword of a statement.
+    pub(crate) fn secret(&mut self, statement: &Statement) {
+        let Some(keyword) = statement.keyword() else {
+            return;
+        };
+        self.draft.secrets.push(At {
+            value: keyword.name,
+            span: statement.span(0),
+        });
     }
 
     /// The n-th word; its absence is reported, the keyword then has no effect.

@@ -553,6 +553,7 @@ impl<'a> Reader<'a> {
         };
         let source = Rc::new(Source {
             name: waiting.name.clone(),
+            path: path.clone(),
             text,
             lines,
         });

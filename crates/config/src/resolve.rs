@@ -10,6 +10,7 @@ use vrrp::settings::{InstanceSettings, SyncGroupSettings, TrackInterface, TrackS
 
 use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
 use crate::draft::{At, Draft, GroupDraft, InstanceDraft, NotifyDraft, TrackDraft};
+use crate::lints::{self, vrrp::Router};
 use crate::machine::Machine;
 use crate::settings::{Notify, NotifyDeleted, Settings};
 
@@ -102,6 +103,20 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
     }
     settings.global = draft.global.clone();
     settings.commands = commands;
+    if report.wants_lints() {
+        let routers: Vec<_> = instances
+            .iter()
+            .map(|member| Router {
+                settings: &member.settings,
+                draft: member.draft,
+                group: member
+                    .group
+                    .and_then(|index| Some(groups.get(index)?.draft)),
+            })
+            .collect();
+        let running = &settings.vrrp.scripts;
+        lints::vrrp::check(&draft, &routers, running, machine, report);
+    }
     settings.vrrp.instances = instances
         .into_iter()
         .map(|member| member.settings)

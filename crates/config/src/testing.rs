@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use types::Prefix;
+
 use crate::machine::{FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem};
 use crate::settings::RunAs;
 use crate::{LoadOptions, Loaded, load};
@@ -15,6 +17,8 @@ pub(crate) struct Fake {
     pub(crate) interfaces: BTreeMap<String, InterfaceFacts>,
     pub(crate) scripts: BTreeSet<String>,
     pub(crate) insecure: bool,
+    pub(crate) addresses: BTreeMap<String, Vec<Prefix>>,
+    pub(crate) open_to_others: BTreeSet<PathBuf>,
 }
 
 impl Default for Fake {
@@ -24,6 +28,8 @@ impl Default for Fake {
             interfaces: BTreeMap::new(),
             scripts: BTreeSet::new(),
             insecure: false,
+            addresses: BTreeMap::new(),
+            open_to_others: BTreeSet::new(),
         }
         .interface("eth0")
         .interface("eth1")
@@ -56,6 +62,20 @@ impl Fake {
 
     pub(crate) fn script(mut self, path: &str) -> Self {
         self.scripts.insert(path.into());
+        self
+    }
+
+    /// Gives an interface an address; its length follows a `/`.
+    pub(crate) fn address(mut self, interface: &str, text: &str) -> Self {
+        let (address, length) = text.split_once('/').unwrap();
+        let prefix = Prefix::new(address.parse().unwrap(), length.parse().unwrap()).unwrap();
+        let addresses = self.addresses.entry(interface.into()).or_default();
+        addresses.push(prefix);
+        self
+    }
+
+    pub(crate) fn open_to_others(mut self, path: &str) -> Self {
+        self.open_to_others.insert(path.into());
         self
     }
 
@@ -121,6 +141,14 @@ impl Machine for Fake {
 
     fn interface(&self, name: &str) -> Option<InterfaceFacts> {
         self.interfaces.get(name).copied()
+    }
+
+    fn addresses(&self, interface: &str) -> Option<Vec<Prefix>> {
+        self.addresses.get(interface).cloned()
+    }
+
+    fn is_open_to_others(&self, path: &Path) -> Option<bool> {
+        Some(self.open_to_others.contains(path))
     }
 
     fn user(&self, name: &str) -> Option<(u32, u32)> {

@@ -181,7 +181,9 @@ mod tests {
 
     #[test]
     fn words_read_as_they_were() {
-        for text in ["a", "", "a b", "#", "x!y", "a{b}", "@id", "$X", "~SEQ(a)", "\t"] {
+        for text in [
+            "a", "", "a b", "#", "x!y", "a{b}", "@id", "$X", "~SEQ(a)", "\t",
+        ] {
             let line = format!("key {}", Word(text));
             let words = split_plain(&line).unwrap();
             assert_eq!((words.len(), words[1].text.as_str()), (2, text), "{line}");

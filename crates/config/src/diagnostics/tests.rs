@@ -72,6 +72,7 @@ fn keywords_that_do_not_act_are_listed_once() {
 fn a_related_place_is_looked_up_and_masked() {
     let text = "auth_pass hunter2\nx\n".to_owned();
     let source = Source {
+        path: "x.conf".into(),
         name: "a.conf".into(),
         lines: vec![0, 18],
         text,

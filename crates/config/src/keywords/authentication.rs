@@ -58,6 +58,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.complain(s, 1, diagnostic);
                 value.truncate(LONGEST);
             }
+            r.secret(s);
             r.instance.auth_pass = Some(At {
                 value,
                 span: s.span(0),

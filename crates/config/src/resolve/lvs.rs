@@ -23,6 +23,7 @@ use crate::draft::lvs::{
     VirtualServerDraft, Waiting,
 };
 use crate::keywords::DEFAULT_PERSISTENCE;
+use crate::lints::{self, servers::Pool};
 use crate::settings::Command;
 
 /// keepalived's, for who has none.
@@ -83,6 +84,10 @@ pub(crate) fn virtual_server(
         }
     }
     let drafts = std::mem::take(&mut draft.real_servers);
+    let bare = drafts
+        .iter()
+        .filter(|real| real.checkers.is_empty())
+        .count();
     let context = Context {
         service: &draft,
         name: &name,
@@ -96,6 +101,14 @@ pub(crate) fn virtual_server(
         .as_ref()
         .and(draft.sorry_server.as_ref())
         .map(|sorry| sorry.span);
+    let pool = Pool {
+        name: &name,
+        real_servers: &real_servers,
+        bare,
+        span,
+        sorry_server: sorry.as_ref().zip(sorry_span),
+    };
+    lints::servers::check(&pool, report);
     let persistence = persistence(&mut draft);
     let persistence_engine = draft.persistence_engine.take();
     if let ServiceDraft::Group(group) = &draft.service {
