@@ -256,6 +256,7 @@ fn settings(bytes: &mut Bytes<'_>) -> Settings {
         scripts: vec![script],
         garp_interval: Duration::from_millis(u64::from(bytes.next() % 4)),
         gna_interval: Duration::ZERO,
+        ..Settings::default()
     }
 }
 
@@ -321,6 +322,8 @@ fn instance(number: u8, bytes: &mut Bytes<'_>) -> InstanceSettings {
         higher_prio_send_advert: flags & 64 != 0,
         owner_ignore_adverts: flags & 128 != 0,
         skip_check_adv_addr: false,
+        virtual_routes: Vec::new(),
+        virtual_rules: Vec::new(),
         notify_priority_changes: flags & 1 != 0,
     }
 }

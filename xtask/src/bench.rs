@@ -1,4 +1,4 @@
-//! `cargo xtask bench failover|scale`: evervip and Debian's keepalived measured side by side.
+//! `cargo xtask bench failover|scale|config`: evervip and Debian's keepalived measured side by side.
 //!
 //! Absolute figures say more about the machine than about the program, and on a busy machine little about either. So
 //! both programs are measured in one run, in turn, on the same kind of hosts (network namespaces of the crate `lab`)
@@ -10,10 +10,12 @@
 //! - [`scale`]: many instances: CPU time per advert sent and received, memory, and how regular the adverts are.
 //!   Whoever captures on an interface adds to the CPU time of whoever sends through it, so CPU time is measured while
 //!   nobody captures (adverts are counted by the interfaces), and regularity afterwards in a window of its own.
+//! - [`config`]: how long the test of a large configuration takes, and how much memory.
 //!
 //! A table is printed for people, then one `result:` line for each of its rows for programs. A missed target is
 //! marked, but is no failure: the machine may have been busy.
 
+mod config;
 mod failover;
 mod frames;
 mod measure;
@@ -36,7 +38,9 @@ cargo xtask bench failover [--crashes N]
 cargo xtask bench scale [--instances N] [--seconds N] [--rounds N] [--spread]
     virtual routers (1000), seconds per window (20), rounds of each program (2);
     --spread: different priorities, so that they do not all become master at the same time
-either with --only evervip|keepalived
+cargo xtask bench config [--services N] [--rounds N]
+    virtual servers in the file (2277), tests of it by each program (11)
+each with --only evervip|keepalived
     measures one of them alone";
 
 /// Runs the benchmark that `arguments` (what follows `bench`) name.
@@ -50,13 +54,18 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let mut which = None;
     let mut crashes = 20;
     let mut scale = scale::Options::default();
+    let mut config = config::Options::default();
     let mut only: Option<String> = None;
     while let Some(argument) = parser.next()? {
         match argument {
             Long("crashes") => crashes = parser.value()?.parse()?,
             Long("instances") => scale.instances = parser.value()?.parse()?,
             Long("seconds") => scale.seconds = parser.value()?.parse()?,
-            Long("rounds") => scale.rounds = parser.value()?.parse()?,
+            Long("rounds") => {
+                scale.rounds = parser.value()?.parse()?;
+                config.rounds = scale.rounds;
+            }
+            Long("services") => config.services = parser.value()?.parse()?,
             Long("spread") => scale.spread = true,
             Long("only") => only = Some(parser.value()?.parse()?),
             Value(name) if which.is_none() => which = Some(name.string()?),
@@ -66,6 +75,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let which = match which.as_deref() {
         Some("failover") => Benchmark::Failover,
         Some("scale") => Benchmark::Scale,
+        Some("config") => Benchmark::Config,
         Some(other) => bail!("there is no benchmark {other}\n{USAGE}"),
         None => bail!("which benchmark?\n{USAGE}"),
     };
@@ -78,6 +88,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let table = match which {
         Benchmark::Failover => failover::run(&programs, crashes)?,
         Benchmark::Scale => scale::run(&programs, &scale)?,
+        Benchmark::Config => config::run(&programs, &config)?,
     };
     print!("{table}");
     Ok(())
@@ -86,6 +97,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
 enum Benchmark {
     Failover,
     Scale,
+    Config,
 }
 
 fn evervip() -> Result<Program> {
@@ -230,6 +242,10 @@ impl fmt::Display for Table {
                 row.verdict(),
             );
             writeln!(f, "{}", line.trim_end())?;
+        }
+        let missed = self.rows.iter().filter(|row| row.verdict() == "MISSED");
+        for row in missed {
+            writeln!(f, "target missed: {}", row.name)?;
         }
         writeln!(f)?;
         for row in &self.rows {

@@ -19,7 +19,8 @@ tasks:
   test --list              name the steps
   packages                 install the programs that the tests need
   corpus [TEXT]            compare with what keepalived said of real configurations; TEXT: only files with this in their name
-  bench failover|scale     measure evervip and keepalived side by side; `bench` alone lists the options
+  bench failover|scale|config
+                           measure evervip and keepalived side by side; `bench` alone lists the options
 
 A step that fails ends the run.";
 

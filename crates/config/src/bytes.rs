@@ -8,12 +8,21 @@ const FIRST: u32 = 0xF700;
 /// Three bytes in UTF-8, like every character of the private block: columns stay right.
 const REPLACEMENT: char = '\u{FFFD}';
 
-/// Text for bytes, losing nothing.
-pub(crate) fn decode(bytes: &[u8]) -> String {
+/// Text for bytes, losing nothing. What is plain UTF-8, as nearly all files are, is not copied.
+pub(crate) fn decode(bytes: Vec<u8>) -> String {
+    match String::from_utf8(bytes) {
+        // Characters of the private block begin with this byte.
+        Ok(text) if !text.as_bytes().contains(&0xEF) || !text.contains(is_private) => text,
+        Ok(text) => translate(text.as_bytes()),
+        Err(error) => translate(error.as_bytes()),
+    }
+}
+
+fn translate(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
-            if is_raw(character) {
+            if is_private(character) {
                 let mut buffer = [0; 4];
                 text.extend(character.encode_utf8(&mut buffer).bytes().map(raw));
             } else {
@@ -44,7 +53,7 @@ pub(crate) fn encode(text: &str) -> Vec<u8> {
 pub(crate) fn shown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
-        if is_raw(character) || turns_text(character) {
+        if is_private(character) || turns_text(character) {
             out.push(REPLACEMENT);
         } else if character.is_control() && character != '\t' {
             out.extend(std::iter::repeat_n('?', character.len_utf8()));
@@ -62,7 +71,7 @@ const fn turns_text(character: char) -> bool {
 
 /// Whether some byte of it was not UTF-8.
 pub(crate) fn has_raw(text: &str) -> bool {
-    text.chars().any(is_raw)
+    text.chars().any(is_private)
 }
 
 /// The last character boundary not behind `at`.
@@ -79,7 +88,7 @@ pub(crate) fn raw(byte: u8) -> char {
     char::from_u32(FIRST + u32::from(byte)).unwrap_or(REPLACEMENT)
 }
 
-fn is_raw(character: char) -> bool {
+fn is_private(character: char) -> bool {
     raw_byte(character).is_some()
 }
 
@@ -100,16 +109,16 @@ mod tests {
             b"caf\xe9 \xff\x00",
             "ä€\u{F7E9}\u{F700}".as_bytes(),
         ] {
-            assert_eq!(encode(&decode(bytes)), bytes);
+            assert_eq!(encode(&decode(bytes.to_vec())), bytes);
         }
     }
 
     #[test]
     fn shown_text_is_harmless_and_keeps_its_columns() {
-        let text = decode("a\x1b[31m\u{202e}\u{F7E9}\tb".as_bytes());
+        let text = decode("a\x1b[31m\u{202e}\u{F7E9}\tb".as_bytes().to_vec());
         assert_eq!(shown(&text), "a?[31m\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}\tb");
         assert_eq!(shown(&text).len(), text.len());
-        let text = decode(b"a\x1b[31m\xe9\tb");
+        let text = decode(b"a\x1b[31m\xe9\tb".to_vec());
         assert_eq!(shown(&text), "a?[31m\u{FFFD}\tb");
         assert_eq!(shown(&text).len(), text.len());
         assert!(has_raw(&text) && !has_raw("ä"));

@@ -78,10 +78,13 @@ fn global(out: &mut Lines, settings: &Settings) {
         "enable_script_security",
         &global.enable_script_security.to_string(),
     );
-    out.line("process_name", &named(&global.process_name, "(as called)"));
+    out.line(
+        "process_name",
+        &named(&global.processes.parent_name, "(as called)"),
+    );
     out.line(
         "vrrp_process_name",
-        &named(&global.vrrp_process_name, "(as called)"),
+        &named(&global.processes.vrrp.name, "(as called)"),
     );
     out.line("instance", &named(&global.instance, "(none)"));
     out.line("use_pid_dir", &global.use_pid_dir.to_string());

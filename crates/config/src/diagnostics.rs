@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
-use std::rc::Rc;
 
 use crate::bytes;
+use crate::sources::{Lines, Source, Sources};
+
+pub(crate) use crate::sources::Span;
 
 pub(crate) mod mask;
 mod render;
@@ -20,6 +21,8 @@ pub use render::Style;
 const MOST: usize = 1000;
 /// How many lints are kept; they must not take the place of errors.
 const MOST_LINTS: usize = 200;
+/// How many files on the way to a place are named.
+const SHOWN_INCLUDES: usize = 4;
 /// How much of a source line is shown, in bytes.
 const SHOWN_LINE: usize = 400;
 
@@ -166,7 +169,8 @@ pub struct Diagnostic {
     pub keyword: Option<&'static str>,
     /// What is wrong; lower case, names the object and the value.
     pub message: String,
-    /// Facts that help to decide: what is allowed, what holds without it.
+    /// Facts that help to decide: what is allowed, what holds without it, what made the line, from where its file was
+    /// included.
     pub notes: Vec<String>,
     /// Another place that belongs to it.
     pub related: Option<Related>,
@@ -281,58 +285,15 @@ pub fn exit_status_of_test(diagnostics: &[Diagnostic]) -> i32 {
     }
 }
 
-/// A file's text, kept for as long as something may have to be said about it.
-#[derive(Debug)]
-pub(crate) struct Source {
-    pub(crate) name: String,
-    /// Where it was found.
-    pub(crate) path: PathBuf,
-    pub(crate) text: String,
-    /// Where each line starts in `text`.
-    pub(crate) lines: Vec<usize>,
-}
+/// What diagnostics are sorted by: file, line, column, and the line that was made of it.
+type Order = (u16, u32, u16, u32);
 
-impl Source {
-    /// A line, counted from 1, without its line end.
-    pub(crate) fn line(&self, number: u32) -> &str {
-        let Some(index) = usize::try_from(number).ok().and_then(|n| n.checked_sub(1)) else {
-            return "";
-        };
-        let Some(start) = self.lines.get(index) else {
-            return "";
-        };
-        let end = self
-            .lines
-            .get(index + 1)
-            .copied()
-            .unwrap_or(self.text.len());
-        self.text
-            .get(*start..end)
-            .unwrap_or_default()
-            .trim_end_matches(['\r', '\n'])
-    }
-}
-
-/// A place in a file: columns of one line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span {
-    /// Index of the file, in the order of opening.
-    pub(crate) file: usize,
-    /// Counted from 1.
-    pub(crate) line: u32,
-    /// Bytes from the start of the line.
-    pub(crate) start: usize,
-    pub(crate) end: usize,
-}
-
-/// What diagnostics are sorted by: file, line, column.
-type Order = (usize, u32, usize);
-
-/// Collects diagnostics and knows the sources they talk about.
+/// Collects diagnostics; the sources they talk about are asked only at the end.
 #[derive(Debug, Default)]
 pub(crate) struct Reporter {
-    pub(crate) sources: Vec<Rc<Source>>,
-    found: Vec<(Option<Order>, Diagnostic)>,
+    found: Vec<(Option<Span>, Diagnostic)>,
+    /// A bit for each class that was reported.
+    classes: u32,
     suppressed: usize,
     /// How many lints may still be reported; 0 from the start when nobody asked for them.
     lints_left: usize,
@@ -340,40 +301,13 @@ pub(crate) struct Reporter {
     /// The keywords that are not acted on, block and name, by where these texts are: this is asked for every statement of
     /// a large file, and comparing texts would show.
     pending: BTreeMap<(usize, usize), (&'static str, &'static str)>,
+    muted: bool,
 }
 
 impl Reporter {
     /// Reports about a place.
-    pub(crate) fn at(&mut self, span: Span, mut diagnostic: Diagnostic) {
-        if self.found.len() < MOST {
-            if let Some(place) = self.place(span) {
-                diagnostic.file = Some(place.file);
-                diagnostic.line = span.line;
-                diagnostic.source = place.source;
-                diagnostic.columns = place.columns;
-            }
-            let related = diagnostic.related_at.take();
-            diagnostic.related = related.and_then(|(span, message)| {
-                let place = self.place(span)?;
-                Some(Related { message, ..place })
-            });
-        }
-        self.push(Some((span.file, span.line, span.start)), diagnostic);
-    }
-
-    /// A place as it may be shown; `None`: its file is not known.
-    fn place(&self, span: Span) -> Option<Related> {
-        let source = self.sources.get(span.file)?;
-        let line = bytes::shown(source.line(span.line));
-        let (line, columns) = mask::mask(&line, span.start..span.end);
-        let (line, columns) = cut(line, columns);
-        Some(Related {
-            file: bytes::shown(&source.name),
-            line: span.line,
-            columns,
-            source: line,
-            message: String::new(),
-        })
+    pub(crate) fn at(&mut self, span: Span, diagnostic: Diagnostic) {
+        self.push(Some(span), diagnostic);
     }
 
     /// Remembers that the configuration uses a keyword that is not acted on.
@@ -395,9 +329,29 @@ impl Reporter {
         self.push(None, diagnostic);
     }
 
-    fn push(&mut self, place: Option<Order>, diagnostic: Diagnostic) {
+    fn push(&mut self, place: Option<Span>, diagnostic: Diagnostic) {
         self.fatal |= diagnostic.fatal;
-        if self.found.len() < MOST {
+        if self.muted {
+            return;
+        }
+        // Each round of a generator may say the same.
+        if self
+            .found
+            .last()
+            .is_some_and(|(at, last)| *at == place && *last == diagnostic)
+        {
+            return;
+        }
+        // What decides the status is kept however late it comes.
+        let class = 1_u32 << (diagnostic.class as u8);
+        let first = self.classes & class == 0;
+        self.classes |= class;
+        let room = if diagnostic.fatal {
+            MOST + MOST / 10
+        } else {
+            MOST
+        };
+        if first || self.found.len() < room {
             self.found.push((place, diagnostic));
         } else {
             self.suppressed += 1;
@@ -406,7 +360,7 @@ impl Reporter {
 
     /// Whether something of a class was reported.
     pub(crate) fn has_said(&self, class: Class) -> bool {
-        self.found.iter().any(|(_, found)| found.class == class)
+        self.classes & 1_u32 << (class as u8) != 0
     }
 
     /// Lints are wanted from now on; without this, [`Self::wants_lints`] says no.
@@ -431,8 +385,14 @@ impl Reporter {
         }
     }
 
+    /// Drops what is reported from now on, or keeps it again: what is wrong with a statement was said already, and all
+    /// else follows from that. Whether the configuration can be used is noted all the same.
+    pub(crate) const fn mute(&mut self, muted: bool) {
+        self.muted = muted;
+    }
+
     /// Whether further diagnostics are only counted: there is no use in working hard for them.
-    pub(crate) fn is_full(&self) -> bool {
+    pub(crate) const fn is_full(&self) -> bool {
         self.found.len() >= MOST
     }
 
@@ -441,20 +401,96 @@ impl Reporter {
         !self.fatal
     }
 
-    /// Everything said, in the order of the files; what has no place comes last.
-    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
-        self.found
-            .sort_by_key(|(place, _)| (place.is_none(), *place));
-        let mut all: Vec<_> = self
+    /// Everything said, with the lines it is about, in the order of the files; what has no place comes last.
+    pub(crate) fn finish(self, sources: &Sources) -> Vec<Diagnostic> {
+        let mut found: Vec<(Option<Order>, Option<Span>, Diagnostic)> = self
             .found
             .into_iter()
-            .map(|(_, diagnostic)| diagnostic)
+            .map(|(span, diagnostic)| (span.map(|span| order(span, sources)), span, diagnostic))
             .collect();
+        found.sort_by_key(|(order, _, _)| (order.is_none(), *order));
+        let mut lines = Lines::new(sources);
+        let mut all: Vec<_> = found
+            .into_iter()
+            .map(|(_, span, diagnostic)| match span {
+                Some(span) => located(diagnostic, span, sources, &mut lines),
+                None => diagnostic,
+            })
+            .collect();
+        all.dedup();
         if self.suppressed > 0 {
             let message = format!("{} more problems are not shown", self.suppressed);
             all.push(Diagnostic::note(message));
         }
         all
+    }
+}
+
+fn order(span: Span, sources: &Sources) -> Order {
+    let place = sources.physical(span);
+    let made = if span.is_made() { span.line } else { 0 };
+    (place.file, place.line, place.start, made)
+}
+
+/// The diagnostic with its place: the line of the file, what became of it, and how the file was reached.
+fn located(
+    mut diagnostic: Diagnostic,
+    span: Span,
+    sources: &Sources,
+    lines: &mut Lines<'_>,
+) -> Diagnostic {
+    let place = sources.physical(span);
+    let Some(source) = sources.file(place.file) else {
+        return diagnostic;
+    };
+    let shown = shown_line(place, source, lines);
+    diagnostic.file = Some(shown.file);
+    diagnostic.line = shown.line;
+    diagnostic.source = shown.source;
+    diagnostic.columns = shown.columns;
+    if let Some((span, message)) = diagnostic.related_at.take() {
+        let place = sources.physical(span);
+        diagnostic.related = sources.file(place.file).map(|source| Related {
+            message,
+            ..shown_line(place, source, &mut Lines::new(sources))
+        });
+    }
+    if let Some((text, maker)) = sources.making(span) {
+        let text = mask::mask(&bytes::shown(text), 0..0).0;
+        let text = cut(text, usize::from(span.start)..usize::from(span.end)).0;
+        let note = bytes::shown(&format!("in what {maker} made of it: {text}"));
+        diagnostic.notes.push(note);
+    }
+    let mut directive = source.included;
+    let mut shown = 0;
+    while let Some(place) = directive.map(|span| sources.physical(span)) {
+        let Some(including) = sources.file(place.file) else {
+            break;
+        };
+        shown += 1;
+        if shown > SHOWN_INCLUDES {
+            diagnostic.notes.push("and so on".to_owned());
+            break;
+        }
+        let name = bytes::shown(&including.name);
+        let note = format!("included from {name}:{}", place.line);
+        diagnostic.notes.push(note);
+        directive = including.included;
+    }
+    diagnostic
+}
+
+/// A line of a file as it may be shown.
+fn shown_line(place: Span, source: &Source, lines: &mut Lines<'_>) -> Related {
+    let line = bytes::shown(lines.get(place.file, place.line));
+    let (line, columns) = mask::mask(&line, usize::from(place.start)..usize::from(place.end));
+    let (line, columns) = cut(line, columns);
+    Related {
+        file: bytes::shown(&source.name),
+        line: place.line,
+        columns,
+        source: line,
+        message: String::new(),
     }
 }
 

@@ -8,105 +8,263 @@ use std::collections::BTreeSet;
 
 use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
 use crate::keywords::arguments::Needs;
-use crate::keywords::{Keyword, Shape, Table, blocks_of};
+use crate::keywords::{BlockId, EntryId, Keyword, Shape, Table, blocks_of};
 use crate::lexer::split_plain;
 use crate::reader::{Piece, Reader, Text};
+use crate::sources::{Sources, offset};
 use crate::suggest::nearest;
 
-/// A word of a statement.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Word {
-    pub(crate) text: String,
-    pub(crate) span: Span,
+/// A statement in the tree. There can be a million of them, so it is small, and its text stays where it was read.
+#[derive(Clone, Copy)]
+struct Node {
+    /// The first byte in the text of its file.
+    at: u32,
+    line: u32,
+    /// Its first word; its last one is in front of the next node's first.
+    words: u32,
+    /// The next statement that is not in its block.
+    next: u32,
+    file: u16,
+    start: u16,
+    end: u16,
+    what: What,
+}
+
+impl Node {
+    const fn whole(&self) -> Span {
+        Span {
+            line: self.line,
+            file: self.file,
+            start: self.start,
+            end: self.end,
+        }
+    }
+}
+
+/// The entry of a node's keyword in the table, and two remarks.
+#[derive(Clone, Copy)]
+struct What(u16);
+
+impl What {
+    /// An entry of a list.
+    const ENTRY: Self = Self(EntryId::LAST.number() + 1);
+    /// A quote is not closed.
+    const DAMAGED: u16 = 0x4000;
+    /// A parameter has no value.
+    const BROKEN: u16 = 0x8000;
+
+    const fn new(entry: Option<EntryId>, damaged: bool, broken: bool) -> Self {
+        let number = match entry {
+            Some(entry) => entry.number(),
+            None => Self::ENTRY.0,
+        };
+        let damaged = if damaged { Self::DAMAGED } else { 0 };
+        let broken = if broken { Self::BROKEN } else { 0 };
+        Self(number | damaged | broken)
+    }
+
+    const fn entry(self) -> Option<EntryId> {
+        let number = self.0 & !(Self::DAMAGED | Self::BROKEN);
+        if number == Self::ENTRY.0 {
+            None
+        } else {
+            Some(EntryId::from_number(number))
+        }
+    }
+}
+
+/// Everything that was read.
+pub(crate) struct Tree {
+    sources: Sources,
+    /// In the order of the text; what is in a block follows its owner.
+    nodes: Vec<Node>,
+    /// First column and the one behind the last, quotes included, from the start of the statement.
+    words: Vec<(u16, u16)>,
+}
+
+impl Tree {
+    /// The statements outside of all blocks.
+    pub(crate) fn root(&self) -> Statements<'_> {
+        Statements {
+            tree: self,
+            next: 0,
+            end: index(self.nodes.len()),
+        }
+    }
+
+    /// What places need to be shown.
+    pub(crate) fn into_sources(self) -> Sources {
+        self.sources
+    }
+}
+
+/// Statements that stand side by side.
+#[derive(Clone)]
+pub(crate) struct Statements<'a> {
+    tree: &'a Tree,
+    next: u32,
+    end: u32,
+}
+
+impl Statements<'_> {
+    /// Whether there are none.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.next >= self.end
+    }
+}
+
+impl<'a> Iterator for Statements<'a> {
+    type Item = Statement<'a>;
+
+    fn next(&mut self) -> Option<Statement<'a>> {
+        if self.is_empty() {
+            return None;
+        }
+        let node = self.tree.nodes.get(offset(self.next))?;
+        let statement = Statement {
+            tree: self.tree,
+            node,
+            index: self.next,
+        };
+        self.next = node.next;
+        Some(statement)
+    }
 }
 
 /// A keyword with its arguments, or an entry of a list.
-#[derive(Clone)]
-pub(crate) struct Statement {
-    /// Never empty.
-    words: Vec<Word>,
-    text: Text,
-    /// `None`: an entry of a list.
-    keyword: Option<&'static Keyword>,
-    /// What stands between its braces.
-    block: Vec<Self>,
-    /// A quote is not closed, which was reported: words are missing.
-    damaged: bool,
+#[derive(Clone, Copy)]
+pub(crate) struct Statement<'a> {
+    tree: &'a Tree,
+    node: &'a Node,
+    index: u32,
 }
 
-impl Statement {
-    /// How many words there are, the keyword included.
-    pub(crate) const fn len(&self) -> usize {
-        self.words.len()
+impl<'a> Statement<'a> {
+    /// How many words there are, the keyword included; at least one.
+    pub(crate) fn len(&self) -> usize {
+        self.columns().len()
     }
 
     /// The n-th word; 0 is the keyword.
-    pub(crate) fn word(&self, index: usize) -> Option<&str> {
-        self.words.get(index).map(|word| word.text.as_str())
+    pub(crate) fn word(&self, index: usize) -> Option<&'a str> {
+        self.columns().get(index).map(|word| self.cut(*word))
     }
 
     /// All words.
-    pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
-        self.words.iter().map(|word| word.text.as_str())
+    pub(crate) fn words(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let statement = *self;
+        self.columns().iter().map(move |word| statement.cut(*word))
     }
 
     /// Everything as it is written, quotes included.
-    pub(crate) fn raw(&self) -> &str {
-        &self.text.text
+    pub(crate) fn raw(&self) -> &'a str {
+        let from = offset(self.node.at);
+        let length = usize::from(self.node.end.saturating_sub(self.node.start));
+        let text = self.tree.sources.text(self.node.file);
+        text.get(from..from + length).unwrap_or_default()
     }
 
     /// The place of all of it.
     pub(crate) const fn whole(&self) -> Span {
-        self.text.span
+        self.node.whole()
     }
 
     /// The row of its keyword; `None`: an entry of a list.
-    pub(crate) const fn keyword(&self) -> Option<&'static Keyword> {
-        self.keyword
+    pub(crate) fn keyword(&self) -> Option<&'static Keyword> {
+        Table::get().keyword(self.node.what.entry()?)
+    }
+
+    /// The path of the block that its keyword opens.
+    pub(crate) fn inside(&self) -> &'static str {
+        let table = Table::get();
+        let entry = self.node.what.entry();
+        table.path(entry.map_or(BlockId::NOWHERE, |entry| table.opens(entry)))
     }
 
     /// What stands between its braces.
-    pub(crate) fn block(&self) -> &[Self] {
-        &self.block
+    pub(crate) const fn block(&self) -> Statements<'a> {
+        Statements {
+            tree: self.tree,
+            next: self.index + 1,
+            end: self.node.next,
+        }
     }
 
     /// A quote is not closed, which was reported: words are missing.
     pub(crate) const fn is_damaged(&self) -> bool {
-        self.damaged
+        self.node.what.0 & What::DAMAGED != 0
+    }
+
+    /// A parameter in it has no value, which was reported: whatever else may be said about it follows from that.
+    pub(crate) const fn is_broken(&self) -> bool {
+        self.node.what.0 & What::BROKEN != 0
     }
 
     /// The text of the n-th word, empty when there is none.
-    pub(crate) fn argument(&self, index: usize) -> &str {
-        self.words.get(index).map_or("", |word| word.text.as_str())
+    pub(crate) fn argument(&self, index: usize) -> &'a str {
+        self.word(index).unwrap_or_default()
     }
 
     /// The place of the n-th word, else of the whole statement.
     pub(crate) fn span(&self, index: usize) -> Span {
-        self.words
-            .get(index)
-            .map_or(self.text.span, |word| word.span)
+        let whole = self.whole();
+        match self.columns().get(index) {
+            Some((start, end)) => Span {
+                start: whole.start + start,
+                end: whole.start + end,
+                ..whole
+            },
+            None => whole,
+        }
     }
 
     /// The place of everything from the n-th word.
     pub(crate) fn span_from(&self, index: usize) -> Span {
         Span {
-            end: self.text.span.end,
+            end: self.node.end,
             ..self.span(index)
         }
     }
+
+    fn columns(&self) -> &'a [(u16, u16)] {
+        let following = self.tree.nodes.get(offset(self.index) + 1);
+        let end = following.map_or(self.tree.words.len(), |next| offset(next.words));
+        let words = self.tree.words.get(offset(self.node.words)..end);
+        words.unwrap_or_default()
+    }
+
+    fn cut(&self, (start, end): (u16, u16)) -> &'a str {
+        let word = self.raw().get(usize::from(start)..usize::from(end));
+        unquoted(word.unwrap_or_default())
+    }
+}
+
+/// A word without the quotes around it.
+fn unquoted(word: &str) -> &str {
+    match word.strip_prefix('"') {
+        Some(inner) => inner.strip_suffix('"').unwrap_or(inner),
+        None => word,
+    }
+}
+
+/// The number of a node or word; there are fewer of either than bytes of text.
+fn index(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 /// Reads everything into a tree.
-pub(crate) fn build(reader: &mut Reader<'_>, report: &mut Reporter) -> Vec<Statement> {
+pub(crate) fn build(reader: Reader<'_>, report: &mut Reporter) -> Tree {
     let mut builder = Builder {
         table: Table::get(),
+        reader,
         report,
         levels: Vec::new(),
-        root: Vec::new(),
+        nodes: Vec::new(),
+        words: Vec::new(),
         last: None,
         mentioned: BTreeSet::new(),
     };
-    while let Some(piece) = reader.next(builder.report) {
+    while let Some(piece) = builder.reader.next(builder.report) {
         match piece {
             Piece::Statement(text) => builder.statement(text),
             Piece::Open(span) => builder.open(span),
@@ -117,16 +275,17 @@ pub(crate) fn build(reader: &mut Reader<'_>, report: &mut Reporter) -> Vec<State
 }
 
 /// An open block.
+#[derive(Clone, Copy)]
 struct Level {
-    /// The path of the block in the table; meaningless within `Inside::List` and `Inside::Unknown`.
-    context: &'static str,
+    /// Its keywords; meaningless within `Inside::List` and `Inside::Unknown`.
+    context: BlockId,
     inside: Inside,
     /// The statement that the block belongs to.
-    owner: Option<Statement>,
-    children: Vec<Statement>,
-    opened: Span,
+    owner: Option<u32>,
+    /// `None`: it is there for braces that were ignored.
+    opened: Option<Span>,
     /// `{` that were ignored: so many `}` belong to them.
-    stray: usize,
+    stray: u32,
     /// Within a block that is not acted on yet.
     pending: bool,
 }
@@ -134,126 +293,238 @@ struct Level {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Inside {
     Keywords,
-    List,
+    /// Entries; true: none of them can begin with a keyword.
+    List {
+        addresses: bool,
+    },
     /// Stepped over.
     Unknown,
 }
 
-/// The statement whose `{` may follow.
+/// The statement whose `{` may follow. All but unknown ones are the last node of the tree.
+#[derive(Clone, Copy)]
 enum Last {
-    Known(Statement, &'static Keyword),
+    Known(EntryId),
     /// An entry of a list.
-    Entry(Statement),
+    Entry,
     /// Nothing to keep: unknown, or within something unknown.
     Unknown(Span),
     /// A block of the root in the midst of another block.
-    Escaping(Statement, &'static Keyword),
+    Escaping(EntryId),
     /// A block of an enclosing block: so many levels are to be closed.
-    Outer(Statement, &'static Keyword, usize),
+    Outer(EntryId, usize),
 }
 
-struct Builder<'a> {
+/// How many enclosing blocks are searched for a keyword; the table has no block as deep as that.
+const DEEPEST: usize = 16;
+
+/// Lists of addresses: what begins with a keyword of the enclosing block cannot be meant as an entry.
+const ADDRESSES: [&str; 4] = [
+    "virtual_ipaddress",
+    "virtual_ipaddress_excluded",
+    "unicast_peer",
+    "static_ipaddress",
+];
+
+struct Builder<'a, 'm> {
     table: &'static Table,
+    reader: Reader<'m>,
     report: &'a mut Reporter,
     levels: Vec<Level>,
-    root: Vec<Statement>,
+    nodes: Vec<Node>,
+    words: Vec<(u16, u16)>,
     last: Option<Last>,
     /// Pending keywords that were already mentioned: once is enough.
     mentioned: BTreeSet<*const Keyword>,
 }
 
-impl Builder<'_> {
-    fn context(&self) -> (&'static str, Inside, bool) {
+impl Builder<'_, '_> {
+    fn context(&self) -> (BlockId, Inside, bool) {
         self.levels
             .last()
-            .map_or(("", Inside::Keywords, false), |level| {
+            .map_or((BlockId::ROOT, Inside::Keywords, false), |level| {
                 (level.context, level.inside, level.pending)
             })
     }
 
     fn statement(&mut self, text: Text) {
-        self.settle(Some(&text));
-        let (parts, damaged) = match split_plain(&text.text) {
-            Ok(parts) => (parts, false),
-            Err(before) => (before, true),
+        self.settle(Some(text));
+        let Text { span, at, broken } = text;
+        let raw = self
+            .reader
+            .sources()
+            .part(span.file, at, at + u32::from(span.end - span.start));
+        let first_word = self.words.len();
+        let words = &mut self.words;
+        let damaged = split_plain(raw, |start, end| {
+            // Lines are shorter than 16 bits can tell.
+            let column = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
+            words.push((column(start), column(end)));
+        })
+        .is_err();
+        let Some((start, end)) = words.get(first_word).copied() else {
+            return;
         };
-        let words: Vec<_> = parts
-            .into_iter()
-            .map(|part| Word {
-                span: text.part(part.start, part.end),
-                text: part.text,
-            })
-            .collect();
-        let Some(first) = words.first() else { return };
-        let (context, inside, in_pending) = self.context();
-        let name = first.text.as_str();
-        let span = first.span;
+        let name = unquoted(
+            raw.get(usize::from(start)..usize::from(end))
+                .unwrap_or_default(),
+        );
+        let name_span = Span {
+            start: span.start + start,
+            end: span.start + end,
+            ..span
+        };
+        let (mut context, mut inside, mut in_pending) = self.context();
+        let mut node = Node {
+            at,
+            line: span.line,
+            words: index(first_word),
+            next: index(self.nodes.len()) + 1,
+            file: span.file,
+            start: span.start,
+            end: span.end,
+            what: What::new(None, damaged, broken),
+        };
+        if inside == (Inside::List { addresses: true }) && self.belongs_outside(name) {
+            self.push(node);
+            self.close_before(1);
+            (context, inside, in_pending) = self.context();
+            self.nodes.pop();
+            node.next = index(self.nodes.len()) + 1;
+        }
+        let raw = self
+            .reader
+            .sources()
+            .part(span.file, at, at + u32::from(span.end - span.start));
+        let name = unquoted(
+            raw.get(usize::from(start)..usize::from(end))
+                .unwrap_or_default(),
+        );
         let here = if inside == Inside::Keywords {
-            self.table.find(context, name)
+            self.table.lookup(context, name)
         } else {
             None
         };
-        let statement = |keyword| Statement {
-            words: words.clone(),
-            text: text.clone(),
-            keyword,
-            block: Vec::new(),
-            damaged,
+        let with = |entry| Node {
+            what: What::new(Some(entry), damaged, broken),
+            ..node
         };
-        self.last = if let Some(keyword) = here {
-            self.mention(keyword, span, in_pending);
-            (damaged || self.check_needs(keyword, &words, span))
-                .then(|| Last::Known(statement(Some(keyword)), keyword))
-        } else if let Some(keyword) = self.root_block(context, name) {
-            Some(Last::Escaping(statement(Some(keyword)), keyword))
-        } else if inside == Inside::List {
-            Some(Last::Entry(statement(None)))
+        if let Some(entry) = here {
+            let Some(keyword) = self.table.keyword(entry) else {
+                return;
+            };
+            self.push(with(entry));
+            self.mention(keyword, name_span, in_pending);
+            if damaged || self.check_needs(keyword, self.words.len() - first_word, name_span) {
+                self.last = Some(Last::Known(entry));
+            } else {
+                self.drop_last();
+            }
+        } else if let Some(entry) = self.root_block(name) {
+            self.push(with(entry));
+            self.last = Some(Last::Escaping(entry));
+        } else if let Inside::List { .. } = inside {
+            self.push(node);
+            self.last = Some(Last::Entry);
         } else if inside == Inside::Unknown {
-            Some(Last::Unknown(span))
-        } else if let Some((keyword, closed)) = self.outer_block(name) {
-            Some(Last::Outer(statement(Some(keyword)), keyword, closed))
+            self.words.truncate(first_word);
+            self.last = Some(Last::Unknown(name_span));
+        } else if let Some((entry, closed)) = self.outer_block(name) {
+            self.push(with(entry));
+            self.last = Some(Last::Outer(entry, closed));
         } else {
-            self.unknown(context, name, span);
-            Some(Last::Unknown(span))
+            if !broken {
+                let name = name.to_owned();
+                self.unknown(context, &name, name_span);
+            }
+            self.words.truncate(first_word);
+            self.last = Some(Last::Unknown(name_span));
+        }
+    }
+
+    fn push(&mut self, node: Node) {
+        self.nodes.push(node);
+    }
+
+    /// Takes the last node away again.
+    fn drop_last(&mut self) {
+        if let Some(node) = self.nodes.pop() {
+            self.words.truncate(offset(node.words));
+        }
+    }
+
+    /// The first word of the last node, and its place.
+    fn last_name(&self) -> (String, Span) {
+        let Some(node) = self.nodes.last() else {
+            return (String::new(), Span::NOWHERE);
         };
+        let Some((start, end)) = self.words.get(offset(node.words)).copied() else {
+            return (String::new(), Span::NOWHERE);
+        };
+        let part = self.reader.sources().part(
+            node.file,
+            node.at + u32::from(start),
+            node.at + u32::from(end),
+        );
+        let span = Span {
+            line: node.line,
+            file: node.file,
+            start: node.start + start,
+            end: node.start + end,
+        };
+        (unquoted(part).to_owned(), span)
+    }
+
+    /// Whether a word in a list of addresses is a keyword of the enclosing block.
+    fn belongs_outside(&self, name: &str) -> bool {
+        let enclosing = self.levels.iter().rev().nth(1);
+        enclosing.is_some_and(|level| {
+            level.inside == Inside::Keywords && self.table.lookup(level.context, name).is_some()
+        })
+    }
+
+    fn opens_block(&self, entry: EntryId) -> bool {
+        self.table
+            .keyword(entry)
+            .is_some_and(|keyword| keyword.shape() != Shape::Value)
     }
 
     /// A keyword that opens a block at the root, met somewhere else.
-    fn root_block(&self, context: &str, name: &str) -> Option<&'static Keyword> {
-        let elsewhere = !context.is_empty() || !self.levels.is_empty();
-        let keyword = elsewhere.then(|| self.table.find("", name)).flatten()?;
-        (keyword.shape() != Shape::Value).then_some(keyword)
+    fn root_block(&self, name: &str) -> Option<EntryId> {
+        if self.levels.is_empty() {
+            return None;
+        }
+        let entry = self.table.lookup(BlockId::ROOT, name)?;
+        self.opens_block(entry).then_some(entry)
     }
 
     /// A keyword that opens a block within an enclosing block, and how many levels lie between.
-    fn outer_block(&self, name: &str) -> Option<(&'static Keyword, usize)> {
-        self.levels
-            .iter()
-            .rev()
-            .enumerate()
-            .skip(1)
-            .find_map(|(closed, level)| {
-                let keyword = (level.inside == Inside::Keywords)
-                    .then(|| self.table.find(level.context, name))
-                    .flatten()?;
-                (keyword.shape() != Shape::Value).then_some((keyword, closed))
-            })
+    fn outer_block(&self, name: &str) -> Option<(EntryId, usize)> {
+        // Blocks nest no deeper than the table does, but for stray braces.
+        let enclosing = self.levels.iter().rev().enumerate().skip(1).take(DEEPEST);
+        for (closed, level) in enclosing {
+            if level.inside == Inside::Keywords
+                && let Some(entry) = self.table.lookup(level.context, name)
+                && self.opens_block(entry)
+            {
+                return Some((entry, closed));
+            }
+        }
+        None
     }
 
     fn open(&mut self, span: Span) {
         match self.last.take() {
-            Some(Last::Known(statement, keyword)) if keyword.shape() != Shape::Value => {
-                self.enter(statement, keyword, span);
+            Some(Last::Known(entry)) if self.opens_block(entry) => self.enter(entry, Some(span)),
+            Some(Last::Escaping(entry)) => {
+                self.close_before(self.levels.len());
+                self.mention_last(entry);
+                self.enter(entry, Some(span));
             }
-            Some(Last::Escaping(statement, keyword)) => {
-                self.close_before(&statement, self.levels.len());
-                self.mention(keyword, statement.span(0), false);
-                self.enter(statement, keyword, span);
-            }
-            Some(Last::Outer(statement, keyword, closed)) => {
-                self.close_before(&statement, closed);
-                self.mention(keyword, statement.span(0), self.context().2);
-                self.enter(statement, keyword, span);
+            Some(Last::Outer(entry, closed)) => {
+                self.close_before(closed);
+                self.mention_last(entry);
+                self.enter(entry, Some(span));
             }
             Some(Last::Unknown(_)) if self.context().1 == Inside::Unknown => self.stray(),
             Some(Last::Unknown(at)) => {
@@ -262,19 +533,25 @@ impl Builder<'_> {
                     context,
                     inside: Inside::Unknown,
                     owner: None,
-                    children: Vec::new(),
-                    opened: at,
+                    opened: Some(at),
                     stray: 0,
                     pending,
                 });
             }
-            Some(last @ (Last::Known(..) | Last::Entry(_))) => {
+            Some(last @ (Last::Known(_) | Last::Entry)) => {
                 self.last = Some(last);
                 self.settle(None);
                 self.unexpected_open(span);
             }
             None if self.context().1 == Inside::Unknown => self.stray(),
             None => self.unexpected_open(span),
+        }
+    }
+
+    fn mention_last(&mut self, entry: EntryId) {
+        if let Some(keyword) = self.table.keyword(entry) {
+            let (_, span) = self.last_name();
+            self.mention(keyword, span, self.context().2);
         }
     }
 
@@ -288,48 +565,53 @@ impl Builder<'_> {
 
     fn stray(&mut self) {
         if let Some(level) = self.levels.last_mut() {
-            level.stray += 1;
+            level.stray = level.stray.saturating_add(1);
         } else {
             // At the root the matching brace is found through a level of its own, read with the root's keywords.
             self.levels.push(Level {
-                context: "",
+                context: BlockId::ROOT,
                 inside: Inside::Keywords,
                 owner: None,
-                children: Vec::new(),
-                opened: Span {
-                    file: usize::MAX,
-                    line: 0,
-                    start: 0,
-                    end: 0,
-                },
+                opened: None,
                 stray: 0,
                 pending: false,
             });
         }
     }
 
-    fn enter(&mut self, statement: Statement, keyword: &'static Keyword, opened: Span) {
+    /// Begins the block of the last node.
+    fn enter(&mut self, entry: EntryId, opened: Option<Span>) {
+        let Some(keyword) = self.table.keyword(entry) else {
+            return;
+        };
         let (_, _, pending) = self.context();
-        let shape = keyword.shape();
-        if shape == Shape::List
+        let is_list = keyword.shape() == Shape::List;
+        let owner = index(self.nodes.len()).saturating_sub(1);
+        if is_list
             && keyword.arguments.needs == Needs::Nothing
-            && statement.words.len() > 1
+            && let Some(node) = self.nodes.last().copied()
+            && let Some((start, _)) = self.words.get(offset(node.words) + 1).copied()
         {
             let message = format!("words between '{}' and its '{{' are ignored", keyword.name);
-            self.report.at(
-                statement.span_from(1),
-                Diagnostic::warning(Class::General, message),
-            );
+            let place = Span {
+                line: node.line,
+                file: node.file,
+                start: node.start + start,
+                end: node.end,
+            };
+            self.report
+                .at(place, Diagnostic::warning(Class::General, message));
         }
         self.levels.push(Level {
-            context: self.table.inside(self.context().0, keyword.name),
-            inside: if shape == Shape::List {
-                Inside::List
+            context: self.table.opens(entry),
+            inside: if is_list {
+                Inside::List {
+                    addresses: ADDRESSES.contains(&keyword.name),
+                }
             } else {
                 Inside::Keywords
             },
-            owner: Some(statement),
-            children: Vec::new(),
+            owner: Some(owner),
             opened,
             stray: 0,
             pending: pending || keyword.pending.is_some(),
@@ -340,7 +622,7 @@ impl Builder<'_> {
         self.settle(None);
         match self.levels.last_mut() {
             Some(level) if level.stray > 0 => level.stray -= 1,
-            Some(_) => self.leave(),
+            Some(_) => self.leave(index(self.nodes.len())),
             None => {
                 let diagnostic = Diagnostic::error(Class::UnexpectedClose, "no block is open here")
                     .help("remove this '}', or look for a '}' too many above")
@@ -350,70 +632,66 @@ impl Builder<'_> {
         }
     }
 
-    /// Ends the innermost block.
-    fn leave(&mut self) {
-        let Some(level) = self.levels.pop() else {
-            return;
-        };
-        let siblings = self.siblings();
-        match level.owner {
-            Some(mut owner) => {
-                owner.block = level.children;
-                siblings.push(owner);
-            }
-            None => siblings.extend(level.children),
+    /// Ends the innermost block in front of a node.
+    fn leave(&mut self, end: u32) {
+        let owner = self.levels.pop().and_then(|level| level.owner);
+        if let Some(node) = owner.and_then(|owner| self.nodes.get_mut(offset(owner))) {
+            node.next = end;
         }
     }
 
-    fn siblings(&mut self) -> &mut Vec<Statement> {
-        match self.levels.last_mut() {
-            Some(level) => &mut level.children,
-            None => &mut self.root,
-        }
-    }
-
-    /// Closes the blocks in front of a statement that cannot stand in them.
-    fn close_before(&mut self, statement: &Statement, count: usize) {
-        let owner = self.levels.last().and_then(|level| level.owner.as_ref());
-        let inner = owner.map(|owner| owner.argument(0).to_owned());
-        let opened = owner.map(Statement::whole);
+    /// Closes the blocks in front of the last node, which cannot stand in them.
+    fn close_before(&mut self, count: usize) {
+        let (name, span) = self.last_name();
+        let level = self.levels.last().copied();
+        let owner = level.and_then(|level| level.owner);
+        let owner = owner.and_then(|owner| self.nodes.get(offset(owner)));
+        let inner = owner
+            .and_then(|node| node.what.entry())
+            .and_then(|entry| self.table.keyword(entry));
+        let opened = owner.map(Node::whole);
         let message = match inner {
-            Some(inner) => format!(
-                "a '}}' is missing: '{}' cannot stand inside '{inner}'",
-                statement.argument(0)
-            ),
-            None => format!("a '}}' is missing before '{}'", statement.argument(0)),
+            Some(inner) => {
+                let inner = inner.name;
+                format!("a '}}' is missing: '{name}' cannot stand inside '{inner}'")
+            }
+            None => format!("a '}}' is missing before '{name}'"),
         };
         let mut diagnostic = Diagnostic::error(Class::MissingClose, message)
             .help("close the blocks above this line");
         if let Some(opened) = opened {
             diagnostic = diagnostic.related(opened, "this block is still open");
         }
-        self.report.at(statement.span(0), diagnostic);
+        self.report.at(span, diagnostic);
+        let end = index(self.nodes.len()).saturating_sub(1);
         for _ in 0..count {
-            self.leave();
+            self.leave(end);
         }
     }
 
     /// Decides what the statement before `next` was, now that no `{` can follow it.
-    fn settle(&mut self, next: Option<&Text>) {
+    fn settle(&mut self, next: Option<Text>) {
         match self.last.take() {
-            None | Some(Last::Unknown(_)) => {}
-            Some(Last::Known(statement, keyword)) => match keyword.shape() {
-                Shape::Value => self.siblings().push(statement),
-                Shape::Block | Shape::List => self.without_brace(statement, keyword, next),
-            },
-            Some(Last::Entry(statement)) => self.siblings().push(statement),
-            Some(Last::Escaping(mut statement, _) | Last::Outer(mut statement, ..)) => {
+            None | Some(Last::Unknown(_) | Last::Entry) => {}
+            Some(Last::Known(entry)) => {
+                if self.opens_block(entry) {
+                    self.without_brace(entry, next);
+                }
+            }
+            Some(Last::Escaping(_) | Last::Outer(..)) => {
                 let (context, inside, _) = self.context();
                 match inside {
-                    Inside::List => {
-                        statement.keyword = None;
-                        self.siblings().push(statement);
+                    Inside::List { .. } => {
+                        if let Some(node) = self.nodes.last_mut() {
+                            let remarks = node.what.0 & (What::DAMAGED | What::BROKEN);
+                            node.what = What(What::ENTRY.0 | remarks);
+                        }
                     }
-                    Inside::Unknown => {}
+                    Inside::Unknown => self.drop_last(),
                     Inside::Keywords => {
-                        self.unknown(context, statement.argument(0), statement.span(0))
+                        let (name, span) = self.last_name();
+                        self.drop_last();
+                        self.unknown(context, &name, span);
                     }
                 }
             }
@@ -421,80 +699,88 @@ impl Builder<'_> {
     }
 
     /// A block without its `{`. When what follows belongs into it, it is read as if the brace were there.
-    fn without_brace(
-        &mut self,
-        statement: Statement,
-        keyword: &'static Keyword,
-        next: Option<&Text>,
-    ) {
-        let span = statement.text.span;
+    fn without_brace(&mut self, entry: EntryId, next: Option<Text>) {
+        let (Some(keyword), Some(node)) = (self.table.keyword(entry), self.nodes.last().copied())
+        else {
+            return;
+        };
+        let span = Span {
+            line: node.line,
+            file: node.file,
+            start: node.start,
+            end: node.end,
+        };
         let diagnostic = Diagnostic::error(
             Class::MissingOpen,
             format!("'{}' needs a block", keyword.name),
         )
         .keepalived("Missing '{' at beginning of configuration block");
-        let follows = next.and_then(|text| text.text.split_ascii_whitespace().next());
-        let inside = self.table.inside(self.context().0, keyword.name);
+        let follows = next.and_then(|text| {
+            let length = u32::from(text.span.end - text.span.start);
+            let text = self
+                .reader
+                .sources()
+                .part(text.span.file, text.at, text.at + length);
+            text.split_ascii_whitespace().next()
+        });
+        let inside = self.table.opens(entry);
         let belongs = keyword.shape() == Shape::Block
             && follows.is_some_and(|word| {
-                self.table.find(inside, word).is_some()
-                    && self.table.find(self.context().0, word).is_none()
+                self.table.lookup(inside, word).is_some()
+                    && self.table.lookup(self.context().0, word).is_none()
             });
         if belongs {
             self.report
                 .at(span, diagnostic.help("add '{' at the end of this line"));
-            self.enter(statement, keyword, span);
+            self.enter(entry, Some(span));
         } else {
-            self.report.at(
-                span,
-                diagnostic.help(format!(
-                    "write {} {{ ... }}; this one is ignored",
-                    keyword.name
-                )),
-            );
+            self.drop_last();
+            let help = format!("write {} {{ ... }}; this one is ignored", keyword.name);
+            self.report.at(span, diagnostic.help(help));
         }
     }
 
-    fn finish(mut self) -> Vec<Statement> {
+    fn finish(mut self) -> Tree {
         self.settle(None);
-        if let Some(level) = self.levels.first() {
-            let count = self
+        let first = self.levels.first().filter(|_| !self.reader.has_given_up());
+        if let Some(level) = first {
+            let count: u64 = self
                 .levels
                 .iter()
-                .map(|level| level.stray + 1)
-                .sum::<usize>();
+                .map(|level| u64::from(level.stray) + 1)
+                .sum();
             let diagnostic = Diagnostic::error(Class::MissingClose, "this block is never closed")
                 .help("add the missing '}'")
                 .keepalived(format!("There are {count} missing '}}'s or extra '{{'s"));
-            if level.opened.line == 0 {
-                self.report.nowhere(diagnostic);
-            } else {
-                self.report.at(level.opened, diagnostic);
+            match level.opened {
+                Some(opened) => self.report.at(opened, diagnostic),
+                None => self.report.nowhere(diagnostic),
             }
         }
         while !self.levels.is_empty() {
-            self.leave();
+            self.leave(index(self.nodes.len()));
         }
-        self.root
+        Tree {
+            sources: self.reader.into_sources(),
+            nodes: self.nodes,
+            words: self.words,
+        }
     }
 
-    fn unknown(&mut self, context: &'static str, name: &str, span: Span) {
-        let place = if context.is_empty() {
+    fn unknown(&mut self, context: BlockId, name: &str, span: Span) {
+        let path = self.table.path(context);
+        let place = if context == BlockId::ROOT {
             "outside of all blocks".to_owned()
         } else {
-            format!("in {context}")
+            format!("in {path}")
         };
-        let near = if self.report.is_full() {
+        let help = if self.report.is_full() {
             None
+        } else if let Some(near) = nearest(name, self.table.names_in(context)) {
+            Some(format!("did you mean '{near}'?"))
         } else {
-            nearest(name, self.table.names_in(context))
-        };
-        let help = match near {
-            Some(near) => Some(format!("did you mean '{near}'?")),
-            None => match blocks_of(self.table, name) {
-                blocks if blocks.is_empty() => None,
-                blocks => Some(format!("'{name}' belongs into {}", blocks.join(" or "))),
-            },
+            let blocks = blocks_of(self.table, name);
+            (!blocks.is_empty()).then(|| format!("'{name}' belongs into {}", blocks.join(" or ")))
         };
         let diagnostic = Diagnostic::error(
             Class::UnknownKeyword,
@@ -517,7 +803,8 @@ impl Builder<'_> {
         let Some(pending) = keyword.pending else {
             return;
         };
-        self.report.uses_pending(self.context().0, keyword.name);
+        self.report
+            .uses_pending(self.table.path(self.context().0), keyword.name);
         if in_pending || pending.refuses || !self.mentioned.insert(std::ptr::from_ref(keyword)) {
             return;
         }
@@ -533,8 +820,8 @@ impl Builder<'_> {
     }
 
     /// Whether a keyword has the argument without which keepalived ends at once.
-    fn check_needs(&mut self, keyword: &'static Keyword, words: &[Word], span: Span) -> bool {
-        if keyword.arguments.needs != Needs::Argument || words.len() > 1 {
+    fn check_needs(&mut self, keyword: &'static Keyword, words: usize, span: Span) -> bool {
+        if keyword.arguments.needs != Needs::Argument || words > 1 {
             return true;
         }
         let name = keyword.name;

@@ -4,13 +4,16 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use types::{Family, IfName, Prefix, Priority, Version, Vrid, Weight};
-use vrrp::settings::{GarpSettings, InitialState, PreferredLifetime};
+use vrrp::settings::{GarpSettings, InitialState, PreferredLifetime, Route, Rule, Static};
 
 use crate::diagnostics::Span;
 use crate::settings::{Global, RunAs};
 
 pub(crate) mod checkers;
+mod global;
 pub(crate) mod lvs;
+
+pub(crate) use global::{FifoDraft, GlobalDraft, SyncDaemonDraft, TimedDraft};
 
 /// A value and where it was given.
 #[derive(Clone, Debug)]
@@ -23,6 +26,9 @@ pub(crate) struct At<T> {
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     pub(crate) global: Global,
+    pub(crate) globals: GlobalDraft,
+    pub(crate) vrrp_global: vrrp::settings::global::GlobalSettings,
+    pub(crate) lvs_global: ::lvs::settings::global::GlobalSettings,
     pub(crate) use_symlink_paths: bool,
     pub(crate) set_supplementary_groups: bool,
     pub(crate) script_user: ScriptUser,
@@ -31,6 +37,10 @@ pub(crate) struct Draft {
     pub(crate) instances: Vec<InstanceDraft>,
     pub(crate) groups: Vec<GroupDraft>,
     pub(crate) lvs: lvs::LvsDraft,
+    /// Each has its interface.
+    pub(crate) static_ipaddress: Vec<Static<AddressDraft>>,
+    pub(crate) static_routes: Vec<Static<Route>>,
+    pub(crate) static_rules: Vec<Static<Rule>>,
     /// Where secrets are written, and what they are called.
     pub(crate) secrets: Vec<At<&'static str>>,
 }
@@ -176,6 +186,7 @@ pub(crate) struct AddressDraft {
     pub(crate) autojoin: bool,
     pub(crate) preferred_lft: Option<PreferredLifetime>,
     pub(crate) no_track: bool,
+    pub(crate) use_vmac: bool,
     pub(crate) span: Span,
 }
 
@@ -209,6 +220,8 @@ pub(crate) struct InstanceDraft {
     pub(crate) auth_pass: Option<At<Vec<u8>>>,
     pub(crate) vips: Vec<AddressDraft>,
     pub(crate) excluded: Vec<AddressDraft>,
+    pub(crate) virtual_routes: Vec<Route>,
+    pub(crate) virtual_rules: Vec<Rule>,
     pub(crate) no_virtual_ipaddress: Option<Span>,
     pub(crate) source: Option<IpAddr>,
     /// A keyword for unicast was given.
@@ -249,6 +262,8 @@ impl InstanceDraft {
             auth_pass: None,
             vips: Vec::new(),
             excluded: Vec::new(),
+            virtual_routes: Vec::new(),
+            virtual_rules: Vec::new(),
             no_virtual_ipaddress: None,
             source: None,
             unicast: None,

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::machine::Machine;
 
-/// How many names one pattern can give; a directory with more of them is not a configuration directory.
+/// How many names one pattern can give, and one more shows that there are too many; a directory with more of them is not
+/// a configuration directory.
 const MOST: usize = 4096;
 
 /// What a pattern stands for.
@@ -16,6 +17,33 @@ pub(crate) struct Matched {
     pub(crate) wildcard: bool,
     /// The directory in front of the first wildcard can be listed; true without wildcards.
     pub(crate) directory: bool,
+}
+
+/// How many names may still be looked at, in all patterns together: each of many patterns could list a large directory.
+#[derive(Debug)]
+pub(crate) struct Effort(usize);
+
+impl Default for Effort {
+    fn default() -> Self {
+        Self(2_000_000)
+    }
+}
+
+impl Effort {
+    /// Whether nothing more may be looked at.
+    pub(crate) const fn is_spent(&self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether there is a file of that name.
+    pub(crate) fn exists(&mut self, machine: &dyn Machine, path: &Path) -> bool {
+        self.spend(1);
+        machine.exists(path)
+    }
+
+    const fn spend(&mut self, names: usize) {
+        self.0 = self.0.saturating_sub(names);
+    }
 }
 
 /// Resolves the braces: `a{b,c}d` gives `abd` and `acd`. Without a matching brace the text stays as it is.
@@ -66,7 +94,12 @@ fn first_group(pattern: &str) -> Option<(&str, Vec<&str>, &str)> {
 }
 
 /// The files that a pattern without braces stands for; relative ones are looked for below `base`.
-pub(crate) fn matches(machine: &dyn Machine, base: &Path, pattern: &str) -> Matched {
+pub(crate) fn matches(
+    machine: &dyn Machine,
+    base: &Path,
+    pattern: &str,
+    effort: &mut Effort,
+) -> Matched {
     if !has_wildcard(pattern) {
         return Matched {
             names: vec![pattern.to_owned()],
@@ -90,7 +123,11 @@ pub(crate) fn matches(machine: &dyn Machine, base: &Path, pattern: &str) -> Matc
         }
         let mut next = Vec::new();
         for prefix in &found {
+            if effort.is_spent() || next.len() > MOST {
+                break;
+            }
             let listed = machine.list(&base.join(prefix));
+            effort.spend(1 + listed.as_ref().map_or(0, Vec::len));
             if !searched {
                 directory = listed.is_some();
             }
@@ -98,7 +135,7 @@ pub(crate) fn matches(machine: &dyn Machine, base: &Path, pattern: &str) -> Matc
             names.retain(|name| fits(component, name));
             names.sort();
             next.extend(names.into_iter().map(|name| format!("{prefix}{name}/")));
-            next.truncate(MOST);
+            next.truncate(MOST + 1);
         }
         searched = true;
         found = next;
@@ -248,7 +285,9 @@ mod tests {
             .file("/etc/d/b.conf", "")
             .file("/etc/d/a.conf", "")
             .file("/etc/e/c.conf", "");
-        let names = |pattern: &str| matches(&machine, Path::new("/etc"), pattern).names;
+        let names = |pattern: &str| {
+            matches(&machine, Path::new("/etc"), pattern, &mut Effort::default()).names
+        };
         assert_eq!(names("d/*.conf"), ["d/a.conf", "d/b.conf"]);
         assert_eq!(names("/etc/*/c.conf"), ["/etc/e/c.conf"]);
         assert_eq!(
@@ -256,7 +295,10 @@ mod tests {
             ["d/x.conf"],
             "no wildcard: existence is for the reader to find out"
         );
-        assert!(!matches(&machine, Path::new("/etc"), "nowhere/*").directory);
-        assert!(matches(&machine, Path::new("/etc"), "d/*.txt").directory);
+        let directory = |pattern: &str| {
+            matches(&machine, Path::new("/etc"), pattern, &mut Effort::default()).directory
+        };
+        assert!(!directory("nowhere/*"));
+        assert!(directory("d/*.txt"));
     }
 }

@@ -18,12 +18,16 @@ mod addresses;
 pub(crate) mod arguments;
 mod authentication;
 pub(crate) mod checkers;
+mod entry;
 mod global_defs;
 mod real_server;
 mod root;
+mod routes;
+mod rules;
 mod scripts;
-mod servers;
+pub(crate) mod servers;
 mod ssl;
+mod statics;
 mod tracking;
 mod unfinished;
 mod virtual_server;
@@ -135,15 +139,70 @@ impl Keyword {
 
 /// All rows, found by block and name.
 pub(crate) struct Table {
-    rows: BTreeMap<(&'static str, &'static str), &'static Keyword>,
-    /// The path of the block that a keyword opens, by block and name.
-    inside: BTreeMap<(&'static str, &'static str), &'static str>,
+    blocks: Vec<Block>,
+    /// Ordered by block, then by name.
+    entries: Vec<Entry>,
+}
+
+/// A block of keywords; the root is the first one.
+struct Block {
+    path: &'static str,
+    /// Its entries.
+    first: usize,
+    end: usize,
+}
+
+/// A row in one of its blocks.
+struct Entry {
+    /// The beginning of its name, which mostly tells it from the others of its block.
+    beginning: u64,
+    keyword: &'static Keyword,
+    inside: BlockId,
+}
+
+/// The number of a block in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct BlockId(u16);
+
+impl BlockId {
+    /// What stands in no block.
+    pub(crate) const ROOT: Self = Self(0);
+    /// A block without keywords.
+    pub(crate) const NOWHERE: Self = Self(u16::MAX);
+}
+
+/// The number of a row in one of its blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct EntryId(u16);
+
+impl EntryId {
+    /// The largest there can be.
+    pub(crate) const LAST: Self = Self(0x3ffe);
+
+    pub(crate) const fn number(self) -> u16 {
+        self.0
+    }
+
+    pub(crate) const fn from_number(number: u16) -> Self {
+        Self(number)
+    }
 }
 
 /// The tables of the blocks.
 const SOURCES: &[&[Keyword]] = &[
     root::KEYWORDS,
     global_defs::KEYWORDS,
+    global_defs::processes::KEYWORDS,
+    global_defs::scripts::KEYWORDS,
+    global_defs::mail::KEYWORDS,
+    global_defs::notify::KEYWORDS,
+    global_defs::snmp::KEYWORDS,
+    global_defs::lvs::KEYWORDS,
+    global_defs::firewall::KEYWORDS,
+    global_defs::buffers::KEYWORDS,
+    global_defs::files::KEYWORDS,
+    global_defs::vrrp::KEYWORDS,
+    global_defs::garp::KEYWORDS,
     vrrp_instance::KEYWORDS,
     authentication::KEYWORDS,
     vrrp_script::KEYWORDS,
@@ -160,6 +219,9 @@ const SOURCES: &[&[Keyword]] = &[
     checkers::smtp::KEYWORDS,
     checkers::state::KEYWORDS,
     checkers::udp::KEYWORDS,
+    routes::KEYWORDS,
+    rules::KEYWORDS,
+    statics::KEYWORDS,
     unfinished::KEYWORDS,
 ];
 
@@ -170,26 +232,48 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             rows.insert((block, row.name), row);
         }
     }
-    let paths: BTreeMap<String, &'static str> = rows
-        .keys()
-        .map(|(block, _)| ((*block).to_owned(), *block))
-        .collect();
-    let inside = rows
-        .keys()
-        .map(|(block, name)| {
-            let path = if block.is_empty() {
-                (*name).to_owned()
-            } else {
-                format!("{block}/{name}")
-            };
-            (
-                (*block, *name),
-                paths.get(&path).copied().unwrap_or(NOWHERE),
-            )
+    let mut blocks: Vec<Block> = Vec::new();
+    for (index, (path, _)) in rows.keys().enumerate() {
+        match blocks.last_mut() {
+            Some(block) if block.path == *path => block.end = index + 1,
+            _ => blocks.push(Block {
+                path,
+                first: index,
+                end: index + 1,
+            }),
+        }
+    }
+    let inside = |block: &str, name: &str| {
+        let path = if block.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{block}/{name}")
+        };
+        let found = blocks.binary_search_by(|block| block.path.cmp(&path)).ok();
+        found
+            .and_then(|index| u16::try_from(index).ok())
+            .map_or(BlockId::NOWHERE, BlockId)
+    };
+    let entries = rows
+        .iter()
+        .map(|((block, name), keyword)| Entry {
+            beginning: beginning(name),
+            keyword,
+            inside: inside(block, name),
         })
+        .take(usize::from(EntryId::LAST.0) + 1)
         .collect();
-    Table { rows, inside }
+    Table { blocks, entries }
 });
+
+/// The first eight bytes of a name, as a number that orders as the names do.
+fn beginning(name: &str) -> u64 {
+    let mut bytes = [0; 8];
+    for (to, from) in bytes.iter_mut().zip(name.bytes()) {
+        *to = from;
+    }
+    u64::from_be_bytes(bytes)
+}
 
 /// The path of a block without keywords.
 const NOWHERE: &str = "(list)";
@@ -201,26 +285,78 @@ impl Table {
     }
 
     /// A keyword of a block.
-    pub(crate) fn find(&self, block: &str, name: &str) -> Option<&'static Keyword> {
-        self.rows.get(&(block, name)).copied()
+    pub(crate) fn lookup(&self, block: BlockId, name: &str) -> Option<EntryId> {
+        let block = self.blocks.get(usize::from(block.0))?;
+        let entries = self.entries.get(block.first..block.end)?;
+        let sought = beginning(name);
+        let order = |entry: &Entry| {
+            let order = entry.beginning.cmp(&sought);
+            order.then_with(|| entry.keyword.name.cmp(name))
+        };
+        let index = entries.binary_search_by(order).ok()?;
+        u16::try_from(block.first + index).ok().map(EntryId)
     }
 
-    /// The path of the block that a keyword of a block opens.
-    pub(crate) fn inside(&self, block: &str, name: &str) -> &'static str {
-        self.inside.get(&(block, name)).copied().unwrap_or(NOWHERE)
+    /// The row of an entry.
+    pub(crate) fn keyword(&self, entry: EntryId) -> Option<&'static Keyword> {
+        self.entries
+            .get(usize::from(entry.0))
+            .map(|entry| entry.keyword)
+    }
+
+    /// The block that an entry's keyword opens.
+    pub(crate) fn opens(&self, entry: EntryId) -> BlockId {
+        self.entries
+            .get(usize::from(entry.0))
+            .map_or(BlockId::NOWHERE, |entry| entry.inside)
+    }
+
+    /// The path of a block.
+    pub(crate) fn path(&self, block: BlockId) -> &'static str {
+        self.blocks
+            .get(usize::from(block.0))
+            .map_or(NOWHERE, |block| block.path)
+    }
+
+    /// A keyword of the block with that path.
+    #[cfg(test)]
+    pub(crate) fn find(&self, path: &str, name: &str) -> Option<&'static Keyword> {
+        self.keyword(self.lookup(self.block(path)?, name)?)
+    }
+
+    /// The path of the block that a keyword opens.
+    #[cfg(test)]
+    pub(crate) fn inside(&self, path: &str, name: &str) -> &'static str {
+        let entry = self.block(path).and_then(|block| self.lookup(block, name));
+        entry.map_or(NOWHERE, |entry| self.path(self.opens(entry)))
+    }
+
+    /// The block with that path.
+    #[cfg(test)]
+    fn block(&self, path: &str) -> Option<BlockId> {
+        let index = self.blocks.binary_search_by(|block| block.path.cmp(path));
+        u16::try_from(index.ok()?).ok().map(BlockId)
     }
 
     /// The keywords of a block.
-    pub(crate) fn names_in(&self, block: &'static str) -> impl Iterator<Item = &'static str> {
-        self.rows
-            .range((block, "")..)
-            .take_while(move |((of, _), _)| *of == block)
-            .map(|((_, name), _)| *name)
+    pub(crate) fn names_in(&self, block: BlockId) -> impl Iterator<Item = &'static str> {
+        let block = self.blocks.get(usize::from(block.0));
+        let entries = block.and_then(|block| self.entries.get(block.first..block.end));
+        entries
+            .unwrap_or_default()
+            .iter()
+            .map(|entry| entry.keyword.name)
     }
 
     /// All rows, once for each block that they stand in.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (&'static str, &'static Keyword)> {
-        self.rows.iter().map(|((block, _), row)| (*block, *row))
+        self.blocks.iter().flat_map(|block| {
+            let entries = self.entries.get(block.first..block.end);
+            entries
+                .unwrap_or_default()
+                .iter()
+                .map(|entry| (block.path, entry.keyword))
+        })
     }
 }
 

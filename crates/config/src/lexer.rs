@@ -13,13 +13,23 @@ pub(crate) struct Part {
 /// A line without its comment and the blanks at both ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stripped {
-    pub(crate) text: String,
-    /// Bytes removed in front of it.
+    /// Where it begins and ends in the line.
     pub(crate) start: usize,
-    /// An escape was removed within it, so that columns behind it are off.
-    pub(crate) shifted: bool,
+    pub(crate) end: usize,
+    /// The text, where it is not simply that part of the line: escapes were resolved.
+    pub(crate) rewritten: Option<String>,
     /// A double quote is never closed.
     pub(crate) open_quote: bool,
+}
+
+impl Stripped {
+    /// What is left of the line that it was made of.
+    pub(crate) fn text<'a>(&'a self, line: &'a str) -> &'a str {
+        match &self.rewritten {
+            Some(text) => text,
+            None => line.get(self.start..self.end).unwrap_or_default(),
+        }
+    }
 }
 
 /// Removes the comment and the escapes that protect from being one.
@@ -27,110 +37,146 @@ pub(crate) struct Stripped {
 /// `#` and `!` begin a comment anywhere, in the middle of a word too, unless between double quotes.
 /// DEVIATION(keepalived): there `\#` only works in `global_defs`; here it works everywhere.
 pub(crate) fn strip(line: &str) -> Stripped {
-    let mut text = String::with_capacity(line.len());
+    let bytes = line.as_bytes();
+    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | b'#' | b'!');
+    let mut at = bytes.iter().position(special).unwrap_or(bytes.len());
     let mut quoted = false;
-    let mut shifted = false;
-    let mut characters = line.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '"' => quoted = !quoted,
-            '\\' => {
-                let Some(next) = characters.next() else {
-                    text.push(character);
-                    break;
-                };
-                if !quoted && matches!(next, '#' | '!') {
-                    shifted = true;
-                } else {
-                    text.push(character);
+    let mut rewritten = String::new();
+    let mut copied = 0;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\\' => {
+                if !quoted && matches!(bytes.get(at + 1), Some(b'#' | b'!')) {
+                    rewritten.push_str(line.get(copied..at).unwrap_or_default());
+                    copied = at + 1;
                 }
-                text.push(next);
-                continue;
+                at += 1;
             }
-            '#' | '!' if !quoted => break,
+            b'#' | b'!' if !quoted => break,
             _ => {}
         }
-        text.push(character);
+        at += 1;
     }
-    let start = text.len() - text.trim_start_matches(is_blank).len();
-    let mut text = text.trim_matches(is_blank).to_owned();
-    if let Some(head) = text.strip_suffix('\\') {
-        // A closing backslash sticks to the last word; only a parameter definition gives it a meaning.
-        text.truncate(head.trim_end_matches(is_blank).len());
-        text.push('\\');
+    let rest = line.get(copied..at.min(bytes.len())).unwrap_or_default();
+    let (mut start, mut end) = (0, 0);
+    let text = if copied == 0 {
+        start = rest.len() - rest.trim_start_matches(is_blank).len();
+        end = start + rest.trim_matches(is_blank).len();
+        line.get(start..end).unwrap_or_default()
+    } else {
+        rewritten.push_str(rest);
+        rewritten.trim_matches(is_blank)
+    };
+    // A closing backslash sticks to the last word; only a parameter definition gives it a meaning.
+    let glued = text
+        .strip_suffix('\\')
+        .filter(|head| head.ends_with(is_blank))
+        .map(|head| format!("{}\\", head.trim_end_matches(is_blank)));
+    let rewritten = glued.or_else(|| (copied > 0).then(|| text.to_owned()));
+    if rewritten.is_some() {
+        let trimmed = line.trim_matches(is_blank);
+        start = line.len() - line.trim_start_matches(is_blank).len();
+        end = start + trimmed.len();
     }
     Stripped {
-        text,
         start,
-        shifted,
+        end,
+        rewritten,
         open_quote: quoted,
     }
+}
+
+/// Where a statement ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ending {
+    /// Its first byte behind, which is a brace or the end of the text.
+    pub(crate) at: usize,
+    /// There is a `${NAME}` in it that is not between double quotes: nobody has replaced it.
+    pub(crate) reference: bool,
 }
 
 /// The first brace at or behind `from` that is neither between double quotes nor part of a `${NAME}`.
 ///
 /// DEVIATION(keepalived): there a `${NAME}` that is not defined falls apart at its braces and takes the block with it.
-pub(crate) fn find_brace(text: &str, from: usize) -> Option<usize> {
+pub(crate) fn find_brace(text: &str, from: usize) -> Ending {
+    let bytes = text.as_bytes();
     let mut quoted = false;
+    let mut reference = false;
     let mut at = from;
-    while let Some(byte) = text.as_bytes().get(at) {
+    while let Some(byte) = bytes.get(at) {
         match byte {
             b'"' => quoted = !quoted,
             b'\\' if quoted => at += 1,
-            b'$' if !quoted => at += parameter_length(text, at).unwrap_or(1) - 1,
-            b'{' | b'}' if !quoted => return Some(at),
+            b'$' if !quoted => {
+                if let Some(length) = parameter_length(text, at) {
+                    reference = true;
+                    at += length - 1;
+                }
+            }
+            b'{' | b'}' if !quoted => return Ending { at, reference },
             _ => {}
         }
         at += 1;
     }
-    None
+    Ending {
+        at: bytes.len(),
+        reference,
+    }
 }
 
-/// The length of the `${NAME ...}` that begins at `at`.
+/// The length of the `${NAME}` or `${NAME WORDS}` that begins at `at`.
 pub(crate) fn parameter_length(text: &str, at: usize) -> Option<usize> {
     let inner = text.get(at..)?.strip_prefix("${")?;
-    let length =
-        inner.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | ' ' | '\t')))?;
-    let name = inner.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    (name && inner.get(length..)?.starts_with('}')).then_some(length + 3)
+    if !inner.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+        return None;
+    }
+    let name = inner.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))?;
+    let rest = inner.get(name..)?;
+    if rest.starts_with('}') {
+        return Some(name + 3);
+    }
+    if !rest.starts_with(is_blank) {
+        return None;
+    }
+    let words = rest.find(['{', '}', '"', '$'])?;
+    rest.get(words..)?
+        .starts_with('}')
+        .then_some(name + words + 3)
 }
 
-/// Words split as most keywords have them; `Err`: a double quote is never closed, the words before it are handed back.
+/// Words split as most keywords have them: where each begins and ends, quotes included. `Err`: a double quote is never
+/// closed, all words before it were handed out.
 ///
-/// A quote in the middle of a word ends the word; single quotes and backslashes are ordinary characters.
-pub(crate) fn split_plain(text: &str) -> Result<Vec<Part>, Vec<Part>> {
-    let mut words = Vec::new();
+/// A quote in the middle of a word ends the word; single quotes and backslashes are ordinary characters. A word that
+/// begins with a double quote is a quoted one.
+pub(crate) fn split_plain(text: &str, mut word: impl FnMut(usize, usize)) -> Result<(), OpenQuote> {
+    let bytes = text.as_bytes();
     let mut at = 0;
-    while let Some(rest) = text.get(at..) {
-        let Some(first) = rest.chars().next() else {
-            break;
-        };
-        if is_space(first) {
-            at += first.len_utf8();
-        } else if first == '"' {
-            let Some(inner) = rest.get(1..) else { break };
-            let Some(length) = inner.find('"') else {
-                return Err(words);
-            };
-            let end = at + length + 2;
-            words.push(Part {
-                text: inner.get(..length).unwrap_or_default().to_owned(),
-                start: at,
-                end,
-            });
-            at = end;
-        } else {
-            let length = rest.find(|c| is_space(c) || c == '"').unwrap_or(rest.len());
-            let end = at + length;
-            words.push(Part {
-                text: rest.get(..length).unwrap_or_default().to_owned(),
-                start: at,
-                end,
-            });
-            at = end;
+    while let Some(first) = bytes.get(at) {
+        if is_space_byte(*first) {
+            at += 1;
+            continue;
         }
+        let from = at;
+        at += 1;
+        if *first == b'"' {
+            let rest = bytes.get(at..).unwrap_or_default();
+            at += rest
+                .iter()
+                .position(|byte| *byte == b'"')
+                .ok_or(OpenQuote)?
+                + 1;
+        } else {
+            let rest = bytes.get(at..).unwrap_or_default();
+            at += rest
+                .iter()
+                .position(|byte| is_space_byte(*byte) || *byte == b'"')
+                .unwrap_or(rest.len());
+        }
+        word(from, at);
     }
-    Ok(words)
+    Ok(())
 }
 
 /// What a backslash does in [`split_shell`].
@@ -250,6 +296,11 @@ fn byte(value: u32) -> char {
         Ok(byte) => crate::bytes::raw(byte),
         Err(_) => char::REPLACEMENT_CHARACTER,
     }
+}
+
+/// What separates words, as a byte.
+const fn is_space_byte(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\x0c' | b'\r' | b'\x0b' | b'\n')
 }
 
 /// What separates words.

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! - `lexer` knows one line: comments, quotes, words, braces.
-//! - `reader` knows files: `include`, conditions, parameters, limits.
+//! - `reader` knows files: `include`, conditions, parameters, generators, limits.
+//! - `sources` keeps the texts, and finds lines in them when something is to be said about one.
 //! - `document` knows blocks, and what to make of braces that do not fit.
 //! - `keywords` is the language: one row per keyword.
 //! - `read` walks the tree and lets each row's setter fill a draft; nothing else is touched.
@@ -23,17 +24,20 @@ mod describe;
 pub mod diagnostics;
 mod document;
 mod draft;
+mod generators;
 mod glob;
 mod include;
 mod keywords;
 mod lexer;
 mod lints;
 mod machine;
+mod names;
 mod parameters;
 mod read;
 mod reader;
 mod resolve;
 pub mod settings;
+mod sources;
 mod suggest;
 #[cfg(test)]
 mod testing;
@@ -102,21 +106,19 @@ pub fn load(main: &str, machine: &dyn Machine, options: &LoadOptions) -> Loaded 
     };
     let mut reader = Reader::new(machine, &config_id, checks);
     let opened = reader.open_main(main, &mut report);
-    let tree = if opened {
-        document::build(&mut reader, &mut report)
-    } else {
-        Vec::new()
-    };
+    let tree = document::build(reader, &mut report);
     let mut blocks = BTreeMap::new();
-    for keyword in tree.iter().filter_map(document::Statement::keyword) {
+    for keyword in tree.root().filter_map(|statement| statement.keyword()) {
         *blocks.entry(keyword.name).or_default() += 1;
     }
     let draft = read::read(&tree, machine, &mut report);
-    lints::secrets::check(&draft.secrets, machine, &mut report);
+    // The places in the draft need the texts, but the tree is not needed any more.
+    let sources = tree.into_sources();
+    lints::secrets::check(&draft.secrets, &sources, machine, &mut report);
     let settings = resolve::resolve(draft, machine, &mut report);
     let usable = report.is_usable();
     let pending = report.take_pending();
-    let diagnostics = report.finish();
+    let diagnostics = report.finish(&sources);
     let checked = diagnostics
         .iter()
         .any(|diagnostic| diagnostic.class == Class::IncludeCheck && diagnostic.fatal);

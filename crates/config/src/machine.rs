@@ -4,21 +4,33 @@
 //! Nothing here changes the machine.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use types::Prefix;
 
 use crate::settings::RunAs;
 
-/// Answers about the machine. All methods only look; none may block for longer than a file access.
+/// Answers about the machine. All methods only look; none but [`Machine::resolve_host`] may block for longer than a file
+/// access.
 pub trait Machine {
     /// Reads a regular file of at most `limit` bytes.
+    ///
+    /// It either is what the file held at one time, or fails: half of what an editor saves is no configuration.
     ///
     /// # Errors
     /// See [`FileProblem`]; a file with any execute bit is refused, as keepalived does.
     fn read(&self, path: &Path, limit: usize) -> Result<Vec<u8>, FileProblem>;
 
+    /// Whether there is something of that name, be it a file or not.
+    fn exists(&self, path: &Path) -> bool {
+        self.read(path, 0) != Err(FileProblem::Missing)
+    }
+
     /// Names in a directory, in any order, without `.` and `..`; `None` when it cannot be listed.
+    ///
+    /// A directory of more than a million names may be cut off there; it is no place for configuration files, and
+    /// patterns that match as many are refused.
     fn list(&self, directory: &Path) -> Option<Vec<String>>;
 
     /// The directory that relative names start from.
@@ -46,6 +58,13 @@ pub trait Machine {
     fn is_open_to_others(&self, _path: &Path) -> Option<bool> {
         None
     }
+
+    /// How many processors there are; their numbers begin at 0. At least 1.
+    fn processors(&self) -> u16;
+
+    /// An address of a host (`smtp_server`); `None`: the name is nobody's, or nobody could be asked. It takes as long as
+    /// the system's resolver takes, as in keepalived.
+    fn resolve_host(&self, name: &str) -> Option<IpAddr>;
 
     /// User and primary group id of a user.
     fn user(&self, name: &str) -> Option<(u32, u32)>;
@@ -104,6 +123,9 @@ pub enum FileProblem {
     /// The system says no.
     #[error("cannot be read: {0}")]
     Unreadable(String),
+    /// Somebody keeps writing it.
+    #[error("changes while it is read")]
+    Changing,
     /// It exceeds the limit.
     #[error("is larger than {limit} bytes")]
     TooLarge {

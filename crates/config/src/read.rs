@@ -10,13 +10,14 @@ use std::str::FromStr;
 use types::IfName;
 
 use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
-use crate::document::Statement;
+use crate::document::{Statement, Tree};
 use crate::draft::checkers::{CheckerBlock, CheckerDraft};
 use crate::draft::lvs::LvsReading;
 use crate::draft::{At, Draft, GroupDraft, InstanceDraft, NotifyDraft, ScriptDraft, ScriptUser};
+use crate::keywords::Role;
 use crate::keywords::arguments::Kind;
-use crate::keywords::{Role, Table};
 use crate::machine::Machine;
+use crate::names::NumberNames;
 use crate::settings::RunAs;
 
 /// The state of reading: the draft, and the blocks being filled.
@@ -49,16 +50,17 @@ pub(crate) struct Names {
     pub(crate) bfd_instances: BTreeSet<String>,
     /// Those that the current real server follows.
     pub(crate) bfd_checks: BTreeSet<String>,
+    /// `track_group` blocks so far.
+    pub(crate) track_groups: BTreeSet<String>,
+    /// What the system calls numbers of tables, protocols and the like.
+    pub(crate) numbers: NumberNames,
+    /// Rules without a preference so far, IPv4 and IPv6.
+    pub(crate) unnumbered_rules: [u32; 2],
 }
 
 /// Nothing is read yet.
 pub(crate) fn begin<'a>(machine: &'a dyn Machine, report: &'a mut Reporter) -> Reading<'a> {
-    let nowhere = Span {
-        file: 0,
-        line: 0,
-        start: 0,
-        end: 0,
-    };
+    let nowhere = Span::NOWHERE;
     Reading {
         machine,
         report,
@@ -76,18 +78,22 @@ pub(crate) fn begin<'a>(machine: &'a dyn Machine, report: &'a mut Reporter) -> R
 }
 
 /// Reads a tree.
-pub(crate) fn read(tree: &[Statement], machine: &dyn Machine, report: &mut Reporter) -> Draft {
+pub(crate) fn read(tree: &Tree, machine: &dyn Machine, report: &mut Reporter) -> Draft {
     let mut reading = begin(machine, report);
-    let is_global = |statement: &&Statement| {
+    let is_global = |statement: &Statement<'_>| {
         statement
             .keyword()
             .is_some_and(|keyword| keyword.name == "global_defs")
     };
-    for statement in tree.iter().filter(is_global) {
-        reading.statement(statement);
+    reading.draft.globals.has_servers = tree
+        .root()
+        .filter_map(|statement| statement.keyword())
+        .any(|keyword| keyword.name == "virtual_server");
+    for statement in tree.root().filter(is_global) {
+        reading.statement(&statement);
     }
-    for statement in tree.iter().filter(|statement| !is_global(statement)) {
-        reading.statement(statement);
+    for statement in tree.root().filter(|statement| !is_global(statement)) {
+        reading.statement(&statement);
     }
     reading.draft
 }
@@ -108,13 +114,12 @@ impl Reading<'_> {
             return;
         };
         match keyword.role {
-            Role::Set(set) => set(self, statement),
+            Role::Set(set) => self.carefully(statement, set),
             Role::Block { open, close } => {
-                if open(self, statement) {
-                    let inside = Table::get().inside(self.block, keyword.name);
-                    let outside = std::mem::replace(&mut self.block, inside);
+                if self.carefully(statement, open) {
+                    let outside = std::mem::replace(&mut self.block, statement.inside());
                     for inner in statement.block() {
-                        self.statement(inner);
+                        self.statement(&inner);
                     }
                     self.block = outside;
                     close(self, statement);
@@ -122,13 +127,13 @@ impl Reading<'_> {
             }
             Role::List(entry) => {
                 for inner in statement.block() {
-                    entry(self, inner);
+                    self.carefully(&inner, entry);
                 }
             }
             Role::NamedList { open, entry, close } => {
                 if open(self, statement) {
                     for inner in statement.block() {
-                        entry(self, inner);
+                        self.carefully(&inner, entry);
                     }
                     close(self, statement);
                 }
@@ -138,6 +143,18 @@ impl Reading<'_> {
         if keyword.pending.is_some_and(|pending| pending.refuses) && !statement.block().is_empty() {
             self.refuse(statement.span(0), keyword.name);
         }
+    }
+
+    /// Hands over a statement. Of one whose parameters have no value enough was said already.
+    fn carefully<T>(
+        &mut self,
+        statement: &Statement,
+        set: impl FnOnce(&mut Self, &Statement) -> T,
+    ) -> T {
+        self.report.mute(statement.is_broken());
+        let done = set(self, statement);
+        self.report.mute(false);
+        done
     }
 
     /// Leaves the current instance out: without the keyword it would talk to the wrong routers.
@@ -368,17 +385,19 @@ impl Reading<'_> {
     /// An interface that exists, or may come later. Everything else is reported; a missing one is fatal.
     pub(crate) fn interface(&mut self, statement: &Statement, index: usize) -> Option<IfName> {
         let text = self.required(statement, index)?;
-        let name = match IfName::new(text) {
-            Ok(name) => name,
-            Err(error) => {
-                self.complain(
-                    statement,
-                    index,
-                    Diagnostic::error(Class::General, error.to_string()),
-                );
-                return None;
+        match self.known_interface(text) {
+            Ok(name) => Some(name),
+            Err(diagnostic) => {
+                self.complain(statement, index, *diagnostic);
+                None
             }
-        };
+        }
+    }
+
+    /// An interface that exists, or may come later; else what to say about it.
+    pub(crate) fn known_interface(&self, text: &str) -> Result<IfName, Box<Diagnostic>> {
+        let name = IfName::new(text)
+            .map_err(|error| Box::new(Diagnostic::error(Class::General, error.to_string())))?;
         if !self.draft.global.dynamic_interfaces && self.machine.interface(text).is_none() {
             let help = if text.starts_with('$') {
                 format!(
@@ -394,10 +413,9 @@ impl Reading<'_> {
                     .help(help)
                     .keepalived(format!("WARNING - interface {text} doesn't exist"))
                     .fatal();
-            self.complain(statement, index, diagnostic);
-            return None;
+            return Err(Box::new(diagnostic));
         }
-        Some(name)
+        Ok(name)
     }
 
     /// A text as it is; bytes that are not UTF-8 are replaced and reported.

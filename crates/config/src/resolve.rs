@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use types::{IfName, Weight};
-use vrrp::settings::{InstanceSettings, SyncGroupSettings, TrackInterface, TrackScript};
+use vrrp::settings::{InstanceSettings, Static, SyncGroupSettings, TrackInterface, TrackScript};
 
 use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
 use crate::draft::{At, Draft, GroupDraft, InstanceDraft, NotifyDraft, TrackDraft};
@@ -16,6 +16,7 @@ use crate::settings::{Notify, NotifyDeleted, Settings};
 
 pub(crate) mod checkers;
 mod garp;
+mod globals;
 mod instance;
 pub(crate) mod lvs;
 mod scripts;
@@ -80,9 +81,13 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
                 .insert(group.settings.name.clone(), notify);
         }
     }
+    settings.global = globals::resolve(&draft, &mut judge, report);
+    settings.vrrp.global = draft.vrrp_global;
+    settings.lvs.global = draft.lvs_global.clone();
+    settings.lvs.global.sync_daemon = globals::sync_daemon(&draft, report);
     judge.finish(report);
     let mut judge = scripts::Judge::of_servers(&draft, machine);
-    (settings.lvs, settings.lvs_commands) = lvs::finish(servers, &mut judge, report);
+    settings.lvs_commands = lvs::finish(servers, &mut settings.lvs, &mut judge, report);
     judge.finish(report);
 
     for At {
@@ -101,7 +106,6 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
             report.at(span, Diagnostic::warning(Class::Uncounted, message));
         }
     }
-    settings.global = draft.global.clone();
     settings.commands = commands;
     if report.wants_lints() {
         let routers: Vec<_> = instances
@@ -124,6 +128,16 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
     settings.vrrp.sync_groups = groups.into_iter().map(|group| group.settings).collect();
     settings.vrrp.garp_interval = draft.defaults.garp_interval;
     settings.vrrp.gna_interval = draft.defaults.gna_interval;
+    for Static { entry, track_group } in draft.static_ipaddress {
+        if let Some(interface) = &entry.interface {
+            settings.vrrp.static_ipaddress.push(Static {
+                entry: instance::address(&entry, interface),
+                track_group,
+            });
+        }
+    }
+    settings.vrrp.static_routes = draft.static_routes;
+    settings.vrrp.static_rules = draft.static_rules;
     settings
 }
 

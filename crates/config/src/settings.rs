@@ -3,9 +3,12 @@
 //! The parent sends the parts to its children as values; no child ever parses text.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub mod global;
+
+pub use global::Global;
 
 /// A resolved configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,51 +29,6 @@ pub struct Settings {
     pub instance_notify: BTreeMap<String, Notify>,
     /// What to run when a sync group changes state, by the group's name; only of those that run anything.
     pub group_notify: BTreeMap<String, Notify>,
-}
-
-/// Settings of the processes (`global_defs` and the keywords that stand beside it).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Global {
-    /// `router_id`; `None`: the host name.
-    pub router_id: Option<String>,
-    /// `enable_script_security`: a script that somebody but root could change does not run as root.
-    pub enable_script_security: bool,
-    /// `process_name`: the parent's task name; `None`: the name it was called by.
-    pub process_name: Option<String>,
-    /// `vrrp_process_name` or `process_names`: the VRRP child's task name.
-    pub vrrp_process_name: Option<String>,
-    /// `instance`: appended to pid file names and syslog idents.
-    pub instance: Option<String>,
-    /// `use_pid_dir`: pid files go into a directory of their own below the run directory.
-    pub use_pid_dir: bool,
-    /// `child_wait_time`: how long the parent waits for its children to end before it kills them.
-    pub child_wait_time: Duration,
-    /// `umask`: permission bits that files are made without.
-    pub umask: u32,
-    /// `dynamic_interfaces`: an interface that does not exist yet is waited for.
-    pub dynamic_interfaces: bool,
-    /// `json_version`: 1 or 2.
-    pub json_version: u8,
-    /// `log_unknown_vrids`.
-    pub log_unknown_vrids: bool,
-}
-
-impl Default for Global {
-    fn default() -> Self {
-        Self {
-            router_id: None,
-            enable_script_security: false,
-            process_name: None,
-            vrrp_process_name: None,
-            instance: None,
-            use_pid_dir: false,
-            child_wait_time: Duration::from_secs(5),
-            umask: 0o177,
-            dynamic_interfaces: false,
-            json_version: 1,
-            log_unknown_vrids: false,
-        }
-    }
 }
 
 /// A program to run: an argument vector and whom to run it as.

@@ -1,6 +1,7 @@
 //! A machine made of tables.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use types::Prefix;
@@ -9,7 +10,7 @@ use crate::machine::{FileProblem, InterfaceFacts, Machine, ResolvedScript, Scrip
 use crate::settings::RunAs;
 use crate::{LoadOptions, Loaded, load};
 
-/// Users root, nobody and daemon, host node1.example.com, directory /etc/keepalived, interfaces lo, eth0 and eth1, and
+/// Users root, nobody and daemon, host node1.example.com that knows mail.example.com, four processors, directory /etc/keepalived, interfaces lo, eth0 and eth1, and
 /// every script below /bin.
 #[derive(Clone)]
 pub(crate) struct Fake {
@@ -149,6 +150,14 @@ impl Machine for Fake {
 
     fn is_open_to_others(&self, path: &Path) -> Option<bool> {
         Some(self.open_to_others.contains(path))
+    }
+
+    fn processors(&self) -> u16 {
+        4
+    }
+
+    fn resolve_host(&self, name: &str) -> Option<IpAddr> {
+        (name == "mail.example.com").then(|| [192, 0, 2, 25].into())
     }
 
     fn user(&self, name: &str) -> Option<(u32, u32)> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read as _};
+use std::net::{IpAddr, ToSocketAddrs as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -40,46 +41,28 @@ fn search_path() -> String {
 
 /// Open without waiting: a FIFO in place of a file must not stop the daemon.
 const O_NONBLOCK: i32 = 0o4000;
+/// How often a file is read that changes meanwhile.
+const ATTEMPTS: usize = 3;
+/// Names of a directory; whoever has more of them in it matches no pattern that would be accepted.
+const MOST_NAMES: usize = 1_000_000;
 
 impl Machine for ThisMachine {
     fn read(&self, path: &Path, limit: usize) -> Result<Vec<u8>, FileProblem> {
-        let unreadable = |problem: io::Error| {
-            if problem.kind() == io::ErrorKind::NotFound {
-                FileProblem::Missing
-            } else {
-                FileProblem::Unreadable(problem.to_string())
-            }
-        };
-        let file = fs::OpenOptions::new()
-            .read(true)
-            .custom_flags(O_NONBLOCK)
-            .open(path)
-            .map_err(unreadable)?;
-        let metadata = file.metadata().map_err(unreadable)?;
-        if metadata.is_dir() {
-            return Err(FileProblem::Directory);
+        read_settled(|| read_once(path, limit))
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        match fs::metadata(path) {
+            Ok(_) => true,
+            Err(problem) => problem.kind() != io::ErrorKind::NotFound,
         }
-        if !metadata.is_file() {
-            return Err(FileProblem::NotRegular);
-        }
-        if metadata.mode() & 0o111 != 0 {
-            return Err(FileProblem::Executable);
-        }
-        let mut bytes = Vec::new();
-        let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-        file.take(most)
-            .read_to_end(&mut bytes)
-            .map_err(unreadable)?;
-        if bytes.len() > limit {
-            return Err(FileProblem::TooLarge { limit });
-        }
-        Ok(bytes)
     }
 
     fn list(&self, directory: &Path) -> Option<Vec<String>> {
         let entries = fs::read_dir(directory).ok()?;
         Some(
             entries
+                .take(MOST_NAMES)
                 .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
                 .collect(),
         )
@@ -134,6 +117,24 @@ impl Machine for ThisMachine {
         Some(true)
     }
 
+    fn processors(&self) -> u16 {
+        fs::read_to_string("/sys/devices/system/cpu/online")
+            .ok()
+            .and_then(|list| count_processors(list.trim()))
+            .unwrap_or(1)
+    }
+
+    fn resolve_host(&self, name: &str) -> Option<IpAddr> {
+        // The port plays no part in it.
+        match (name, 0).to_socket_addrs() {
+            Ok(mut addresses) => addresses.next().map(|address| address.ip()),
+            Err(problem) => {
+                warn!("{name}: {problem}");
+                None
+            }
+        }
+    }
+
     fn user(&self, name: &str) -> Option<(u32, u32)> {
         known(users::user(name)).map(|user| (user.uid, user.gid))
     }
@@ -180,6 +181,100 @@ impl Machine for ThisMachine {
             insecure: resolved.violation.map(|violation| violation.to_string()),
         })
     }
+}
+
+/// How many processors a list such as `0-3,6` names; `None`: it names none, or is no such list.
+fn count_processors(list: &str) -> Option<u16> {
+    let count = list.split(',').try_fold(0_u16, |count, range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last): (u16, u16) = (first.parse().ok()?, last.parse().ok()?);
+        count.checked_add(last.checked_sub(first)?.checked_add(1)?)
+    })?;
+    (count > 0).then_some(count)
+}
+
+/// What was read of a file, and what the system said of it before and after.
+struct Attempt {
+    bytes: Vec<u8>,
+    before: Stamp,
+    after: Stamp,
+}
+
+/// What changes when a file does: its size, and its times of modification and change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp(u64, (i64, i64), (i64, i64));
+
+impl Stamp {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self(
+            metadata.len(),
+            (metadata.mtime(), metadata.mtime_nsec()),
+            (metadata.ctime(), metadata.ctime_nsec()),
+        )
+    }
+}
+
+/// Reads until the file stood still meanwhile. Somebody who saves a file is done in no time; who writes it on and on is not
+/// waited for.
+fn read_settled(
+    mut attempt: impl FnMut() -> Result<Attempt, FileProblem>,
+) -> Result<Vec<u8>, FileProblem> {
+    for _ in 0..ATTEMPTS {
+        let Attempt {
+            bytes,
+            before,
+            after,
+        } = attempt()?;
+        if before == after {
+            return Ok(bytes);
+        }
+    }
+    Err(FileProblem::Changing)
+}
+
+fn read_once(path: &Path, limit: usize) -> Result<Attempt, FileProblem> {
+    let unreadable = |problem: io::Error| {
+        if problem.kind() == io::ErrorKind::NotFound {
+            FileProblem::Missing
+        } else {
+            FileProblem::Unreadable(problem.to_string())
+        }
+    };
+    let mut file = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(O_NONBLOCK)
+        .open(path)
+        .map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(FileProblem::Directory);
+    }
+    if !metadata.is_file() {
+        return Err(FileProblem::NotRegular);
+    }
+    if metadata.mode() & 0o111 != 0 {
+        return Err(FileProblem::Executable);
+    }
+    let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+    if size > limit {
+        return Err(FileProblem::TooLarge { limit });
+    }
+    // Room for one byte more, so that the end shows without the room having to grow.
+    let mut bytes = Vec::with_capacity(size + 1);
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    (&mut file)
+        .take(most)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() > limit {
+        return Err(FileProblem::TooLarge { limit });
+    }
+    let after = file.metadata().map_err(unreadable)?;
+    Ok(Attempt {
+        bytes,
+        before: Stamp::of(&metadata),
+        after: Stamp::of(&after),
+    })
 }
 
 fn problem(problem: users::ScriptProblem) -> ScriptProblem {
@@ -261,3 +356,6 @@ fn read_addresses() -> BTreeMap<String, Vec<Prefix>> {
     }
     known
 }
+
+#[cfg(test)]
+mod tests;

@@ -186,7 +186,7 @@ fn serve(options: Options, settings: Packed, files: PidFiles, identity: &Identit
     files.make_directories();
     let pid_file = PidFile::claim(&files.parent)?;
     process::become_subreaper()?;
-    if let Some(name) = &settings.global.process_name {
+    if let Some(name) = &settings.global.processes.parent_name {
         process::set_task_name(name)?;
     }
     let mut numbers = vec![SIGHUP, SIGTERM, SIGCHLD, SIGINT];
@@ -311,7 +311,9 @@ impl Parent {
             log: self.options.log.clone(),
             ident: format!("{}{suffix}", self.identity.vrrp_ident()),
             task_name: global
-                .vrrp_process_name
+                .processes
+                .vrrp
+                .name
                 .clone()
                 .unwrap_or_else(|| self.identity.program.clone()),
             keep_addresses: self.options.dont_release_vrrp,

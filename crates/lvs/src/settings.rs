@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 pub mod checkers;
+pub mod global;
 pub mod group;
 pub mod server;
 pub mod ssl;
@@ -25,6 +26,8 @@ pub struct Settings {
     pub groups: Vec<Group>,
     /// What SSL_GET shows and trusts (`SSL`); `None`: no certificate, any server is trusted.
     pub ssl: Option<Box<Ssl>>,
+    /// What concerns all virtual servers together.
+    pub global: global::GlobalSettings,
 }
 
 impl Settings {

@@ -50,6 +50,8 @@ fn instance(name: &str, version: Version, family: Family, vrid: u8) -> InstanceS
         higher_prio_send_advert: false,
         owner_ignore_adverts: false,
         skip_check_adv_addr: false,
+        virtual_routes: Vec::new(),
+        virtual_rules: Vec::new(),
         notify_priority_changes: false,
     }
 }

@@ -339,6 +339,8 @@ fn draw_instance(
         higher_prio_send_advert: random.percent(15),
         owner_ignore_adverts: false,
         skip_check_adv_addr: random.percent(20),
+        virtual_routes: Vec::new(),
+        virtual_rules: Vec::new(),
         notify_priority_changes: random.percent(20),
     }
 }
@@ -387,6 +389,7 @@ fn draw_settings(
         scripts,
         garp_interval: pace(),
         gna_interval: pace(),
+        ..Settings::default()
     }
 }
 

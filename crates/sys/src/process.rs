@@ -329,6 +329,47 @@ pub fn resource_usage() -> ResourceUsage {
     }
 }
 
+/// What a process had used when it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// Its exit status; `None`: a signal ended it.
+    pub status: Option<i32>,
+    /// Processor time, its own and the kernel's for it.
+    pub time: Duration,
+    /// The most memory that was resident at any time, in KiB.
+    pub peak_memory: u64,
+}
+
+/// Waits for the end of a child. It is reaped, so nobody else may wait for it any more.
+///
+/// # Errors
+/// When it is no child of this process.
+pub fn wait_measured(child: u32) -> Result<Finished, Error> {
+    let failed = Error::system("wait for a child");
+    let Ok(pid) = libc::pid_t::try_from(child) else {
+        return Err(failed(io::Error::from_raw_os_error(libc::ECHILD)));
+    };
+    let mut status = 0;
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    loop {
+        // SAFETY: both places are ours to write.
+        if unsafe { libc::wait4(pid, &raw mut status, 0, usage.as_mut_ptr()) } == pid {
+            break;
+        }
+        let problem = io::Error::last_os_error();
+        if problem.kind() != io::ErrorKind::Interrupted {
+            return Err(failed(problem));
+        }
+    }
+    // SAFETY: zeroes are a valid one, and the call has succeeded.
+    let usage = unsafe { usage.assume_init() };
+    Ok(Finished {
+        status: libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)),
+        time: duration(usage.ru_utime).saturating_add(duration(usage.ru_stime)),
+        peak_memory: u64::try_from(usage.ru_maxrss).unwrap_or(0),
+    })
+}
+
 fn usage_of(who: libc::c_int) -> (Duration, Duration) {
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: the structure is ours to write; zeroes are a valid one if the call failed, which it does not

@@ -25,11 +25,17 @@ impl Vrrp {
     /// The first settings, or new ones: what did not change is not touched.
     pub fn handle_settings(&mut self, now: Instant, settings: Settings) {
         let Settings {
+            // Not acted on yet.
+            global: _,
             instances,
             sync_groups,
             scripts,
             garp_interval,
             gna_interval,
+            // The host keeps them, whatever the instances do.
+            static_ipaddress: _,
+            static_routes: _,
+            static_rules: _,
         } = settings;
         self.shared.pace.garp_interval = garp_interval;
         self.shared.pace.gna_interval = gna_interval;

@@ -12,9 +12,18 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use types::{Centiseconds, Family, IfName, Prefix, Priority, Version, Vrid, Weight};
 
+pub mod global;
+pub mod routes;
+pub mod rules;
+
+pub use routes::Route;
+pub use rules::Rule;
+
 /// Everything the core is told at start and at every reload.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
+    /// What concerns all instances together.
+    pub global: global::GlobalSettings,
     /// The virtual routers, in the order of the file. Names are unique.
     pub instances: Vec<InstanceSettings>,
     /// Groups of instances that change state together, in the order of the file. Names are unique.
@@ -25,6 +34,21 @@ pub struct Settings {
     pub garp_interval: Duration,
     /// Least time between two unsolicited neighbour advertisements on one interface (`vrrp_gna_interval`).
     pub gna_interval: Duration,
+    /// Addresses that are there as long as the daemon runs (`static_ipaddress`).
+    pub static_ipaddress: Vec<Static<VirtualAddress>>,
+    /// Routes that are there as long as the daemon runs (`static_routes`).
+    pub static_routes: Vec<Static<Route>>,
+    /// Rules that are there as long as the daemon runs (`static_rules`).
+    pub static_rules: Vec<Static<Rule>>,
+}
+
+/// Something that does not depend on the state of any instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Static<T> {
+    /// What is there.
+    pub entry: T,
+    /// `track_group`: its interface concerns the instances of this group; `None`: nobody.
+    pub track_group: Option<String>,
 }
 
 /// One virtual router on one interface (`vrrp_instance`).
@@ -56,6 +80,10 @@ pub struct InstanceSettings {
     pub virtual_ipaddress: Vec<VirtualAddress>,
     /// Addresses that go with the state but are not advertised (`virtual_ipaddress_excluded`).
     pub virtual_ipaddress_excluded: Vec<VirtualAddress>,
+    /// Routes that go with the state (`virtual_routes`), in the order of the file.
+    pub virtual_routes: Vec<Route>,
+    /// Rules that go with the state (`virtual_rules`), in the order of the file.
+    pub virtual_rules: Vec<Rule>,
     /// Source of the adverts (`mcast_src_ip`); `None`: the interface's first own address.
     pub mcast_src_ip: Option<IpAddr>,
     /// Destination of the adverts (`mcast_dst_ip`, `vrrp_mcast_group4`, `vrrp_mcast_group6`).
@@ -181,6 +209,8 @@ pub struct VirtualAddress {
     pub preferred_lft: PreferredLifetime,
     /// Its loss does not concern the instance.
     pub no_track: bool,
+    /// `use_vmac`: it is put on a device of its own with the virtual router's MAC, over `interface`.
+    pub use_vmac: bool,
 }
 
 impl VirtualAddress {
@@ -200,6 +230,7 @@ impl VirtualAddress {
             autojoin: false,
             preferred_lft: PreferredLifetime::Forever,
             no_track: false,
+            use_vmac: false,
         }
     }
 }

@@ -67,6 +67,8 @@ pub(crate) fn instance(name: &str) -> InstanceSettings {
         higher_prio_send_advert: false,
         owner_ignore_adverts: false,
         skip_check_adv_addr: false,
+        virtual_routes: Vec::new(),
+        virtual_rules: Vec::new(),
         notify_priority_changes: false,
     }
 }

@@ -25,6 +25,11 @@ impl Program {
         self.name
     }
 
+    /// Its executable.
+    pub(super) fn binary(&self) -> &Path {
+        &self.binary
+    }
+
     /// Starts it on `host`, in the foreground, with `configuration` and files of its own: two instances that share
     /// a pid file would refuse to run side by side. Logging is not detailed, as it is not where nobody asks for it.
     ///

@@ -41,12 +41,30 @@ fn terse_prefers_the_words_of_keepalived() {
 #[test]
 fn the_number_of_diagnostics_is_bounded() {
     let mut report = Reporter::default();
-    for _ in 0..MOST + 5 {
-        report.nowhere(of(Class::General));
+    for line in 0..MOST + 5 {
+        let span = Span::new(0, u32::try_from(line).unwrap(), 0, 1);
+        for _ in 0..2 {
+            let diagnostic = Diagnostic::warning(Class::General, line.to_string());
+            report.at(span, diagnostic);
+        }
     }
-    let all = report.finish();
-    assert_eq!(all.len(), MOST + 1);
-    assert_eq!(all[MOST].message, "5 more problems are not shown");
+    report.nowhere(of(Class::Security));
+    report.nowhere(of(Class::General).fatal());
+    let all = report.finish(&Sources::default());
+    assert_eq!(all.len(), MOST + 3);
+    assert_eq!(
+        all[MOST..]
+            .iter()
+            .map(|d| (d.class, d.fatal))
+            .collect::<Vec<_>>(),
+        [
+            (Class::Security, false),
+            (Class::General, true),
+            (Class::Uncounted, false)
+        ],
+        "what decides the status is kept"
+    );
+    assert_eq!(all[MOST + 2].message, "10 more problems are not shown");
 }
 
 #[test]
@@ -71,24 +89,18 @@ fn keywords_that_do_not_act_are_listed_once() {
 #[test]
 fn a_related_place_is_looked_up_and_masked() {
     let text = "auth_pass hunter2\nx\n".to_owned();
+    let mut sources = Sources::default();
     let source = Source {
         path: "x.conf".into(),
         name: "a.conf".into(),
-        lines: vec![0, 18],
         text,
+        included: None,
     };
-    let mut report = Reporter {
-        sources: vec![Rc::new(source)],
-        ..Reporter::default()
-    };
-    let span = |line, end| Span {
-        file: 0,
-        line,
-        start: 0,
-        end,
-    };
+    assert_eq!(sources.add(source), Some(0));
+    let mut report = Reporter::default();
+    let span = |line, end| Span::new(0, line, 0, end);
     report.at(span(2, 1), of(Class::General).related(span(1, 9), "here"));
-    let all = report.finish();
+    let all = report.finish(&sources);
     let related = all[0].related.as_ref().unwrap();
     assert_eq!(related.source, "auth_pass ********");
     assert_eq!((related.line, related.columns.clone()), (1, 0..9));

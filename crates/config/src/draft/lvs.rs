@@ -41,6 +41,9 @@ pub(crate) struct Waiting {
     /// Where its real servers are, in their order.
     pub(crate) real_servers: Vec<Span>,
     pub(crate) sorry_server: Option<Span>,
+    /// It has no scheduler and no forwarding method of its own. That is no matter if there is no such group.
+    pub(crate) no_scheduler: bool,
+    pub(crate) no_method: bool,
     /// `persistence_engine` of a service that is not persistent yet.
     pub(crate) persistence_engine: Option<At<String>>,
 }

@@ -2,18 +2,20 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use types::{Family, Prefix};
-use vrrp::settings::PreferredLifetime;
+use types::{Family, IfName, Prefix};
+use vrrp::settings::{PreferredLifetime, Static};
 
+use super::entry;
 use super::vrrp_instance::adopt_family;
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::AddressDraft;
-use crate::read::{Reading, leading_number};
+use crate::names::Kind;
+use crate::read::Reading;
 
 /// `label`: the kernel's limit.
 const LONGEST_LABEL: usize = 15;
-/// The options, for "did you mean".
+/// The options, for "did you mean"; the last one belongs to virtual addresses, `track_group` to static ones.
 const OPTIONS: [&str; 14] = [
     "dev",
     "scope",
@@ -33,7 +35,7 @@ const OPTIONS: [&str; 14] = [
 
 /// An entry of `virtual_ipaddress`.
 pub(super) fn advertised(reading: &mut Reading<'_>, entry: &Statement) {
-    let Some(address) = line(reading, entry) else {
+    let Some(Static { entry: address, .. }) = line(reading, entry, false) else {
         return;
     };
     let ip = address.prefix.address();
@@ -50,7 +52,7 @@ pub(super) fn advertised(reading: &mut Reading<'_>, entry: &Statement) {
 
 /// An entry of `virtual_ipaddress_excluded`; either family.
 pub(super) fn excluded(reading: &mut Reading<'_>, entry: &Statement) {
-    let Some(address) = line(reading, entry) else {
+    let Some(Static { entry: address, .. }) = line(reading, entry, false) else {
         return;
     };
     if !reading
@@ -63,11 +65,44 @@ pub(super) fn excluded(reading: &mut Reading<'_>, entry: &Statement) {
     reading.instance.excluded.push(address);
 }
 
+/// An entry of `static_ipaddress`; it needs an interface.
+pub(super) fn fixed(reading: &mut Reading<'_>, entry: &Statement) {
+    let Some(mut address) = line(reading, entry, true) else {
+        return;
+    };
+    if address.entry.interface.is_none() {
+        address.entry.interface = default_interface(reading, entry);
+    }
+    if address.entry.interface.is_some() {
+        reading.draft.static_ipaddress.push(address);
+    }
+}
+
+/// The interface of static addresses that name none; `None`, with a report: it does not exist.
+fn default_interface(reading: &mut Reading<'_>, entry: &Statement) -> Option<IfName> {
+    let text = reading.draft.global.default_interface.clone();
+    if let Ok(name) = reading.known_interface(&text) {
+        return Some(name);
+    }
+    let address = entry.argument(0);
+    let message = format!(
+        "static address {address} names no interface, and the default one, {text}, does not exist"
+    );
+    let diagnostic = Diagnostic::error(Class::Fatal, message)
+        .help("say 'dev INTERFACE', or set default_interface in global_defs")
+        .keepalived(format!(
+            "Static address {address} requires either an interface or default interface must exist"
+        ))
+        .fatal();
+    reading.complain(entry, 0, diagnostic);
+    None
+}
+
 /// Whether an argument follows an option.
 fn takes_value(option: &str) -> bool {
     matches!(
         option,
-        "dev" | "scope" | "brd" | "broadcast" | "label" | "peer" | "preferred_lft"
+        "dev" | "scope" | "brd" | "broadcast" | "label" | "peer" | "preferred_lft" | "track_group"
     )
 }
 
@@ -92,7 +127,11 @@ fn duplicate(reading: &mut Reading<'_>, entry: &Statement) {
 }
 
 /// Reads a line; `None`: it is dropped, and why was reported.
-fn line(reading: &mut Reading<'_>, entry: &Statement) -> Option<AddressDraft> {
+fn line(
+    reading: &mut Reading<'_>,
+    entry: &Statement,
+    is_static: bool,
+) -> Option<Static<AddressDraft>> {
     let prefix = prefix(reading, entry)?;
     let mut address = AddressDraft {
         prefix,
@@ -108,13 +147,15 @@ fn line(reading: &mut Reading<'_>, entry: &Statement) -> Option<AddressDraft> {
         autojoin: false,
         preferred_lft: None,
         no_track: false,
+        use_vmac: false,
         span: entry.whole(),
     };
     let mut broadcast = None;
+    let mut track_group = None;
     let mut index = 1;
     while let Some(option) = entry.word(index) {
         let value = index + 1;
-        let mut takes_value = takes_value(option);
+        let mut takes_value = takes_value(option) && (is_static || option != "track_group");
         if takes_value && entry.word(value).is_none() {
             let message = format!("'{}' lacks its argument; the address is dropped", option);
             reading.complain(entry, index, Diagnostic::error(Class::General, message));
@@ -138,20 +179,32 @@ fn line(reading: &mut Reading<'_>, entry: &Statement) -> Option<AddressDraft> {
             "noprefixroute" => address.noprefixroute = true,
             "autojoin" => address.autojoin = true,
             "no_track" => address.no_track = true,
-            "use_vmac" => {
+            "track_group" if is_static => track_group = group(reading, entry, value),
+            "use_vmac" if !is_static => {
+                address.use_vmac = true;
                 let message =
                     "'use_vmac' is a keyword of keepalived that evervip does not act on yet";
                 reading.complain(entry, index, Diagnostic::warning(Class::Pending, message));
             }
             other => {
-                let help = crate::suggest::nearest(other, OPTIONS.into_iter());
+                let last = if is_static { "track_group" } else { "use_vmac" };
+                let known = OPTIONS.into_iter().filter(|known| *known != "use_vmac");
+                let near = crate::suggest::nearest(other, known.chain([last]));
                 // Its argument is not a second mistake.
-                takes_value = help.is_some_and(self::takes_value);
+                takes_value = near.is_some_and(self::takes_value) || other == "track_group";
+                let help = match other {
+                    "track_group" => Some("only static addresses have a track_group".to_owned()),
+                    "use_vmac" => Some("only virtual addresses have a MAC of their own".to_owned()),
+                    _ => near.map(|near| format!("did you mean '{near}'?")),
+                };
                 let diagnostic = Diagnostic::error(
                     Class::General,
                     format!("unknown option '{other}' of an address is ignored"),
                 )
-                .maybe_help(help.map(|near| format!("did you mean '{near}'?")));
+                .maybe_help(help)
+                .keepalived(format!(
+                    "Unknown configuration entry '{other}' for ip address - ignoring"
+                ));
                 reading.complain(entry, index, diagnostic);
             }
         }
@@ -160,49 +213,43 @@ fn line(reading: &mut Reading<'_>, entry: &Statement) -> Option<AddressDraft> {
     if let Some(value) = broadcast {
         address.broadcast = broadcast_of(reading, entry, value, &address)?;
     }
-    Some(address)
+    if track_group.is_some() && address.no_track {
+        let message = "'track_group' has no effect with 'no_track'";
+        reading.complain(entry, 0, Diagnostic::warning(Class::Uncounted, message));
+        track_group = None;
+    }
+    Some(Static {
+        entry: address,
+        track_group,
+    })
+}
+
+/// A track group that is defined; another one is reported.
+fn group(reading: &mut Reading<'_>, entry: &Statement, index: usize) -> Option<String> {
+    let name = entry.argument(index);
+    match entry::unknown_track_group(reading, name) {
+        None => Some(name.to_owned()),
+        Some(diagnostic) => {
+            reading.complain(entry, index, diagnostic);
+            None
+        }
+    }
 }
 
 /// `ADDR[/PREFIX]`.
 fn prefix(reading: &mut Reading<'_>, entry: &Statement) -> Option<Prefix> {
     let text = entry.argument(0);
-    let (host, length) = text
-        .split_once('/')
-        .map_or((text, None), |(host, length)| (host, Some(length)));
-    let Ok(address) = host.parse::<IpAddr>() else {
+    let Some((prefix, complaint)) = entry::prefix(text) else {
         let diagnostic =
             Diagnostic::error(Class::General, format!("'{text}' is not an IP address"))
                 .keepalived(format!("VRRP parsed invalid IP {text}. skipping IP..."));
         reading.complain(entry, 0, diagnostic);
         return None;
     };
-    let Some(length) = length else {
-        return Some(Prefix::host(address));
-    };
-    let (number, clean) = leading_number(length);
-    let prefix = number
-        .filter(|_| !length.is_empty())
-        .and_then(|number| u8::try_from(number).ok())
-        .and_then(|number| Prefix::new(address, number).ok());
-    if clean && let Some(prefix) = prefix {
-        return Some(prefix);
+    if let Some(diagnostic) = complaint {
+        reading.complain(entry, 0, diagnostic);
     }
-    let used = prefix.unwrap_or(Prefix::host(address));
-    let diagnostic = Diagnostic::error(
-        Class::InvalidNumber,
-        format!("prefix length '{length}' of {host} is not valid"),
-    )
-    .help(format!(
-        "0 to {}; {} is used",
-        Family::of(address).host_prefix_length(),
-        used.length()
-    ))
-    .keepalived(format!(
-        "Invalid address prefix len {length} for address {text} - using {}",
-        used.length()
-    ));
-    reading.complain(entry, 0, diagnostic);
-    Some(used)
+    Some(prefix)
 }
 
 fn scope(reading: &mut Reading<'_>, entry: &Statement, index: usize, address: &mut AddressDraft) {
@@ -216,23 +263,36 @@ fn scope(reading: &mut Reading<'_>, entry: &Statement, index: usize, address: &m
         reading.complain(entry, index, diagnostic);
         return;
     }
-    // The kernel's own names (rtnetlink(7)).
-    let number = match text {
-        "global" => Some(0),
-        "site" => Some(200),
-        "link" => Some(253),
-        "host" => Some(254),
-        "nowhere" => Some(255),
-        other => other.parse::<u8>().ok(),
+    let Reading {
+        names,
+        machine,
+        draft,
+        ..
+    } = &mut *reading;
+    let number = names
+        .numbers
+        .number(Kind::Scope, text, *machine, &draft.global)
+        .and_then(|number| u8::try_from(number).ok());
+    if let Some(number) = number {
+        address.scope = number;
+        return;
+    }
+    let known = names.numbers.names(Kind::Scope, *machine, &draft.global);
+    let help = match crate::suggest::nearest(text, known.keys().map(String::as_str)) {
+        Some(near) => format!("did you mean '{near}'?"),
+        None => "global, site, link, host, nowhere or a number from 0 to 255".to_owned(),
     };
-    match number {
-        Some(number) => address.scope = number,
-        None => {
-            let diagnostic =
-                Diagnostic::error(Class::General, format!("unknown scope '{text}' is ignored"))
-                    .help("global, site, link, host, nowhere or a number from 0 to 255");
-            reading.complain(entry, index, diagnostic);
-        }
+    let problems = names.numbers.take_problems();
+    let message = format!("unknown scope '{text}' is ignored");
+    let diagnostic = Diagnostic::error(Class::General, message)
+        .help(help)
+        .keepalived(format!(
+            "Invalid scope '{text}' specified for {} - ignoring",
+            entry.argument(0)
+        ));
+    reading.complain(entry, index, diagnostic);
+    for problem in problems {
+        reading.complain(entry, index, Diagnostic::warning(Class::Uncounted, problem));
     }
 }
 
@@ -243,17 +303,24 @@ fn label(
     prefix: Prefix,
 ) -> Option<Option<String>> {
     let text = reading.text(entry, index)?;
-    if prefix.family() == Family::V6 {
-        let message = "an IPv6 address has no label; it is ignored";
-        reading.complain(entry, index, Diagnostic::error(Class::General, message));
-        return Some(None);
-    }
     if text.len() > LONGEST_LABEL {
         let message = format!(
             "label '{text}' has more than {LONGEST_LABEL} characters; the address is dropped"
         );
-        reading.complain(entry, index, Diagnostic::error(Class::General, message));
+        let diagnostic = Diagnostic::error(Class::General, message).keepalived(format!(
+            "Address label {text} is longer than maximum length {LONGEST_LABEL} - removing address"
+        ));
+        reading.complain(entry, index, diagnostic);
         return None;
+    }
+    if prefix.family() == Family::V6 {
+        let message = "an IPv6 address has no label; it is ignored";
+        let diagnostic = Diagnostic::error(Class::General, message).keepalived(format!(
+            "Cannot specify label for IPv6 addresses ({}) - ignoring label",
+            entry.argument(0)
+        ));
+        reading.complain(entry, index, diagnostic);
+        return Some(None);
     }
     Some(Some(text))
 }
@@ -324,6 +391,10 @@ fn broadcast_of(
         return None;
     };
     if address.peer.is_some() {
+        let message = "an address with a peer has no broadcast address; it is ignored";
+        let diagnostic = Diagnostic::error(Class::General, message)
+            .keepalived("Cannot specify broadcast and peer addresses - ignoring broadcast address");
+        reading.complain(entry, index, diagnostic);
         return Some(None);
     }
     if !matches!(text, "+" | "-") {

@@ -127,7 +127,8 @@ fn set(reading: &mut Reading<'_>, set: impl FnOnce(&mut RealServerDraft)) {
 }
 
 fn open(reading: &mut Reading<'_>, statement: &Statement) -> bool {
-    let Some(address) = reading.address(statement) else {
+    // The want of an argument was reported already.
+    let Some(address) = statement.word(1).and_then(|_| reading.address(statement)) else {
         return false;
     };
     let Some(port) = port(reading, statement, 2) else {

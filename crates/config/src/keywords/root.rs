@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use super::arguments::{optional, required, strict_integer};
-use super::{Keyword, Role};
+use super::global_defs::twice;
+use super::{Keyword, PENDING, Role, pending};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::{GroupDraft, InstanceDraft, ScriptDraft};
 use crate::read::Reading;
+use crate::settings::global::IpvsNamespace;
 
 const ROW: Keyword = Keyword {
     blocks: &[""],
@@ -20,7 +22,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         help: "settings of the daemon and defaults of all instances; may stand several times",
         role: Role::Block {
             open: |_, _| true,
-            close: |_, _| {},
+            close: super::global_defs::close,
         },
         ..ROW
     },
@@ -87,11 +89,10 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         help: "appended to pid file names and syslog idents",
         role: Role::Set(|r, s| {
             if r.draft.global.instance.is_some() {
-                let message = "instance is given twice; the first one is kept";
-                r.complain(s, 0, Diagnostic::warning(Class::General, message));
-                return;
+                twice(r, s);
+            } else {
+                r.draft.global.instance = r.text(s, 1);
             }
-            r.draft.global.instance = r.text(s, 1);
         }),
         ..ROW
     },
@@ -104,7 +105,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "child_wait_time",
-        arguments: strict_integer(0, 4_294_967_295).optional(),
+        arguments: strict_integer(0, 4_294_967_295),
         default: "5",
         help: "how long the parent waits for its children to end",
         role: Role::Set(|r, s| {
@@ -112,6 +113,54 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.draft.global.child_wait_time = Duration::from_secs(seconds);
             }
         }),
+        ..ROW
+    },
+    Keyword {
+        name: "net_namespace",
+        arguments: optional("NAME"),
+        default: "the one it is started in",
+        help: "the network namespace to run in; pid files then go into a directory of their own",
+        role: Role::Set(|r, s| {
+            if r.draft.global.namespaces.network.is_some() {
+                twice(r, s);
+            } else {
+                r.draft.global.namespaces.network = r.text(s, 1);
+            }
+        }),
+        pending: pending("evervip runs in the network namespace it was started in"),
+        ..ROW
+    },
+    Keyword {
+        name: "net_namespace_ipvs",
+        arguments: optional("[NAME]"),
+        default: "net_namespace",
+        help: "the network namespace that IPVS is programmed in; bare: the one it is started in",
+        role: Role::Set(|r, s| {
+            if r.draft.global.namespaces.ipvs != IpvsNamespace::SameAsDaemon {
+                twice(r, s);
+            } else if s.word(1).is_none() && !s.is_damaged() {
+                r.draft.global.namespaces.ipvs = IpvsNamespace::Initial;
+            } else if let Some(name) = r.text(s, 1) {
+                r.draft.global.namespaces.ipvs = IpvsNamespace::Named(name);
+            }
+        }),
+        pending: PENDING,
+        ..ROW
+    },
+    Keyword {
+        name: "namespace_with_ipsets",
+        default: "off",
+        help: "use ipsets within a namespace, although kernels before 3.13 share them",
+        role: Role::Set(|r, _| r.draft.global.namespaces.with_ipsets = true),
+        pending: PENDING,
+        ..ROW
+    },
+    Keyword {
+        name: "linkbeat_use_polling",
+        default: "off",
+        help: "ask for the state of every link again and again instead of trusting the kernel's word",
+        role: Role::Set(|r, _| r.draft.vrrp_global.linkbeat_use_polling = true),
+        pending: PENDING,
         ..ROW
     },
 ];

@@ -9,6 +9,9 @@ use crate::document::Statement;
 use crate::draft::lvs::TimingDraft;
 use crate::read::{Garbage, Reading};
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 const ROW: Keyword = Keyword {
     blocks: &["virtual_server", REAL_SERVER],
     pending: PENDING,

@@ -779,60 +779,6 @@ fn notify_scripts() {
 }
 
 #[test]
-fn globals() {
-    let text = "instance one\nuse_pid_dir\nchild_wait_time 9\nglobal_defs {\nrouter_id r\nprocess_name p\nprocess_names\n\
-                umask IRWXG|IRWXO\ndynamic_interfaces\njson_version 2\nlog_unknown_vrids\nvrrp_garp_interval 0.01\n\
-                vrrp_gna_interval .5\nenable_script_security\n}";
-    let (settings, classes) = whole(text);
-    assert_eq!(classes, []);
-    let settings = settings.unwrap();
-    let expected = crate::settings::Global {
-        router_id: Some("r".into()),
-        enable_script_security: true,
-        process_name: Some("p".into()),
-        vrrp_process_name: Some("keepalived_vrrp".into()),
-        instance: Some("one".into()),
-        use_pid_dir: true,
-        child_wait_time: std::time::Duration::from_secs(9),
-        umask: 0o077,
-        dynamic_interfaces: true,
-        json_version: 2,
-        log_unknown_vrids: true,
-    };
-    assert_eq!(settings.global, expected);
-    assert_eq!(settings.vrrp.garp_interval.as_millis(), 10);
-    assert_eq!(settings.vrrp.gna_interval.as_millis(), 500);
-
-    for (line, class) in [
-        ("router_id", Class::MissingParameter),
-        ("umask 0888", Class::General),
-        ("umask IRXXX", Class::General),
-        ("json_version 3", Class::InvalidNumber),
-        ("vrrp_version 1", Class::InvalidNumber),
-        ("vrrp_garp_interval 0", Class::InvalidNumber),
-        ("vrrp_garp_master_repeat 0", Class::General),
-        ("vrrp_mcast_group4 10.0.0.1", Class::General),
-        ("vrrp_mcast_group6 ff05::1", Class::General),
-        ("script_user stranger", Class::General),
-        ("process_name a_name_of_16_by_", Class::General),
-        ("dynamic_interfaces always", Class::General),
-        ("dynamic_interfaces allow_if_changes", Class::Pending),
-        ("vrrp_strict maybe", Class::General),
-        ("include_check everything", Class::General),
-        ("vrrp_priority -10", Class::Pending),
-        ("vrrp_vmac_garp_intvl 10", Class::Deprecated),
-    ] {
-        let (settings, classes) = whole(&format!("global_defs {{\n{line}\n}}"));
-        assert!(
-            settings.is_some() && classes.contains(&class),
-            "{line}: {classes:?}"
-        );
-    }
-    assert_eq!(whole("child_wait_time 5x").1, NUMBER);
-    assert_eq!(whole("instance a\ninstance b").1, GENERAL);
-}
-
-#[test]
 fn defaults_of_instances() {
     let text = "global_defs {\nvrrp_version 3\nvrrp_down_timer_adverts 5\nvrrp_mcast_group4 224.0.0.99\n\
                 vrrp_lower_prio_no_advert\nvrrp_higher_prio_send_advert\nvrrp_skip_check_adv_addr\n\

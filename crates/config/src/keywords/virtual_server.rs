@@ -327,7 +327,8 @@ fn set(reading: &mut Reading<'_>, set: impl FnOnce(&mut VirtualServerDraft)) {
 }
 
 fn open(reading: &mut Reading<'_>, statement: &Statement) -> bool {
-    let Some(service) = service(reading, statement) else {
+    // The want of an argument was reported already.
+    let Some(service) = statement.word(1).and_then(|_| service(reading, statement)) else {
         return false;
     };
     let draft = VirtualServerDraft::new(service, statement.whole());
@@ -361,7 +362,11 @@ fn service(reading: &mut Reading<'_>, statement: &Statement) -> Option<ServiceDr
 
 fn close(reading: &mut Reading<'_>, _: &Statement) {
     if let Some(draft) = reading.lvs.server.take() {
-        crate::resolve::lvs::virtual_server(*draft, &mut reading.draft.lvs, reading.report);
+        // global_defs is always read before.
+        let mail = &reading.draft.global.mail;
+        let alert = mail.alert_checker.or(mail.alert);
+        let all = &mut reading.draft.lvs;
+        crate::resolve::lvs::virtual_server(*draft, all, alert, reading.report);
     }
 }
 

@@ -27,7 +27,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[Keyword {
 }];
 
 fn open(reading: &mut Reading<'_>, statement: &Statement) -> bool {
-    let Some(name) = reading.text(statement, 1) else {
+    // The want of a name was reported already.
+    let Some(name) = statement.word(1).and_then(|_| reading.text(statement, 1)) else {
         return false;
     };
     reading.lvs.group = Some(ServerGroupDraft {

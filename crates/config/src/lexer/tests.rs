@@ -1,15 +1,14 @@
 use super::*;
 
 fn stripped(line: &str) -> String {
-    strip(line).text
+    strip(line).text(line).to_owned()
 }
 
-fn plain(text: &str) -> Vec<String> {
-    split_plain(text)
-        .unwrap()
-        .into_iter()
-        .map(|w| w.text)
-        .collect()
+/// The words, and whether all quotes are closed.
+fn split(text: &str) -> (Vec<&str>, bool) {
+    let mut words = Vec::new();
+    let closed = split_plain(text, |start, end| words.push(&text[start..end])).is_ok();
+    (words, closed)
 }
 
 fn shell(text: &str, escapes: Escapes) -> Vec<String> {
@@ -41,15 +40,16 @@ fn comments_begin_anywhere_but_between_double_quotes() {
 #[test]
 fn strip_says_what_it_did() {
     assert_eq!(
-        strip("   x"),
+        strip("   x # y"),
         Stripped {
-            text: "x".into(),
             start: 3,
-            shifted: false,
+            end: 4,
+            rewritten: None,
             open_quote: false
         }
     );
-    assert!(strip(r"a\#b").shifted);
+    assert_eq!(strip(r" a\#b").rewritten.as_deref(), Some("a#b"));
+    assert_eq!(strip(r"ä\").rewritten, None);
     assert!(strip("a \"b").open_quote);
 }
 
@@ -57,25 +57,19 @@ fn strip_says_what_it_did() {
 fn plain_words() {
     for (text, expected) in [
         ("a b\tc\x0cd\x0be\rf", vec!["a", "b", "c", "d", "e", "f"]),
-        ("a\"b c\"d", vec!["a", "b c", "d"]),
-        ("\"\" x", vec!["", "x"]),
-        ("'a b'", vec!["'a", "b'"]),
-        (r#"a\ b "c\"d"#, vec![r"a\", "b", r"c\", "d"]),
+        ("a\"b c\"d", vec!["a", "\"b c\"", "d"]),
+        ("\"\" x", vec!["\"\"", "x"]),
+        ("'a ä'", vec!["'a", "ä'"]),
+        (r#"a\ b "c\"d"#, vec![r"a\", "b", r#""c\""#, "d"]),
+        ("", vec![]),
     ] {
-        assert_eq!(plain(text), expected, "{text:?}");
+        assert_eq!(split(text), (expected, true), "{text:?}");
     }
-    let words = split_plain("ab  \"c d\"").unwrap();
-    assert_eq!((words[1].start, words[1].end), (4, 9));
 }
 
 #[test]
 fn plain_words_end_at_an_open_quote() {
-    let before: Vec<_> = split_plain("a b \"c d")
-        .unwrap_err()
-        .into_iter()
-        .map(|w| w.text)
-        .collect();
-    assert_eq!(before, ["a", "b"]);
+    assert_eq!(split("a b \"c d"), (vec!["a", "b"], false));
 }
 
 #[test]
@@ -111,13 +105,19 @@ fn shell_words() {
 
 #[test]
 fn braces_between_double_quotes_are_text() {
-    assert_eq!(find_brace("a b{c", 0), Some(3));
-    assert_eq!(find_brace(r#"a "{" }"#, 0), Some(6));
-    assert_eq!(
-        find_brace("a '{'", 0),
-        Some(3),
-        "single quotes do not protect"
-    );
-    assert_eq!(find_brace(r#""\"{" x"#, 0), None);
-    assert_eq!(find_brace("{a}", 1), Some(2));
+    for (text, from, at, reference) in [
+        ("a b{c", 0, 3, false),
+        (r#"a "{" }"#, 0, 6, false),
+        // Single quotes do not protect.
+        ("a '{'", 0, 3, false),
+        (r#""\"{" x"#, 0, 7, false),
+        ("{a}", 1, 2, false),
+        ("a ${B} }", 0, 7, true),
+        ("a ${B 1 -x} }", 0, 12, true),
+        ("a ${ B}", 0, 3, false),
+        ("a ${B {", 0, 3, false),
+        ("a \"${B}\"", 0, 8, false),
+    ] {
+        assert_eq!(find_brace(text, from), Ending { at, reference }, "{text}");
+    }
 }

@@ -6,6 +6,7 @@ use super::Lint;
 use crate::diagnostics::Reporter;
 use crate::draft::At;
 use crate::machine::Machine;
+use crate::sources::Sources;
 
 /// A file with a secret and the wrong mode.
 pub(super) const READABLE: Lint = Lint {
@@ -16,16 +17,17 @@ pub(super) const READABLE: Lint = Lint {
 };
 
 /// Looks at the files that secrets stand in, each file once.
-pub(crate) fn check(secrets: &[At<&'static str>], machine: &dyn Machine, report: &mut Reporter) {
+pub(crate) fn check(secrets: &[At<&'static str>], sources: &Sources, machine: &dyn Machine, report: &mut Reporter) {
     if !report.wants_lints() {
         return;
     }
     let mut asked = BTreeSet::new();
     for At { value, span } in secrets {
-        if !asked.insert(span.file) {
+        let file = sources.physical(*span).file;
+        if !asked.insert(file) {
             continue;
         }
-        let Some(source) = report.sources.get(span.file) else {
+        let Some(source) = sources.file(file) else {
             continue;
         };
         if machine.is_open_to_others(&source.path) != Some(true) {

@@ -95,6 +95,8 @@ pub(super) fn resolve(
         authentication,
         virtual_ipaddress: vips,
         virtual_ipaddress_excluded: excluded,
+        virtual_routes: draft.virtual_routes.clone(),
+        virtual_rules: draft.virtual_rules.clone(),
         mcast_src_ip: draft.source,
         mcast_dst_ip: draft.group.or(group).unwrap_or_else(|| family.vrrp_group()),
         dont_track_primary: draft.dont_track_primary,
@@ -523,7 +525,7 @@ fn capacity(mtu: u32, family: Family, version: Version) -> usize {
     usize::try_from((mtu.saturating_sub(headers) / size).min(255)).unwrap_or(255)
 }
 
-fn address(draft: &AddressDraft, own: &IfName) -> VirtualAddress {
+pub(super) fn address(draft: &AddressDraft, own: &IfName) -> VirtualAddress {
     let v6 = draft.prefix.family() == Family::V6;
     // An address that is the only one of its prefix is not chosen as a source.
     let natural = if v6 && draft.prefix.length() == 128 {
@@ -545,6 +547,7 @@ fn address(draft: &AddressDraft, own: &IfName) -> VirtualAddress {
         autojoin: draft.autojoin,
         preferred_lft: draft.preferred_lft.unwrap_or(natural),
         no_track: draft.no_track,
+        use_vmac: draft.use_vmac,
     }
 }
 

@@ -29,10 +29,11 @@ use crate::settings::Command;
 /// keepalived's, for who has none.
 const SCHEDULER: &str = "wlc";
 
-/// Completes a service whose block has closed.
+/// Completes a service whose block has closed. `alert`: what `global_defs` says about mail.
 pub(crate) fn virtual_server(
     mut draft: VirtualServerDraft,
     all: &mut LvsDraft,
+    alert: Option<bool>,
     report: &mut Reporter,
 ) {
     let span = draft.span;
@@ -51,24 +52,13 @@ pub(crate) fn virtual_server(
     }
     let service = service(&mut draft, report);
     let name = Name::of(&draft);
-    let scheduler = draft.scheduler.take().unwrap_or_else(|| {
-        corrected(
-            report,
-            span,
-            format!("virtual server {name} has no lvs_sched; {SCHEDULER} is used"),
-            format!("Virtual server {name}: no scheduler set, setting default '{SCHEDULER}'"),
-        );
-        SCHEDULER.to_owned()
-    });
-    let lvs_method = draft.lvs_method.unwrap_or_else(|| {
-        corrected(
-            report,
-            span,
-            format!("virtual server {name} has no lvs_method; NAT is used"),
-            format!("Virtual server {name}: no forwarding method set, setting default NAT"),
-        );
-        Forwarding::Nat
-    });
+    let of_group = matches!(draft.service, ServiceDraft::Group(_));
+    let no_scheduler = draft.scheduler.is_none();
+    let no_method = draft.lvs_method.is_none();
+    if !of_group {
+        defaults(no_scheduler, no_method, &name, span, report);
+    }
+    let lvs_method = draft.lvs_method.unwrap_or(Forwarding::Nat);
     let of_address = match service {
         Service::Address { port, protocol, .. } => Some((port, protocol)),
         Service::Mark { .. } | Service::Group { .. } => None,
@@ -92,6 +82,7 @@ pub(crate) fn virtual_server(
         service: &draft,
         name: &name,
         lvs_method,
+        alert,
         port: of_address.map(|(port, _)| port),
     };
     let (real_servers, spans) = context.real_servers(drafts, &mut all.commands, report);
@@ -113,6 +104,8 @@ pub(crate) fn virtual_server(
     let persistence_engine = draft.persistence_engine.take();
     if let ServiceDraft::Group(group) = &draft.service {
         all.waiting.push(Waiting {
+            no_scheduler,
+            no_method,
             persistence_engine,
             index: all.virtual_servers.len(),
             group: group.clone(),
@@ -128,7 +121,10 @@ pub(crate) fn virtual_server(
     let commands = &mut all.commands;
     all.virtual_servers.push(VirtualServer {
         service,
-        scheduler,
+        scheduler: draft
+            .scheduler
+            .take()
+            .unwrap_or_else(|| SCHEDULER.to_owned()),
         one_packet: draft.one_packet,
         scheduler_flags: draft.scheduler_flags,
         persistence,
@@ -139,7 +135,7 @@ pub(crate) fn virtual_server(
         omega: draft.omega,
         inhibit_on_failure: draft.inhibit_on_failure,
         ha_suspend: draft.ha_suspend,
-        smtp_alert: draft.smtp_alert,
+        smtp_alert: draft.smtp_alert.or(alert).unwrap_or(false),
         quorum_up: draft.quorum_up.take().map(|command| commands.id(command)),
         quorum_down: draft.quorum_down.take().map(|command| commands.id(command)),
         virtualhost: draft.virtualhost.take(),
@@ -221,6 +217,32 @@ fn common_family(addresses: impl Iterator<Item = IpAddr>) -> Option<Family> {
     let mut families = addresses.map(Family::of);
     let first = families.next()?;
     families.all(|family| family == first).then_some(first)
+}
+
+/// Says what is used for the want of anything else.
+fn defaults(
+    no_scheduler: bool,
+    no_method: bool,
+    name: &impl fmt::Display,
+    span: Span,
+    report: &mut Reporter,
+) {
+    if no_scheduler {
+        corrected(
+            report,
+            span,
+            format!("virtual server {name} has no lvs_sched; {SCHEDULER} is used"),
+            format!("Virtual server {name}: no scheduler set, setting default '{SCHEDULER}'"),
+        );
+    }
+    if no_method {
+        corrected(
+            report,
+            span,
+            format!("virtual server {name} has no lvs_method; NAT is used"),
+            format!("Virtual server {name}: no forwarding method set, setting default NAT"),
+        );
+    }
 }
 
 fn no_protocol(name: &impl fmt::Display, span: Span, report: &mut Reporter) {
@@ -319,6 +341,7 @@ struct Context<'a> {
     service: &'a VirtualServerDraft,
     name: &'a Name,
     lvs_method: Forwarding,
+    alert: Option<bool>,
     /// The port of a service with an address.
     port: Option<u16>,
 }
@@ -414,7 +437,7 @@ impl Context<'_> {
                 .inhibit_on_failure
                 .unwrap_or(service.inhibit_on_failure),
             alpha,
-            smtp_alert: draft.smtp_alert,
+            smtp_alert: draft.smtp_alert.or(self.alert).unwrap_or(true),
             notify_up: draft.notify_up.map(|command| commands.id(*command)),
             notify_down: draft.notify_down.map(|command| commands.id(*command)),
             rare: rare.then(|| {
@@ -546,16 +569,19 @@ impl Context<'_> {
             } else {
                 ("cleared", "clearing")
             };
-            corrected(
-                report,
-                span,
-                format!(
-                    "sorry server {address} is a real server too, so it inhibits as that does: sorry_server_inhibit is {set}"
-                ),
-                format!(
-                    "Virtual server {name}: real server [{address}]:{port} matches sorry server, but inhibit setting differs, {setting} on sorry server"
-                ),
+            // Without a port keepalived does not see that they are the same.
+            let class = if draft.port == 0 {
+                Class::Uncounted
+            } else {
+                Class::General
+            };
+            let message = format!(
+                "sorry server {address} is a real server too, so it inhibits as that does: sorry_server_inhibit is {set}"
             );
+            let text = format!(
+                "Virtual server {name}: real server [{address}]:{port} matches sorry server, but inhibit setting differs, {setting} on sorry server"
+            );
+            report.at(span, Diagnostic::warning(class, message).keepalived(text));
         }
         Some(SorryServer {
             address,
@@ -566,12 +592,13 @@ impl Context<'_> {
     }
 }
 
-/// Brings services and groups together and finds out which commands can run.
+/// Brings services and groups together and finds out which commands can run; these are handed back.
 pub(super) fn finish(
     draft: LvsDraft,
+    settings: &mut lvs::Settings,
     judge: &mut scripts::Judge<'_>,
     report: &mut Reporter,
-) -> (lvs::Settings, Vec<Command>) {
+) -> Vec<Command> {
     let facts: Vec<_> = draft.groups.iter().map(GroupFacts::of).collect();
     let mut ordinals = BTreeMap::new();
     let mut lost = BTreeSet::new();
@@ -620,12 +647,10 @@ pub(super) fn finish(
         numbers.renumber(server, report);
     }
     let commands = numbers.kept;
-    let settings = lvs::Settings {
-        virtual_servers: servers,
-        groups: draft.groups,
-        ssl: draft.ssl,
-    };
-    (settings, commands)
+    settings.virtual_servers = servers;
+    settings.groups = draft.groups;
+    settings.ssl = draft.ssl;
+    commands
 }
 
 /// What services need to know of a group.
@@ -683,6 +708,7 @@ fn of_group(
     let ordinal = *next;
     *next += 1;
     let name = format!("[{}]:{ordinal}", waiting.group);
+    defaults(waiting.no_scheduler, waiting.no_method, &name, span, report);
     if facts.marks && std::mem::take(&mut server.ha_suspend) {
         no_suspension(&name, span, report);
     }
@@ -828,7 +854,7 @@ impl Numbers<'_, '_> {
         let command = self
             .commands
             .get(id)
-            .and_then(|draft| self.judge.notify(draft, report));
+            .and_then(|draft| self.judge.runnable("script", draft, report));
         let number = command.map(|command| {
             let number = CommandId(u32::try_from(self.kept.len()).unwrap_or(u32::MAX));
             self.kept.push(command);

@@ -96,9 +96,19 @@ impl<'a> Judge<'a> {
         (scripts, commands)
     }
 
-    /// A script that an event or a check runs; one that cannot run is reported and left out.
+    /// A notify script; one that cannot run is reported and left out.
     pub(super) fn notify(
         &mut self,
+        draft: &CommandDraft,
+        report: &mut Reporter,
+    ) -> Option<Command> {
+        self.runnable("notify script", draft, report)
+    }
+
+    /// A script of some purpose; one that cannot run is reported and left out.
+    pub(super) fn runnable(
+        &mut self,
+        purpose: &str,
         draft: &CommandDraft,
         report: &mut Reporter,
     ) -> Option<Command> {
@@ -108,9 +118,9 @@ impl<'a> Judge<'a> {
         };
         let program = draft.argv.first().map_or("", String::as_str);
         let message = match refusal {
-            Refusal::Problem(problem) => format!("script {program} is disabled: {problem}"),
+            Refusal::Problem(problem) => format!("{purpose} {program} is disabled: {problem}"),
             Refusal::Insecure(why) => {
-                format!("script {program} is disabled: not secure: {why}")
+                format!("{purpose} {program} is disabled: not secure: {why}")
             }
         };
         report.at(draft.span, Diagnostic::warning(Class::Uncounted, message));

@@ -1,5 +1,6 @@
 //! 122 configurations from the wild, when they are at hand: none may panic or take long, and most end as keepalived says.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use crate::machine::{FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem};
@@ -72,6 +73,14 @@ impl Machine for Room {
             .iter()
             .any(|known| known == name)
             .then_some(facts)
+    }
+
+    fn processors(&self) -> u16 {
+        64
+    }
+
+    fn resolve_host(&self, _: &str) -> Option<IpAddr> {
+        None
     }
 
     fn user(&self, name: &str) -> Option<(u32, u32)> {

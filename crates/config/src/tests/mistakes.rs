@@ -617,11 +617,6 @@ vrrp_instance A {
       |   ^^^^^^
       |
       = help: define it before its use: $VIP=VALUE
-    error: '${VIP}' is not an IP address
-     --> x.conf:9:3
-      |
-    9 |   ${VIP}
-      |   ^^^^^^
     "#);
 }
 

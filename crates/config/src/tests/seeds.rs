@@ -42,6 +42,8 @@ fn instance(
         authentication: Authentication::Pass(AuthPass::new(pass.as_bytes())),
         virtual_ipaddress: vec![],
         virtual_ipaddress_excluded: vec![],
+        virtual_routes: vec![],
+        virtual_rules: vec![],
         mcast_src_ip: None,
         mcast_dst_ip: "224.0.0.18".parse().unwrap(),
         dont_track_primary: false,

@@ -38,9 +38,8 @@ pub struct VirtualServer {
     pub inhibit_on_failure: bool,
     /// `ha_suspend`: no checks while the address is on no interface of ours. Never with marks.
     pub ha_suspend: bool,
-    /// `smtp_alert`: mail when the quorum is gained or lost. `None`: as `smtp_alert_checker` or the global
-    /// `smtp_alert` says, else off.
-    pub smtp_alert: Option<bool>,
+    /// `smtp_alert`, `smtp_alert_checker` or the global `smtp_alert`: mail when the quorum is gained or lost.
+    pub smtp_alert: bool,
     /// `quorum_up`.
     pub quorum_up: Option<CommandId>,
     /// `quorum_down`.
@@ -203,9 +202,9 @@ pub struct RealServer {
     pub inhibit_on_failure: bool,
     /// `alpha`: down until its checks say otherwise.
     pub alpha: bool,
-    /// `smtp_alert`: mail when it goes up or down. `None`: as `smtp_alert_checker` or the global `smtp_alert` says, else
-    /// on.
-    pub smtp_alert: Option<bool>,
+    /// `smtp_alert`, `smtp_alert_checker` or the global `smtp_alert`: mail when it goes up or down. Unlike that of a
+    /// virtual server it is on when nobody says anything.
+    pub smtp_alert: bool,
     /// `notify_up`.
     pub notify_up: Option<CommandId>,
     /// `notify_down`.

@@ -52,18 +52,18 @@ pub(crate) fn outcome(lines: &str, around: &Inherited<'_>, globals: &str) -> Out
     let mut report = Reporter::default();
     let mut reader = Reader::new(&machine, "node1", Checks::default());
     assert!(reader.open_main("x.conf", &mut report));
-    let tree = document::build(&mut reader, &mut report);
+    let tree = document::build(reader, &mut report);
     let mut reading = read::begin(&machine, &mut report);
     reading.names.track_files.insert("load".into());
     reading.names.bfd_instances.extend(["B".into(), "C".into()]);
-    for statement in &tree {
+    for statement in tree.root() {
         if statement.argument(0) != "virtual_server" {
-            reading.statement(statement);
+            reading.statement(&statement);
             continue;
         }
         reading.block = "virtual_server/real_server";
-        for statement in statement.block().iter().flat_map(|real| real.block()) {
-            reading.statement(statement);
+        for statement in statement.block().flat_map(|real| real.block()) {
+            reading.statement(&statement);
         }
         reading.block = "";
     }
@@ -76,7 +76,7 @@ pub(crate) fn outcome(lines: &str, around: &Inherited<'_>, globals: &str) -> Out
     let checkers = resolve(drafts, around, &mut number, &mut report);
     let fatal = !report.is_usable();
     let diagnostics: Vec<_> = report
-        .finish()
+        .finish(&tree.into_sources())
         .into_iter()
         .filter(|diagnostic| diagnostic.class != Class::Pending)
         .collect();
