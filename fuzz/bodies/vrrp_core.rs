@@ -251,11 +251,11 @@ fn settings(bytes: &mut Bytes<'_>) -> Settings {
             vec![SyncGroupSettings {
                 name: String::from("VG"),
                 members,
+                smtp_alert: false,
             }]
         },
         scripts: vec![script],
         garp_interval: Duration::from_millis(u64::from(bytes.next() % 4)),
-        gna_interval: Duration::ZERO,
         ..Settings::default()
     }
 }
@@ -269,11 +269,8 @@ fn instance(number: u8, bytes: &mut Bytes<'_>) -> InstanceSettings {
         Family::V6
     };
     InstanceSettings {
-        name: format!("VI_{number}"),
-        interface: name(),
         family,
         version,
-        vrid: vrid(number / 2),
         priority: Priority::new(bytes.next()).unwrap_or(Priority::DEFAULT),
         state: if flags & 1 == 0 {
             InitialState::Backup
@@ -298,11 +295,8 @@ fn instance(number: u8, bytes: &mut Bytes<'_>) -> InstanceSettings {
         virtual_ipaddress: (0..=bytes.next() % 2)
             .map(|which| virtual_address(family, number / 2 * 2 + which))
             .collect(),
-        virtual_ipaddress_excluded: Vec::new(),
-        mcast_src_ip: None,
         mcast_dst_ip: family.vrrp_group(),
         dont_track_primary: flags & 4 != 0,
-        track_interface: Vec::new(),
         track_script: if flags & 8 != 0 {
             vec![TrackScript {
                 script: String::from("check"),
@@ -321,10 +315,8 @@ fn instance(number: u8, bytes: &mut Bytes<'_>) -> InstanceSettings {
         lower_prio_no_advert: flags & 32 != 0,
         higher_prio_send_advert: flags & 64 != 0,
         owner_ignore_adverts: flags & 128 != 0,
-        skip_check_adv_addr: false,
-        virtual_routes: Vec::new(),
-        virtual_rules: Vec::new(),
         notify_priority_changes: flags & 1 != 0,
+        ..InstanceSettings::new(&format!("VI_{number}"), name(), vrid(number / 2))
     }
 }
 

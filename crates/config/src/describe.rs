@@ -108,7 +108,11 @@ fn global(out: &mut Lines, settings: &Settings) {
 
 fn describe_instance(out: &mut Lines, instance: &InstanceSettings) {
     out.head("instance", &instance.name);
-    out.line("interface", instance.interface.as_str());
+    let interface = instance.interface.as_ref();
+    out.line(
+        "interface",
+        interface.map_or("(none)", |name| name.as_str()),
+    );
     out.line("version", &instance.version.number().to_string());
     out.line("family", &instance.family.to_string());
     out.line("virtual_router_id", &instance.vrid.to_string());
@@ -135,6 +139,8 @@ fn describe_instance(out: &mut Lines, instance: &InstanceSettings) {
     let authentication = match instance.authentication {
         Authentication::None => "none",
         Authentication::Pass(_) => "password ********",
+        Authentication::Ah(_) => "AH ********",
+        Authentication::Hmac(_) => "hmac ********",
     };
     out.line("authentication", authentication);
     let source = instance.mcast_src_ip.map_or_else(

@@ -4,7 +4,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use types::{Family, IfName, Prefix, Priority, Version, Vrid, Weight};
-use vrrp::settings::{GarpSettings, InitialState, PreferredLifetime, Route, Rule, Static};
+use vrrp::settings::{
+    Debounce, ExtraGarp, GarpGroup, GarpSettings, InitialState, Linkbeat, PreferredLifetime, Route,
+    Rule, Static,
+};
 
 use crate::diagnostics::Span;
 use crate::settings::{Global, RunAs};
@@ -14,6 +17,15 @@ mod global;
 pub(crate) mod lvs;
 
 pub(crate) use global::{FifoDraft, GlobalDraft, SyncDaemonDraft, TimedDraft};
+mod instance;
+mod links;
+mod trackers;
+
+pub(crate) use instance::{HmacDraft, IpvlanDraft, UnicastDraft, VmacAddress, VmacDraft};
+pub(crate) use links::{GarpGroupDraft, TrackGroupDraft};
+pub(crate) use trackers::{
+    BfdDraft, FileDraft, Inherited, ProcessDraft, TrackedDraft, TrackedLists,
+};
 
 /// A value and where it was given.
 #[derive(Clone, Debug)]
@@ -41,6 +53,13 @@ pub(crate) struct Draft {
     pub(crate) static_ipaddress: Vec<Static<AddressDraft>>,
     pub(crate) static_routes: Vec<Static<Route>>,
     pub(crate) static_rules: Vec<Static<Rule>>,
+    pub(crate) files: Vec<FileDraft>,
+    pub(crate) processes: Vec<ProcessDraft>,
+    pub(crate) bfd: Vec<BfdDraft>,
+    pub(crate) track_groups: Vec<TrackGroupDraft>,
+    pub(crate) garp_groups: Vec<GarpGroup>,
+    pub(crate) linkbeat: Vec<Linkbeat>,
+    pub(crate) debounce: Vec<Debounce>,
     /// Where secrets are written, and what they are called.
     pub(crate) secrets: Vec<At<&'static str>>,
 }
@@ -73,6 +92,11 @@ pub(crate) struct Defaults {
     pub(crate) owner_ignore_adverts: bool,
     pub(crate) skip_check_adv_addr: bool,
     pub(crate) notify_priority_changes: bool,
+    /// `smtp_alert_vrrp`, else `smtp_alert`.
+    pub(crate) smtp_alert: bool,
+    pub(crate) check_unicast_src: bool,
+    pub(crate) v3_checksum_as_v2: bool,
+    pub(crate) garp_extra_if: Option<ExtraGarp>,
 }
 
 /// The schedule of gratuitous ARPs, as far as it is given.
@@ -224,12 +248,29 @@ pub(crate) struct InstanceDraft {
     pub(crate) virtual_rules: Vec<Rule>,
     pub(crate) no_virtual_ipaddress: Option<Span>,
     pub(crate) source: Option<IpAddr>,
-    /// A keyword for unicast was given.
-    pub(crate) unicast: Option<Span>,
-    pub(crate) group: Option<IpAddr>,
+    pub(crate) unicast: UnicastDraft,
+    pub(crate) vrf: Option<At<IfName>>,
+    pub(crate) vmac: Option<VmacDraft>,
+    pub(crate) ipvlan: Option<IpvlanDraft>,
+    pub(crate) vmac_xmit_base: Option<Span>,
+    pub(crate) use_vmac_addr: bool,
+    pub(crate) hmac: Option<HmacDraft>,
+    pub(crate) group: Option<At<IpAddr>>,
     pub(crate) dont_track_primary: bool,
     pub(crate) track_interface: Vec<TrackDraft>,
     pub(crate) track_script: Vec<TrackDraft>,
+    pub(crate) tracked: TrackedLists,
+    pub(crate) track_src_ip: bool,
+    pub(crate) linkbeat_use_polling: bool,
+    pub(crate) promote_secondaries: Option<Span>,
+    pub(crate) v3_checksum_as_v2: Option<bool>,
+    pub(crate) accept: Option<At<bool>>,
+    pub(crate) smtp_alert: Option<bool>,
+    pub(crate) kernel_rx_buf_size: Option<u32>,
+    pub(crate) timer_expired_backup: Option<At<u8>>,
+    /// Given; 0 seconds are none.
+    pub(crate) garp_extra_if: Option<Option<ExtraGarp>>,
+    pub(crate) lvs_sync_daemon_interface: Option<IfName>,
     pub(crate) garp: GarpDraft,
     pub(crate) strict: Option<bool>,
     pub(crate) lower_prio_no_advert: Option<bool>,
@@ -238,8 +279,6 @@ pub(crate) struct InstanceDraft {
     pub(crate) skip_check_adv_addr: Option<bool>,
     pub(crate) notify_priority_changes: Option<bool>,
     pub(crate) notify: NotifyDraft,
-    /// It is left out, because of a keyword that is not acted on yet; that was said already.
-    pub(crate) refused: bool,
 }
 
 impl InstanceDraft {
@@ -266,11 +305,28 @@ impl InstanceDraft {
             virtual_rules: Vec::new(),
             no_virtual_ipaddress: None,
             source: None,
-            unicast: None,
+            unicast: UnicastDraft::default(),
+            vrf: None,
+            vmac: None,
+            ipvlan: None,
+            vmac_xmit_base: None,
+            use_vmac_addr: false,
+            hmac: None,
             group: None,
             dont_track_primary: false,
             track_interface: Vec::new(),
             track_script: Vec::new(),
+            tracked: TrackedLists::default(),
+            track_src_ip: false,
+            linkbeat_use_polling: false,
+            promote_secondaries: None,
+            v3_checksum_as_v2: None,
+            accept: None,
+            smtp_alert: None,
+            kernel_rx_buf_size: None,
+            timer_expired_backup: None,
+            garp_extra_if: None,
+            lvs_sync_daemon_interface: None,
             garp: GarpDraft::default(),
             strict: None,
             lower_prio_no_advert: None,
@@ -279,7 +335,6 @@ impl InstanceDraft {
             skip_check_adv_addr: None,
             notify_priority_changes: None,
             notify: NotifyDraft::default(),
-            refused: false,
         }
     }
 }
@@ -292,6 +347,8 @@ pub(crate) struct GroupDraft {
     pub(crate) members: Vec<At<String>>,
     pub(crate) track_interface: Vec<TrackDraft>,
     pub(crate) track_script: Vec<TrackDraft>,
+    pub(crate) tracked: TrackedLists,
+    pub(crate) smtp_alert: Option<bool>,
     pub(crate) tracking_weight: bool,
     pub(crate) notify_priority_changes: Option<bool>,
     pub(crate) notify: NotifyDraft,
@@ -305,6 +362,8 @@ impl GroupDraft {
             members: Vec::new(),
             track_interface: Vec::new(),
             track_script: Vec::new(),
+            tracked: TrackedLists::default(),
+            smtp_alert: None,
             tracking_weight: false,
             notify_priority_changes: None,
             notify: NotifyDraft::default(),

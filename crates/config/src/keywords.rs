@@ -16,10 +16,13 @@ pub(crate) use virtual_server::DEFAULT_PERSISTENCE;
 
 mod addresses;
 pub(crate) mod arguments;
+mod auth_hmac;
 mod authentication;
+mod bfd_instance;
 pub(crate) mod checkers;
 mod entry;
 mod global_defs;
+mod links;
 mod real_server;
 mod root;
 mod routes;
@@ -28,11 +31,16 @@ mod scripts;
 pub(crate) mod servers;
 mod ssl;
 mod statics;
+mod track_file;
+mod track_process;
+pub(crate) mod tracked;
 mod tracking;
-mod unfinished;
+mod unicast;
+mod virtual_interface;
 mod virtual_server;
 mod virtual_server_group;
 mod vrrp_instance;
+mod vrrp_options;
 mod vrrp_script;
 mod vrrp_sync_group;
 
@@ -205,6 +213,15 @@ const SOURCES: &[&[Keyword]] = &[
     global_defs::garp::KEYWORDS,
     vrrp_instance::KEYWORDS,
     authentication::KEYWORDS,
+    auth_hmac::KEYWORDS,
+    unicast::KEYWORDS,
+    virtual_interface::KEYWORDS,
+    vrrp_options::KEYWORDS,
+    tracked::KEYWORDS,
+    track_file::KEYWORDS,
+    track_process::KEYWORDS,
+    links::KEYWORDS,
+    bfd_instance::KEYWORDS,
     vrrp_script::KEYWORDS,
     vrrp_sync_group::KEYWORDS,
     virtual_server::KEYWORDS,
@@ -222,7 +239,6 @@ const SOURCES: &[&[Keyword]] = &[
     routes::KEYWORDS,
     rules::KEYWORDS,
     statics::KEYWORDS,
-    unfinished::KEYWORDS,
 ];
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {

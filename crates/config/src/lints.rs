@@ -11,6 +11,7 @@ use crate::diagnostics::Diagnostic;
 mod addresses;
 mod passwords;
 mod priorities;
+mod reachability;
 pub(crate) mod scripts;
 pub(crate) mod secrets;
 pub(crate) mod servers;
@@ -56,6 +57,7 @@ const ALL: &[Lint] = &[
     secrets::READABLE,
     scripts::NO_SHELL,
     servers::SORRY_IN_POOL,
+    reachability::STRICT,
     addresses::VIP_OUTSIDE,
     addresses::VIP_TWICE,
     vrids::SAME_SEGMENT,

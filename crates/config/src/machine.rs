@@ -27,6 +27,9 @@ pub trait Machine {
         self.read(path, 0) != Err(FileProblem::Missing)
     }
 
+    /// Whether anybody but its owner has a permission on a file; also when there is none to ask about.
+    fn is_open_to_others(&self, path: &Path) -> bool;
+
     /// Names in a directory, in any order, without `.` and `..`; `None` when it cannot be listed.
     ///
     /// A directory of more than a million names may be cut off there; it is no place for configuration files, and
@@ -55,7 +58,7 @@ pub trait Machine {
     }
 
     /// Whether users who are neither its owner nor of its group can read a file; `None`: not known. Asked for lints only.
-    fn is_open_to_others(&self, _path: &Path) -> Option<bool> {
+    fn is_readable_by_all(&self, _path: &Path) -> Option<bool> {
         None
     }
 

@@ -2,7 +2,7 @@
 //!
 //! `global_defs` is read first, wherever it stands: instances copy their defaults from it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -13,9 +13,13 @@ use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
 use crate::document::{Statement, Tree};
 use crate::draft::checkers::{CheckerBlock, CheckerDraft};
 use crate::draft::lvs::LvsReading;
-use crate::draft::{At, Draft, GroupDraft, InstanceDraft, NotifyDraft, ScriptDraft, ScriptUser};
+use crate::draft::{
+    At, BfdDraft, Draft, FileDraft, GarpGroupDraft, GroupDraft, Inherited, InstanceDraft,
+    NotifyDraft, ProcessDraft, ScriptDraft, ScriptUser, TrackGroupDraft, TrackedLists,
+};
 use crate::keywords::Role;
 use crate::keywords::arguments::Kind;
+use crate::keywords::tracked::What;
 use crate::machine::Machine;
 use crate::names::NumberNames;
 use crate::settings::RunAs;
@@ -28,6 +32,11 @@ pub(crate) struct Reading<'a> {
     pub(crate) script: ScriptDraft,
     pub(crate) instance: InstanceDraft,
     pub(crate) group: GroupDraft,
+    pub(crate) file: FileDraft,
+    pub(crate) process: ProcessDraft,
+    pub(crate) bfd: BfdDraft,
+    pub(crate) track_group: TrackGroupDraft,
+    pub(crate) garp_group: GarpGroupDraft,
     pub(crate) names: Names,
     /// The finished checkers of the current real server.
     pub(crate) checkers: Vec<CheckerDraft>,
@@ -45,17 +54,37 @@ pub(crate) struct Names {
     pub(crate) instances: BTreeSet<String>,
     pub(crate) groups: BTreeSet<String>,
     /// With the weight and sense that references inherit.
-    pub(crate) scripts: std::collections::BTreeMap<String, (types::Weight, bool)>,
+    pub(crate) scripts: BTreeMap<String, (types::Weight, bool)>,
     pub(crate) track_files: BTreeSet<String>,
+    /// All of them, whoever they report to.
     pub(crate) bfd_instances: BTreeSet<String>,
-    /// Those that the current real server follows.
-    pub(crate) bfd_checks: BTreeSet<String>,
+    pub(crate) track_processes: BTreeSet<String>,
     /// `track_group` blocks so far.
     pub(crate) track_groups: BTreeSet<String>,
+    /// The BFD sessions that the current real server follows.
+    pub(crate) bfd_checks: BTreeSet<String>,
     /// What the system calls numbers of tables, protocols and the like.
     pub(crate) numbers: NumberNames,
     /// Rules without a preference so far, IPv4 and IPv6.
     pub(crate) unnumbered_rules: [u32; 2],
+    /// What references to files, processes and those sessions that report to VRRP inherit.
+    pub(crate) weights: Weights,
+    /// Interfaces that have a `garp_group`.
+    pub(crate) garp_grouped: BTreeSet<IfName>,
+    /// What the current instance or group tracks besides scripts and interfaces.
+    pub(crate) tracked: BTreeSet<(What, String)>,
+    /// The unicast peers of the current instance.
+    pub(crate) peers: BTreeSet<IpAddr>,
+    /// Names of devices that instances make.
+    pub(crate) devices: BTreeMap<IfName, String>,
+}
+
+/// Weights that references inherit, by name.
+#[derive(Default)]
+pub(crate) struct Weights {
+    pub(crate) files: BTreeMap<String, Inherited>,
+    pub(crate) processes: BTreeMap<String, Inherited>,
+    pub(crate) bfd: BTreeMap<String, Inherited>,
 }
 
 /// Nothing is read yet.
@@ -68,6 +97,15 @@ pub(crate) fn begin<'a>(machine: &'a dyn Machine, report: &'a mut Reporter) -> R
         script: ScriptDraft::new(String::new(), nowhere),
         instance: InstanceDraft::new(String::new(), nowhere),
         group: GroupDraft::new(String::new(), nowhere),
+        file: FileDraft::new(String::new()),
+        process: ProcessDraft::new(String::new()),
+        bfd: BfdDraft::new(String::new(), nowhere),
+        track_group: TrackGroupDraft {
+            name: String::new(),
+            span: nowhere,
+            members: Vec::new(),
+        },
+        garp_group: GarpGroupDraft::default(),
         names: Names::default(),
         checkers: Vec::new(),
         checker: CheckerDraft::new(CheckerBlock::Tcp, nowhere),
@@ -140,9 +178,6 @@ impl Reading<'_> {
             }
             Role::Ignored => {}
         }
-        if keyword.pending.is_some_and(|pending| pending.refuses) && !statement.block().is_empty() {
-            self.refuse(statement.span(0), keyword.name);
-        }
     }
 
     /// Hands over a statement. Of one whose parameters have no value enough was said already.
@@ -155,19 +190,6 @@ impl Reading<'_> {
         let done = set(self, statement);
         self.report.mute(false);
         done
-    }
-
-    /// Leaves the current instance out: without the keyword it would talk to the wrong routers.
-    pub(crate) fn refuse(&mut self, span: Span, what: &str) {
-        self.instance.refused = true;
-        let message = format!(
-            "instance {} is left out: evervip does not support '{what}' yet",
-            self.instance.name
-        );
-        let diagnostic = Diagnostic::error(Class::Pending, message).help(
-            "without it the instance would talk to the wrong routers, or trust them without proof",
-        );
-        self.report.at(span, diagnostic);
     }
 
     /// Reports something wrong with the n-th word. What the keyword's row says of its argument is added.
@@ -316,8 +338,19 @@ impl Reading<'_> {
         else {
             return None;
         };
-        let range = least..=most;
-        let text = self.required(statement, 1)?;
+        self.decimal_at(statement, 1, least..=most, places)
+    }
+
+    /// The n-th word as a decimal number with so many places, in units of the last one, within a range; anything else is
+    /// reported and `None`.
+    pub(crate) fn decimal_at(
+        &mut self,
+        statement: &Statement,
+        index: usize,
+        range: RangeInclusive<u64>,
+        places: u32,
+    ) -> Option<u64> {
+        let text = self.required(statement, index)?;
         let name = statement.argument(0);
         let shown = |units: u64| show_decimal(units, places);
         let Some((units, exact)) = parse_decimal(text, places) else {
@@ -326,7 +359,7 @@ impl Reading<'_> {
                 format!("{name}: '{text}' is not a number"),
             )
             .keepalived(format!("invalid number '{text}'"));
-            self.complain(statement, 1, diagnostic);
+            self.complain(statement, index, diagnostic);
             return None;
         };
         if !exact {
@@ -336,7 +369,7 @@ impl Reading<'_> {
             );
             self.complain(
                 statement,
-                1,
+                index,
                 Diagnostic::warning(Class::InvalidNumber, message),
             );
         }
@@ -352,7 +385,7 @@ impl Reading<'_> {
             shown(*range.start()),
             shown(*range.end())
         ));
-        self.complain(statement, 1, diagnostic);
+        self.complain(statement, index, diagnostic);
         None
     }
 
@@ -481,6 +514,14 @@ impl Reading<'_> {
                     })
                 }
             },
+        }
+    }
+
+    /// The lists of files, processes and sessions of the block that is being read, and the block's name.
+    pub(crate) fn tracked(&mut self) -> (&mut TrackedLists, &str) {
+        match self.block {
+            "vrrp_sync_group" => (&mut self.group.tracked, &self.group.name),
+            _ => (&mut self.instance.tracked, &self.instance.name),
         }
     }
 

@@ -6,61 +6,57 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use types::{IfName, Weight};
-use vrrp::settings::{InstanceSettings, Static, SyncGroupSettings, TrackInterface, TrackScript};
+use vrrp::settings::{
+    InstanceSettings, Linkbeat, Static, SyncGroupSettings, TrackGroup, TrackInterface, TrackScript,
+    TrackWeight,
+};
 
 use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
-use crate::draft::{At, Draft, GroupDraft, InstanceDraft, NotifyDraft, TrackDraft};
+use crate::draft::{At, Draft, GroupDraft, InstanceDraft, NotifyDraft, TrackDraft, TrackedDraft};
 use crate::lints::{self, vrrp::Router};
 use crate::machine::Machine;
 use crate::settings::{Notify, NotifyDeleted, Settings};
 
+mod bfd;
 pub(crate) mod checkers;
 mod garp;
 mod globals;
 mod instance;
 pub(crate) mod lvs;
+mod proof;
+mod reach;
 mod scripts;
+mod tracked;
+mod vrids;
 
 /// Makes settings of a draft; they count only if nothing fatal was reported.
 pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Reporter) -> Settings {
     let servers = std::mem::take(&mut draft.lvs);
+    let mail = &draft.global.mail;
+    draft.defaults.smtp_alert = mail.alert_vrrp.or(mail.alert).unwrap_or(false);
     let mut instances = Vec::new();
-    // One that is left out is completed all the same, for what there is to say about it.
-    let mut left_out = Vec::new();
     for instance in &draft.instances {
-        if let Some(settings) = instance::resolve(instance, &draft.defaults, machine, report) {
-            let list = if instance.refused {
-                &mut left_out
-            } else {
-                &mut instances
-            };
-            list.push(Member {
-                settings,
+        if let Some(resolved) = instance::resolve(instance, &draft.defaults, machine, report) {
+            instances.push(Member {
+                settings: resolved.settings,
+                left_out: resolved.left_out,
                 draft: instance,
                 group: None,
             });
         }
     }
-    unique_vrids(&instances, report);
-    let groups = groups(&draft, &mut instances, report);
+    vrids::check(&instances, report);
+    let mut groups = groups(&draft, &mut instances, report);
     let mut judge = scripts::Judge::new(&draft, machine);
     let (scripts, mut commands) = judge.check_scripts(&draft.scripts, report);
-    for member in &mut left_out {
-        track(member, None, &commands, report);
-    }
 
     let mut settings = Settings::default();
-    let mut used = BTreeSet::new();
+    let mut used = Used::default();
     for member in &mut instances {
         let group = member.group.and_then(|index| groups.get(index));
         track(member, group, &commands, report);
-        used.extend(
-            member
-                .settings
-                .track_script
-                .iter()
-                .map(|track| track.script.clone()),
-        );
+        tracked::track(member, group, report);
+        used.note(member);
         member.settings.notify_priority_changes = member
             .draft
             .notify_priority_changes
@@ -73,7 +69,9 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
                 .insert(member.settings.name.clone(), notify);
         }
     }
-    for group in &groups {
+    for group in &mut groups {
+        let wanted = group.draft.smtp_alert;
+        group.settings.smtp_alert = wanted.unwrap_or(draft.defaults.smtp_alert);
         let notify = notify(&group.draft.notify, &mut judge, report);
         if notify != Notify::default() {
             settings
@@ -95,18 +93,27 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
         span,
     } in scripts
     {
-        if used.contains(&script.name) {
-            settings.vrrp.scripts.push(script);
-        } else {
-            commands.remove(&script.name);
+        if !used.running.contains(&script.name) {
             let message = format!(
                 "script {} is not tracked by any running instance and never runs",
                 script.name
             );
             report.at(span, Diagnostic::warning(Class::Uncounted, message));
         }
+        if used.all.contains(&script.name) {
+            settings.vrrp.scripts.push(script);
+        } else {
+            commands.remove(&script.name);
+        }
     }
     settings.commands = commands;
+    settings.vrrp.linkbeat = linkbeat(&draft, &instances);
+    settings.vrrp.track_groups = track_groups(&draft, report);
+    settings.left_out = instances
+        .iter()
+        .filter(|member| member.left_out)
+        .map(|member| member.settings.name.clone())
+        .collect();
     if report.wants_lints() {
         let routers: Vec<_> = instances
             .iter()
@@ -119,31 +126,158 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
             })
             .collect();
         let running = &settings.vrrp.scripts;
-        lints::vrrp::check(&draft, &routers, running, machine, report);
+        lints::vrrp::check(
+            &draft.scripts,
+            &draft.static_ipaddress,
+            &routers,
+            running,
+            machine,
+            report,
+        );
     }
     settings.vrrp.instances = instances
         .into_iter()
         .map(|member| member.settings)
         .collect();
     settings.vrrp.sync_groups = groups.into_iter().map(|group| group.settings).collect();
-    settings.vrrp.garp_interval = draft.defaults.garp_interval;
-    settings.vrrp.gna_interval = draft.defaults.gna_interval;
+    settings.bfd.sessions = bfd::sessions(&draft.bfd, report);
+    rest(&mut settings, draft);
+    settings
+}
+
+/// What needs no look at anything else.
+fn rest(settings: &mut Settings, draft: Draft) {
+    let vrrp = &mut settings.vrrp;
+    vrrp.garp_interval = draft.defaults.garp_interval;
+    vrrp.gna_interval = draft.defaults.gna_interval;
+    vrrp.track_files = draft.files.into_iter().filter_map(tracked::file).collect();
+    vrrp.track_processes = draft
+        .processes
+        .into_iter()
+        .filter_map(tracked::process)
+        .collect();
+    // Whoever tracks a session that cannot run sees it down, as in keepalived.
+    vrrp.bfd_sessions = draft
+        .bfd
+        .into_iter()
+        .filter(|session| session.vrrp)
+        .map(|session| session.name)
+        .collect();
+    vrrp.garp_groups = draft.garp_groups;
+    // The last entry of an interface counts.
+    let delays: BTreeMap<_, _> = draft
+        .debounce
+        .into_iter()
+        .map(|delay| (delay.interface.clone(), delay))
+        .collect();
+    vrrp.debounce = delays.into_values().collect();
     for Static { entry, track_group } in draft.static_ipaddress {
-        if let Some(interface) = &entry.interface {
-            settings.vrrp.static_ipaddress.push(Static {
+        if let Some(interface) = entry.interface.clone() {
+            vrrp.static_ipaddress.push(Static {
                 entry: instance::address(&entry, interface),
                 track_group,
             });
         }
     }
-    settings.vrrp.static_routes = draft.static_routes;
-    settings.vrrp.static_rules = draft.static_rules;
-    settings
+    vrrp.static_routes = draft.static_routes;
+    vrrp.static_rules = draft.static_rules;
+    // A group without members was removed after they had named it.
+    let known: BTreeSet<&str> = vrrp
+        .track_groups
+        .iter()
+        .map(|group| group.name.as_str())
+        .collect();
+    let addresses = vrrp
+        .static_ipaddress
+        .iter_mut()
+        .map(|it| &mut it.track_group);
+    let routes = vrrp.static_routes.iter_mut().map(|it| &mut it.track_group);
+    let rules = vrrp.static_rules.iter_mut().map(|it| &mut it.track_group);
+    for group in addresses.chain(routes).chain(rules) {
+        group.take_if(|name| !known.contains(name.as_str()));
+    }
+}
+
+/// The interfaces whose link is asked for: those listed, and those of instances that say so.
+fn linkbeat(draft: &Draft, instances: &[Member<'_>]) -> Vec<Linkbeat> {
+    let own = instances
+        .iter()
+        .filter(|member| member.draft.linkbeat_use_polling)
+        .filter_map(|member| member.settings.interface.clone())
+        .map(|interface| Linkbeat {
+            interface,
+            method: None,
+        });
+    let mut known = BTreeSet::new();
+    draft
+        .linkbeat
+        .iter()
+        .cloned()
+        .chain(own)
+        .filter(|linkbeat| known.insert(linkbeat.interface.clone()))
+        .collect()
+}
+
+/// Groups that static entries depend on; without members they are of no use.
+fn track_groups(draft: &Draft, report: &mut Reporter) -> Vec<TrackGroup> {
+    let known: BTreeSet<&str> = draft
+        .instances
+        .iter()
+        .map(|instance| instance.name.as_str())
+        .collect();
+    let mut groups = Vec::new();
+    for group in &draft.track_groups {
+        let mut members = BTreeSet::new();
+        for At { value, span } in &group.members {
+            if known.contains(value.as_str()) {
+                members.insert(value.clone());
+                continue;
+            }
+            let near = crate::suggest::nearest(value, known.iter().copied());
+            let message = format!("track_group {} has unknown member '{value}'", group.name);
+            let diagnostic = Diagnostic::error(Class::Uncounted, message)
+                .maybe_help(near.map(|near| format!("did you mean '{near}'?")));
+            report.at(*span, diagnostic);
+        }
+        if members.is_empty() {
+            let message = format!("track_group {} has no members and is removed", group.name);
+            let diagnostic =
+                Diagnostic::error(Class::Uncounted, message).help("group { INSTANCE ... }");
+            report.at(group.span, diagnostic);
+            continue;
+        }
+        groups.push(TrackGroup {
+            name: group.name.clone(),
+            members: members.into_iter().collect(),
+        });
+    }
+    groups
+}
+
+/// Scripts that some instance tracks.
+#[derive(Default)]
+struct Used {
+    all: BTreeSet<String>,
+    /// By an instance that runs.
+    running: BTreeSet<String>,
+}
+
+impl Used {
+    fn note(&mut self, member: &Member<'_>) {
+        for track in &member.settings.track_script {
+            self.all.insert(track.script.clone());
+            if !member.left_out {
+                self.running.insert(track.script.clone());
+            }
+        }
+    }
 }
 
 /// An instance on its way.
 struct Member<'a> {
     settings: InstanceSettings,
+    /// The daemon does not run it.
+    left_out: bool,
     draft: &'a InstanceDraft,
     /// Index of its sync group.
     group: Option<usize>,
@@ -157,40 +291,6 @@ struct Group<'a> {
     has_owner: bool,
 }
 
-/// Two routers of one group on one wire would take each other's adverts for their own.
-fn unique_vrids(instances: &[Member<'_>], report: &mut Reporter) {
-    let mut seen: BTreeMap<_, &InstanceDraft> = BTreeMap::new();
-    for member in instances {
-        let settings = &member.settings;
-        let key = (
-            &settings.interface,
-            settings.vrid,
-            settings.family,
-            settings.mcast_dst_ip,
-        );
-        let Some(other) = seen.insert(key, member.draft) else {
-            continue;
-        };
-        let message = format!(
-            "instances {} and {} both have virtual_router_id {} on {}",
-            other.name, settings.name, settings.vrid, settings.interface
-        );
-        let span = member
-            .draft
-            .vrid
-            .as_ref()
-            .map_or(member.draft.span, |vrid| vrid.span);
-        let diagnostic = Diagnostic::error(Class::General, message)
-            .help("give one of them another virtual_router_id, or another mcast_dst_ip")
-            .keepalived(format!(
-                "({}) VRID {} is duplicated on interface {}",
-                settings.name, settings.vrid, settings.interface
-            ))
-            .fatal();
-        report.at(span, diagnostic);
-    }
-}
-
 /// Finds the members of the groups.
 fn groups<'a>(
     draft: &'a Draft,
@@ -202,7 +302,7 @@ fn groups<'a>(
         .enumerate()
         .map(|(at, member)| (member.settings.name.clone(), at))
         .collect();
-    let left_out: BTreeSet<&str> = draft
+    let unusable: BTreeSet<&str> = draft
         .instances
         .iter()
         .map(|instance| instance.name.as_str())
@@ -218,10 +318,13 @@ fn groups<'a>(
                     member.group = Some(groups.len());
                     has_owner |= member.settings.is_owner();
                     members.push(name.value.clone());
+                    if member.left_out {
+                        report.at(name.span, goes_without(&group.name, &name.value));
+                    }
                 }
                 other => report.at(
                     name.span,
-                    no_member(group, &name.value, other.is_some(), &left_out, &index),
+                    no_member(group, &name.value, other.is_some(), &unusable, &index),
                 ),
             }
         }
@@ -233,6 +336,7 @@ fn groups<'a>(
             let settings = SyncGroupSettings {
                 name: group.name.clone(),
                 members,
+                smtp_alert: false,
             };
             groups.push(Group {
                 settings,
@@ -248,7 +352,7 @@ fn no_member(
     group: &GroupDraft,
     name: &str,
     taken: bool,
-    left_out: &BTreeSet<&str>,
+    unusable: &BTreeSet<&str>,
     index: &BTreeMap<String, usize>,
 ) -> Diagnostic {
     if taken {
@@ -258,12 +362,8 @@ fn no_member(
         );
         return Diagnostic::error(Class::General, message);
     }
-    if left_out.contains(name) {
-        let message = format!(
-            "instance {name} is left out, so sync group {} goes without it",
-            group.name
-        );
-        return Diagnostic::warning(Class::Uncounted, message);
+    if unusable.contains(name) {
+        return goes_without(&group.name, name);
     }
     let help = crate::suggest::nearest(name, index.keys().map(String::as_str));
     Diagnostic::error(
@@ -275,6 +375,11 @@ fn no_member(
         "Virtual router {name} specified in sync group {} doesn't exist - ignoring",
         group.name
     ))
+}
+
+fn goes_without(group: &str, name: &str) -> Diagnostic {
+    let message = format!("instance {name} is left out, so sync group {group} goes without it");
+    Diagnostic::warning(Class::Uncounted, message)
 }
 
 fn small_group(name: &str, count: usize) -> Diagnostic {
@@ -307,7 +412,7 @@ fn track(
     let settings = &mut member.settings;
     let mut interfaces: Vec<TrackDraft> = Vec::new();
     for track in &draft.track_interface {
-        if track.name == settings.interface.as_str() {
+        if is_own(settings, &track.name) {
             let message = format!("instance {} tracks its own interface anyway", settings.name);
             let diagnostic = Diagnostic::warning(Class::General, message).keepalived(format!(
                 "({}) Ignoring track_interface {} since own interface",
@@ -345,7 +450,7 @@ fn track(
             .cloned()
             .collect();
         merge(&mut tracked, &known, *has_owner, report);
-        interfaces.retain(|track| track.name != settings.interface.as_str());
+        interfaces.retain(|track| !is_own(settings, &track.name));
     }
     settings.track_interface = interfaces
         .into_iter()
@@ -447,6 +552,45 @@ fn merge(own: &mut Vec<TrackDraft>, group: &[TrackDraft], has_owner: bool, repor
     }
 }
 
+/// The same for files, processes and BFD sessions.
+fn merge_tracked(
+    own: &mut Vec<TrackedDraft>,
+    group: &[TrackedDraft],
+    has_owner: bool,
+    report: &mut Reporter,
+) {
+    let at: BTreeMap<String, usize> = own
+        .iter()
+        .enumerate()
+        .map(|(index, track)| (track.name.clone(), index))
+        .collect();
+    for track in group {
+        let mut track = track.clone();
+        if has_owner {
+            track.weight = TrackWeight::FAULT;
+        }
+        let Some(same) = at.get(&track.name).and_then(|index| own.get_mut(*index)) else {
+            own.push(track);
+            continue;
+        };
+        let message = format!(
+            "'{}' is tracked by the instance and by its sync group",
+            track.name
+        );
+        report.at(same.span, Diagnostic::warning(Class::General, message));
+        if same.weight != TrackWeight::FAULT {
+            *same = track;
+        }
+    }
+}
+
+fn is_own(settings: &InstanceSettings, name: &str) -> bool {
+    settings
+        .interface
+        .as_ref()
+        .is_some_and(|interface| interface.as_str() == name)
+}
+
 /// The interfaces that addresses are on are tracked without being listed, unless an address says `no_track`.
 fn implied(settings: &mut InstanceSettings) {
     let mut known: BTreeSet<IfName> = settings
@@ -454,7 +598,7 @@ fn implied(settings: &mut InstanceSettings) {
         .iter()
         .map(|track| track.interface.clone())
         .collect();
-    known.insert(settings.interface.clone());
+    known.extend(settings.interface.clone());
     let missing: Vec<_> = settings
         .addresses()
         .filter(|address| !address.no_track)

@@ -19,7 +19,7 @@ pub(crate) struct Fake {
     pub(crate) scripts: BTreeSet<String>,
     pub(crate) insecure: bool,
     pub(crate) addresses: BTreeMap<String, Vec<Prefix>>,
-    pub(crate) open_to_others: BTreeSet<PathBuf>,
+    pub(crate) readable_by_all: BTreeSet<PathBuf>,
 }
 
 impl Default for Fake {
@@ -30,7 +30,7 @@ impl Default for Fake {
             scripts: BTreeSet::new(),
             insecure: false,
             addresses: BTreeMap::new(),
-            open_to_others: BTreeSet::new(),
+            readable_by_all: BTreeSet::new(),
         }
         .interface("eth0")
         .interface("eth1")
@@ -75,8 +75,8 @@ impl Fake {
         self
     }
 
-    pub(crate) fn open_to_others(mut self, path: &str) -> Self {
-        self.open_to_others.insert(path.into());
+    pub(crate) fn readable_by_all(mut self, path: &str) -> Self {
+        self.readable_by_all.insert(path.into());
         self
     }
 
@@ -111,6 +111,11 @@ impl Machine for Fake {
         } else {
             Ok(content)
         }
+    }
+
+    fn is_open_to_others(&self, path: &Path) -> bool {
+        path.extension()
+            .is_some_and(|extension| extension == "open")
     }
 
     fn list(&self, directory: &Path) -> Option<Vec<String>> {
@@ -148,8 +153,8 @@ impl Machine for Fake {
         self.addresses.get(interface).cloned()
     }
 
-    fn is_open_to_others(&self, path: &Path) -> Option<bool> {
-        Some(self.open_to_others.contains(path))
+    fn is_readable_by_all(&self, path: &Path) -> Option<bool> {
+        Some(self.readable_by_all.contains(path))
     }
 
     fn processors(&self) -> u16 {

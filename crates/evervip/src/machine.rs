@@ -58,6 +58,10 @@ impl Machine for ThisMachine {
         }
     }
 
+    fn is_open_to_others(&self, path: &Path) -> bool {
+        fs::metadata(path).map_or(true, |metadata| metadata.mode() & 0o077 != 0)
+    }
+
     fn list(&self, directory: &Path) -> Option<Vec<String>> {
         let entries = fs::read_dir(directory).ok()?;
         Some(
@@ -103,7 +107,7 @@ impl Machine for ThisMachine {
             .cloned()
     }
 
-    fn is_open_to_others(&self, path: &Path) -> Option<bool> {
+    fn is_readable_by_all(&self, path: &Path) -> Option<bool> {
         let path = fs::canonicalize(path).ok()?;
         if fs::metadata(&path).ok()?.mode() & 0o004 == 0 {
             return Some(false);

@@ -95,8 +95,7 @@ pub(crate) fn run(mut options: Options, identity: &Identity) -> Exit {
             Err(problem) => warn!("{problem}"),
         }
     }
-    let packed = Packed::new(&settings);
-    drop(settings);
+    let packed = Packed::new(settings);
     process::give_back_memory();
     match packed.and_then(|settings| serve(options, settings, files, identity)) {
         Ok(exit) => exit,
@@ -398,8 +397,7 @@ impl Parent {
             );
             return Ok(());
         };
-        let new = Packed::new(&settings)?;
-        drop(settings);
+        let new = Packed::new(settings)?;
         self.previous = Some(std::mem::replace(&mut self.settings, new));
         match &mut self.vrrp {
             Some(child) => {

@@ -289,7 +289,9 @@ impl Page {
             "Master down timer = {} usecs",
             view.master_down.as_micros()
         ));
-        self.field(format_args!("Interface = {}", settings.interface));
+        if let Some(interface) = &settings.interface {
+            self.field(format_args!("Interface = {interface}"));
+        }
         if settings.dont_track_primary {
             self.field(format_args!("VRRP interface tracking disabled"));
         }
@@ -385,7 +387,11 @@ impl Page {
             Authentication::None if settings.version == Version::V2 => {
                 self.field(format_args!("Authentication type = none"));
             }
-            Authentication::None => {}
+            Authentication::None | Authentication::Hmac(_) => {}
+            Authentication::Ah(_) => {
+                self.field(format_args!("Authentication type = IPSEC_AH"));
+                self.field(format_args!("Password = ********"));
+            }
             Authentication::Pass(_) => {
                 self.field(format_args!("Authentication type = SIMPLE_PASSWORD"));
                 self.field(format_args!("Password = ********"));

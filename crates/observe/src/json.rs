@@ -140,8 +140,9 @@ impl Instance {
                 .map(|script| script.command.clone())
         };
         let (auth_type, auth_data) = match settings.authentication {
-            Authentication::None => (0, None),
+            Authentication::None | Authentication::Hmac(_) => (0, None),
             Authentication::Pass(_) => (1, Some("********")),
+            Authentication::Ah(_) => (2, Some("********")),
         };
         Self {
             data: Data {
@@ -150,7 +151,10 @@ impl Instance {
                 skip_check_adv_addr: settings.skip_check_adv_addr.into(),
                 strict_mode: 0,
                 vmac_ifname: String::new(),
-                ifp_ifname: settings.interface.to_string(),
+                ifp_ifname: settings
+                    .interface
+                    .as_ref()
+                    .map_or_else(String::new, ToString::to_string),
                 master_priority: view.master.map_or(0, |master| master.claim.to_wire()),
                 last_transition: seconds(view.last_transition),
                 garp_delay: settings.garp.master_delay,

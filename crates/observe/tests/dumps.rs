@@ -11,9 +11,8 @@ use types::{
     Weight,
 };
 use vrrp::settings::{
-    AuthPass, Authentication, GarpSettings, InitialState, InstanceSettings, Preempt,
-    PreferredLifetime, ScriptSettings, SyncGroupSettings, TrackInterface, TrackScript,
-    VirtualAddress,
+    AuthPass, Authentication, InstanceSettings, Preempt, PreferredLifetime, ScriptSettings,
+    SyncGroupSettings, TrackInterface, TrackScript, VirtualAddress,
 };
 use vrrp::{Interface, InterfaceAddress, ScriptOutcome, Settings, Vrrp};
 
@@ -27,32 +26,11 @@ fn address(text: &str, length: u8) -> VirtualAddress {
 
 fn instance(name: &str, version: Version, family: Family, vrid: u8) -> InstanceSettings {
     InstanceSettings {
-        name: name.into(),
-        interface: eth0(),
         family,
         version,
-        vrid: Vrid::new(vrid).unwrap(),
         priority: Priority::new(150).unwrap(),
-        state: InitialState::Backup,
-        advert_int: Centiseconds::from_seconds(1),
-        down_timer_adverts: 3,
-        preempt: Preempt::Immediately,
-        authentication: Authentication::None,
-        virtual_ipaddress: Vec::new(),
-        virtual_ipaddress_excluded: Vec::new(),
-        mcast_src_ip: None,
         mcast_dst_ip: family.vrrp_group(),
-        dont_track_primary: false,
-        track_interface: Vec::new(),
-        track_script: Vec::new(),
-        garp: GarpSettings::default(),
-        lower_prio_no_advert: false,
-        higher_prio_send_advert: false,
-        owner_ignore_adverts: false,
-        skip_check_adv_addr: false,
-        virtual_routes: Vec::new(),
-        virtual_rules: Vec::new(),
-        notify_priority_changes: false,
+        ..InstanceSettings::new(name, eth0(), Vrid::new(vrid).unwrap())
     }
 }
 
@@ -107,6 +85,7 @@ fn router() -> Vrrp {
         sync_groups: vec![SyncGroupSettings {
             name: "G".into(),
             members: vec!["VI_1".into()],
+            smtp_alert: false,
         }],
         scripts: vec![ScriptSettings {
             name: "check".into(),

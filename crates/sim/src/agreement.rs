@@ -85,7 +85,8 @@ fn script_settling(node: &Node) -> Duration {
 
 /// Whether nothing is wrong with an instance, as the world knows it: the core is not asked.
 fn stands(node: &Node, instance: &InstanceSettings) -> bool {
-    let Some(nic) = node.kernel.by_name(&instance.interface) else {
+    let interface = instance.interface.as_ref();
+    let Some(nic) = interface.and_then(|name| node.kernel.by_name(name)) else {
         return false;
     };
     let link = nic.usable() || instance.dont_track_primary;

@@ -47,7 +47,12 @@ pub(crate) fn edit(
             return "priority";
         }
         2 => {
-            let lan = u8::from(instance.interface.as_str() == "eth1");
+            let lan = u8::from(
+                instance
+                    .interface
+                    .as_ref()
+                    .is_some_and(|name| name.as_str() == "eth1"),
+            );
             let fresh = virtual_address(
                 instance.vrid.get(),
                 lan,
@@ -104,7 +109,9 @@ pub(crate) fn edit(
         9 if instance.version == Version::V2 && instance.family == Family::V4 => {
             instance.authentication = match instance.authentication {
                 Authentication::None => password("other"),
-                Authentication::Pass(_) => Authentication::None,
+                Authentication::Pass(_) | Authentication::Ah(_) | Authentication::Hmac(_) => {
+                    Authentication::None
+                }
             };
             return "password";
         }

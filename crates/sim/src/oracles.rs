@@ -150,7 +150,7 @@ impl Watch {
         let view = vrrp.instances().find(|view| {
             view.settings.vrid.get() == advert.vrid
                 && view.settings.family == family
-                && view.settings.interface == nic.name
+                && view.settings.is_on(&nic.name)
         });
         let Some(view) = view else {
             // A reload removed the instance.
@@ -475,8 +475,11 @@ fn check_addresses(view: &InstanceView<'_>, kernel: &Kernel) -> Result<usize, Vi
 
 fn check_membership(view: &InstanceView<'_>, kernel: &Kernel) -> Result<(), Violation> {
     let takes_part = matches!(view.state, StateName::Master | StateName::Backup);
-    let deaf = kernel
-        .by_name(&view.settings.interface)
+    let deaf = view
+        .settings
+        .interface
+        .as_ref()
+        .and_then(|name| kernel.by_name(name))
         .is_some_and(|nic| !nic.is_member(view.settings.mcast_dst_ip));
     if takes_part && deaf {
         return Err(Violation::new(LISTENS, view.settings.name.clone()));

@@ -299,12 +299,10 @@ fn draw_instance(
         advert_int = Centiseconds::new(advert_int.get() * if random.percent(50) { 2 } else { 1 });
     }
     let count = random.byte(1, ADDRESSES - 1);
+    let name = format!("VI_{}", router.vrid);
     InstanceSettings {
-        name: format!("VI_{}", router.vrid),
-        interface: interface_name(router.lan),
         family: router.family,
         version: router.version,
-        vrid: vrid(router.vrid),
         priority: character.priority,
         state: character.state,
         advert_int,
@@ -329,7 +327,6 @@ fn draw_instance(
         } else {
             Vec::new()
         },
-        mcast_src_ip: None,
         mcast_dst_ip: router.family.vrrp_group(),
         dont_track_primary: character.dont_track_primary,
         track_interface: character.track_interface,
@@ -337,11 +334,11 @@ fn draw_instance(
         garp: draw_garp(random),
         lower_prio_no_advert: random.percent(15),
         higher_prio_send_advert: random.percent(15),
-        owner_ignore_adverts: false,
         skip_check_adv_addr: random.percent(20),
         virtual_routes: Vec::new(),
         virtual_rules: Vec::new(),
         notify_priority_changes: random.percent(20),
+        ..InstanceSettings::new(&name, interface_name(router.lan), vrid(router.vrid))
     }
 }
 
@@ -362,6 +359,7 @@ fn draw_settings(
         vec![SyncGroupSettings {
             name: String::from("VG"),
             members,
+            smtp_alert: false,
         }]
     };
     let scripts = SCRIPTS

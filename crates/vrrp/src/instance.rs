@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use types::{Centiseconds, Claim, Family, IfIndex, Instant, Priority};
+use types::{Centiseconds, Claim, Family, IfIndex, IfName, Instant, Priority};
 use wire::vrrp::Message;
 
 use crate::action::{Action, Announced, Announcement, Event, Report, Subject};
@@ -198,7 +198,7 @@ impl Instance {
 
     fn encode(&self, claim: Claim, source: IpAddr) -> Arc<[u8]> {
         let auth_pass = match &self.settings.authentication {
-            Authentication::None => None,
+            Authentication::None | Authentication::Ah(_) | Authentication::Hmac(_) => None,
             Authentication::Pass(pass) => Some(pass.bytes()),
         };
         let message = Message {
@@ -435,12 +435,14 @@ impl Instance {
     }
 
     /// The identity that decides whether a reload means this instance: everything that its packets are known by.
-    pub(crate) fn identity(settings: &InstanceSettings) -> (String, u8, Family, String, IpAddr) {
+    pub(crate) fn identity(
+        settings: &InstanceSettings,
+    ) -> (String, u8, Family, Option<IfName>, IpAddr) {
         (
             settings.name.clone(),
             settings.vrid.get(),
             settings.family,
-            String::from(settings.interface.as_str()),
+            settings.interface.clone(),
             settings.mcast_dst_ip,
         )
     }

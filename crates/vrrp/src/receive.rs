@@ -220,7 +220,9 @@ pub(crate) fn judge<'p>(
 
 fn authenticate(advert: &Advert<'_>, ours: &Authentication) -> Result<(), Rejection> {
     let (our_type, our_pass) = match ours {
-        Authentication::None => (auth_type::NONE, None),
+        // The proof of the trailer comes before this; the field itself then says nothing.
+        Authentication::None | Authentication::Hmac(_) => (auth_type::NONE, None),
+        Authentication::Ah(_) => (auth_type::AH, None),
         Authentication::Pass(pass) => (auth_type::PASS, Some(pass.bytes())),
     };
     let got = advert.auth_type;

@@ -36,6 +36,14 @@ impl Vrrp {
             static_ipaddress: _,
             static_routes: _,
             static_rules: _,
+            // Not acted on yet.
+            track_files: _,
+            track_processes: _,
+            bfd_sessions: _,
+            track_groups: _,
+            garp_groups: _,
+            linkbeat: _,
+            debounce: _,
         } = settings;
         self.shared.pace.garp_interval = garp_interval;
         self.shared.pace.gna_interval = gna_interval;

@@ -3,21 +3,33 @@
 //! `config` builds these from the text of `keepalived.conf`; the core never learns the file's syntax.
 //! Field names are keepalived's keywords where there is one.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use types::{Centiseconds, Family, IfName, Prefix, Priority, Version, Vrid, Weight};
 
+mod authentication;
 pub mod global;
+mod links;
 pub mod routes;
 pub mod rules;
+mod trackers;
+mod unicast;
+mod virtual_interface;
 
+pub use authentication::{
+    AntiReplay, AuthHmac, AuthPass, Authentication, HmacKey, HmacMode, Secret,
+};
+pub use links::{Debounce, ExtraGarp, GarpGroup, Linkbeat, LinkbeatMethod, TrackGroup};
 pub use routes::Route;
 pub use rules::Rule;
+pub use trackers::{FileInit, FileSettings, ParameterMatch, ProcessSettings, TrackWeight, Tracked};
+pub use unicast::{OldChecksum, Unicast, UnicastPeer};
+pub use virtual_interface::{DeviceGroup, IpvlanMode, VirtualInterface, VirtualInterfaceKind};
 
 /// Everything the core is told at start and at every reload.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +52,20 @@ pub struct Settings {
     pub static_routes: Vec<Static<Route>>,
     /// Rules that are there as long as the daemon runs (`static_rules`).
     pub static_rules: Vec<Static<Rule>>,
+    /// The files that some instance tracks. Names are unique.
+    pub track_files: Vec<FileSettings>,
+    /// The processes that some instance tracks. Names are unique.
+    pub track_processes: Vec<ProcessSettings>,
+    /// Names of the BFD sessions that some instance tracks.
+    pub bfd_sessions: Vec<String>,
+    /// What static addresses, routes and rules can depend on. Names are unique.
+    pub track_groups: Vec<TrackGroup>,
+    /// Limits on gratuitous ARPs that some interfaces share.
+    pub garp_groups: Vec<GarpGroup>,
+    /// Interfaces whose link is asked for.
+    pub linkbeat: Vec<Linkbeat>,
+    /// Interfaces whose state must last before it counts.
+    pub debounce: Vec<Debounce>,
 }
 
 /// Something that does not depend on the state of any instance.
@@ -56,8 +82,11 @@ pub struct Static<T> {
 pub struct InstanceSettings {
     /// Its name in the file; unique.
     pub name: String,
-    /// Where it sends and listens. It need not exist yet.
-    pub interface: IfName,
+    /// Where it sends and listens. It need not exist yet. `None`: wherever the routes to its unicast peers lead; it then
+    /// has a source address.
+    pub interface: Option<IfName>,
+    /// Without an interface: the VRF device whose routes count (`vrf`).
+    pub vrf: Option<IfName>,
     /// The family of its adverts.
     pub family: Family,
     /// The version of its adverts.
@@ -74,7 +103,7 @@ pub struct InstanceSettings {
     pub down_timer_adverts: u8,
     /// What a backup does when the master's priority is below its own.
     pub preempt: Preempt,
-    /// How adverts are authenticated; always `None` for VRRPv3.
+    /// How adverts are authenticated. VRRPv3 has nothing but keepalived's own trailer.
     pub authentication: Authentication,
     /// Addresses that adverts list (`virtual_ipaddress`), in the order of the file.
     pub virtual_ipaddress: Vec<VirtualAddress>,
@@ -86,7 +115,9 @@ pub struct InstanceSettings {
     pub virtual_rules: Vec<Rule>,
     /// Source of the adverts (`mcast_src_ip`); `None`: the interface's first own address.
     pub mcast_src_ip: Option<IpAddr>,
-    /// Destination of the adverts (`mcast_dst_ip`, `vrrp_mcast_group4`, `vrrp_mcast_group6`).
+    /// Adverts go to single routers; `None`: to the group.
+    pub unicast: Option<Box<Unicast>>,
+    /// Destination of multicast adverts (`mcast_dst_ip`, `vrrp_mcast_group4`, `vrrp_mcast_group6`).
     pub mcast_dst_ip: IpAddr,
     /// The instance's own interface going down is not a fault.
     pub dont_track_primary: bool,
@@ -94,6 +125,14 @@ pub struct InstanceSettings {
     pub track_interface: Vec<TrackInterface>,
     /// Scripts whose result counts. Each names one of [`Settings::scripts`].
     pub track_script: Vec<TrackScript>,
+    /// Files whose content counts.
+    pub track_file: Vec<Tracked>,
+    /// Processes whose presence counts.
+    pub track_process: Vec<Tracked>,
+    /// BFD sessions whose state counts.
+    pub track_bfd: Vec<Tracked>,
+    /// The loss of `mcast_src_ip` is a fault.
+    pub track_src_ip: bool,
     /// The schedule of gratuitous ARPs and unsolicited neighbour advertisements.
     pub garp: GarpSettings,
     /// Do not answer a lower-priority advert with one of our own.
@@ -106,9 +145,82 @@ pub struct InstanceSettings {
     pub skip_check_adv_addr: bool,
     /// Announce changes of the effective priority.
     pub notify_priority_changes: bool,
+    /// The device that it makes for itself; `None`: it uses `interface` as it is.
+    pub virtual_interface: Option<Box<VirtualInterface>>,
+    /// Addresses on other interfaces, or of the other family, get a macvlan there too (`use_vmac_addr`).
+    pub use_vmac_addr: bool,
+    /// The kernel is told to promote secondary addresses on the interface (`promote_secondaries`).
+    pub promote_secondaries: bool,
+    /// Checksums of VRRPv3 over IPv4 leave the pseudo header out.
+    pub v3_checksum_as_v2: bool,
+    /// Packets to the virtual addresses are taken although another router owns them (RFC 9568 Accept_Mode).
+    pub accept: bool,
+    /// Changes of state are mailed.
+    pub smtp_alert: bool,
+    /// Bytes of its socket's receive buffer; `None`: the system's own figure.
+    pub kernel_rx_buf_size: Option<u32>,
+    /// A master that slept while a backup of this priority took over becomes backup (`timer_expired_backup`), 1 to 254.
+    pub timer_expired_backup: Option<u8>,
+    /// Gratuitous ARPs on further interfaces.
+    pub garp_extra_if: Option<ExtraGarp>,
+    /// The interface of the IPVS synchronisation that follows this instance (`lvs_sync_daemon_interface`).
+    pub lvs_sync_daemon_interface: Option<IfName>,
 }
 
 impl InstanceSettings {
+    /// A virtual router over IPv4 on an interface, with keepalived's defaults and no address yet.
+    pub fn new(name: &str, interface: IfName, vrid: Vrid) -> Self {
+        Self {
+            name: String::from(name),
+            interface: Some(interface),
+            vrf: None,
+            family: Family::V4,
+            version: Version::V2,
+            vrid,
+            priority: Priority::DEFAULT,
+            state: InitialState::Backup,
+            advert_int: Centiseconds::from_seconds(1),
+            down_timer_adverts: 3,
+            preempt: Preempt::Immediately,
+            authentication: Authentication::None,
+            virtual_ipaddress: Vec::new(),
+            virtual_ipaddress_excluded: Vec::new(),
+            virtual_routes: Vec::new(),
+            virtual_rules: Vec::new(),
+            mcast_src_ip: None,
+            unicast: None,
+            mcast_dst_ip: Family::V4.vrrp_group(),
+            dont_track_primary: false,
+            track_interface: Vec::new(),
+            track_script: Vec::new(),
+            track_file: Vec::new(),
+            track_process: Vec::new(),
+            track_bfd: Vec::new(),
+            track_src_ip: false,
+            garp: GarpSettings::default(),
+            lower_prio_no_advert: false,
+            higher_prio_send_advert: false,
+            owner_ignore_adverts: false,
+            skip_check_adv_addr: false,
+            notify_priority_changes: false,
+            virtual_interface: None,
+            use_vmac_addr: false,
+            promote_secondaries: false,
+            v3_checksum_as_v2: false,
+            accept: true,
+            smtp_alert: false,
+            kernel_rx_buf_size: None,
+            timer_expired_backup: None,
+            garp_extra_if: None,
+            lvs_sync_daemon_interface: None,
+        }
+    }
+
+    /// Whether it runs on this interface.
+    pub fn is_on(&self, interface: &IfName) -> bool {
+        self.interface.as_ref() == Some(interface)
+    }
+
     /// Whether this router owns the addresses: configured with priority 255.
     pub const fn is_owner(&self) -> bool {
         self.priority.is_owner()
@@ -140,44 +252,6 @@ pub enum Preempt {
     Never,
     /// Leave it be for this long first (`preempt_delay`); keepalived: 0 < delay <= 1000 s.
     After(Duration),
-}
-
-/// How adverts are authenticated (RFC 3768 has none; keepalived follows RFC 2338).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Authentication {
-    /// Type 0.
-    None,
-    /// Type 1: a password in clear text.
-    Pass(AuthPass),
-}
-
-/// A simple text password: eight bytes on the wire, padded with zeroes.
-///
-/// It protects against misconfiguration, not against anybody who can see the link.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuthPass([u8; 8]);
-
-impl AuthPass {
-    /// The first eight bytes of `text`; keepalived cuts longer passwords.
-    pub fn new(text: &[u8]) -> Self {
-        let mut bytes = [0; 8];
-        for (to, from) in bytes.iter_mut().zip(text) {
-            *to = *from;
-        }
-        Self(bytes)
-    }
-
-    /// The bytes as they go on the wire.
-    pub const fn bytes(&self) -> &[u8; 8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for AuthPass {
-    /// Never shows the password: secrets do not reach a log.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AuthPass(********)")
-    }
 }
 
 /// One address that a master holds, with what the kernel is told about it.
@@ -322,4 +396,6 @@ pub struct SyncGroupSettings {
     pub name: String,
     /// Names of its members, in the order of the file; no instance is in two groups, no group is empty.
     pub members: Vec<String>,
+    /// Changes of the group's state are mailed.
+    pub smtp_alert: bool,
 }

@@ -7,15 +7,12 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use types::{
-    Centiseconds, Claim, Family, IfIndex, IfName, Instant, MacAddress, Prefix, Priority, Version,
-    Vrid,
-};
+use types::{Claim, Family, IfIndex, IfName, Instant, MacAddress, Prefix, Priority, Version, Vrid};
 use wire::vrrp::{Advert, Message};
 
 use crate::settings::{
-    AuthPass, Authentication, GarpSettings, InitialState, InstanceSettings, Preempt,
-    ScriptSettings, Settings, VirtualAddress,
+    AuthPass, Authentication, GarpSettings, InstanceSettings, ScriptSettings, Settings,
+    VirtualAddress,
 };
 use crate::{Action, InstanceView, Interface, InterfaceAddress, Packet, StateName, Vrrp};
 
@@ -38,24 +35,9 @@ pub(crate) fn virtual_address(text: &str, interface: IfName) -> VirtualAddress {
 /// VRID 51 on eth0, version 3, one second, priority 150, one address.
 pub(crate) fn instance(name: &str) -> InstanceSettings {
     InstanceSettings {
-        name: name.to_string(),
-        interface: eth(0),
-        family: Family::V4,
         version: Version::V3,
-        vrid: Vrid::new(51).unwrap(),
         priority: Priority::new(150).unwrap(),
-        state: InitialState::Backup,
-        advert_int: Centiseconds::new(100),
-        down_timer_adverts: 3,
-        preempt: Preempt::Immediately,
-        authentication: Authentication::None,
         virtual_ipaddress: vec![virtual_address("198.18.0.100", eth(0))],
-        virtual_ipaddress_excluded: Vec::new(),
-        mcast_src_ip: None,
-        mcast_dst_ip: Family::V4.vrrp_group(),
-        dont_track_primary: false,
-        track_interface: Vec::new(),
-        track_script: Vec::new(),
         garp: GarpSettings {
             master_delay: 0,
             master_repeat: 1,
@@ -63,13 +45,7 @@ pub(crate) fn instance(name: &str) -> InstanceSettings {
             lower_prio_repeat: 1,
             ..GarpSettings::default()
         },
-        lower_prio_no_advert: false,
-        higher_prio_send_advert: false,
-        owner_ignore_adverts: false,
-        skip_check_adv_addr: false,
-        virtual_routes: Vec::new(),
-        virtual_rules: Vec::new(),
-        notify_priority_changes: false,
+        ..InstanceSettings::new(name, eth(0), Vrid::new(51).unwrap())
     }
 }
 
@@ -243,7 +219,7 @@ impl Bench {
             .map(|a| a.prefix.address())
             .collect();
         let auth_pass = match &settings.authentication {
-            Authentication::None => None,
+            Authentication::None | Authentication::Ah(_) | Authentication::Hmac(_) => None,
             Authentication::Pass(pass) => Some(pass.bytes()),
         };
         let message = Message {
@@ -273,7 +249,7 @@ impl Bench {
         let interface = self
             .vrrp
             .interfaces()
-            .find(|i| i.name == interface)
+            .find(|i| Some(&i.name) == interface.as_ref())
             .map(|i| i.index)
             .unwrap_or(index(0));
         let packet = Packet {

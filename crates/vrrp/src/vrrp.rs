@@ -285,7 +285,7 @@ impl Vrrp {
 
     fn interface_changed(&mut self, now: Instant, name: &IfName) {
         self.reassess_all(now, |instance| {
-            instance.settings.interface == *name
+            instance.settings.is_on(name)
                 || instance
                     .settings
                     .track_interface
@@ -429,7 +429,7 @@ impl Vrrp {
         if self.shared.holdings.is_managed(&name, prefix) {
             return;
         }
-        self.reassess_all(now, |instance| instance.settings.interface == name);
+        self.reassess_all(now, |instance| instance.settings.is_on(&name));
     }
 
     /// A script's run has ended, or could not begin.
@@ -530,11 +530,14 @@ impl Vrrp {
         let shared = &mut self.shared;
         let tracking = track::look(&instance.settings, &shared.interfaces, &self.verdicts);
         let settings = &instance.settings;
-        let interface = shared.interfaces.by_name(&settings.interface);
+        let interface = settings
+            .interface
+            .as_ref()
+            .and_then(|name| shared.interfaces.by_name(name));
         let usable = interface.is_some_and(|interface| interface.usable);
         instance.interface = interface.map(|interface| interface.index);
         let source = settings.mcast_src_ip.or_else(|| {
-            let name = &settings.interface;
+            let name = settings.interface.as_ref()?;
             // A source that is still good is kept: the others know us by it.
             if let Some(current) = instance.source
                 && shared.interfaces.is_usable_source(name, current)
@@ -557,20 +560,13 @@ impl Vrrp {
             instance.forget_message();
         }
         let name = &instance.name;
-        if faults.interface_down && !before.interface_down {
-            shared.report(
-                name,
-                Event::InterfaceDown {
-                    interface: instance.settings.interface.clone(),
-                },
-            );
-        }
-        if faults.no_source && !faults.interface_down && !before.no_source {
-            let (interface, family) = (
-                instance.settings.interface.clone(),
-                instance.settings.family,
-            );
-            shared.report(name, Event::NoSourceAddress { interface, family });
+        if let Some(interface) = &instance.settings.interface {
+            let (interface, family) = (interface.clone(), instance.settings.family);
+            if faults.interface_down && !before.interface_down {
+                shared.report(name, Event::InterfaceDown { interface });
+            } else if faults.no_source && !faults.interface_down && !before.no_source {
+                shared.report(name, Event::NoSourceAddress { interface, family });
+            }
         }
         if !instance.owner_lowered {
             instance.set_priority(

@@ -38,10 +38,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                     return false;
                 };
                 r.vips.clear();
+                r.names.tracked.clear();
+                r.names.peers.clear();
                 r.instance = InstanceDraft::new(name, s.whole());
                 true
             },
             close: |r, s| {
+                super::unicast::note_list(r, s);
                 let instance = std::mem::replace(
                     &mut r.instance,
                     InstanceDraft::new(String::new(), s.whole()),
@@ -62,10 +65,12 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 let Some(name) = name(r, s, taken) else {
                     return false;
                 };
+                r.names.tracked.clear();
                 r.group = GroupDraft::new(name, s.whole());
                 true
             },
             close: |r, s| {
+                one_list(r, s);
                 let group =
                     std::mem::replace(&mut r.group, GroupDraft::new(String::new(), s.whole()));
                 r.draft.groups.push(group);
@@ -165,8 +170,21 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
 ];
 
+/// Remarks upon a second list of members.
+pub(super) fn one_list(reading: &mut Reading<'_>, statement: &Statement) {
+    let lists = statement
+        .block()
+        .filter(|inner| inner.argument(0) == "group");
+    for second in lists.skip(1) {
+        let message = "a second list of members; keepalived would drop the whole group";
+        let diagnostic = Diagnostic::warning(Class::General, message)
+            .help("list all members in one 'group { }'");
+        reading.complain(&second, 0, diagnostic);
+    }
+}
+
 /// The name of a block; exactly one word that no earlier block has. Anything else is reported: the block is stepped over.
-fn name(
+pub(super) fn name(
     reading: &mut Reading<'_>,
     statement: &Statement,
     taken: fn(&mut Reading<'_>, &str) -> bool,

@@ -21,7 +21,8 @@ mod tests {
     /// What becomes of an entry of `static_ipaddress`, with some lines of `global_defs`.
     fn address(globals: &str, line: &str) -> (String, Vec<Class>) {
         let text = format!(
-            "track_group G {{\n}}\nstatic_ipaddress {{\n{line}\n}}\nglobal_defs {{\n{globals}\n}}\n"
+            "vrrp_instance M {{\ninterface eth1\nvirtual_router_id 9\nvirtual_ipaddress {{\n10.9.9.9\n}}\n}}\n\
+             track_group G {{\ngroup {{\nM\n}}\n}}\nstatic_ipaddress {{\n{line}\n}}\nglobal_defs {{\n{globals}\n}}\n"
         );
         let loaded = Fake::default().load(text);
         let shown = match &loaded.settings {

@@ -47,11 +47,16 @@ fn no_keyword_has_two_rows_in_a_block() {
     }
 }
 
+/// An instance with a line.
+fn with(line: &str) -> String {
+    format!(
+        "vrrp_instance A {{\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {{\n 10.0.0.1\n }}\n {line}\n}}"
+    )
+}
+
 /// What a line in an instance leads to.
 fn instance(line: &str) -> (Option<InstanceSettings>, Vec<Class>) {
-    let (settings, classes) = whole(&format!(
-        "vrrp_instance A {{\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {{\n 10.0.0.1\n }}\n {line}\n}}"
-    ));
+    let (settings, classes) = whole(&with(line));
     (
         settings.and_then(|settings| settings.vrrp.instances.first().cloned()),
         classes,
@@ -237,7 +242,11 @@ fn switches_and_counts() {
             ("higher_prio_send_advert yes", "true false", &[]),
             ("owner_ignore_adverts", "false false", GENERAL),
             ("priority 255\nowner_ignore_adverts", "false true", &[]),
-            ("priority 255\nowner_ignore_adverts no", "false false", &[]),
+            (
+                "priority 255\nowner_ignore_adverts no",
+                "false false",
+                GENERAL,
+            ),
             (
                 "strict_mode\npriority 255\nowner_ignore_adverts no",
                 "false true",
@@ -297,6 +306,8 @@ fn authentication() {
     table(
         |i| match &i.authentication {
             vrrp::settings::Authentication::None => "none".into(),
+            other @ (vrrp::settings::Authentication::Ah(_)
+            | vrrp::settings::Authentication::Hmac(_)) => format!("{other:?}"),
             vrrp::settings::Authentication::Pass(pass) => {
                 String::from_utf8_lossy(pass.bytes()).into()
             }
@@ -350,13 +361,20 @@ fn what_would_talk_to_the_wrong_routers_is_left_out() {
         "authentication {\nauth_type AH\nauth_pass 1\n}",
         "auth_hmac {\nkey 1 0123456789abcdef0123456789abcdef\nactive_key 1\n}",
     ] {
-        let (settings, classes) = instance(line);
-        assert_eq!((settings, classes), (None, vec![Class::Pending]), "{line}");
+        let (settings, classes) = whole(&with(line));
+        let settings = settings.unwrap();
+        assert_eq!(classes, [Class::Pending], "{line}");
+        assert_eq!(settings.vrrp.instances.len(), 1, "{line}");
+        assert!(settings.left_out.contains("A"), "{line}");
+        assert_eq!(settings.vrrp_to_run(), vrrp::Settings::default(), "{line}");
     }
-    assert!(
-        instance("unicast_peer {\n}").0.is_some(),
+    let (settings, classes) = whole(&with("unicast_peer {\n}"));
+    assert_eq!(
+        classes,
+        [Class::Deprecated],
         "without a peer it is multicast"
     );
+    assert_eq!(settings.unwrap().left_out.len(), 0);
     assert_eq!(instance("unicast_src_ip 10.0.0.9").1, [Class::Deprecated]);
 }
 
@@ -399,7 +417,11 @@ fn interface_and_vrid() {
     let later = "global_defs {\ndynamic_interfaces\n}\nvrrp_instance A {\ninterface eth9\nvirtual_router_id 1\n\
                  virtual_ipaddress {\n10.0.0.1\n}\n}";
     assert_eq!(
-        whole(later).0.unwrap().vrrp.instances[0].interface.as_str(),
+        whole(later).0.unwrap().vrrp.instances[0]
+            .interface
+            .as_ref()
+            .unwrap()
+            .as_str(),
         "eth9"
     );
 }

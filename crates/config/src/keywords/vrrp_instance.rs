@@ -11,7 +11,7 @@ use super::scripts::{notify, notify_deleted};
 use super::{Keyword, Role, addresses, tracking};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
-use crate::draft::{At, AuthType};
+use crate::draft::At;
 use crate::read::{Garbage, Reading};
 
 const ROW: Keyword = Keyword {
@@ -176,17 +176,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         ..ROW
     },
     Keyword {
-        name: "unicast_src_ip",
-        arguments: required("ADDRESS"),
-        default: "the interface's first address",
-        help: "the source of adverts to unicast peers",
-        role: Role::Set(|r, s| {
-            r.instance.unicast.get_or_insert(s.whole());
-            source(r, s);
-        }),
-        ..ROW
-    },
-    Keyword {
         name: "mcast_dst_ip",
         arguments: required("ADDRESS"),
         default: "vrrp_mcast_group4 or vrrp_mcast_group6",
@@ -198,7 +187,10 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 let help = "an IPv4 multicast address, or an IPv6 one of link scope (ff02::...)";
                 r.complain(s, 1, Diagnostic::error(Class::General, message).help(help));
             } else if adopt_family(r, s, 1, Family::of(address)) {
-                r.instance.group = Some(address);
+                r.instance.group = Some(At {
+                    value: address,
+                    span: s.whole(),
+                });
             }
         }),
         ..ROW
@@ -240,15 +232,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         help: "how adverts of version 2 are authenticated",
         role: Role::Block {
             open: |_, _| true,
-            close: |r, _| {
-                if let Some(At {
-                    value: AuthType::Ah,
-                    span,
-                }) = r.instance.auth_type
-                {
-                    r.refuse(span, "auth_type AH");
-                }
-            },
+            close: |_, _| {},
         },
         ..ROW
     },
@@ -416,15 +400,14 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         ..SWITCH
     },
     Keyword {
-        name: "accept",
-        default: "on",
-        help: "accept packets to the addresses; that is the default",
-        ..ROW
-    },
-    Keyword {
         name: "debug",
-        arguments: optional("[0..4]"),
+        arguments: integer(0, 4),
+        default: "0",
         help: "no effect, as in keepalived",
+        role: Role::Set(|r, s| {
+            // Only its range matters.
+            r.fits::<u8>(s);
+        }),
         ..ROW
     },
     Keyword {
@@ -566,7 +549,7 @@ fn version(reading: &mut Reading<'_>, statement: &Statement) {
     });
 }
 
-fn source(reading: &mut Reading<'_>, statement: &Statement) {
+pub(super) fn source(reading: &mut Reading<'_>, statement: &Statement) {
     let Some(address) = reading.address(statement) else {
         return;
     };

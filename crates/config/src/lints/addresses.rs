@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use types::{Family, IfName, Prefix};
-use vrrp::settings::VirtualAddress;
+use vrrp::settings::{Static, VirtualAddress};
 
 use super::Lint;
 use super::vrrp::Router;
 use crate::diagnostics::{Reporter, Span};
+use crate::draft::AddressDraft;
 use crate::machine::Machine;
 
 /// An address that its interface has no subnet for.
@@ -36,13 +37,18 @@ pub(super) struct Subnets {
 
 impl Subnets {
     /// Asks for each interface that an instance runs on or puts an address on.
-    pub(super) fn of(routers: &[Router<'_>], machine: &dyn Machine) -> Self {
+    /// `statics` bring their subnets along.
+    pub(super) fn of(
+        routers: &[Router<'_>],
+        statics: &[Static<AddressDraft>],
+        machine: &dyn Machine,
+    ) -> Self {
         let mut interfaces: BTreeSet<&IfName> = BTreeSet::new();
         for router in routers {
-            interfaces.insert(&router.settings.interface);
+            interfaces.extend(&router.settings.interface);
             interfaces.extend(router.settings.addresses().map(|vip| &vip.interface));
         }
-        let known = interfaces
+        let mut known: BTreeMap<IfName, BTreeSet<_>> = interfaces
             .into_iter()
             .filter(|name| {
                 let facts = machine.interface(name.as_str());
@@ -54,6 +60,13 @@ impl Subnets {
                 Some((name.clone(), subnets))
             })
             .collect();
+        for address in statics.iter().map(|fixed| &fixed.entry) {
+            let interface = address.interface.as_ref();
+            let all = interface.and_then(|interface| known.get_mut(interface));
+            if let (Some(all), Some(subnet)) = (all, subnet(address.prefix)) {
+                all.insert(subnet);
+            }
+        }
         Self { known }
     }
 
@@ -159,11 +172,15 @@ pub(super) fn check(routers: &[Router<'_>], subnets: &Subnets, report: &mut Repo
     twice(routers, report);
 }
 
-/// Each address of an instance with its place. They are in the same order, but addresses may have moved from the first
-/// list to the second.
+/// Each address of an instance with its place. They are in the same order, though addresses may have moved from the first
+/// list to the second, and those without an interface are gone.
 fn places<'a>(router: &Router<'a>) -> impl Iterator<Item = (&'a VirtualAddress, Span)> {
-    let drafts = router.draft.vips.iter().chain(&router.draft.excluded);
-    let spans = drafts.map(|draft| draft.span);
+    let draft = router.draft;
+    let has_interface = router.settings.interface.is_some();
+    let drafts = draft.vips.iter().chain(&draft.excluded);
+    let spans = drafts
+        .filter(move |draft| has_interface || draft.interface.is_some())
+        .map(|draft| draft.span);
     router.settings.addresses().zip(spans)
 }
 
@@ -212,12 +229,23 @@ fn outside(
 fn twice(routers: &[Router<'_>], report: &mut Reporter) {
     let mut first: BTreeMap<(IpAddr, &IfName), (usize, Span)> = BTreeMap::new();
     for (index, router) in routers.iter().enumerate() {
+        // Those on a device of the instance's own are apart.
+        let own_device = router.settings.virtual_interface.is_some();
         for (vip, span) in places(router) {
+            if own_device && router.settings.is_on(&vip.interface) {
+                continue;
+            }
             let key = (vip.prefix.address(), &vip.interface);
             let (before, place) = *first.entry(key).or_insert((index, span));
             let Some(other) = routers.get(before).filter(|_| before != index) else {
                 continue;
             };
+            // Those of one sync group come and go together.
+            if let (Some(group), Some(theirs)) = (router.group, other.group)
+                && group.name == theirs.name
+            {
+                continue;
+            }
             let message = format!(
                 "instances {} and {} both have {} on {}",
                 other.name(),

@@ -7,6 +7,7 @@ use vrrp::settings::Preempt;
 use super::Lint;
 use super::vrrp::Router;
 use crate::diagnostics::{Reporter, Span};
+use crate::draft::{TrackDraft, TrackedLists};
 
 /// A `state MASTER` that makes its router the owner of the addresses.
 pub(super) const MASTER_WITHOUT_PRIORITY: Lint = Lint {
@@ -42,7 +43,13 @@ struct Tracker<'a> {
     kind: &'static str,
     name: &'a str,
     weight: i32,
+    /// What it adds lies between these two.
+    lowest: i32,
+    highest: i32,
 }
+
+/// A file adds its content times the weight, so anything.
+const ANYTHING: i32 = 1_000_000;
 
 /// Looks at one instance.
 pub(super) fn check(router: &Router<'_>, report: &mut Reporter) {
@@ -65,41 +72,65 @@ pub(super) fn check(router: &Router<'_>, report: &mut Reporter) {
 }
 
 fn trackers<'a>(router: &Router<'a>) -> Vec<Tracker<'a>> {
-    let scripts = router.settings.track_script.iter();
-    let scripts = scripts.map(|track| ("script", track.script.as_str(), track.weight));
-    let interfaces = router.settings.track_interface.iter();
-    let interfaces = interfaces.map(|track| ("interface", track.interface.as_str(), track.weight));
+    let settings = router.settings;
+    let scripts = settings.track_script.iter();
+    let scripts = scripts.map(|track| ("script", track.script.as_str(), track.weight.get()));
+    let interfaces = settings.track_interface.iter();
+    let interfaces =
+        interfaces.map(|track| ("interface", track.interface.as_str(), track.weight.get()));
+    let others = [
+        ("file", &settings.track_file),
+        ("process", &settings.track_process),
+        ("BFD session", &settings.track_bfd),
+    ];
+    let others = others.into_iter().flat_map(|(kind, list)| {
+        list.iter()
+            .map(move |track| (kind, track.name.as_str(), track.weight.get()))
+    });
     scripts
         .chain(interfaces)
-        .map(|(kind, name, weight)| Tracker {
-            kind,
-            name,
-            weight: i32::from(weight.get()),
+        .chain(others)
+        .filter(|(_, _, weight)| *weight != 0)
+        .map(|(kind, name, weight)| {
+            let weight = i32::from(weight);
+            let (lowest, highest) = match kind {
+                "file" => (-ANYTHING, ANYTHING),
+                _ => (weight.min(0), weight.max(0)),
+            };
+            Tracker {
+                kind,
+                name,
+                weight,
+                lowest,
+                highest,
+            }
         })
-        .filter(|tracker| tracker.weight != 0)
         .collect()
 }
 
 /// Where each is tracked, by kind and name.
 fn places<'a>(router: &Router<'a>) -> BTreeMap<(&'static str, &'a str), Span> {
-    let own = [
-        ("script", &router.draft.track_script),
-        ("interface", &router.draft.track_interface),
-    ];
-    let of_group = router.group.map(|group| {
-        [
-            ("script", &group.track_script),
-            ("interface", &group.track_interface),
-        ]
-    });
+    let own = router.draft;
+    let mut places = BTreeMap::new();
+    let mut add =
+        |scripts: &'a [TrackDraft], interfaces: &'a [TrackDraft], more: &'a TrackedLists| {
+            for (kind, list) in [("script", scripts), ("interface", interfaces)] {
+                places.extend(list.iter().map(|one| ((kind, one.name.as_str()), one.span)));
+            }
+            for (kind, list) in [
+                ("file", &more.files),
+                ("process", &more.processes),
+                ("BFD session", &more.bfd),
+            ] {
+                places.extend(list.iter().map(|one| ((kind, one.name.as_str()), one.span)));
+            }
+        };
+    add(&own.track_script, &own.track_interface, &own.tracked);
     // What the group tracks counts even if the instance has it, too.
-    let lists = own.into_iter().chain(of_group.into_iter().flatten());
-    lists
-        .flat_map(|(kind, list)| {
-            list.iter()
-                .map(move |track| ((kind, track.name.as_str()), track.span))
-        })
-        .collect()
+    if let Some(group) = router.group {
+        add(&group.track_script, &group.track_interface, &group.tracked);
+    }
+    places
 }
 
 fn no_preemption(router: &Router<'_>, trackers: &[Tracker<'_>], report: &mut Reporter) {
@@ -131,8 +162,8 @@ fn no_preemption(router: &Router<'_>, trackers: &[Tracker<'_>], report: &mut Rep
 fn without_effect(router: &Router<'_>, trackers: &[Tracker<'_>], report: &mut Reporter) {
     let priority = i32::from(router.settings.priority.get());
     // A weight is added or not; so these are the sums that all of them can come to.
-    let lowest: i32 = trackers.iter().map(|tracker| tracker.weight.min(0)).sum();
-    let highest: i32 = trackers.iter().map(|tracker| tracker.weight.max(0)).sum();
+    let lowest: i32 = trackers.iter().map(|tracker| tracker.lowest).sum();
+    let highest: i32 = trackers.iter().map(|tracker| tracker.highest).sum();
     let always = if priority + lowest >= MOST {
         MOST
     } else if priority + highest <= LEAST {

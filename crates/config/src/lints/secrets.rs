@@ -17,7 +17,12 @@ pub(super) const READABLE: Lint = Lint {
 };
 
 /// Looks at the files that secrets stand in, each file once.
-pub(crate) fn check(secrets: &[At<&'static str>], sources: &Sources, machine: &dyn Machine, report: &mut Reporter) {
+pub(crate) fn check(
+    secrets: &[At<&'static str>],
+    sources: &Sources,
+    machine: &dyn Machine,
+    report: &mut Reporter,
+) {
     if !report.wants_lints() {
         return;
     }
@@ -30,7 +35,7 @@ pub(crate) fn check(secrets: &[At<&'static str>], sources: &Sources, machine: &d
         let Some(source) = sources.file(file) else {
             continue;
         };
-        if machine.is_open_to_others(&source.path) != Some(true) {
+        if machine.is_readable_by_all(&source.path) != Some(true) {
             continue;
         }
         let message = format!("{} holds {value} and can be read by everybody", source.name);
@@ -56,7 +61,7 @@ mod tests {
     #[test]
     fn a_file_with_passwords_is_named_once() {
         let text = format!("{}{}", instance("A", 1, PASS), instance("B", 2, PASS));
-        let open = Fake::default().open_to_others("/etc/keepalived/x.conf");
+        let open = Fake::default().readable_by_all("/etc/keepalived/x.conf");
         assert_eq!(
             found(open, &text),
             ["x.conf holds auth_pass and can be read by everybody"]
@@ -68,9 +73,9 @@ mod tests {
     fn it_is_the_file_with_the_secret_that_counts() {
         let text = format!("include secret.conf\n{}", instance("A", 1, ""));
         let machine = Fake::default().file("/etc/keepalived/secret.conf", "SSL {\npassword x\n}\n");
-        let main = machine.clone().open_to_others("/etc/keepalived/x.conf");
+        let main = machine.clone().readable_by_all("/etc/keepalived/x.conf");
         assert_eq!(found(main, &text), [""; 0]);
-        let included = machine.open_to_others("/etc/keepalived/secret.conf");
+        let included = machine.readable_by_all("/etc/keepalived/secret.conf");
         assert_eq!(
             found(included, &text),
             ["secret.conf holds password and can be read by everybody"]

@@ -1,12 +1,12 @@
 //! What the lints about virtual routers look at: the settings, and where they are written.
 
-use vrrp::settings::{InstanceSettings, ScriptSettings};
+use vrrp::settings::{InstanceSettings, ScriptSettings, Static};
 
 use crate::diagnostics::{Reporter, Span};
-use crate::draft::{Draft, GroupDraft, InstanceDraft};
+use crate::draft::{AddressDraft, GroupDraft, InstanceDraft, ScriptDraft};
 use crate::machine::Machine;
 
-use super::{addresses, passwords, priorities, scripts, sync_groups, vrids};
+use super::{addresses, passwords, priorities, reachability, scripts, sync_groups, vrids};
 
 /// An instance that runs.
 pub(crate) struct Router<'a> {
@@ -30,7 +30,8 @@ impl Router<'_> {
 
 /// Looks at everything that belongs to virtual routers. `running`: the scripts that can run and are tracked.
 pub(crate) fn check(
-    draft: &Draft,
+    scripts: &[ScriptDraft],
+    statics: &[Static<AddressDraft>],
     routers: &[Router<'_>],
     running: &[ScriptSettings],
     machine: &dyn Machine,
@@ -38,11 +39,12 @@ pub(crate) fn check(
 ) {
     for router in routers {
         priorities::check(router, report);
+        reachability::check(router, report);
     }
     passwords::check(routers, report);
-    let subnets = addresses::Subnets::of(routers, machine);
+    let subnets = addresses::Subnets::of(routers, statics, machine);
     addresses::check(routers, &subnets, report);
     vrids::check(routers, &subnets, report);
     sync_groups::check(routers, report);
-    scripts::check_all(&draft.scripts, running, report);
+    scripts::check_all(scripts, running, report);
 }

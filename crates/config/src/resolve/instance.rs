@@ -4,13 +4,13 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use types::{Centiseconds, Family, IfName, Priority, Version};
 use vrrp::settings::{
-    AuthPass, Authentication, GarpSettings, InitialState, InstanceSettings, Preempt,
+    Authentication, GarpSettings, HmacMode, InitialState, InstanceSettings, Preempt,
     PreferredLifetime, VirtualAddress,
 };
 
 use super::{corrected, garp};
-use crate::diagnostics::{Class, Diagnostic, Reporter};
-use crate::draft::{AddressDraft, At, AuthType, Defaults, InstanceDraft};
+use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
+use crate::draft::{AddressDraft, At, Defaults, InstanceDraft};
 use crate::machine::Machine;
 use crate::read::show_decimal;
 
@@ -21,41 +21,46 @@ const SECOND: u64 = 1_000_000;
 /// The resolution of VRRPv3, in microseconds.
 const CENTISECOND: u64 = 10_000;
 
-/// Completes an instance; `None`: it cannot run, and why was reported.
+/// A completed instance.
+pub(super) struct Resolved {
+    pub(super) settings: InstanceSettings,
+    /// The daemon does not run it; why was reported.
+    pub(super) left_out: bool,
+}
+
+/// Completes an instance; `None`: it can never run, and why was reported.
 pub(super) fn resolve(
     draft: &InstanceDraft,
     defaults: &Defaults,
     machine: &dyn Machine,
     report: &mut Reporter,
-) -> Option<InstanceSettings> {
+) -> Option<Resolved> {
     let mut fixing = Fixing {
         draft,
         strict: draft.strict.unwrap_or(defaults.strict),
         report,
     };
     let (vrid, interface) = fixing.essentials()?;
-    let facts = machine.interface(interface.as_str());
-    if !draft.refused && facts.is_some_and(|facts| !facts.multicast) {
-        let message = format!(
-            "instance {} is left out: {interface} has no multicast",
-            draft.name
-        );
-        let diagnostic = Diagnostic::error(Class::General, message)
-            .help("evervip does not support unicast peers yet");
-        fixing.report.at(
-            draft
-                .interface
-                .as_ref()
-                .map_or(draft.span, |interface| interface.span),
-            diagnostic,
-        );
-        return None;
-    }
+    let facts = interface
+        .as_ref()
+        .and_then(|interface| machine.interface(interface.as_str()));
+    let multicast = facts.is_none_or(|facts| facts.multicast);
     let family = draft.family.unwrap_or(Family::V4);
     let version = fixing.version(family, defaults);
     let (priority, state) = fixing.priority_and_state();
-    let authentication = fixing.authentication(version);
-    fixing.unicast();
+    let authentication = fixing.authentication(family, version);
+    let state = fixing.state_with(&authentication, state, priority);
+    let unicast = fixing.unicast(interface.is_some() && multicast, defaults);
+    let left_out = fixing.left_out(unicast.as_deref(), &authentication, multicast);
+    let virtual_interface =
+        fixing.virtual_interface(interface.as_ref(), family, vrid, unicast.is_some());
+    let promote_secondaries = fixing.promote_secondaries(virtual_interface.is_some());
+    let source = draft
+        .ipvlan
+        .as_ref()
+        .and_then(|ipvlan| ipvlan.address)
+        .map(|prefix| prefix.address())
+        .or(draft.source);
     let preempt = fixing.preempt(state, priority);
     let advert_int = fixing.advert_int(version);
     let down_timer_adverts = fixing.down_timer(defaults);
@@ -66,23 +71,29 @@ pub(super) fn resolve(
     let mut vips: Vec<_> = draft
         .vips
         .iter()
-        .map(|vip| address(vip, &interface))
+        .filter_map(|vip| fixing.address(vip, interface.as_ref()))
         .collect();
     let mut excluded: Vec<_> = draft
         .excluded
         .iter()
-        .map(|vip| address(vip, &interface))
+        .filter_map(|vip| fixing.address(vip, interface.as_ref()))
         .collect();
     fixing.vips_present(version);
     fixing.link_local_first(family);
-    let most = capacity(facts.map_or(USUAL_MTU, |facts| facts.mtu), family, version);
+    let mtu = facts.map_or(USUAL_MTU, |facts| facts.mtu);
+    let most = capacity(mtu, family, version, &authentication);
     if vips.len() > most {
         let surplus = vips.split_off(most);
         fixing.surplus(surplus.len(), most);
         excluded.splice(0..0, surplus);
     }
-    Some(InstanceSettings {
+    let settings = InstanceSettings {
         name: draft.name.clone(),
+        vrf: draft
+            .vrf
+            .as_ref()
+            .filter(|_| interface.is_none())
+            .map(|vrf| vrf.value.clone()),
         interface,
         family,
         version,
@@ -97,12 +108,22 @@ pub(super) fn resolve(
         virtual_ipaddress_excluded: excluded,
         virtual_routes: draft.virtual_routes.clone(),
         virtual_rules: draft.virtual_rules.clone(),
-        mcast_src_ip: draft.source,
-        mcast_dst_ip: draft.group.or(group).unwrap_or_else(|| family.vrrp_group()),
+        mcast_src_ip: source,
+        mcast_dst_ip: fixing
+            .group(unicast.is_some())
+            .or(group)
+            .unwrap_or_else(|| family.vrrp_group()),
+        unicast,
         dont_track_primary: draft.dont_track_primary,
         // Filled once groups and scripts are known.
         track_interface: Vec::new(),
         track_script: Vec::new(),
+        track_file: Vec::new(),
+        track_process: Vec::new(),
+        track_bfd: Vec::new(),
+        track_src_ip: draft.track_src_ip && source.is_some(),
+        timer_expired_backup: fixing.timer_expired_backup(preempt),
+        accept: fixing.accept(version, priority),
         garp: fixing.garp(defaults),
         lower_prio_no_advert: fixing.lower_prio_no_advert(defaults),
         higher_prio_send_advert: fixing.higher_prio_send_advert(defaults),
@@ -111,19 +132,30 @@ pub(super) fn resolve(
             .skip_check_adv_addr
             .unwrap_or(defaults.skip_check_adv_addr),
         notify_priority_changes: false,
-    })
+        virtual_interface,
+        use_vmac_addr: draft.use_vmac_addr,
+        promote_secondaries,
+        v3_checksum_as_v2: draft
+            .v3_checksum_as_v2
+            .unwrap_or(defaults.v3_checksum_as_v2),
+        smtp_alert: draft.smtp_alert.unwrap_or(defaults.smtp_alert),
+        kernel_rx_buf_size: draft.kernel_rx_buf_size,
+        garp_extra_if: draft.garp_extra_if.unwrap_or(defaults.garp_extra_if),
+        lvs_sync_daemon_interface: draft.lvs_sync_daemon_interface.clone(),
+    };
+    Some(Resolved { settings, left_out })
 }
 
 /// An instance whose corrections are reported one by one.
-struct Fixing<'a> {
-    draft: &'a InstanceDraft,
-    strict: bool,
-    report: &'a mut Reporter,
+pub(super) struct Fixing<'a> {
+    pub(super) draft: &'a InstanceDraft,
+    pub(super) strict: bool,
+    pub(super) report: &'a mut Reporter,
 }
 
 impl Fixing<'_> {
-    /// Without these two there is no virtual router.
-    fn essentials(&mut self) -> Option<(types::Vrid, IfName)> {
+    /// Without these two there is no virtual router; only one with unicast peers and a source needs no interface.
+    fn essentials(&mut self) -> Option<(types::Vrid, Option<IfName>)> {
         let name = &self.draft.name;
         if self.draft.vrid.is_none() {
             let diagnostic = Diagnostic::error(
@@ -135,18 +167,102 @@ impl Fixing<'_> {
             .fatal();
             self.report.at(self.draft.span, diagnostic);
         }
-        // One with unicast peers needs none; it is left out for other reasons.
-        if self.draft.interface.is_none() && !self.draft.interface_refused && !self.draft.refused {
-            let diagnostic =
-                Diagnostic::error(Class::General, format!("instance {name} has no interface"))
-                    .help("interface NAME")
-                    .keepalived(format!("({name}) Unknown interface !"))
-                    .fatal();
+        let interface = self.draft.interface.as_ref().map(|at| at.value.clone());
+        if self.draft.interface_refused && interface.is_none() {
+            return None;
+        }
+        let without = if interface.is_some() {
+            None
+        } else if self.draft.unicast.peers.is_empty() {
+            Some(("", "interface NAME"))
+        } else {
+            match self.draft.source {
+                Some(IpAddr::V6(source)) if is_link_local(source) => Some((
+                    " and a link-local source, which means nothing without one",
+                    "interface NAME, or a unicast_src_ip that is not link-local",
+                )),
+                Some(_) => None,
+                None => Some((
+                    " and no source address",
+                    "interface NAME, or unicast_src_ip ADDRESS",
+                )),
+            }
+        };
+        if let Some((more, help)) = without {
+            let message = format!("instance {name} has no interface{more}");
+            let diagnostic = Diagnostic::error(Class::General, message)
+                .help(help)
+                .keepalived(format!("({name}) Unknown interface !"))
+                .fatal();
             self.report.at(self.draft.span, diagnostic);
+            return None;
         }
         let vrid = self.draft.vrid.as_ref()?.value;
-        let interface = self.draft.interface.as_ref()?.value.clone();
         Some((vrid, interface))
+    }
+
+    /// An address of the instance; without an interface of its own the address must name one.
+    fn address(&mut self, draft: &AddressDraft, own: Option<&IfName>) -> Option<VirtualAddress> {
+        let interface = draft.interface.as_ref().or(own);
+        if interface.is_none() {
+            let message = format!(
+                "instance {} has no interface, so address {} needs a 'dev'; it is ignored",
+                self.draft.name, draft.prefix
+            );
+            self.report
+                .at(draft.span, Diagnostic::error(Class::Uncounted, message));
+        }
+        interface.map(|interface| address(draft, interface.clone()))
+    }
+
+    /// Whether the daemon leaves it out. What it does not do yet would make the instance talk to the wrong routers.
+    fn left_out(
+        &mut self,
+        unicast: Option<&vrrp::settings::Unicast>,
+        authentication: &Authentication,
+        multicast: bool,
+    ) -> bool {
+        let mut reasons: Vec<(Span, &str)> = Vec::new();
+        let asked = &self.draft.unicast;
+        if let (Some(unicast), Some(span)) = (unicast, asked.listed.or(asked.wanted)) {
+            let what = if unicast.peers.is_empty() {
+                "unicast_fault_no_peer"
+            } else {
+                "unicast_peer"
+            };
+            reasons.push((span, what));
+        }
+        match authentication {
+            Authentication::None | Authentication::Pass(_) => {}
+            Authentication::Ah(_) => {
+                let span = self.draft.auth_type.as_ref().map(|at| at.span);
+                reasons.push((span.unwrap_or(self.draft.span), "auth_type AH"));
+            }
+            Authentication::Hmac(_) => {
+                let span = self.draft.hmac.as_ref().map(|hmac| hmac.span);
+                reasons.push((span.unwrap_or(self.draft.span), "auth_hmac"));
+            }
+        }
+        let name = &self.draft.name;
+        for (span, what) in &reasons {
+            let message =
+                format!("instance {name} is left out: evervip does not support '{what}' yet");
+            let diagnostic = Diagnostic::error(Class::Pending, message).help(
+                "without it the instance would talk to the wrong routers, or trust them without proof",
+            );
+            self.report.at(*span, diagnostic);
+        }
+        if multicast || unicast.is_some() {
+            return !reasons.is_empty();
+        }
+        let interface = self.draft.interface.as_ref();
+        let shown = interface.map_or("", |interface| interface.value.as_str());
+        let message = format!("instance {name} is left out: {shown} has no multicast");
+        let diagnostic = Diagnostic::error(Class::General, message)
+            .help("list the other routers in unicast_peer { }");
+        let span = interface.map_or(self.draft.span, |interface| interface.span);
+        self.report.at(span, diagnostic);
+        true
     }
 
     fn version(&mut self, family: Family, defaults: &Defaults) -> Version {
@@ -202,64 +318,6 @@ impl Fixing<'_> {
             return (priority, natural);
         }
         (priority, state)
-    }
-
-    fn authentication(&mut self, version: Version) -> Authentication {
-        let name = &self.draft.name;
-        let Some(At {
-            value: AuthType::Pass,
-            span,
-        }) = self.draft.auth_type
-        else {
-            return Authentication::None;
-        };
-        let why = if self.strict {
-            Some((
-                "in strict mode",
-                "Strict mode does not support authentication. Ignoring.",
-            ))
-        } else if version == Version::V3 {
-            Some((
-                "in version 3",
-                "VRRP version 3 does not support authentication. Ignoring.",
-            ))
-        } else {
-            None
-        };
-        if let Some((why, text)) = why {
-            let message =
-                format!("instance {name}: there is no authentication {why}; it is ignored");
-            corrected(self.report, span, message, format!("({name}) {text}"));
-            return Authentication::None;
-        }
-        match &self.draft.auth_pass {
-            Some(pass) if !pass.value.is_empty() => {
-                Authentication::Pass(AuthPass::new(&pass.value))
-            }
-            _ => {
-                let message = format!(
-                    "instance {name} authenticates without a password; authentication is ignored"
-                );
-                let text =
-                    format!("({name}) Authentication specified but no password given. Ignoring");
-                corrected(self.report, span, message, text);
-                Authentication::None
-            }
-        }
-    }
-
-    /// A keyword for unicast without a peer.
-    fn unicast(&mut self) {
-        let Some(span) = self.draft.unicast.filter(|_| !self.draft.refused) else {
-            return;
-        };
-        let name = &self.draft.name;
-        let diagnostic = Diagnostic::warning(
-            Class::Deprecated,
-            format!("instance {name} has a keyword for unicast but no peers; multicast is used"),
-        )
-        .help("use mcast_src_ip for the source of multicast adverts");
-        self.report.at(span, diagnostic);
     }
 
     fn preempt(&mut self, state: InitialState, priority: Priority) -> Preempt {
@@ -500,15 +558,21 @@ impl Fixing<'_> {
             }
             return false;
         }
-        if let Some(At { value: false, span }) = wanted
-            && self.strict
-        {
-            let message = format!("instance {name}: in strict mode an owner ignores adverts");
+        if let Some(At { value: false, span }) = wanted {
+            let message = if self.strict {
+                format!("instance {name}: in strict mode an owner ignores adverts")
+            } else {
+                format!(
+                    "instance {name}: keepalived would ignore adverts all the same; evervip does not"
+                )
+            };
             corrected(
                 self.report,
                 *span,
                 message,
-                format!("({name}) Strict mode requires owner_ignore_adverts. Setting"),
+                format!(
+                    "({name}) owner_ignore_adverts cannot be cleared for an address owner - setting"
+                ),
             );
         }
         self.strict || wanted.map_or(defaults.owner_ignore_adverts, |at| at.value)
@@ -516,16 +580,22 @@ impl Fixing<'_> {
 }
 
 /// Addresses that fit into one advert: the MTU less Ethernet, IP and VRRP headers and the password's room, 255 at most.
-fn capacity(mtu: u32, family: Family, version: Version) -> usize {
+fn capacity(mtu: u32, family: Family, version: Version, proof: &Authentication) -> usize {
     let (headers, size) = match (family, version) {
         (Family::V4, Version::V2) => (14 + 20 + 8 + 8, 4),
         (Family::V4, Version::V3) => (14 + 20 + 8, 4),
         (Family::V6, _) => (14 + 40 + 8, 16),
     };
-    usize::try_from((mtu.saturating_sub(headers) / size).min(255)).unwrap_or(255)
+    let proof = match proof {
+        Authentication::None | Authentication::Pass(_) => 0,
+        Authentication::Ah(_) => 24,
+        Authentication::Hmac(hmac) if hmac.mode == HmacMode::ReceiveOnly => 0,
+        Authentication::Hmac(_) => 28,
+    };
+    usize::try_from((mtu.saturating_sub(headers + proof) / size).min(255)).unwrap_or(255)
 }
 
-pub(super) fn address(draft: &AddressDraft, own: &IfName) -> VirtualAddress {
+pub(super) fn address(draft: &AddressDraft, interface: IfName) -> VirtualAddress {
     let v6 = draft.prefix.family() == Family::V6;
     // An address that is the only one of its prefix is not chosen as a source.
     let natural = if v6 && draft.prefix.length() == 128 {
@@ -535,7 +605,7 @@ pub(super) fn address(draft: &AddressDraft, own: &IfName) -> VirtualAddress {
     };
     VirtualAddress {
         prefix: draft.prefix,
-        interface: draft.interface.clone().unwrap_or_else(|| own.clone()),
+        interface,
         scope: draft.scope,
         label: draft.label.clone(),
         broadcast: draft.broadcast,
@@ -551,7 +621,7 @@ pub(super) fn address(draft: &AddressDraft, own: &IfName) -> VirtualAddress {
     }
 }
 
-const fn is_link_local(address: Ipv6Addr) -> bool {
+pub(super) const fn is_link_local(address: Ipv6Addr) -> bool {
     address.segments()[0] & 0xffc0 == 0xfe80
 }
 
@@ -561,10 +631,25 @@ mod tests {
 
     #[test]
     fn what_fits_into_an_advert() {
-        assert_eq!(capacity(1500, Family::V4, Version::V2), 255);
-        assert_eq!(capacity(1500, Family::V6, Version::V3), 89);
-        assert_eq!(capacity(100, Family::V4, Version::V2), 12);
-        assert_eq!(capacity(100, Family::V4, Version::V3), 14);
-        assert_eq!(capacity(10, Family::V4, Version::V2), 0);
+        assert_eq!(
+            capacity(1500, Family::V4, Version::V2, &Authentication::None),
+            255
+        );
+        assert_eq!(
+            capacity(1500, Family::V6, Version::V3, &Authentication::None),
+            89
+        );
+        assert_eq!(
+            capacity(100, Family::V4, Version::V2, &Authentication::None),
+            12
+        );
+        assert_eq!(
+            capacity(100, Family::V4, Version::V3, &Authentication::None),
+            14
+        );
+        assert_eq!(
+            capacity(10, Family::V4, Version::V2, &Authentication::None),
+            0
+        );
     }
 }

@@ -500,16 +500,19 @@ impl Context<'_> {
         let mut quorum = self.service.quorum;
         let mut hysteresis = self.service.hysteresis;
         if quorum > total {
-            corrected(
-                report,
-                span,
-                format!(
-                    "virtual server {name} could never be up: quorum {quorum} is more than all weights together; {total} is used"
-                ),
-                format!(
-                    "Warning - quorum {quorum} for {name} exceeds total weight of real servers {total}, reducing quorum to {total}"
-                ),
+            let message = format!(
+                "virtual server {name} could never be up: quorum {quorum} is more than all weights together; {total} is used"
             );
+            let text = format!(
+                "Warning - quorum {quorum} for {name} exceeds total weight of real servers {total}, reducing quorum to {total}"
+            );
+            let diagnostic = Diagnostic::warning(Class::General, message)
+                .with_note(format!(
+                    "with {total}, one failed check of any server brings it down"
+                ))
+                .help("the quorum counts weights, not servers: lower it, or raise the weights")
+                .keepalived(text);
+            report.at(span, diagnostic);
             quorum = total;
         }
         if hysteresis > 0 && hysteresis >= quorum {

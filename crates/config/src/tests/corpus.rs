@@ -31,6 +31,10 @@ impl Machine for Room {
         }
     }
 
+    fn is_open_to_others(&self, _: &Path) -> bool {
+        false
+    }
+
     fn list(&self, directory: &Path) -> Option<Vec<String>> {
         let entries = std::fs::read_dir(directory).ok()?;
         Some(

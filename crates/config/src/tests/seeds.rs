@@ -1,9 +1,7 @@
 //! The configurations that users copy from documents, and what they resolve to.
 
-use types::{Centiseconds, Family, Priority, Version, Vrid};
-use vrrp::settings::{
-    AuthPass, Authentication, GarpSettings, InitialState, InstanceSettings, Preempt, VirtualAddress,
-};
+use types::{Centiseconds, Priority, Vrid};
+use vrrp::settings::{AuthPass, Authentication, InitialState, InstanceSettings, VirtualAddress};
 
 use crate::testing::Fake;
 use crate::{Class, Loaded, exit_status_of_test};
@@ -29,32 +27,14 @@ fn instance(
     pass: &str,
 ) -> InstanceSettings {
     InstanceSettings {
-        name: name.into(),
-        interface: types::IfName::new("eth0").unwrap(),
-        family: Family::V4,
-        version: Version::V2,
-        vrid: Vrid::new(vrid).unwrap(),
         priority: Priority::new(priority).unwrap(),
         state,
-        advert_int: Centiseconds::from_seconds(1),
-        down_timer_adverts: 3,
-        preempt: Preempt::Immediately,
         authentication: Authentication::Pass(AuthPass::new(pass.as_bytes())),
-        virtual_ipaddress: vec![],
-        virtual_ipaddress_excluded: vec![],
-        virtual_routes: vec![],
-        virtual_rules: vec![],
-        mcast_src_ip: None,
-        mcast_dst_ip: "224.0.0.18".parse().unwrap(),
-        dont_track_primary: false,
-        track_interface: vec![],
-        track_script: vec![],
-        garp: GarpSettings::default(),
-        lower_prio_no_advert: false,
-        higher_prio_send_advert: false,
-        owner_ignore_adverts: false,
-        skip_check_adv_addr: false,
-        notify_priority_changes: false,
+        ..InstanceSettings::new(
+            name,
+            types::IfName::new("eth0").unwrap(),
+            Vrid::new(vrid).unwrap(),
+        )
     }
 }
 
@@ -138,7 +118,7 @@ fn nginx_pair_loads_with_its_typing_errors_named() {
     assert_eq!(settings.global.router_id.as_deref(), Some("haweb_1"));
     assert_eq!(settings.vrrp.sync_groups[0].members, ["VI_HA"]);
     let mut expected = InstanceSettings {
-        interface: types::IfName::new("ens33").unwrap(),
+        interface: Some(types::IfName::new("ens33").unwrap()),
         advert_int: Centiseconds::from_seconds(5),
         virtual_ipaddress: vec![vip("192.168.171.160/24", "ens33")],
         ..instance("VI_HA", 51, 80, InitialState::Backup, "zhangbin")

@@ -15,11 +15,16 @@ pub(super) struct Packed {
 }
 
 impl Packed {
-    pub(super) fn new(settings: &Settings) -> Result<Self> {
+    /// Of the VRRP core's part, what it is to run.
+    pub(super) fn new(settings: Settings) -> Result<Self> {
+        let settings = Settings {
+            vrrp: settings.vrrp_to_run(),
+            ..settings
+        };
         Ok(Self {
-            global: settings.global.clone(),
             has_instances: !settings.vrrp.instances.is_empty(),
-            bytes: postcard::to_allocvec(settings).context("settings for the children")?,
+            bytes: postcard::to_allocvec(&settings).context("settings for the children")?,
+            global: settings.global,
         })
     }
 
@@ -36,7 +41,7 @@ mod tests {
     fn what_is_packed_is_unpacked() {
         let mut settings = Settings::default();
         settings.global.instance = Some("one".to_owned());
-        let packed = Packed::new(&settings).unwrap();
+        let packed = Packed::new(settings.clone()).unwrap();
         assert!(!packed.has_instances);
         assert_eq!(packed.unpack().unwrap(), settings);
     }

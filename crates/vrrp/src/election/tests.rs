@@ -695,7 +695,7 @@ fn many_masters_share_out_the_interval() {
         .map(|(number, link)| InstanceSettings {
             name: format!("VI_{link}_{number}"),
             vrid: types::Vrid::new(number + 1).unwrap(),
-            interface: eth(link),
+            interface: Some(eth(link)),
             virtual_ipaddress: Vec::new(),
             ..instance("")
         })

@@ -235,7 +235,7 @@ mod groups {
     fn grouped(change: impl Fn(&mut InstanceSettings)) -> Settings {
         let mut a = named("A", 1, &["198.18.0.100"]);
         let mut b = InstanceSettings {
-            interface: eth(1),
+            interface: Some(eth(1)),
             virtual_ipaddress: vec![virtual_address("198.18.1.100", eth(1))],
             priority: Priority::new(100).unwrap(),
             ..named("B", 2, &[])
@@ -245,6 +245,7 @@ mod groups {
         let sync_groups = vec![SyncGroupSettings {
             name: String::from("G"),
             members: vec![String::from("A"), String::from("B")],
+            smtp_alert: false,
         }];
         Settings {
             instances: vec![a, b],

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ::vrrp::settings::global::ExtraGarp;
+use ::vrrp::settings::ExtraGarp;
 
 use crate::diagnostics::Diagnostic;
 use crate::document::Statement;
@@ -152,8 +152,8 @@ fn extra(reading: &mut Reading<'_>, statement: &Statement) {
     let index = if all { 2 } else { 1 };
     let seconds = reading.number(statement, index, 1..=86_400, Garbage::Tolerated);
     if let Some(seconds) = seconds.and_then(|seconds| u64::try_from(seconds).ok()) {
-        reading.draft.vrrp_global.garp_extra_if = Some(ExtraGarp {
-            interval: Duration::from_secs(seconds),
+        reading.draft.defaults.garp_extra_if = Some(ExtraGarp {
+            every: Duration::from_secs(seconds),
             all,
         });
     }

@@ -119,10 +119,6 @@ fn what_says_all_by_being_there() {
         ("nftables_counters", |s| s.global.firewall.nftables_counters),
         ("reload_repeat", |s| s.global.reload.repeat),
         ("lvs_flush", |s| s.lvs.global.flush),
-        ("vrrp_check_unicast_src", |s| {
-            s.vrrp.global.check_unicast_src
-        }),
-        ("v3_checksum_as_v2", |s| s.vrrp.global.v3_checksum_as_v2),
         ("vrrp_no_swap", |s| s.global.processes.vrrp.no_swap),
         ("checker_no_swap", |s| s.global.processes.checker.no_swap),
         ("bfd_no_swap", |s| s.global.processes.bfd.no_swap),
@@ -136,10 +132,40 @@ fn what_says_all_by_being_there() {
         }
     }
     // Words behind them are passed over, so that off means on.
-    for name in ["v3_checksum_as_v2", "nftables_counters", "vrrp_no_swap"] {
+    for name in ["nftables_counters", "vrrp_no_swap"] {
         let (settings, classes) = globals(&format!("{name} off"));
         assert_ne!(settings.unwrap(), Settings::default(), "{name}");
         assert_eq!(classes, [], "{name}");
+    }
+}
+
+/// Lines of `global_defs` beside an IPv4 instance of version 3 with a peer.
+fn with_instance(lines: &str) -> (Option<Settings>, Vec<Class>) {
+    read(&format!(
+        "global_defs {{\n{lines}\n}}\nvrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\nversion 3\n\
+         unicast_peer {{\n10.0.0.9\n}}\nvirtual_ipaddress {{\n10.0.0.1\n}}\n}}\n"
+    ))
+}
+
+#[test]
+fn what_instances_inherit() {
+    let flags: &[(&str, Get)] = &[
+        ("vrrp_check_unicast_src", |s| {
+            let unicast = s.vrrp.instances[0].unicast.as_ref();
+            unicast.unwrap().check_source
+        }),
+        ("v3_checksum_as_v2", |s| {
+            s.vrrp.instances[0].v3_checksum_as_v2
+        }),
+        ("smtp_alert", |s| s.vrrp.instances[0].smtp_alert),
+        ("smtp_alert off\nsmtp_alert_vrrp", |s| {
+            s.vrrp.instances[0].smtp_alert
+        }),
+    ];
+    for (lines, get) in flags {
+        let with = with_instance(lines).0.unwrap();
+        let without = with_instance("").0.unwrap();
+        assert!(get(&with) && !get(&without), "{lines}");
     }
 }
 
@@ -1303,12 +1329,10 @@ fn vrrp_as_a_whole() {
         ],
     );
     table(
-        globals,
+        with_instance,
         |s| {
-            s.vrrp
-                .global
-                .garp_extra_if
-                .map(|extra| (extra.interval.as_secs(), extra.all))
+            let extra = s.vrrp.instances[0].garp_extra_if.as_ref();
+            extra.map(|extra| (extra.every.as_secs(), extra.all))
         },
         &[
             ("", "None", &[]),

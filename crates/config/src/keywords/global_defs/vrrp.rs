@@ -110,14 +110,14 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
     Keyword {
         name: "vrrp_check_unicast_src",
         help: "unicast adverts count only when a peer sent them",
-        role: Role::Set(|r, _| r.draft.vrrp_global.check_unicast_src = true),
+        role: Role::Set(|r, _| r.draft.defaults.check_unicast_src = true),
         pending: PENDING,
         ..FLAG
     },
     Keyword {
         name: "v3_checksum_as_v2",
         help: "checksums of VRRPv3 over IPv4 leave out the pseudo header, where an instance says nothing else",
-        role: Role::Set(|r, _| r.draft.vrrp_global.v3_checksum_as_v2 = true),
+        role: Role::Set(|r, _| r.draft.defaults.v3_checksum_as_v2 = true),
         pending: pending("checksums of VRRPv3 cover the pseudo header, as the RFC demands"),
         ..FLAG
     },

@@ -24,7 +24,10 @@ fn machine() -> Fake {
 
 /// What becomes of an entry of `static_routes`, and the classes of what is said.
 fn read_line(line: &str) -> (Option<Static<Route>>, Vec<Class>) {
-    let text = format!("track_group G {{\n}}\nstatic_routes {{\n{line}\n}}\n");
+    let text = format!(
+        "vrrp_instance M {{\ninterface eth1\nvirtual_router_id 9\nvirtual_ipaddress {{\n10.9.9.9\n}}\n}}\n\
+         track_group G {{\ngroup {{\nM\n}}\n}}\nstatic_routes {{\n{line}\n}}\n"
+    );
     let loaded = machine().load(text);
     let classes = loaded.diagnostics.iter().map(|said| said.class);
     let classes = classes.filter(|class| *class != Class::Pending).collect();

@@ -94,6 +94,32 @@ fn one_address_of_two_instances() {
 }
 
 #[test]
+fn one_address_that_comes_and_goes_with_both() {
+    let vip = "virtual_ipaddress {\n10.9.9.9\n}";
+    let group = "vrrp_sync_group G {\ngroup {\nA\nB\n}\n}\n";
+    let both = format!("{group}{}{}", instance("A", 1, vip), instance("B", 2, vip));
+    assert!(found(&both, "vip_twice").is_empty());
+    let own = format!("use_vmac\n{vip}");
+    let apart = format!("{}{}", instance("A", 1, &own), instance("B", 2, &own));
+    assert!(found(&apart, "vip_twice").is_empty());
+}
+
+#[test]
+fn a_static_address_makes_room() {
+    let text = format!(
+        "static_ipaddress {{\n192.168.1.5/24 dev eth0\n}}\n{}",
+        with_vips("192.168.1.1")
+    );
+    let machine = Fake::default().address("eth0", "10.0.0.5/24");
+    let lints = lints_of(machine, &text);
+    assert!(
+        lints
+            .iter()
+            .all(|lint| lint.lint != Some("vip_outside_subnet"))
+    );
+}
+
+#[test]
 fn networks() {
     for (address, length, expected) in [
         ("10.1.2.3", 24, "10.1.2.0"),
