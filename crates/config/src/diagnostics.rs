@@ -297,6 +297,8 @@ pub(crate) struct Reporter {
     suppressed: usize,
     /// How many lints may still be reported; 0 from the start when nobody asked for them.
     lints_left: usize,
+    /// Some included file could not be read.
+    incomplete: bool,
     fatal: bool,
     /// The keywords that are not acted on, block and name, by where these texts are: this is asked for every statement of
     /// a large file, and comparing texts would show.
@@ -361,6 +363,16 @@ impl Reporter {
     /// Whether something of a class was reported.
     pub(crate) fn has_said(&self, class: Class) -> bool {
         self.classes & 1_u32 << (class as u8) != 0
+    }
+
+    /// A file that should have been included is not there: what is missing may stand in it.
+    pub(crate) const fn lacks_text(&mut self) {
+        self.incomplete = true;
+    }
+
+    /// Whether everything was read that should have been.
+    pub(crate) const fn is_complete(&self) -> bool {
+        !self.incomplete
     }
 
     /// Lints are wanted from now on; without this, [`Self::wants_lints`] says no.

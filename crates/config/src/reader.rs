@@ -838,6 +838,7 @@ impl<'a> Reader<'a> {
                 if hopeless {
                     self.give_up(span, diagnostic, report);
                 } else {
+                    report.lacks_text();
                     report.at(span, diagnostic);
                 }
             }

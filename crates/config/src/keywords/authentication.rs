@@ -53,6 +53,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                     value.len()
                 );
                 let diagnostic = Diagnostic::warning(Class::General, message)
+                    .with_note("an advert has room for no more, and longer ones may turn out equal")
                     .help("every router of the group must have the same eight")
                     .keepalived("Truncating auth_pass to 8 characters");
                 r.complain(s, 1, diagnostic);

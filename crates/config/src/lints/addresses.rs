@@ -37,18 +37,13 @@ pub(super) struct Subnets {
 
 impl Subnets {
     /// Asks for each interface that an instance runs on or puts an address on.
-    /// `statics` bring their subnets along.
-    pub(super) fn of(
-        routers: &[Router<'_>],
-        statics: &[Static<AddressDraft>],
-        machine: &dyn Machine,
-    ) -> Self {
+    pub(super) fn of(routers: &[Router<'_>], machine: &dyn Machine) -> Self {
         let mut interfaces: BTreeSet<&IfName> = BTreeSet::new();
         for router in routers {
             interfaces.extend(&router.settings.interface);
             interfaces.extend(router.settings.addresses().map(|vip| &vip.interface));
         }
-        let mut known: BTreeMap<IfName, BTreeSet<_>> = interfaces
+        let known = interfaces
             .into_iter()
             .filter(|name| {
                 let facts = machine.interface(name.as_str());
@@ -60,13 +55,6 @@ impl Subnets {
                 Some((name.clone(), subnets))
             })
             .collect();
-        for address in statics.iter().map(|fixed| &fixed.entry) {
-            let interface = address.interface.as_ref();
-            let all = interface.and_then(|interface| known.get_mut(interface));
-            if let (Some(all), Some(subnet)) = (all, subnet(address.prefix)) {
-                all.insert(subnet);
-            }
-        }
         Self { known }
     }
 
@@ -146,8 +134,13 @@ impl Networks {
     }
 }
 
-/// Looks at the addresses of all instances.
-pub(super) fn check(routers: &[Router<'_>], subnets: &Subnets, report: &mut Reporter) {
+/// Looks at the addresses of all instances. `statics` bring their subnets along.
+pub(super) fn check(
+    routers: &[Router<'_>],
+    statics: &[Static<AddressDraft>],
+    subnets: &Subnets,
+    report: &mut Reporter,
+) {
     if !report.wants_lints() {
         return;
     }
@@ -155,6 +148,13 @@ pub(super) fn check(routers: &[Router<'_>], subnets: &Subnets, report: &mut Repo
     for (name, all) in &subnets.known {
         let own = networks.entry(name).or_default();
         all.iter().for_each(|subnet| own.insert(*subnet));
+    }
+    for address in statics.iter().map(|fixed| &fixed.entry) {
+        let interface = address.interface.as_ref();
+        let own = interface.and_then(|interface| networks.get_mut(interface));
+        if let (Some(own), Some(subnet)) = (own, subnet(address.prefix)) {
+            own.insert(subnet);
+        }
     }
     // An address that brings its subnet along makes room for others there, though not for itself.
     let mut brought: BTreeMap<&IfName, Networks> = BTreeMap::new();
@@ -199,8 +199,10 @@ fn outside(
         let Some(own) = networks.get(&vip.interface) else {
             continue;
         };
-        let of_family = |(network, _): &(IpAddr, u8)| Family::of(*network) == family;
-        let silent = vip.peer.is_some() || is_link_local(address) || !own.all.iter().any(of_family);
+        let known = subnets
+            .on(&vip.interface)
+            .any(|(network, _)| Family::of(network) == family);
+        let silent = vip.peer.is_some() || is_link_local(address) || !known;
         let guest = subnet(vip.prefix).is_none()
             && brought
                 .get(&vip.interface)

@@ -56,6 +56,7 @@ pub(super) fn check(router: &Router<'_>, report: &mut Reporter) {
     let settings = router.settings;
     if let (None, Some(state)) = (&router.draft.priority, &router.draft.state)
         && settings.is_owner()
+        && report.is_complete()
     {
         let name = router.name();
         let message = format!(

@@ -9,7 +9,7 @@ const UNSURE: [&str; 13] = [
     "exit", "exec", "return", "set ", "trap", "kill ", "eval", "source", "alias", ":?", "<<", "`",
     "\\",
 ];
-/// What only a shell understands. `;` and redirections to other places are left out: some programs take such words.
+/// What only a shell understands. `;` and redirections elsewhere are left out: some programs take such words.
 const OPERATORS: [&str; 8] = [
     "|",
     "||",
@@ -20,6 +20,8 @@ const OPERATORS: [&str; 8] = [
     "&>/dev/null",
     "1>/dev/null",
 ];
+/// What only a shell understands before `/dev/null`.
+const REDIRECTIONS: [&str; 5] = [">", ">>", "1>", "2>", "&>"];
 
 /// Why a command line succeeds whatever happens; `None`: it may fail.
 pub(super) fn always_succeeds(argv: &[String]) -> Option<String> {
@@ -40,15 +42,25 @@ pub(super) fn stray_operator(argv: &[String]) -> Option<&str> {
     };
     // These take such words, or hand them to somebody who does.
     let takes = [
-        "test", "[", "expr", "find", "xargs", "env", "awk", "ssh", "su", "sudo",
+        "test", "expr", "find", "xargs", "env", "awk", "ssh", "su", "sudo",
     ];
     if SHELLS.contains(&base(program)) || takes.contains(&base(program)) {
         return None;
     }
-    arguments
+    let mut words = arguments.iter().map(String::as_str);
+    if base(program) == "[" {
+        // What stands before its end may be a text to compare.
+        words.find(|word| *word == "]")?;
+    }
+    let words: Vec<&str> = words.collect();
+    let followers = words.iter().skip(1).chain([&""]);
+    words
         .iter()
-        .map(String::as_str)
-        .find(|word| OPERATORS.contains(word))
+        .zip(followers)
+        .find(|(word, next)| {
+            OPERATORS.contains(word) || REDIRECTIONS.contains(word) && **next == "/dev/null"
+        })
+        .map(|(word, _)| *word)
 }
 
 /// A program's name without its directory.
@@ -315,6 +327,15 @@ mod tests {
             stray(&["pidof", "x", ">/dev/null", "||", "y"]).as_deref(),
             Some(">/dev/null")
         );
+        assert_eq!(
+            stray(&["ping", "x", "&>", "/dev/null"]).as_deref(),
+            Some("&>")
+        );
+        assert_eq!(
+            stray(&["[", "-e", "/x", "]", "&&", "exit", "1"]).as_deref(),
+            Some("&&")
+        );
+        assert_eq!(stray(&["x", ">", "/dev/nulls"]), None);
         assert_eq!(stray(&["sh", "-c", "a", "|"]), None);
         assert_eq!(stray(&["[", "a", "||", "b", "]"]), None);
         assert_eq!(stray(&["grep", "a|b", "x;y"]), None);

@@ -42,8 +42,8 @@ pub(crate) fn check(
         reachability::check(router, report);
     }
     passwords::check(routers, report);
-    let subnets = addresses::Subnets::of(routers, statics, machine);
-    addresses::check(routers, &subnets, report);
+    let subnets = addresses::Subnets::of(routers, machine);
+    addresses::check(routers, statics, &subnets, report);
     vrids::check(routers, &subnets, report);
     sync_groups::check(routers, report);
     scripts::check_all(scripts, running, report);

@@ -39,6 +39,11 @@ fn a_master_without_priority_is_an_owner() {
     ] {
         assert!(found(&with_body("A", 1, body), lint).is_empty(), "{body}");
     }
+    let elsewhere = with_body("A", 1, "state MASTER\ninclude priority.conf");
+    assert!(
+        found(&elsewhere, lint).is_empty(),
+        "it may stand in the missing file"
+    );
 }
 
 #[test]
