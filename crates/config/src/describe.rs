@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use vrrp::settings::{
     Authentication, InitialState, InstanceSettings, Preempt, PreferredLifetime, VirtualAddress,
+    VirtualInterfaceKind,
 };
 
 use crate::settings::{Command, Notify, NotifyDeleted, Settings};
@@ -30,9 +31,16 @@ pub fn describe(settings: &Settings) -> String {
     }
     for instance in &settings.vrrp.instances {
         describe_instance(&mut out, instance);
+        if settings.left_out.contains(&instance.name) {
+            out.line("left out", "true");
+        }
         if let Some(notify) = settings.instance_notify.get(&instance.name) {
             scripts(&mut out, notify);
         }
+    }
+    for session in &settings.bfd.sessions {
+        out.head("bfd instance", &session.name);
+        out.line("neighbor_ip", &session.neighbor.to_string());
     }
     for group in &settings.vrrp.sync_groups {
         out.head("sync group", &group.name);
@@ -149,6 +157,7 @@ fn describe_instance(out: &mut Lines, instance: &InstanceSettings) {
     );
     out.line("mcast_src_ip", &source);
     out.line("mcast_dst_ip", &instance.mcast_dst_ip.to_string());
+    reach(out, instance);
     for vip in &instance.virtual_ipaddress {
         out.line("virtual_ipaddress", &address(vip));
     }
@@ -170,6 +179,18 @@ fn describe_instance(out: &mut Lines, instance: &InstanceSettings) {
             "track_script",
             &tracked(&track.script, track.weight.get(), track.reverse),
         );
+    }
+    for (key, list) in [
+        ("track_file", &instance.track_file),
+        ("track_process", &instance.track_process),
+        ("track_bfd", &instance.track_bfd),
+    ] {
+        for track in list {
+            out.line(
+                key,
+                &tracked(&track.name, track.weight.get(), track.reverse),
+            );
+        }
     }
     let garp = &instance.garp;
     out.line("garp_master_delay", &format!("{}s", garp.master_delay));
@@ -207,6 +228,37 @@ fn describe_instance(out: &mut Lines, instance: &InstanceSettings) {
         "notify_priority_changes",
         &instance.notify_priority_changes.to_string(),
     );
+}
+
+/// Whom it talks to, and through what, where that is not the group and the interface.
+fn reach(out: &mut Lines, instance: &InstanceSettings) {
+    if let Some(unicast) = &instance.unicast {
+        for peer in &unicast.peers {
+            out.line(
+                "unicast_peer",
+                &format!(
+                    "{} min_ttl {} max_ttl {}",
+                    peer.address, peer.min_ttl, peer.max_ttl
+                ),
+            );
+        }
+        out.line("check_unicast_src", &unicast.check_source.to_string());
+    }
+    if let Some(vrf) = &instance.vrf {
+        out.line("vrf", vrf.as_str());
+    }
+    if let Some(device) = &instance.virtual_interface {
+        let kind = match device.kind {
+            VirtualInterfaceKind::Macvlan { .. } => "use_vmac",
+            VirtualInterfaceKind::Ipvlan { .. } => "use_ipvlan",
+        };
+        let name = device.name.as_ref();
+        out.line(
+            kind,
+            name.map_or("(named by its VRID)", |name| name.as_str()),
+        );
+    }
+    out.line("accept", &instance.accept.to_string());
 }
 
 fn address(vip: &VirtualAddress) -> String {

@@ -178,6 +178,13 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// What keepalived says, where that differs.
     pub keepalived_text: Option<String>,
+    /// What keepalived says besides: it often reports a bad number first as such, then as a value of its keyword.
+    pub keepalived_also: Vec<(Class, String)>,
+    /// The line that keepalived names: that of the end of a block which it judges as a whole, none for what it finds when
+    /// everything is read.
+    pub keepalived_line: Option<u32>,
+    /// When keepalived finds it; `None`: as the [`Reporter`] says.
+    found: Option<Found>,
     /// What becomes `related` once the source is looked up.
     related_at: Option<(Span, String)>,
 }
@@ -199,6 +206,9 @@ impl Diagnostic {
             related: None,
             help: None,
             keepalived_text: None,
+            keepalived_also: Vec::new(),
+            keepalived_line: None,
+            found: None,
             related_at: None,
         }
     }
@@ -255,19 +265,57 @@ impl Diagnostic {
         self
     }
 
+    /// Adds a second thing that keepalived says about the same mistake.
+    pub(crate) fn also(mut self, class: Class, text: impl Into<String>) -> Self {
+        self.keepalived_also
+            .push((class, bytes::shown(&text.into())));
+        self
+    }
+
+    /// Says when keepalived finds it, where that is not when its line is read.
+    pub(crate) const fn found(mut self, found: Found) -> Self {
+        self.found = Some(found);
+        self
+    }
+
     pub(crate) fn fatal(mut self) -> Self {
         self.fatal = true;
         self
     }
 
-    /// The one-line form of keepalived's log: `(FILE: Line N) message`.
+    /// The form of keepalived's log: `(FILE: Line N) message`, one line for each thing that it says.
     pub fn terse(&self) -> String {
-        let text = self.keepalived_text.as_ref().unwrap_or(&self.message);
-        match &self.file {
-            Some(file) => format!("({file}: Line {}) {text}", self.line),
-            None => text.clone(),
+        let place = match (&self.file, self.keepalived_line) {
+            (Some(file), Some(line)) => format!("({file}: Line {line}) "),
+            _ => String::new(),
+        };
+        let first = self.keepalived_text.as_ref().unwrap_or(&self.message);
+        let mut said = format!("{place}{first}");
+        for (_, text) in &self.keepalived_also {
+            said.push('\n');
+            said.push_str(&place);
+            said.push_str(text);
         }
+        said
     }
+
+    /// The classes of what keepalived says.
+    pub fn classes(&self) -> impl Iterator<Item = Class> {
+        let also = self.keepalived_also.iter().map(|(class, _)| *class);
+        std::iter::once(self.class).chain(also)
+    }
+}
+
+/// When keepalived finds a mistake, and so which line it names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// When the line is read.
+    #[default]
+    There,
+    /// At the end of the block that is being read.
+    AtBlockEnd,
+    /// When everything is read: there is no line any more.
+    Afterwards,
 }
 
 /// The status of `-t`: 0 when nothing is counted, else as the numerically largest class says.
@@ -277,7 +325,7 @@ pub fn exit_status_of_test(diagnostics: &[Diagnostic]) -> i32 {
     if counted().any(|d| d.class == Class::MissingParameter && d.fatal) {
         return 2;
     }
-    match counted().map(|d| d.class).max() {
+    match counted().flat_map(Diagnostic::classes).max() {
         None => 0,
         Some(Class::Security | Class::IncludeCheck) => 6,
         Some(class) if class < Class::MultipleFiles => 4,
@@ -288,10 +336,19 @@ pub fn exit_status_of_test(diagnostics: &[Diagnostic]) -> i32 {
 /// What diagnostics are sorted by: file, line, column, and the line that was made of it.
 type Order = (u16, u32, u16, u32);
 
+/// A diagnostic and its places.
+#[derive(Debug, PartialEq, Eq)]
+struct Report {
+    place: Option<Span>,
+    /// Where keepalived says it is; `None`: nowhere.
+    keepalived: Option<Span>,
+    diagnostic: Diagnostic,
+}
+
 /// Collects diagnostics; the sources they talk about are asked only at the end.
 #[derive(Debug, Default)]
 pub(crate) struct Reporter {
-    found: Vec<(Option<Span>, Diagnostic)>,
+    found: Vec<Report>,
     /// A bit for each class that was reported.
     classes: u32,
     suppressed: usize,
@@ -304,9 +361,24 @@ pub(crate) struct Reporter {
     /// a large file, and comparing texts would show.
     pending: BTreeMap<(usize, usize), (&'static str, &'static str)>,
     muted: bool,
+    /// When keepalived would find what is reported now.
+    finds: Found,
+    /// The `}` of the block that is being judged.
+    block_end: Option<Span>,
 }
 
 impl Reporter {
+    /// From now on what is reported is what keepalived finds at the end of a block, whose `}` stands there.
+    pub(crate) const fn at_block_end(&mut self, end: Option<Span>) {
+        self.finds = Found::AtBlockEnd;
+        self.block_end = end;
+    }
+
+    /// From now on what is reported is what keepalived finds when it reads the lines, or afterwards.
+    pub(crate) const fn finds(&mut self, finds: Found) {
+        self.finds = finds;
+    }
+
     /// Reports about a place.
     pub(crate) fn at(&mut self, span: Span, diagnostic: Diagnostic) {
         self.push(Some(span), diagnostic);
@@ -336,25 +408,28 @@ impl Reporter {
         if self.muted {
             return;
         }
+        let keepalived = match diagnostic.found.unwrap_or(self.finds) {
+            Found::There => place,
+            Found::AtBlockEnd => self.block_end.or(place),
+            Found::Afterwards => None,
+        };
+        let class = 1_u32 << (diagnostic.class as u8);
+        let fatal = diagnostic.fatal;
+        let report = Report {
+            place,
+            keepalived,
+            diagnostic,
+        };
         // Each round of a generator may say the same.
-        if self
-            .found
-            .last()
-            .is_some_and(|(at, last)| *at == place && *last == diagnostic)
-        {
+        if self.found.last() == Some(&report) {
             return;
         }
         // What decides the status is kept however late it comes.
-        let class = 1_u32 << (diagnostic.class as u8);
         let first = self.classes & class == 0;
         self.classes |= class;
-        let room = if diagnostic.fatal {
-            MOST + MOST / 10
-        } else {
-            MOST
-        };
+        let room = if fatal { MOST + MOST / 10 } else { MOST };
         if first || self.found.len() < room {
-            self.found.push((place, diagnostic));
+            self.found.push(report);
         } else {
             self.suppressed += 1;
         }
@@ -415,18 +490,23 @@ impl Reporter {
 
     /// Everything said, with the lines it is about, in the order of the files; what has no place comes last.
     pub(crate) fn finish(self, sources: &Sources) -> Vec<Diagnostic> {
-        let mut found: Vec<(Option<Order>, Option<Span>, Diagnostic)> = self
+        let mut found: Vec<(Option<Order>, Report)> = self
             .found
             .into_iter()
-            .map(|(span, diagnostic)| (span.map(|span| order(span, sources)), span, diagnostic))
+            .map(|report| (report.place.map(|span| order(span, sources)), report))
             .collect();
-        found.sort_by_key(|(order, _, _)| (order.is_none(), *order));
+        found.sort_by_key(|(order, _)| (order.is_none(), *order));
         let mut lines = Lines::new(sources);
         let mut all: Vec<_> = found
             .into_iter()
-            .map(|(_, span, diagnostic)| match span {
-                Some(span) => located(diagnostic, span, sources, &mut lines),
-                None => diagnostic,
+            .map(|(_, report)| {
+                let mut diagnostic = match report.place {
+                    Some(span) => located(report.diagnostic, span, sources, &mut lines),
+                    None => report.diagnostic,
+                };
+                let line = report.keepalived.map(|span| sources.physical(span).line);
+                diagnostic.keepalived_line = line.filter(|line| *line > 0);
+                diagnostic
             })
             .collect();
         all.dedup();

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
+use crate::diagnostics::{Class, Diagnostic, Found, Reporter, Span};
 use crate::keywords::arguments::Needs;
 use crate::keywords::{BlockId, EntryId, Keyword, Shape, Table, blocks_of};
 use crate::lexer::split_plain;
@@ -73,6 +73,14 @@ impl What {
     }
 }
 
+/// Where a block ends.
+#[derive(Clone, Copy)]
+struct End {
+    node: u32,
+    line: u32,
+    file: u16,
+}
+
 /// Everything that was read.
 pub(crate) struct Tree {
     sources: Sources,
@@ -80,6 +88,8 @@ pub(crate) struct Tree {
     nodes: Vec<Node>,
     /// First column and the one behind the last, quotes included, from the start of the statement.
     words: Vec<(u16, u16)>,
+    /// In the order of the nodes that have a block.
+    ends: Vec<End>,
 }
 
 impl Tree {
@@ -181,6 +191,19 @@ impl<'a> Statement<'a> {
         table.path(entry.map_or(BlockId::NOWHERE, |entry| table.opens(entry)))
     }
 
+    /// The place of the `}` of its block; `None`: it has none.
+    pub(crate) fn end(&self) -> Option<Span> {
+        let ends = &self.tree.ends;
+        let at = ends
+            .binary_search_by_key(&self.index, |end| end.node)
+            .ok()?;
+        ends.get(at).map(|end| Span {
+            line: end.line,
+            file: end.file,
+            ..Span::NOWHERE
+        })
+    }
+
     /// What stands between its braces.
     pub(crate) const fn block(&self) -> Statements<'a> {
         Statements {
@@ -261,8 +284,10 @@ pub(crate) fn build(reader: Reader<'_>, report: &mut Reporter) -> Tree {
         levels: Vec::new(),
         nodes: Vec::new(),
         words: Vec::new(),
+        ends: Vec::new(),
         last: None,
         mentioned: BTreeSet::new(),
+        forgiven: 0,
     };
     while let Some(piece) = builder.reader.next(builder.report) {
         match piece {
@@ -333,9 +358,12 @@ struct Builder<'a, 'm> {
     levels: Vec<Level>,
     nodes: Vec<Node>,
     words: Vec<(u16, u16)>,
+    ends: Vec<End>,
     last: Option<Last>,
     /// Pending keywords that were already mentioned: once is enough.
     mentioned: BTreeSet<*const Keyword>,
+    /// Braces that close what a message has already declared to be closed, or never opened.
+    forgiven: usize,
 }
 
 impl Builder<'_, '_> {
@@ -418,7 +446,9 @@ impl Builder<'_, '_> {
             if damaged || self.check_needs(keyword, self.words.len() - first_word, name_span) {
                 self.last = Some(Last::Known(entry));
             } else {
+                // Should a block follow, it is the argument that was meant, and not one more mistake.
                 self.drop_last();
+                self.last = Some(Last::Unknown(name_span));
             }
         } else if let Some(entry) = self.root_block(name) {
             self.push(with(entry));
@@ -622,7 +652,17 @@ impl Builder<'_, '_> {
         self.settle(None);
         match self.levels.last_mut() {
             Some(level) if level.stray > 0 => level.stray -= 1,
-            Some(_) => self.leave(index(self.nodes.len())),
+            Some(level) => {
+                if let Some(node) = level.owner {
+                    self.ends.push(End {
+                        node,
+                        line: span.line,
+                        file: span.file,
+                    });
+                }
+                self.leave(index(self.nodes.len()));
+            }
+            None if self.forgiven > 0 => self.forgiven -= 1,
             None => {
                 let diagnostic = Diagnostic::error(Class::UnexpectedClose, "no block is open here")
                     .help("remove this '}', or look for a '}' too many above")
@@ -667,6 +707,7 @@ impl Builder<'_, '_> {
         for _ in 0..count {
             self.leave(end);
         }
+        self.forgiven += count;
     }
 
     /// Decides what the statement before `next` was, now that no `{` can follow it.
@@ -735,6 +776,7 @@ impl Builder<'_, '_> {
             self.enter(entry, Some(span));
         } else {
             self.drop_last();
+            self.forgiven += 1;
             let help = format!("write {} {{ ... }}; this one is ignored", keyword.name);
             self.report.at(span, diagnostic.help(help));
         }
@@ -751,7 +793,8 @@ impl Builder<'_, '_> {
                 .sum();
             let diagnostic = Diagnostic::error(Class::MissingClose, "this block is never closed")
                 .help("add the missing '}'")
-                .keepalived(format!("There are {count} missing '}}'s or extra '{{'s"));
+                .keepalived(format!("There are {count} missing '}}'s or extra '{{'s"))
+                .found(Found::Afterwards);
             match level.opened {
                 Some(opened) => self.report.at(opened, diagnostic),
                 None => self.report.nowhere(diagnostic),
@@ -760,10 +803,13 @@ impl Builder<'_, '_> {
         while !self.levels.is_empty() {
             self.leave(index(self.nodes.len()));
         }
+        // Inner blocks end before outer ones.
+        self.ends.sort_unstable_by_key(|end| end.node);
         Tree {
             sources: self.reader.into_sources(),
             nodes: self.nodes,
             words: self.words,
+            ends: self.ends,
         }
     }
 

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use types::IfName;
 
-use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
+use crate::diagnostics::{Class, Diagnostic, Found, Reporter, Span};
 use crate::document::{Statement, Tree};
 use crate::draft::checkers::{CheckerBlock, CheckerDraft};
 use crate::draft::lvs::LvsReading;
@@ -160,7 +160,7 @@ impl Reading<'_> {
                         self.statement(&inner);
                     }
                     self.block = outside;
-                    close(self, statement);
+                    self.end(statement, close);
                 }
             }
             Role::List(entry) => {
@@ -173,11 +173,18 @@ impl Reading<'_> {
                     for inner in statement.block() {
                         self.carefully(&inner, entry);
                     }
-                    close(self, statement);
+                    self.end(statement, close);
                 }
             }
             Role::Ignored => {}
         }
+    }
+
+    /// Judges a block as a whole.
+    fn end(&mut self, statement: &Statement, close: fn(&mut Self, &Statement)) {
+        self.report.at_block_end(statement.end());
+        close(self, statement);
+        self.report.finds(Found::There);
     }
 
     /// Hands over a statement. Of one whose parameters have no value enough was said already.

@@ -11,7 +11,7 @@ use vrrp::settings::{
     TrackWeight,
 };
 
-use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
+use crate::diagnostics::{Class, Diagnostic, Found, Reporter, Span};
 use crate::draft::{At, Draft, GroupDraft, InstanceDraft, NotifyDraft, TrackDraft, TrackedDraft};
 use crate::lints::{self, vrrp::Router};
 use crate::machine::Machine;
@@ -31,6 +31,7 @@ mod vrids;
 
 /// Makes settings of a draft; they count only if nothing fatal was reported.
 pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Reporter) -> Settings {
+    report.finds(Found::Afterwards);
     let servers = std::mem::take(&mut draft.lvs);
     let mail = &draft.global.mail;
     draft.defaults.smtp_alert = mail.alert_vrrp.or(mail.alert).unwrap_or(false);
@@ -638,3 +639,6 @@ fn corrected(report: &mut Reporter, span: Span, message: String, keepalived: Str
         Diagnostic::warning(Class::General, message).keepalived(keepalived),
     );
 }
+
+#[cfg(test)]
+mod tests;

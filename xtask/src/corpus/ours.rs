@@ -40,7 +40,7 @@ impl Ours {
             .and_then(Value::as_array)
             .context("no diagnostics")?
             .iter()
-            .map(|finding| Finding::from_json(finding, corpus))
+            .flat_map(|finding| Finding::from_json(finding, corpus))
             .collect();
         Ok(Self {
             test_status,
@@ -50,7 +50,8 @@ impl Ours {
 }
 
 impl Finding {
-    fn from_json(json: &Value, corpus: &Path) -> Self {
+    /// What `-t` says of it, line by line: it names the lines that keepalived names.
+    fn from_json(json: &Value, corpus: &Path) -> Vec<Self> {
         let text = |name: &str| {
             json.get(name)
                 .and_then(Value::as_str)
@@ -61,16 +62,28 @@ impl Finding {
         let relative = Path::new(&file)
             .strip_prefix(corpus)
             .map(|path| path.to_string_lossy().into_owned());
-        Self {
+        let first = Self {
             class: text("class"),
             file: relative.unwrap_or(file),
             line: json
-                .get("line")
+                .get("keepalived_line")
                 .and_then(Value::as_u64)
                 .and_then(|line| usize::try_from(line).ok()),
             message: text("message"),
             source: text("source"),
-        }
+        };
+        let also = json.get("keepalived_also").and_then(Value::as_array);
+        let also = also.into_iter().flatten().map(|also| Self {
+            class: also
+                .get("class")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
+            ..first.clone()
+        });
+        let mut all: Vec<Self> = also.collect();
+        all.insert(0, first);
+        all
     }
 }
 
@@ -81,7 +94,8 @@ mod tests {
     #[test]
     fn paths_become_those_of_the_corpus() {
         let output = r#"{"test_status": 5, "diagnostics": [
-            {"class": "general", "file": "/c/d/x.conf", "line": 3, "message": "m", "source": "s"},
+            {"class": "general", "file": "/c/d/x.conf", "line": 1, "keepalived_line": 3, "message": "m", "source": "s",
+             "keepalived_also": [{"class": "invalid-number", "message": "x"}]},
             {"class": "security", "file": null, "line": null, "message": "n", "source": null}]}"#;
         let ours = Ours::parse(output, Path::new("/c")).unwrap();
         let places: Vec<_> = ours
@@ -89,7 +103,11 @@ mod tests {
             .iter()
             .map(|one| (one.file.as_str(), one.line))
             .collect();
-        assert_eq!(places, [("d/x.conf", Some(3)), ("", None)]);
+        assert_eq!(
+            places,
+            [("d/x.conf", Some(3)), ("d/x.conf", Some(3)), ("", None)]
+        );
+        assert_eq!(ours.findings[1].class, "invalid-number");
         assert!(Ours::parse("Segmentation fault", Path::new("/c")).is_err());
     }
 }

@@ -189,14 +189,16 @@ mod tests {
     #[test]
     fn class_and_line_must_be_the_same() {
         let messages = "(Line 3) invalid number 'x'\n(Line 3) x is not valid\n(a: Line 3) invalid number 'x'\n";
-        let number = r#"{"class": "invalid-number", "file": "a", "line": 3, "message": "x"}"#;
+        let number =
+            r#"{"class": "invalid-number", "file": "a", "keepalived_line": 3, "message": "x"}"#;
         let got = parity(messages, number);
         assert_eq!((got.all, got.covered(), got.repeats), (2, 1, 1));
         assert_eq!(
             got.misses[0].to_string(),
             "a:3  general  x is not valid\n    evervip: invalid-number: x"
         );
-        let elsewhere = r#"{"class": "invalid-number", "file": "a", "line": 4, "message": "x"}"#;
+        let elsewhere =
+            r#"{"class": "invalid-number", "file": "a", "keepalived_line": 4, "message": "x"}"#;
         assert_eq!(parity(messages, elsewhere).covered(), 0);
     }
 
@@ -205,7 +207,7 @@ mod tests {
         let message = "(VI_1) No VIP specified; at least one is sensible\n";
         let of = |name: &str| {
             format!(
-                r#"{{"class": "warning", "file": "a", "line": 9, "message": "instance {name} has no address"}}"#
+                r#"{{"class": "warning", "file": "a", "keepalived_line": 9, "message": "instance {name} has no address"}}"#
             )
         };
         assert_eq!(parity(message, &of("VI_1")).covered(), 1);

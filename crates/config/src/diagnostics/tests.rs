@@ -34,7 +34,7 @@ fn terse_prefers_the_words_of_keepalived() {
     let mut diagnostic = of(Class::UnknownKeyword).keepalived("Unknown keyword 'x'");
     assert_eq!(diagnostic.terse(), "Unknown keyword 'x'");
     diagnostic.file = Some("a.conf".into());
-    diagnostic.line = 7;
+    diagnostic.keepalived_line = Some(7);
     assert_eq!(diagnostic.terse(), "(a.conf: Line 7) Unknown keyword 'x'");
 }
 

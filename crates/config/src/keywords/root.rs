@@ -178,7 +178,11 @@ pub(super) fn one_list(reading: &mut Reading<'_>, statement: &Statement) {
     for second in lists.skip(1) {
         let message = "a second list of members; keepalived would drop the whole group";
         let diagnostic = Diagnostic::warning(Class::General, message)
-            .help("list all members in one 'group { }'");
+            .help("list all members in one 'group { }'")
+            .keepalived(format!(
+                "Group list already specified for sync group {}",
+                statement.argument(1)
+            ));
         reading.complain(&second, 0, diagnostic);
     }
 }

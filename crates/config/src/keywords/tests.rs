@@ -7,6 +7,9 @@ use super::*;
 use crate::testing::Fake;
 use crate::{Class, Settings};
 
+mod blocks;
+mod instances;
+
 #[test]
 fn every_row_belongs_to_a_block_that_some_row_opens() {
     let table = Table::get();

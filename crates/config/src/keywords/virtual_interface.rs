@@ -243,18 +243,26 @@ fn mac(
     };
     let reserved = [first, second, third, fourth] == [0, 0, 0x5e, 0] && (1..=2).contains(&fifth);
     let problem = if address.is_some() {
-        Some(("is a second MAC address", "already specified"))
+        Some((
+            "is a second MAC address",
+            "VMAC interface address already specified".to_owned(),
+        ))
     } else if first & 1 != 0 {
-        Some(("is a multicast address", "is multicast"))
+        Some((
+            "is a multicast address",
+            format!("VMAC MAC address is multicast {word} - ignoring"),
+        ))
     } else if reserved {
-        Some(("is one that VRRP itself uses", "is in the VRRP range"))
+        Some((
+            "is one that VRRP itself uses",
+            format!("VMAC MAC address not allowed to be RFC5798 address ({word}) - ignoring"),
+        ))
     } else {
         None
     };
     if let Some((problem, text)) = problem {
         let message = format!("'{word}' {problem}; it is ignored");
-        let diagnostic = Diagnostic::error(Class::General, message)
-            .keepalived(format!("VMAC MAC address {text} {word} - ignoring"));
+        let diagnostic = Diagnostic::error(Class::General, message).keepalived(text);
         reading.complain(statement, index, diagnostic);
         return;
     }

@@ -51,9 +51,9 @@ pub(super) fn resolve(
     let authentication = fixing.authentication(family, version);
     let state = fixing.state_with(&authentication, state, priority);
     let unicast = fixing.unicast(interface.is_some() && multicast, defaults);
-    let left_out = fixing.left_out(unicast.as_deref(), &authentication, multicast);
-    let virtual_interface =
-        fixing.virtual_interface(interface.as_ref(), family, vrid, unicast.is_some());
+    let mut left_out = fixing.left_out(unicast.as_deref(), &authentication, multicast);
+    left_out |= fixing.lacks_ipvlan_address(family);
+    let virtual_interface = fixing.virtual_interface(interface.as_ref(), vrid, unicast.is_some());
     let promote_secondaries = fixing.promote_secondaries(virtual_interface.is_some());
     let source = draft
         .ipvlan

@@ -37,7 +37,7 @@ impl Fixing<'_> {
         } else if value == AuthType::Ah && family == Family::V6 {
             Some((
                 "of type AH over IPv6",
-                "Cannot use AH authentication with VRRPv2 and IPv6 - ignoring",
+                "Cannot use AH authentication with IPv6. ignoring",
             ))
         } else {
             None

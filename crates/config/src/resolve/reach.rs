@@ -8,7 +8,7 @@ use vrrp::settings::{Preempt, Unicast, VirtualInterface, VirtualInterfaceKind};
 use super::corrected;
 use super::instance::Fixing;
 use crate::diagnostics::{Class, Diagnostic, Span};
-use crate::draft::{Defaults, IpvlanDraft, VmacAddress, VmacDraft};
+use crate::draft::{Defaults, VmacAddress, VmacDraft};
 
 impl Fixing<'_> {
     /// Unicast, if there is a peer. `multicast`: the interface could do without.
@@ -80,7 +80,6 @@ impl Fixing<'_> {
     pub(super) fn virtual_interface(
         &mut self,
         interface: Option<&IfName>,
-        family: Family,
         vrid: Vrid,
         unicast: bool,
     ) -> Option<Box<VirtualInterface>> {
@@ -117,7 +116,15 @@ impl Fixing<'_> {
                 }
                 self.macvlan(vmac, vrid, transmit_on_base)
             }
-            (None, Some(ipvlan)) => self.ipvlan(ipvlan, family, transmit_on_base)?,
+            (None, Some(ipvlan)) => VirtualInterface {
+                name: ipvlan.name.clone(),
+                group: ipvlan.group.clone(),
+                kind: VirtualInterfaceKind::Ipvlan {
+                    address: ipvlan.address,
+                    mode: ipvlan.mode.unwrap_or_default(),
+                    transmit_on_base,
+                },
+            },
             (None, None) => return None,
         };
         Some(Box::new(device))
@@ -179,32 +186,23 @@ impl Fixing<'_> {
         }
     }
 
-    /// `None`, with a report: over IPv4 the device needs an address of its own.
-    fn ipvlan(
-        &mut self,
-        draft: &IpvlanDraft,
-        family: Family,
-        transmit_on_base: bool,
-    ) -> Option<VirtualInterface> {
-        if family == Family::V4 && draft.address.is_none() {
-            let name = &self.draft.name;
-            let message = format!("instance {name}: use_ipvlan without an address is ignored");
-            let text = format!("({name}) use_ipvlan requires an address for IPv4 - ignoring");
-            let diagnostic = Diagnostic::error(Class::General, message)
-                .help("use_ipvlan ADDRESS/PREFIX; over IPv4 it is the source of adverts")
-                .keepalived(text);
-            self.report.at(draft.span, diagnostic);
-            return None;
+    /// Whether it is an ipvlan that lacks the address it needs over IPv4, which is a fault for good.
+    pub(super) fn lacks_ipvlan_address(&mut self, family: Family) -> bool {
+        let Some(draft) = &self.draft.ipvlan else {
+            return false;
+        };
+        if family == Family::V6 || draft.address.is_some() || self.draft.vmac.is_some() {
+            return false;
         }
-        Some(VirtualInterface {
-            name: draft.name.clone(),
-            group: draft.group.clone(),
-            kind: VirtualInterfaceKind::Ipvlan {
-                address: draft.address,
-                mode: draft.mode.unwrap_or_default(),
-                transmit_on_base,
-            },
-        })
+        let name = &self.draft.name;
+        let message = format!("instance {name} is left out: its ipvlan has no address");
+        let diagnostic = Diagnostic::error(Class::General, message)
+            .help("use_ipvlan ADDRESS/PREFIX; over IPv4 it is the source of adverts")
+            .keepalived(format!(
+                "({name}) IPv4 ipvlan requires a source ip address to be configured. setting instance to fault state"
+            ));
+        self.report.at(draft.span, diagnostic);
+        true
     }
 
     /// A macvlan promotes its addresses anyway.

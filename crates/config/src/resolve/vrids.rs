@@ -22,9 +22,13 @@ pub(super) fn check(instances: &[Member<'_>], report: &mut Reporter) {
                 let key = (own, vrid, family, settings.mcast_dst_ip);
                 clash = groups.insert(key, member.draft);
             }
+            // Whose source is not configured is not compared, as in keepalived.
             Some(unicast) => {
+                let Some(source) = settings.mcast_src_ip else {
+                    continue;
+                };
                 for peer in &unicast.peers {
-                    let key = (vrid, family, settings.mcast_src_ip, peer.address);
+                    let key = (vrid, family, source, peer.address);
                     let others = peers.entry(key).or_default();
                     let other = match own {
                         None => others.values().next(),
@@ -68,12 +72,19 @@ fn conflict(member: &Member<'_>, other: &InstanceDraft, report: &mut Reporter) {
         .vrid
         .as_ref()
         .map_or(member.draft.span, |vrid| vrid.span);
-    let text = format!(
-        "{} and {name} both use VRID {vrid} with {}{}",
-        other.name,
-        settings.family,
-        place.replace(" on", " on interface")
-    );
+    let text = if settings.unicast.is_some() {
+        format!(
+            "({}) duplicate VRID conflict with {name} VRID {vrid}",
+            other.name
+        )
+    } else {
+        format!(
+            "{} and {name} both use VRID {vrid} with {}{}",
+            other.name,
+            settings.family,
+            place.replace(" on", " on interface")
+        )
+    };
     let diagnostic = Diagnostic::error(Class::General, message)
         .help(help)
         .keepalived(text)

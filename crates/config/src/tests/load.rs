@@ -46,6 +46,7 @@ fn the_description_names_everything_but_the_password() {
       authentication = password ********
       mcast_src_ip = (first address of the interface)
       mcast_dst_ip = 224.0.0.18
+      accept = true
       virtual_ipaddress = 10.0.0.1/24 dev eth0
       dont_track_primary = false
       track_script = s weight -5

@@ -62,6 +62,8 @@ struct Finding<'a> {
     notes: &'a [String],
     help: Option<&'a str>,
     keepalived: Option<&'a str>,
+    keepalived_line: Option<u32>,
+    keepalived_also: Vec<Also<'a>>,
     related: Option<Place<'a>>,
 }
 
@@ -72,6 +74,13 @@ struct Place<'a> {
     column: usize,
     end_column: usize,
     source: &'a str,
+    message: &'a str,
+}
+
+/// A second thing that keepalived says.
+#[derive(Serialize)]
+struct Also<'a> {
+    class: &'static str,
     message: &'a str,
 }
 
@@ -102,6 +111,15 @@ impl<'a> From<&'a Diagnostic> for Finding<'a> {
             notes: &diagnostic.notes,
             help: diagnostic.help.as_deref(),
             keepalived: diagnostic.keepalived_text.as_deref(),
+            keepalived_line: diagnostic.keepalived_line,
+            keepalived_also: diagnostic
+                .keepalived_also
+                .iter()
+                .map(|(class, message)| Also {
+                    class: class.name(),
+                    message,
+                })
+                .collect(),
             related: diagnostic.related.as_ref().map(|related| Place {
                 file: &related.file,
                 line: related.line,

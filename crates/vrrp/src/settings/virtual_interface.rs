@@ -30,7 +30,8 @@ pub enum VirtualInterfaceKind {
     },
     /// An ipvlan at layer 2 (`use_ipvlan`): it shares the MAC address of the interface below.
     Ipvlan {
-        /// The address put on it, which is the source of adverts. Over IPv4 there always is one.
+        /// The address put on it, which is the source of adverts. Over IPv4 an instance without
+        /// one stays in FAULT.
         address: Option<Prefix>,
         /// How the ipvlans of one interface reach each other.
         mode: IpvlanMode,

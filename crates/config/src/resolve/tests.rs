@@ -1,0 +1,265 @@
+//! The corrections that keepalived makes once everything is read, one line each.
+
+use crate::testing::Fake;
+use crate::{Class, Settings};
+
+fn load(text: &str) -> (Option<Settings>, Vec<Class>) {
+    let loaded = Fake::default().load(text);
+    let mut classes: Vec<_> = loaded.diagnostics.iter().map(|d| d.class).collect();
+    classes.retain(|class| *class != Class::Pending);
+    (loaded.settings, classes)
+}
+
+fn one(name: &str, inside: &str) -> String {
+    format!("vrrp_instance {name} {{\nvirtual_router_id 1\n{inside}\n}}\n")
+}
+
+#[test]
+fn strict_mode() {
+    let vip = "virtual_ipaddress {\n10.0.0.1\n}";
+    for (inside, expected, classes) in [
+        ("", "100 Backup accept=false None 3", vec![]),
+        ("priority 255", "255 Master accept=true None 3", vec![]),
+        (
+            "accept",
+            "100 Backup accept=false None 3",
+            vec![Class::General],
+        ),
+        ("version 3\naccept", "100 Backup accept=true None 3", vec![]),
+        (
+            "priority 255\naccept",
+            "255 Master accept=true None 3",
+            vec![],
+        ),
+        (
+            "state MASTER\npriority 10",
+            "10 Backup accept=false None 3",
+            vec![Class::General],
+        ),
+        (
+            "down_timer_adverts 5\npreempt_delay 4",
+            "100 Backup accept=false None 3",
+            vec![Class::General; 2],
+        ),
+        (
+            "use_vmac v 02:03:04:05:06:07\nvmac_xmit_base",
+            "100 Backup accept=false Macvlan { address: None, transmit_on_base: false, announce_link: false } 3",
+            vec![Class::General; 2],
+        ),
+        (
+            "no_virtual_ipaddress",
+            "100 Backup accept=false None 3",
+            vec![],
+        ),
+        (
+            "authentication {\nauth_type AH\nauth_pass x\n}",
+            "100 Backup accept=false None 3",
+            vec![Class::General],
+        ),
+        ("unicast_peer {\n10.0.0.9\n}", "fatal", vec![Class::General]),
+    ] {
+        let (settings, said) = load(&one(
+            "A",
+            &format!("interface eth0\nstrict_mode\n{inside}\n{vip}"),
+        ));
+        let shown = settings.map_or("fatal".into(), |settings| {
+            let i = &settings.vrrp.instances[0];
+            let device = i.virtual_interface.as_ref();
+            let device = device.map_or("None".into(), |device| format!("{:?}", device.kind));
+            assert!(i.lower_prio_no_advert && !i.higher_prio_send_advert);
+            assert_eq!(i.owner_ignore_adverts, i.is_owner());
+            assert_eq!((i.garp.lower_prio_delay, i.garp.lower_prio_repeat), (0, 0));
+            format!(
+                "{} {:?} accept={} {device} {}",
+                i.priority, i.state, i.accept, i.down_timer_adverts
+            )
+        });
+        assert_eq!((shown.as_str(), said), (expected, classes), "{inside}");
+    }
+    let hmac =
+        "auth_hmac {\nkey 1 0123456789abcdef0123456789abcdef\nactive_key 1\nmode permissive\n}";
+    let (settings, said) = load(&one(
+        "A",
+        &format!("interface eth0\nstrict_mode\n{hmac}\n{vip}"),
+    ));
+    assert_eq!(said, [Class::General]);
+    let text = format!("{:?}", settings.unwrap().vrrp.instances[0].authentication);
+    assert!(text.contains("mode: Enforce"), "{text}");
+    // Where there is no multicast, strict mode has nothing against unicast.
+    let machine = Fake::default().interface("tun0");
+    let mut machine = machine;
+    machine.interfaces.get_mut("tun0").unwrap().multicast = false;
+    let text = one(
+        "A",
+        &format!("interface tun0\nstrict_mode\nunicast_peer {{\n10.0.0.9\n}}\n{vip}"),
+    );
+    assert!(machine.load(text).settings.is_some());
+}
+
+#[test]
+fn unicast_and_devices() {
+    let vip = "virtual_ipaddress {\n10.0.0.1 dev eth0\n}";
+    let peer = "unicast_peer {\n10.0.0.9\n}";
+    for (inside, expected, classes) in [
+        (
+            "interface eth0\nuse_vmac\nunicast_peer {\n10.0.0.9\n}",
+            "224.0.0.18 base",
+            vec![Class::General],
+        ),
+        (
+            "interface eth0\nuse_vmac\nvmac_xmit_base\nunicast_peer {\n10.0.0.9\n}",
+            "224.0.0.18 base",
+            vec![],
+        ),
+        (
+            "use_vmac\nunicast_src_ip 10.0.0.2\nunicast_peer {\n10.0.0.9\n}",
+            "224.0.0.18 none",
+            vec![Class::General],
+        ),
+        (
+            "interface eth0\nmcast_dst_ip 224.0.0.33\nunicast_peer {\n10.0.0.9\n}",
+            "224.0.0.18 none",
+            vec![Class::General],
+        ),
+        (
+            "interface eth0\nmcast_dst_ip 224.0.0.33",
+            "224.0.0.33 none",
+            vec![],
+        ),
+    ] {
+        let (settings, said) = load(&one("A", &format!("{inside}\n{vip}")));
+        let settings = settings.unwrap();
+        let i = &settings.vrrp.instances[0];
+        let device = i.virtual_interface.as_ref().map_or("none", |device| {
+            if format!("{:?}", device.kind).contains("transmit_on_base: true") {
+                "base"
+            } else {
+                "own"
+            }
+        });
+        assert_eq!(i.unicast.is_some(), inside.contains(peer));
+        let shown = format!("{} {device}", i.mcast_dst_ip);
+        assert_eq!((shown.as_str(), said), (expected, classes), "{inside}");
+    }
+}
+
+#[test]
+fn two_of_one_number() {
+    let vip = |n: u8| format!("virtual_ipaddress {{\n10.0.0.{n} dev eth0\n}}");
+    let peers = |list: &str| format!("unicast_peer {{\n{list}\n}}");
+    for (first, second, fatal) in [
+        (
+            "interface eth0".to_owned(),
+            "interface eth0".to_owned(),
+            true,
+        ),
+        ("interface eth0".into(), "interface eth1".into(), false),
+        (
+            "interface eth0".into(),
+            "interface eth0\nmcast_dst_ip 224.0.0.7".into(),
+            false,
+        ),
+        (
+            "interface eth0".into(),
+            format!("interface eth0\n{}", peers("10.0.0.8")),
+            false,
+        ),
+        (
+            format!("interface eth0\n{}", peers("10.0.0.9")),
+            format!("interface eth0\n{}", peers("10.0.0.9")),
+            false,
+        ),
+        (
+            format!(
+                "interface eth0\nunicast_src_ip 10.0.0.1\n{}",
+                peers("10.0.0.8\n10.0.0.9")
+            ),
+            format!(
+                "interface eth0\nunicast_src_ip 10.0.0.1\n{}",
+                peers("10.0.0.7\n10.0.0.8")
+            ),
+            true,
+        ),
+        (
+            format!(
+                "interface eth0\nunicast_src_ip 10.0.0.1\n{}",
+                peers("10.0.0.9")
+            ),
+            format!(
+                "interface eth1\nunicast_src_ip 10.0.0.1\n{}",
+                peers("10.0.0.9")
+            ),
+            false,
+        ),
+        (
+            format!("interface eth0\n{}", peers("10.0.0.9")),
+            format!("interface eth0\n{}", peers("10.0.0.8")),
+            false,
+        ),
+        (
+            format!("interface eth0\n{}", peers("10.0.0.9")),
+            format!("interface eth1\n{}", peers("10.0.0.9")),
+            false,
+        ),
+        (
+            format!(
+                "interface eth0\nunicast_src_ip 10.0.0.1\n{}",
+                peers("10.0.0.9")
+            ),
+            format!(
+                "interface eth0\nunicast_src_ip 10.0.0.2\n{}",
+                peers("10.0.0.9")
+            ),
+            false,
+        ),
+        (
+            format!(
+                "interface eth0\nunicast_src_ip 10.0.0.1\n{}",
+                peers("10.0.0.9")
+            ),
+            format!("unicast_src_ip 10.0.0.1\n{}", peers("10.0.0.9")),
+            true,
+        ),
+    ] {
+        let text =
+            one("A", &format!("{first}\n{}", vip(1))) + &one("B", &format!("{second}\n{}", vip(2)));
+        let (settings, said) = load(&text);
+        let expected: &[Class] = if fatal { &[Class::General] } else { &[] };
+        assert_eq!(
+            (settings.is_none(), said.as_slice()),
+            (fatal, expected),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn authentication_that_does_not_apply() {
+    let legacy = "authentication {\nauth_type AH\nauth_pass x\n}";
+    let hmac = "auth_hmac {\nkey 1 0123456789abcdef0123456789abcdef\nactive_key 1\n}";
+    for (inside, expected, classes) in [
+        (legacy.to_owned(), "Ah", vec![]),
+        (format!("{legacy}\nversion 3"), "None", vec![Class::General]),
+        (format!("{hmac}\n{legacy}"), "Hmac", vec![Class::General]),
+        (format!("version 3\n{hmac}"), "Hmac", vec![]),
+        (
+            format!("{legacy}\nstate MASTER\npriority 10"),
+            "Ah",
+            vec![Class::Uncounted],
+        ),
+    ] {
+        let vip = "virtual_ipaddress {\n10.0.0.1\n}";
+        let (settings, said) = load(&one("A", &format!("interface eth0\n{inside}\n{vip}")));
+        let settings = settings.unwrap();
+        let i = &settings.vrrp.instances[0];
+        let shown = format!("{:?}", i.authentication);
+        assert!(shown.starts_with(expected), "{inside}: {shown}");
+        assert_eq!(said, classes, "{inside}");
+        assert_eq!(i.state, vrrp::settings::InitialState::Backup);
+    }
+    let v6 = format!("version 2\ninterface eth0\n{legacy}\nvirtual_ipaddress {{\nfe80::1\n}}");
+    let (settings, said) = load(&one("A", &v6));
+    assert_eq!(said, [Class::General]);
+    let proof = &settings.unwrap().vrrp.instances[0].authentication;
+    assert_eq!(*proof, vrrp::settings::Authentication::None);
+}
