@@ -144,7 +144,10 @@ fn an_error_shows_its_place_and_what_was_meant() {
 #[test]
 fn warnings_fail_only_when_asked_to() {
     let place = Place::new("warning");
-    place.file("x.conf", with("    priority 100\n    state MASTER\n    nopreempt\n"));
+    place.file(
+        "x.conf",
+        with("    priority 100\n    state MASTER\n    nopreempt\n"),
+    );
     let said = place.run(&["check", "x.conf"]);
     insta::assert_snapshot!(said.out, @r#"
     warning: instance A: nopreempt has no effect with initial state MASTER
