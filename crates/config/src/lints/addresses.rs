@@ -17,8 +17,8 @@ pub(super) const VIP_OUTSIDE: Lint = Lint {
     name: "vip_outside_subnet",
     what: "a virtual address that lies in no subnet of the interface it goes on",
     why: "hosts on that segment do not look for it there, so nobody reaches it unless routers lead to it",
-    fix: "correct the address, or put it on the right interface: `ADDRESS/LENGTH dev INTERFACE`; fine where it is a subnet \
-          that the routers themselves have no address in",
+    fix: "correct the address or its interface (`ADDRESS/LENGTH dev INTERFACE`), unless the routers are meant to have no \
+          address of their own there",
 };
 
 /// An address of two instances.

@@ -10,10 +10,8 @@ use crate::diagnostics::Reporter;
 pub(super) const PASS: Lint = Lint {
     name: "pass_protects_nothing",
     what: "`auth_type PASS`",
-    why: "every advert carries the password in clear to everybody on the segment, who can then be master \
-          (RFC 3768 10 took it out of VRRP for that)",
-    fix: "drop `authentication` on all routers at once, and let a firewall accept adverts (protocol 112) from them only; \
-          `auth_hmac` does protect, among routers that know it",
+    why: "adverts carry the password in clear, so everybody on the segment can read it and be master (RFC 3768 10)",
+    fix: "remove `authentication` on all routers at once; let a firewall take adverts (protocol 112) from them only",
 };
 
 /// Says it once, however many instances have one.

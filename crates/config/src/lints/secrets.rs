@@ -39,7 +39,8 @@ pub(crate) fn check(
             continue;
         }
         let message = format!("{} holds {value} and can be read by everybody", source.name);
-        report.lint(*span, READABLE.found(message));
+        let help = format!("chmod o-r {}", source.name);
+        report.lint(*span, READABLE.found(message).help(help));
     }
 }
 
