@@ -4,11 +4,12 @@
 //! the main one.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
 use config::settings::RunAs;
 use config::{FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem};
+use types::Prefix;
 
 /// A machine that has the input's files, two interfaces and nobody but root.
 pub(crate) struct Files(BTreeMap<PathBuf, Vec<u8>>);
@@ -70,6 +71,18 @@ impl Machine for Files {
             multicast: true,
             mtu: 1500,
         })
+    }
+
+    fn addresses(&self, interface: &str) -> Option<Vec<Prefix>> {
+        let addresses = [
+            Prefix::new([10, 0, 0, 5].into(), 24),
+            Prefix::new(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 5).into(), 64),
+        ];
+        (interface == "eth0").then(|| addresses.into_iter().flatten().collect())
+    }
+
+    fn is_readable_by_all(&self, _: &Path) -> Option<bool> {
+        Some(true)
     }
 
     fn user(&self, name: &str) -> Option<(u32, u32)> {

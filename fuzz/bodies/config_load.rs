@@ -10,18 +10,28 @@ use crate::files::Files;
 /// One input.
 pub(crate) fn run(data: &[u8]) {
     let files = Files::new(data);
-    let loaded = load(&files);
+    let loaded = load(&files, true);
     check(&loaded);
-    let again = load(&files);
+    let again = load(&files, true);
     assert_eq!(
         again.settings, loaded.settings,
         "a load depends on nothing else"
     );
     assert_eq!(again.diagnostics, loaded.diagnostics);
+    let without = load(&files, false);
+    assert_eq!(
+        (without.settings, without.status),
+        (loaded.settings, loaded.status),
+        "lints only look"
+    );
 }
 
-fn load(files: &Files) -> Loaded {
-    config::load("main.conf", files, &LoadOptions::default())
+fn load(files: &Files, lints: bool) -> Loaded {
+    let options = LoadOptions {
+        lints,
+        ..LoadOptions::default()
+    };
+    config::load("main.conf", files, &options)
 }
 
 fn check(loaded: &Loaded) {

@@ -19,6 +19,8 @@ pub use render::Style;
 
 /// How many diagnostics are kept; a file that earns more of them is not helped by the rest.
 const MOST: usize = 1000;
+/// How many lints are kept; they must not take the place of errors.
+const MOST_LINTS: usize = 200;
 /// How many files on the way to a place are named.
 const SHOWN_INCLUDES: usize = 4;
 /// How much of a source line is shown, in bytes.
@@ -161,6 +163,8 @@ pub struct Diagnostic {
     pub columns: Range<usize>,
     /// The source line, harmless to show: secrets masked, control characters replaced.
     pub source: String,
+    /// The name of the lint; `None`: it is no lint. See [`crate::lints()`].
+    pub lint: Option<&'static str>,
     /// The keyword that it is about, where that is known.
     pub keyword: Option<&'static str>,
     /// What is wrong; lower case, names the object and the value.
@@ -195,6 +199,7 @@ impl Diagnostic {
             line: 0,
             columns: 0..0,
             source: String::new(),
+            lint: None,
             keyword: None,
             message: bytes::shown(&message.into()),
             notes: Vec::new(),
@@ -214,6 +219,11 @@ impl Diagnostic {
 
     pub(crate) fn warning(class: Class, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, class, message)
+    }
+
+    /// A warning of a tool that sums up other diagnostics; never counted.
+    pub fn of_tool(message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, Class::Pending, message)
     }
 
     /// Something worth knowing.
@@ -347,6 +357,10 @@ pub(crate) struct Reporter {
     /// A bit for each class that was reported.
     classes: u32,
     suppressed: usize,
+    /// How many lints may still be reported; 0 from the start when nobody asked for them.
+    lints_left: usize,
+    /// Some included file could not be read.
+    incomplete: bool,
     fatal: bool,
     /// The keywords that are not acted on, block and name, by where these texts are: this is asked for every statement of
     /// a large file, and comparing texts would show.
@@ -423,6 +437,43 @@ impl Reporter {
             self.found.push(report);
         } else {
             self.suppressed += 1;
+        }
+    }
+
+    /// Whether something of a class was reported.
+    pub(crate) fn has_said(&self, class: Class) -> bool {
+        self.classes & 1_u32 << (class as u8) != 0
+    }
+
+    /// A file that should have been included is not there: what is missing may stand in it.
+    pub(crate) const fn lacks_text(&mut self) {
+        self.incomplete = true;
+    }
+
+    /// Whether everything was read that should have been.
+    pub(crate) const fn is_complete(&self) -> bool {
+        !self.incomplete
+    }
+
+    /// Lints are wanted from now on; without this, [`Self::wants_lints`] says no.
+    pub(crate) const fn want_lints(&mut self) {
+        self.lints_left = MOST_LINTS;
+    }
+
+    /// Whether it is worth looking for lints.
+    pub(crate) const fn wants_lints(&self) -> bool {
+        self.lints_left > 0
+    }
+
+    /// Reports a lint, if lints are wanted.
+    pub(crate) fn lint(&mut self, span: Span, lint: Diagnostic) {
+        if self.wants_lints() && !self.is_full() {
+            self.lints_left -= 1;
+            self.at(span, lint);
+            if self.lints_left == 0 {
+                let message = format!("only the first {MOST_LINTS} lints are shown");
+                self.nowhere(Diagnostic::note(message));
+            }
         }
     }
 

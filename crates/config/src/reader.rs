@@ -839,6 +839,7 @@ impl<'a> Reader<'a> {
                 if hopeless {
                     self.give_up(span, diagnostic, report);
                 } else {
+                    report.lacks_text();
                     report.at(span, diagnostic);
                 }
             }
@@ -862,6 +863,7 @@ impl<'a> Reader<'a> {
         let clean = !content.contains(&0);
         let source = Source {
             name: waiting.name.clone(),
+            path: path.clone(),
             text: bytes::decode(content),
             included: waiting.span,
         };

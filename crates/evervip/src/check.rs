@@ -29,7 +29,7 @@ wrong with it: where, what was probably meant, what is allowed.
 const STATUSES: &str = "\
 Exit status:
   0  no error (and with --strict: no warning and no lint either)
-  1  errors, or a file that cannot be read, or --explain of a word that is no keyword
+  1  errors, or a file that cannot be read, or --explain of a word that is nothing
   2  a wrong command line
 
 Whoever needs keepalived's statuses: `evervip -t -f FILE` has them.
@@ -38,9 +38,10 @@ Whoever needs keepalived's statuses: `evervip -t -f FILE` has them.
   version (1), file, usable (the daemon would start), errors, warnings, lints,
   test_status (what -t exits with),
   pending: [{block, keyword, effect}]    keywords of the file that evervip does not act on yet
-  diagnostics: [{severity, class, code, keyword, fatal, file, line, column, end_column, source,
+  diagnostics: [{severity, class, code, lint, keyword, fatal, file, line, column, end_column, source,
                  message, notes: [], help, keepalived, related}]
     severity is error, warning, lint or note; class and code are keepalived's kind of message;
+    lint is the name of a lint, as --explain takes it, else null;
     columns count characters of source, from 1, the end excluded; source is the line as it may
     be shown (secrets masked, long lines cut); keepalived is what keepalived says, where that
     differs; related is null or {file, line, column, end_column, source, message}";
@@ -76,9 +77,9 @@ pub(crate) fn command(command: Command) -> Command {
         .arg(
             Arg::new("explain")
                 .long("explain")
-                .value_name("KEYWORD")
+                .value_name("KEYWORD|LINT")
                 .conflicts_with_all(["file", "pending", "format", "strict"])
-                .help("Say what a keyword is for instead; BLOCK/KEYWORD narrows it down"),
+                .help("Say what a keyword or a lint is about instead; BLOCK/KEYWORD narrows it down"),
         )
         .arg(
             switch(
@@ -148,6 +149,7 @@ fn answer(matches: &ArgMatches) -> Answer {
     let options = LoadOptions {
         config_id: matches.get_one("config-id").cloned(),
         check_includes: matches.get_flag("all-config"),
+        lints: true,
     };
     let loaded = load(&file, &ThisMachine::default(), &options);
     let tally = Tally::of(&loaded.diagnostics);
@@ -198,7 +200,10 @@ struct Tally {
 impl Tally {
     fn of(diagnostics: &[Diagnostic]) -> Self {
         let mut tally = Self::default();
-        for diagnostic in diagnostics.iter().filter(|one| !is_merely_pending(one)) {
+        // All keywords that do not act are one warning, if one of them matters.
+        let matters = |one: &Diagnostic| is_pending(one) && !one.notes.is_empty();
+        tally.warnings += usize::from(diagnostics.iter().any(matters));
+        for diagnostic in diagnostics.iter().filter(|one| !is_pending(one)) {
             match diagnostic.severity {
                 Severity::Error => tally.errors += 1,
                 Severity::Warning => tally.warnings += 1,
@@ -216,12 +221,9 @@ impl Tally {
     }
 }
 
-/// It only says that a keyword does not act yet, and nothing that matters happens instead: one line for all of them will do.
-fn is_merely_pending(diagnostic: &Diagnostic) -> bool {
-    diagnostic.class == Class::Pending
-        && diagnostic.severity == Severity::Warning
-        && diagnostic.notes.is_empty()
-        && diagnostic.help.is_none()
+/// It says that a keyword does not act yet; all of them are told together.
+fn is_pending(diagnostic: &Diagnostic) -> bool {
+    diagnostic.class == Class::Pending && diagnostic.severity == Severity::Warning
 }
 
 /// Words in lines of a page's width, behind an indent of so many columns.

@@ -19,7 +19,7 @@ global_defs {
     dynamic_interfaces
 }
 vrrp_instance A {
-    interface eth0
+    interface absent0
     virtual_router_id 51
     priority 100
     virtual_ipaddress {
@@ -144,15 +144,19 @@ fn an_error_shows_its_place_and_what_was_meant() {
 #[test]
 fn warnings_fail_only_when_asked_to() {
     let place = Place::new("warning");
-    place.file("x.conf", with("    state MASTER\n    nopreempt\n"));
+    place.file(
+        "x.conf",
+        with("    priority 100\n    state MASTER\n    nopreempt\n"),
+    );
     let said = place.run(&["check", "x.conf"]);
     insta::assert_snapshot!(said.out, @r#"
     warning: instance A: nopreempt has no effect with initial state MASTER
-     --> x.conf:8:5
+     --> x.conf:9:5
       |
-    8 |     nopreempt
+    9 |     nopreempt
       |     ^^^^^^^^^
       |
+      = note: who begins as MASTER takes over whenever it starts, which nopreempt is to prevent
       = help: set 'state BACKUP' on every router that shall not preempt
 
     x.conf: 0 errors, 1 warning, 0 lints: usable: 1 instance
@@ -420,6 +424,66 @@ fn the_test_of_keepalived_is_terse_whatever_its_name() {
             said.err
         );
     }
+}
+
+#[test]
+fn lints_are_for_check_alone() {
+    let place = Place::new("lint");
+    place.file("x.conf", with("    state MASTER\n"));
+    let said = place.run(&["check", "x.conf"]);
+    assert_eq!(said.status, Some(0));
+    assert!(
+        said.out
+            .starts_with("lint[master_without_priority]: instance A has state MASTER"),
+        "{}",
+        said.out
+    );
+    assert_eq!(
+        said.last_line(),
+        "x.conf: 0 errors, 0 warnings, 1 lint: usable: 1 instance"
+    );
+    assert_eq!(place.run(&["check", "--strict", "x.conf"]).status, Some(1));
+    let json = place.run(&["check", "--format", "json", "x.conf"]);
+    let run: Value = serde_json::from_str(&json.out).unwrap();
+    let found = &run["diagnostics"][0];
+    assert_eq!(
+        (&found["severity"], &found["lint"], &run["test_status"]),
+        (&"lint".into(), &"master_without_priority".into(), &0.into())
+    );
+    let test = place.run(&["-t", "-f", "x.conf"]);
+    assert_eq!((test.status, test.err.as_str()), (Some(0), ""));
+    let explained = place.run(&["check", "--explain", "master_without_priority"]);
+    assert_eq!(explained.status, Some(0));
+    assert!(
+        explained.out.starts_with("lint master_without_priority\n"),
+        "{}",
+        explained.out
+    );
+}
+
+#[test]
+fn secrets_that_all_can_read() {
+    let place = Place::new("readable");
+    let password = "    version 2\n    priority 100\n    authentication {\n        auth_type PASS\n        auth_pass 1111\n    }\n";
+    place.file("x.conf", with(password));
+    let readable = |mode: u32, directory: u32| {
+        let allow = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        allow(&place.path.join("x.conf"), mode);
+        allow(&place.path, directory);
+        let said = place.run(&["check", "x.conf"]);
+        assert!(
+            said.out.contains("lint[pass_protects_nothing]"),
+            "{}",
+            said.out
+        );
+        said.out
+            .contains("lint[secret_readable]: x.conf holds auth_pass")
+    };
+    assert!(readable(0o644, 0o755));
+    assert!(!readable(0o640, 0o755));
+    assert!(!readable(0o644, 0o750), "nobody else gets there");
 }
 
 #[test]

@@ -25,7 +25,7 @@ impl Page {
             self.text.push_str("    ");
         }
         // Writing into a String cannot fail.
-        write!(self.text, "{statement}\n").unwrap_or_default();
+        writeln!(self.text, "{statement}").unwrap_or_default();
     }
 
     /// A block, with a blank line before it at the top level.

@@ -337,6 +337,7 @@ impl Fixing<'_> {
                 "({name}) Warning - nopreempt will not work with initial state MASTER - clearing"
             );
             let diagnostic = Diagnostic::warning(Class::General, message)
+                .with_note("who begins as MASTER takes over whenever it starts, which nopreempt is to prevent")
                 .help("set 'state BACKUP' on every router that shall not preempt")
                 .keepalived(text);
             self.report.at(span, diagnostic);

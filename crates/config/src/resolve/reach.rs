@@ -29,7 +29,11 @@ impl Fixing<'_> {
                     "instance {name} has a keyword for unicast but no peers; multicast is used"
                 );
                 let diagnostic = Diagnostic::warning(Class::Deprecated, message)
-                    .help("use mcast_src_ip for the source of multicast adverts")
+                    .with_note("everybody on the segment hears the adverts, and routers beyond it do not")
+                    .help(
+                        "list the other routers in unicast_peer { }; or drop the keyword, with mcast_src_ip in place of \
+                         unicast_src_ip",
+                    )
                     .keepalived(format!(
                         "({name}) A unicast keyword has been specified without any unicast peers. Defaulting to \
                          multicast. This usage is deprecated - please update your configuration."

@@ -232,6 +232,7 @@ fn parameters_and_conditions() {
     let options = LoadOptions {
         config_id: Some("other".into()),
         check_includes: false,
+        ..LoadOptions::default()
     };
     let machine = Fake::default().file("/etc/keepalived/x.conf", instance("@other priority 2"));
     assert_eq!(
