@@ -183,6 +183,9 @@ pub struct Diagnostic {
     /// The line that keepalived names: that of the end of a block which it judges as a whole, none for what it finds when
     /// everything is read.
     pub keepalived_line: Option<u32>,
+    /// It only follows from a mistake that has a message of its own: keepalived says it, and it counts, but who repairs the
+    /// other one need not read it.
+    pub follows: bool,
     /// When keepalived finds it; `None`: as the [`Reporter`] says.
     found: Option<Found>,
     /// What becomes `related` once the source is looked up.
@@ -208,6 +211,7 @@ impl Diagnostic {
             keepalived_text: None,
             keepalived_also: Vec::new(),
             keepalived_line: None,
+            follows: false,
             found: None,
             related_at: None,
         }
@@ -254,6 +258,14 @@ impl Diagnostic {
         self
     }
 
+    /// Shows another place, if it is known.
+    pub(crate) fn maybe_related(self, span: Option<Span>, message: &str) -> Self {
+        match span {
+            Some(span) => self.related(span, message),
+            None => self,
+        }
+    }
+
     /// Adds what was probably meant, or what to do.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(bytes::shown(&help.into()));
@@ -262,6 +274,13 @@ impl Diagnostic {
 
     pub(crate) fn maybe_help(mut self, help: Option<impl Into<String>>) -> Self {
         self.help = help.map(|help| bytes::shown(&help.into()));
+        self
+    }
+
+    /// Puts a help that fits better in the place of the one there is, which stays as a note.
+    pub(crate) fn or_rather(mut self, help: &str) -> Self {
+        let before = self.help.replace(help.to_owned());
+        self.notes.extend(before);
         self
     }
 
@@ -274,6 +293,12 @@ impl Diagnostic {
     pub(crate) fn also(mut self, class: Class, text: impl Into<String>) -> Self {
         self.keepalived_also
             .push((class, bytes::shown(&text.into())));
+        self
+    }
+
+    /// It only follows from another mistake, if `follows`.
+    pub(crate) const fn following(mut self, follows: bool) -> Self {
+        self.follows = follows;
         self
     }
 
@@ -564,15 +589,19 @@ fn located(
         let Some(including) = sources.file(place.file) else {
             break;
         };
+        let name = bytes::shown(&including.name);
+        let note = format!("included from {name}:{}", place.line);
+        directive = including.included;
+        // A file that includes itself is named once, and then who began it.
+        if diagnostic.notes.last() == Some(&note) {
+            continue;
+        }
         shown += 1;
         if shown > SHOWN_INCLUDES {
             diagnostic.notes.push("and so on".to_owned());
             break;
         }
-        let name = bytes::shown(&including.name);
-        let note = format!("included from {name}:{}", place.line);
         diagnostic.notes.push(note);
-        directive = including.included;
     }
     diagnostic
 }

@@ -1,5 +1,6 @@
 //! What the text says, before defaults and cross-checks: `read` fills it, `resolve` makes settings of it.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -60,6 +61,8 @@ pub(crate) struct Draft {
     pub(crate) garp_groups: Vec<GarpGroup>,
     pub(crate) linkbeat: Vec<Linkbeat>,
     pub(crate) debounce: Vec<Debounce>,
+    /// Scripts that were tracked by a misspelt name, or before their definition; that was reported.
+    pub(crate) misspelt_scripts: BTreeSet<String>,
     /// Where secrets are written, and what they are called.
     pub(crate) secrets: Vec<At<&'static str>>,
 }
@@ -221,6 +224,16 @@ pub(crate) enum AuthType {
     Ah,
 }
 
+/// What an instance was given, usable or not; what is wrong with it was reported.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Attempted {
+    pub(crate) vrid: bool,
+    pub(crate) interface: bool,
+    pub(crate) addresses: bool,
+    /// Misspelt, that is.
+    pub(crate) password: bool,
+}
+
 /// A `vrrp_instance` block.
 #[derive(Clone, Debug)]
 pub(crate) struct InstanceDraft {
@@ -229,6 +242,7 @@ pub(crate) struct InstanceDraft {
     pub(crate) interface: Option<At<IfName>>,
     /// An interface was given, but cannot be used; that was said already.
     pub(crate) interface_refused: bool,
+    pub(crate) attempted: Attempted,
     pub(crate) family: Option<Family>,
     pub(crate) version: Option<At<Version>>,
     pub(crate) vrid: Option<At<Vrid>>,
@@ -288,6 +302,7 @@ impl InstanceDraft {
             span,
             interface: None,
             interface_refused: false,
+            attempted: Attempted::default(),
             family: None,
             version: None,
             vrid: None,
@@ -345,6 +360,8 @@ pub(crate) struct GroupDraft {
     pub(crate) name: String,
     pub(crate) span: Span,
     pub(crate) members: Vec<At<String>>,
+    /// Members were named, where they may stand or not; what is wrong with them was reported.
+    pub(crate) attempted: bool,
     pub(crate) track_interface: Vec<TrackDraft>,
     pub(crate) track_script: Vec<TrackDraft>,
     pub(crate) tracked: TrackedLists,
@@ -360,6 +377,7 @@ impl GroupDraft {
             name,
             span,
             members: Vec::new(),
+            attempted: false,
             track_interface: Vec::new(),
             track_script: Vec::new(),
             tracked: TrackedLists::default(),

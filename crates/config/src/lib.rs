@@ -24,6 +24,7 @@ mod describe;
 pub mod diagnostics;
 mod document;
 mod draft;
+mod foreign;
 mod generators;
 mod glob;
 mod include;

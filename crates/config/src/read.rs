@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use types::IfName;
 
-use crate::diagnostics::{Class, Diagnostic, Found, Reporter, Span};
+use crate::diagnostics::{Class, Diagnostic, Found, Reporter, Severity, Span};
 use crate::document::{Statement, Tree};
 use crate::draft::checkers::{CheckerBlock, CheckerDraft};
 use crate::draft::lvs::LvsReading;
@@ -17,6 +17,7 @@ use crate::draft::{
     At, BfdDraft, Draft, FileDraft, GarpGroupDraft, GroupDraft, Inherited, InstanceDraft,
     NotifyDraft, ProcessDraft, ScriptDraft, ScriptUser, TrackGroupDraft, TrackedLists,
 };
+use crate::foreign::sign_of_value;
 use crate::keywords::Role;
 use crate::keywords::arguments::Kind;
 use crate::keywords::tracked::What;
@@ -71,6 +72,8 @@ pub(crate) struct Names {
     pub(crate) weights: Weights,
     /// Interfaces that have a `garp_group`.
     pub(crate) garp_grouped: BTreeSet<IfName>,
+    /// Where each named block began, by keyword and name.
+    pub(crate) begun: BTreeMap<(&'static str, String), Span>,
     /// What the current instance or group tracks besides scripts and interfaces.
     pub(crate) tracked: BTreeSet<(What, String)>,
     /// The unicast peers of the current instance.
@@ -212,11 +215,16 @@ impl Reading<'_> {
                 && diagnostic.notes.is_empty();
             if about_argument && let Some(allowed) = keyword.arguments.allowed() {
                 diagnostic = diagnostic.with_note(match keyword.default {
-                    "" => format!("allowed: {allowed}"),
+                    "" | "required" => format!("allowed: {allowed}"),
                     default => format!("allowed: {allowed} (default: {default})"),
                 });
             }
             diagnostic = diagnostic.about(keyword.name);
+        }
+        let doubts =
+            diagnostic.severity == Severity::Error || diagnostic.class == Class::InvalidNumber;
+        if doubts && let Some(sign) = sign_of_value(statement.argument(index)) {
+            diagnostic = diagnostic.or_rather(sign);
         }
         self.report.at(statement.span(index), diagnostic);
     }
@@ -266,9 +274,20 @@ impl Reading<'_> {
         range: RangeInclusive<i64>,
         garbage: Garbage,
     ) -> Option<i64> {
+        self.number_called(statement.argument(0), statement, index, range, garbage)
+    }
+
+    /// The same for a number that the keyword does not name.
+    pub(crate) fn number_called(
+        &mut self,
+        name: &str,
+        statement: &Statement,
+        index: usize,
+        range: RangeInclusive<i64>,
+        garbage: Garbage,
+    ) -> Option<i64> {
         let text = self.required(statement, index)?;
         let (number, clean) = leading_number(text);
-        let name = statement.argument(0);
         let (least, most) = (range.start(), range.end());
         let range_note = |diagnostic: Diagnostic| {
             // The row of a keyword says it, and its default, by itself.
@@ -288,7 +307,12 @@ impl Reading<'_> {
         if !clean {
             let used = garbage == Garbage::Tolerated && range.contains(&number);
             let message = format!("{name}: '{text}' is not a number");
-            let diagnostic = Diagnostic::error(Class::InvalidNumber, message)
+            let severity = if used {
+                Severity::Warning
+            } else {
+                Severity::Error
+            };
+            let diagnostic = Diagnostic::new(severity, Class::InvalidNumber, message)
                 .maybe_help(used.then(|| format!("{number} is used")))
                 .keepalived(format!("invalid number '{text}'"));
             let diagnostic = range_note(diagnostic);
@@ -417,8 +441,15 @@ impl Reading<'_> {
         if let Ok(address) = IpAddr::from_str(bare) {
             return Some(address);
         }
-        let message = format!("{}: '{text}' is not an IP address", statement.argument(0));
-        self.complain(statement, 1, Diagnostic::error(Class::General, message));
+        let name = statement.argument(0);
+        let message = format!("{name}: '{text}' is not an IP address");
+        let joined = text.rsplit_once(':').filter(|(host, port)| {
+            host.parse::<std::net::Ipv4Addr>().is_ok() && port.parse::<u16>().is_ok()
+        });
+        let help = joined
+            .map(|(host, port)| format!("write address and port apart: {name} {host} {port}"));
+        let diagnostic = Diagnostic::error(Class::General, message).maybe_help(help);
+        self.complain(statement, 1, diagnostic);
         None
     }
 
@@ -436,16 +467,17 @@ impl Reading<'_> {
 
     /// An interface that exists, or may come later; else what to say about it.
     pub(crate) fn known_interface(&self, text: &str) -> Result<IfName, Box<Diagnostic>> {
-        let name = IfName::new(text)
-            .map_err(|error| Box::new(Diagnostic::error(Class::General, error.to_string())))?;
+        let name = IfName::new(text).map_err(|error| {
+            let message = format!("'{text}': {error}");
+            Box::new(Diagnostic::error(Class::General, message).help("`ip link` lists the names"))
+        })?;
         if !self.draft.global.dynamic_interfaces && self.machine.interface(text).is_none() {
             let help = if text.starts_with('$') {
                 format!(
-                    "parameter '{}' is not defined",
-                    text.trim_start_matches('$')
+                    "no parameter of that name is defined above: write {text}=VALUE there, or correct the name"
                 )
             } else {
-                "create it first, correct the name, or set dynamic_interfaces in global_defs"
+                "correct the name (`ip link` lists them), create it first, or set dynamic_interfaces in global_defs"
                     .to_owned()
             };
             let diagnostic =

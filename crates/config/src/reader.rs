@@ -328,7 +328,11 @@ impl<'a> Reader<'a> {
         let span = place(stripped.start, stripped.end);
         if stripped.open_quote {
             let message = "a double quote is not closed";
-            report.at(span, Diagnostic::error(Class::UnmatchedQuote, message));
+            let diagnostic =
+                Diagnostic::error(Class::UnmatchedQuote, message).help("close it on the same line");
+            let quote = raw.get(..stripped.end).and_then(|text| text.rfind('"'));
+            let from = quote.unwrap_or(stripped.start);
+            report.at(place(from, stripped.end), diagnostic);
         }
         line.at = line.base.saturating_add(narrow(stripped.start));
         line.end = line.base.saturating_add(narrow(stripped.end));
@@ -700,7 +704,8 @@ impl<'a> Reader<'a> {
         };
         if stripped.open_quote && !was_open {
             let message = "a double quote is not closed";
-            let diagnostic = Diagnostic::error(Class::UnmatchedQuote, message);
+            let diagnostic =
+                Diagnostic::error(Class::UnmatchedQuote, message).help("close it on the same line");
             report.at(made.place(), diagnostic);
         }
         if let Some(Job::Reading(frame)) = self.jobs.last_mut() {
@@ -743,7 +748,7 @@ impl<'a> Reader<'a> {
         if depth >= DEEPEST {
             let message = format!("files include each other more than {DEEPEST} deep");
             let diagnostic = Diagnostic::error(Class::IncludeCheck, message)
-                .help("a file that includes itself never ends");
+                .help("a file that includes itself, or one above it, never ends: remove this line");
             self.give_up(span, diagnostic, report);
             return true;
         }
@@ -835,7 +840,20 @@ impl<'a> Reader<'a> {
                     problem,
                     FileProblem::TooLarge { .. } | FileProblem::Changing
                 );
-                let diagnostic = about_include(message, counts || hopeless);
+                let help = match &problem {
+                    FileProblem::Missing => Some("correct the path, or make the file".to_owned()),
+                    FileProblem::Executable => {
+                        Some(format!("if it is one: chmod a-x {}", waiting.name))
+                    }
+                    FileProblem::Directory => {
+                        Some(format!("the files in it: include {}/*.conf", waiting.name))
+                    }
+                    FileProblem::NotRegular
+                    | FileProblem::Unreadable(_)
+                    | FileProblem::Changing
+                    | FileProblem::TooLarge { .. } => None,
+                };
+                let diagnostic = about_include(message, counts || hopeless).maybe_help(help);
                 if hopeless {
                     self.give_up(span, diagnostic, report);
                 } else {

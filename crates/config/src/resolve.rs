@@ -99,7 +99,11 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
                 "script {} is not tracked by any running instance and never runs",
                 script.name
             );
-            report.at(span, Diagnostic::warning(Class::Uncounted, message));
+            let follows = draft.misspelt_scripts.contains(&script.name);
+            let diagnostic = Diagnostic::warning(Class::Uncounted, message)
+                .help("track it in an instance (track_script), or remove it")
+                .following(follows);
+            report.at(span, diagnostic);
         }
         if used.all.contains(&script.name) {
             settings.vrrp.scripts.push(script);
@@ -331,7 +335,12 @@ fn groups<'a>(
         }
         let count = members.len();
         if count < 2 {
-            report.at(group.span, small_group(&group.name, count));
+            // Its other members were reported one by one.
+            let follows = count < group.members.len() || count == 0 && group.attempted;
+            report.at(
+                group.span,
+                small_group(&group.name, count).following(follows),
+            );
         }
         if count > 0 {
             let settings = SyncGroupSettings {

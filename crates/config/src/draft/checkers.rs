@@ -50,6 +50,8 @@ impl CheckerBlock {
 pub(crate) struct CheckerDraft {
     pub(crate) block: CheckerBlock,
     pub(crate) span: Span,
+    /// A keyword that it cannot do without was reported as misspelt.
+    pub(crate) misspelt: bool,
     pub(crate) pace: PaceDraft,
     pub(crate) connection: ConnectionDraft,
     pub(crate) misc: MiscDraft,
@@ -184,6 +186,7 @@ impl CheckerDraft {
         Self {
             block,
             span,
+            misspelt: false,
             pace: PaceDraft::default(),
             connection: ConnectionDraft::default(),
             misc: MiscDraft::default(),

@@ -353,6 +353,9 @@ fn open(reading: &mut Reading<'_>, statement: &Statement, block: CheckerBlock) -
     true
 }
 
+/// What checkers cannot do without.
+const LACKING: [&str; 4] = ["url", "misc_path", "track_file", "name"];
+
 /// Ends a checker; one that `judge` says false to is left out.
 fn finish(
     reading: &mut Reading<'_>,
@@ -363,6 +366,9 @@ fn finish(
         &mut reading.checker,
         CheckerDraft::new(CheckerBlock::Tcp, statement.whole()),
     );
+    checker.misspelt = LACKING
+        .into_iter()
+        .any(|keyword| statement.misspells(keyword));
     if !checker.removed && judge(reading, &mut checker) {
         reading.checkers.push(checker);
     }
@@ -383,7 +389,8 @@ fn lacks(
     let message = format!("this {} has no {what} and is dropped", checker.block.name());
     let diagnostic = Diagnostic::error(Class::General, message)
         .help(help)
-        .keepalived(keepalived);
+        .keepalived(keepalived)
+        .following(checker.misspelt);
     reading.report.at(checker.span, diagnostic);
 }
 

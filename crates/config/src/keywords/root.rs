@@ -45,6 +45,10 @@ pub(super) const KEYWORDS: &[Keyword] = &[
             },
             close: |r, s| {
                 super::unicast::note_list(r, s);
+                let attempted = &mut r.instance.attempted;
+                attempted.vrid = s.attempts("virtual_router_id");
+                attempted.interface = s.attempts("interface");
+                attempted.addresses = s.attempts_entries("virtual_ipaddress");
                 let instance = std::mem::replace(
                     &mut r.instance,
                     InstanceDraft::new(String::new(), s.whole()),
@@ -71,6 +75,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
             },
             close: |r, s| {
                 one_list(r, s);
+                r.group.attempted = s.attempts_entries("group");
                 let group =
                     std::mem::replace(&mut r.group, GroupDraft::new(String::new(), s.whole()));
                 r.draft.groups.push(group);
@@ -210,11 +215,15 @@ pub(super) fn name(
         reading.complain(statement, 0, Diagnostic::error(Class::General, message));
         return None;
     };
+    let block = statement.keyword().map_or("", |keyword| keyword.name);
     if taken(reading, &name) {
+        let first = reading.names.begun.get(&(block, name.clone())).copied();
         let diagnostic = Diagnostic::error(
             Class::General,
             format!("{keyword} {name} is already defined; the block is ignored"),
         )
+        .help("give it another name")
+        .maybe_related(first, "the first one")
         .keepalived(format!(
             "{} {name} already defined",
             keyword.replace('_', " ")
@@ -222,6 +231,8 @@ pub(super) fn name(
         reading.complain(statement, 1, diagnostic);
         return None;
     }
+    let key = (block, name.clone());
+    reading.names.begun.entry(key).or_insert(statement.whole());
     Some(name)
 }
 

@@ -118,7 +118,7 @@ fn user_of(reading: &mut Reading<'_>, statement: &Statement, rest: &[String]) ->
         let default = reading.default_user();
         if default.is_none() {
             let message = format!("{name} is ignored: there is no user to run it as");
-            let diagnostic = Diagnostic::warning(Class::Uncounted, message)
+            let diagnostic = Diagnostic::error(Class::Uncounted, message)
                 .help("name an existing one with script_user");
             reading.complain(statement, 0, diagnostic);
         }
@@ -129,9 +129,19 @@ fn user_of(reading: &mut Reading<'_>, statement: &Statement, rest: &[String]) ->
         Ok(user) => Some(user),
         Err(unknown) => {
             let message = format!("{name} is ignored: there is no user or group '{unknown}'");
-            let diagnostic = Diagnostic::warning(Class::Uncounted, message).help(
-                "a command with arguments stands between double quotes; what follows it is a user",
-            );
+            let words = statement
+                .raw()
+                .strip_prefix(name)
+                .unwrap_or_default()
+                .trim();
+            let help = if words.contains('"') {
+                "the words behind the command are its user and group".to_owned()
+            } else {
+                format!(
+                    "quote a command with its arguments: {name} \"{words}\"; words behind it are its user and group"
+                )
+            };
+            let diagnostic = Diagnostic::error(Class::Uncounted, message).help(help);
             reading.complain(statement, 2, diagnostic);
             None
         }

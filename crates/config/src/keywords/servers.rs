@@ -184,7 +184,7 @@ pub(super) fn port(reading: &mut Reading<'_>, statement: &Statement, index: usiz
     if !text.is_empty() && text.bytes().all(|byte| byte == b'0') {
         return Some(0);
     }
-    let port = reading.number(statement, index, 1..=65535, Garbage::Tolerated)?;
+    let port = reading.number_called("port", statement, index, 1..=65535, Garbage::Tolerated)?;
     u16::try_from(port).ok()
 }
 

@@ -360,8 +360,12 @@ fn service(reading: &mut Reading<'_>, statement: &Statement) -> Option<ServiceDr
     }
 }
 
-fn close(reading: &mut Reading<'_>, _: &Statement) {
-    if let Some(draft) = reading.lvs.server.take() {
+fn close(reading: &mut Reading<'_>, statement: &Statement) {
+    if let Some(mut draft) = reading.lvs.server.take() {
+        let given =
+            |names: [&'static str; 2]| names.into_iter().any(|name| statement.attempts(name));
+        draft.scheduler_refused = draft.scheduler.is_none() && given(["lvs_sched", "lb_algo"]);
+        draft.method_refused = draft.lvs_method.is_none() && given(["lvs_method", "lb_kind"]);
         // global_defs is always read before.
         let mail = &reading.draft.global.mail;
         let alert = mail.alert_checker.or(mail.alert);
@@ -425,8 +429,8 @@ fn scheduler(reading: &mut Reading<'_>, statement: &Statement) {
         .find(|known| *known == lower)
         .or_else(|| nearest(word, SCHEDULERS.into_iter()));
     let help = match near {
-        Some(near) => format!("did you mean '{near}'?"),
-        None => SCHEDULERS.join(", "),
+        Some(near) => format!("did you mean '{near}'? wlc is used"),
+        None => format!("{}; wlc is used", SCHEDULERS.join(", ")),
     };
     let diagnostic = Diagnostic::error(
         Class::General,

@@ -132,7 +132,7 @@ pub(super) fn mark_at(
         return None;
     }
     let most = i64::from(u32::MAX);
-    let mark = reading.number(statement, index, 0..=most, Garbage::Tolerated)?;
+    let mark = reading.number_called("fwmark", statement, index, 0..=most, Garbage::Tolerated)?;
     if mark == 0 {
         let diagnostic = Diagnostic::error(
             Class::Uncounted,

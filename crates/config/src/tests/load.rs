@@ -126,7 +126,7 @@ fn an_insecure_script_runs_or_not_as_script_security_says() {
         said,
         [
             (Severity::Error, Class::General),
-            (Severity::Warning, Class::Uncounted)
+            (Severity::Error, Class::Uncounted)
         ]
     );
 }

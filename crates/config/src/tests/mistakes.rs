@@ -22,17 +22,17 @@ fn machine() -> Fake {
         )
 }
 
-/// Everything said about a file. `check` has one line for all keywords that merely do not act yet; here they are left out.
+/// Everything said about a file to a person: not what only follows from something else, and not which keywords do not act
+/// yet, for which `check` has one message of its own.
 fn shown(file: &Path) -> String {
     let machine = machine().file("/etc/keepalived/x.conf", fs::read(file).unwrap());
     let loaded = load("x.conf", &machine, &LoadOptions::default());
-    let merely_pending = |one: &&Diagnostic| {
-        one.class == Class::Pending && one.severity == Severity::Warning && one.notes.is_empty()
-    };
+    let pending =
+        |one: &Diagnostic| one.class == Class::Pending && one.severity == Severity::Warning;
     let said: Vec<String> = loaded
         .diagnostics
         .iter()
-        .filter(|one| !merely_pending(one))
+        .filter(|one| !one.follows && !pending(one))
         .map(|one| one.render(Style::Plain))
         .collect();
     said.join("\n\n")
@@ -44,7 +44,10 @@ fn files() -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap();
     let mut files: Vec<PathBuf> = entries
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "conf"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "conf")
+        })
         .collect();
     files.sort();
     files

@@ -442,7 +442,7 @@ pub(super) fn judge(reading: &mut Reading<'_>, checker: &mut CheckerDraft) -> bo
             reading,
             checker,
             "url",
-            "url { path PATH }",
+            "add 'url { path PATH }'",
             "HTTP/SSL_GET checker has no urls specified - ignoring",
         );
         return false;

@@ -113,7 +113,7 @@ pub(super) fn judge(reading: &mut Reading<'_>, checker: &mut CheckerDraft) -> bo
             reading,
             checker,
             "misc_path",
-            "misc_path \"COMMAND ARGUMENTS\"",
+            "add 'misc_path \"COMMAND ARGUMENTS\"'",
             "No script path has been specified for MISC_CHECKER - skipping",
         );
         return false;

@@ -88,7 +88,8 @@ fn script_user(reading: &mut Reading<'_>, statement: &Statement) {
                 Class::General,
                 format!("script_user: there is no user or group '{unknown}'"),
             )
-            .help("scripts that name no user of their own are removed")
+            .with_note("scripts that name no user of their own are removed")
+            .help("make that user, or name one that exists")
             .keepalived("Error setting global script uid/gid");
             reading.complain(statement, 1, diagnostic);
             ScriptUser::Unknown

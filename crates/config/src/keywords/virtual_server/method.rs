@@ -30,7 +30,10 @@ pub(in crate::keywords) fn method(
             let message = format!("{name}: there is no forwarding method '{other}'; it is ignored");
             let help = match other.to_ascii_uppercase().as_str() {
                 known @ ("NAT" | "DR" | "TUN") => format!("did you mean '{known}'?"),
-                _ => "NAT, DR or TUN".to_owned(),
+                upper => match crate::suggest::nearest(upper, ["NAT", "DR", "TUN"].into_iter()) {
+                    Some(near) => format!("did you mean '{near}'?"),
+                    None => "NAT, DR or TUN".to_owned(),
+                },
             };
             let diagnostic = Diagnostic::error(Class::General, message)
                 .help(help)
