@@ -278,7 +278,9 @@ mod tests {
 
     #[test]
     fn lints_are_tallied_apart() {
-        let tally = Tally::of(&[Diagnostic::lint("a"), Diagnostic::note("b")]);
+        let mut follows = Diagnostic::lint("c");
+        follows.follows = true;
+        let tally = Tally::of(&[Diagnostic::lint("a"), Diagnostic::note("b"), follows]);
         let expected = Tally {
             lints: 1,
             ..Tally::default()

@@ -1,5 +1,6 @@
 //! Command lines and the users they run as.
 
+use crate::diagnostics::mask::mask;
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::{CommandDraft, NotifyDraft};
@@ -137,9 +138,12 @@ fn user_of(reading: &mut Reading<'_>, statement: &Statement, rest: &[String]) ->
             let help = if words.contains('"') {
                 "the words behind the command are its user and group".to_owned()
             } else {
-                format!(
-                    "quote a command with its arguments: {name} \"{words}\"; words behind it are its user and group"
-                )
+                {
+                    let line = mask(&format!("{name} \"{words}\""), 0..0).0;
+                    format!(
+                        "quote a command with its arguments: {line}; words behind it are its user and group"
+                    )
+                }
             };
             let diagnostic = Diagnostic::error(Class::Uncounted, message).help(help);
             reading.complain(statement, 2, diagnostic);

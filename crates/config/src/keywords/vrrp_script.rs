@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::arguments::{decimal, integer, optional, required};
 use super::{Keyword, Role};
+use crate::diagnostics::mask::mask;
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::{At, ScriptDraft};
@@ -42,7 +43,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 let help = if words.contains('"') {
                     "put the command and its arguments between double quotes".to_owned()
                 } else {
-                    format!("quote the command with its arguments: script \"{words}\"")
+                    let line = mask(&format!("script \"{words}\""), 0..0).0;
+                    format!("quote the command with its arguments: {line}")
                 };
                 let diagnostic = Diagnostic::warning(Class::Uncounted, message)
                     .help(help)
