@@ -30,6 +30,13 @@ impl Files {
         }
         Self(files)
     }
+
+    /// The same machine with another main file.
+    pub(crate) fn with_main(&self, text: Vec<u8>) -> Self {
+        let mut files = self.0.clone();
+        files.insert("/etc/keepalived/main.conf".into(), text);
+        Self(files)
+    }
 }
 
 impl Machine for Files {

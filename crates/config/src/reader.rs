@@ -293,15 +293,16 @@ impl<'a> Reader<'a> {
                 report.at(place(0, 0), Diagnostic::error(Class::General, message));
                 return;
             }
-            let message = format!(
-                "a line of {} bytes: keepalived reads at most {KEEPALIVED_LINE}",
-                raw.len()
-            );
-            report.at(
-                place(0, raw.len()),
-                Diagnostic::warning(Class::General, message)
-                    .help("evervip reads it; keepalived would tear it apart"),
-            );
+            let length = bytes::length(raw);
+            if length > KEEPALIVED_LINE {
+                let message =
+                    format!("a line of {length} bytes: keepalived reads at most {KEEPALIVED_LINE}");
+                report.at(
+                    place(0, raw.len()),
+                    Diagnostic::warning(Class::General, message)
+                        .help("evervip reads it; keepalived would tear it apart"),
+                );
+            }
         }
         if !clean && raw.contains('\0') {
             self.nuls += 1;

@@ -88,6 +88,7 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
     let mut judge = scripts::Judge::of_servers(&draft, machine);
     settings.lvs_commands = lvs::finish(servers, &mut settings.lvs, &mut judge, report);
     judge.finish(report);
+    globals::without_idle_readers(&mut settings, !draft.instances.is_empty());
 
     for At {
         value: script,

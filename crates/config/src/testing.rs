@@ -111,10 +111,14 @@ impl Fake {
         self
     }
 
-    /// Loads a text as the main file `x.conf`.
+    /// Loads a text as the main file `x.conf`; what it leads to must be the same from its normal form.
     pub(crate) fn load(self, text: impl AsRef<[u8]>) -> Loaded {
         let machine = self.file("/etc/keepalived/x.conf", text);
-        load("x.conf", &machine, &LoadOptions::default())
+        let loaded = load("x.conf", &machine, &LoadOptions::default());
+        if let Some(settings) = &loaded.settings {
+            crate::tests::canonical::round_trip(&machine, settings);
+        }
+        loaded
     }
 }
 

@@ -515,3 +515,46 @@ fn the_result_of_a_test_goes_into_a_private_file() {
     assert!(refused.err.contains("link"), "{}", refused.err);
     assert_eq!(fs::read_to_string(&log).unwrap(), before);
 }
+
+#[test]
+fn the_normal_form_reads_as_the_same() {
+    let place = Place::new("canonical");
+    place.file(
+        "x.conf",
+        "include y.conf\n$ID=7\nvrrp_instance A {\n interface lo0\n virtual_router_id $ID\n authentication {\n auth_type PASS\n \
+         auth_pass hush\n }\n virtual_ipaddress {\n  10.0.0.1\n }\n typing_error 1\n}\n",
+    );
+    place.file(
+        "y.conf",
+        "global_defs {\n dynamic_interfaces\n vrrp_garp_master_delay 9\n}\n",
+    );
+    let said = place.run(&["check", "--canonical", "x.conf"]);
+    assert_eq!(said.status, Some(0), "{}", said.err);
+    assert!(said.err.contains("x.conf:13:2"), "{}", said.err);
+    for line in [
+        "version 2",
+        "garp_master_delay 9",
+        "virtual_router_id 7",
+        "advert_int 1",
+    ] {
+        let line = format!("\n    {line}\n");
+        assert!(said.out.contains(&line), "{line}{}", said.out);
+    }
+    assert!(!said.out.contains("typing_error"), "{}", said.out);
+    // Its keeper is told by --help.
+    assert!(said.out.contains("auth_pass hush") && !said.err.contains("hush"));
+
+    place.file("z.conf", &said.out);
+    let again = place.run(&["check", "--canonical", "z.conf"]);
+    assert_eq!((again.status, again.out), (Some(0), said.out));
+
+    // What nobody can use has no normal form.
+    place.file("x.conf", "vrrp_instance A {\n interface lo0\n}\n");
+    let said = place.run(&["check", "--canonical", "x.conf"]);
+    assert_eq!((said.status, said.out.as_str()), (Some(1), ""));
+    assert!(said.err.contains("virtual_router_id"), "{}", said.err);
+    let said = place.run(&["check", "--canonical", "missing.conf"]);
+    assert_eq!((said.status, said.out.as_str()), (Some(1), ""));
+    let said = place.run(&["check", "--canonical", "--strict", "x.conf"]);
+    assert_eq!(said.status, Some(2));
+}

@@ -116,7 +116,7 @@ fn kind(
         CheckerBlock::File => {
             return Some(CheckerKind::File(Box::new(FileCheck {
                 track_file: draft.file.track_file?,
-                weight: draft.file.weight,
+                weight: draft.file.weight?,
             })));
         }
         CheckerBlock::Bfd => return Some(CheckerKind::Bfd(draft.bfd?.into())),

@@ -429,7 +429,8 @@ impl Context<'_> {
         };
         let mut number = |command, _: &mut Reporter| Some(commands.id(command));
         let checkers = checkers::resolve(draft.checkers, &around, &mut number, report);
-        let own_times = (times != service.timing).then(|| timing(&times, None));
+        let own_times =
+            Some(timing(&times, None)).filter(|own| *own != timing(&service.timing, None));
         let rare = own_times.is_some() || draft.virtualhost.is_some() || draft.snmp_name.is_some();
         RealServer {
             address: draft.address,
