@@ -350,7 +350,11 @@ fn preference(entry: &mut Entry<'_, '_, '_>, word: &str) -> Result<u32, Dropped>
         let message = format!("{word} '{text}' is not valid; the rule is dropped");
         let diagnostic = Diagnostic::error(Class::InvalidNumber, message)
             .help("0 to 4294967295")
-            .keepalived(format!("Invalid rule preference {word} specified"));
+            .keepalived(format!("invalid number '{text}'"))
+            .also(
+                Class::General,
+                format!("Invalid rule preference {word} specified"),
+            );
         entry.say(diagnostic);
         Dropped
     })
