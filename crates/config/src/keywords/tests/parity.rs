@@ -85,6 +85,18 @@ fn entries_are_judged_where_they_stand_and_blocks_at_their_end() {
             both,
         ),
         (instance("virtual_rules {\ntable 5 priority x\n}"), both),
+        (
+            instance("virtual_routes {\n10.1.0.0/16 dev eth0 rtt x\n}"),
+            both,
+        ),
+        (
+            instance("virtual_rules {\ntable 5 preference 9 to x/99\n}"),
+            &["16 general", "16 invalid-number"],
+        ),
+        (
+            instance("virtual_rules {\ntable 5 preference 9 sport x-y\n}"),
+            &["16 general"],
+        ),
         (instance("unicast_ttl 3\nuse_vmac"), &["17 general"]),
         (
             instance("use_vmac\nunicast_peer {\n10.0.0.9\n}"),
