@@ -165,7 +165,10 @@ impl Fixing<'_> {
             .help("virtual_router_id 1..255, the same on all routers of the group")
             .keepalived(format!("({name}) the virtual router id must be set"))
             .fatal();
+            // A bad number was reported where it stands.
+            self.report.mute(self.draft.vrid_refused);
             self.report.at(self.draft.span, diagnostic);
+            self.report.mute(false);
         }
         let interface = self.draft.interface.as_ref().map(|at| at.value.clone());
         if self.draft.interface_refused && interface.is_none() {
