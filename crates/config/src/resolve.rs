@@ -37,6 +37,7 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
     draft.defaults.smtp_alert = mail.alert_vrrp.or(mail.alert).unwrap_or(false);
     let mut instances = Vec::new();
     for instance in &draft.instances {
+        report.block_ends(instance.end);
         if let Some(resolved) = instance::resolve(instance, &draft.defaults, machine, report) {
             instances.push(Member {
                 settings: resolved.settings,
@@ -335,9 +336,9 @@ fn groups<'a>(
             }
         }
         let count = members.len();
-        if count < 2 {
+        if count < 2 && !group.known_empty {
             // Its other members were reported one by one.
-            let follows = count < group.members.len() || count == 0 && group.attempted;
+            let follows = count < group.members.len();
             report.at(
                 group.span,
                 small_group(&group.name, count).following(follows),
@@ -390,7 +391,8 @@ fn no_member(
 
 fn goes_without(group: &str, name: &str) -> Diagnostic {
     let message = format!("instance {name} is left out, so sync group {group} goes without it");
-    Diagnostic::warning(Class::Uncounted, message)
+    // Why it is left out was said where it stands.
+    Diagnostic::warning(Class::Uncounted, message).following(true)
 }
 
 fn small_group(name: &str, count: usize) -> Diagnostic {

@@ -166,7 +166,10 @@ impl Fixing<'_> {
             .keepalived(format!("({name}) the virtual router id must be set"))
             .following(self.draft.attempted.vrid)
             .fatal();
+            // A bad number was reported where it stands.
+            self.report.mute(self.draft.vrid_refused);
             self.report.at(self.draft.span, diagnostic);
+            self.report.mute(false);
         }
         let interface = self.draft.interface.as_ref().map(|at| at.value.clone());
         if self.draft.interface_refused && interface.is_none() {

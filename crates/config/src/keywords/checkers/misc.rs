@@ -26,7 +26,7 @@ pub(in crate::keywords) const KEYWORDS: &[Keyword] = &[
                 r.checker.complained |= s.is_damaged();
                 return;
             }
-            let Some((value, rest)) = scripts::command_line(r, s) else {
+            let Some((value, rest)) = scripts::command_line(r, s, Class::General) else {
                 r.checker.complained = true;
                 return;
             };

@@ -126,7 +126,7 @@ pub(super) fn command(
     nobody: Class,
 ) -> Option<CommandDraft> {
     reading.required(statement, 1)?;
-    let (argv, rest) = command_line(reading, statement)?;
+    let (argv, rest) = command_line(reading, statement, nobody)?;
     let name = statement.argument(0);
     let user = match rest.first() {
         None => reading.default_user().ok_or_else(|| {
