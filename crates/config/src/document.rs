@@ -287,6 +287,7 @@ pub(crate) fn build(reader: Reader<'_>, report: &mut Reporter) -> Tree {
         ends: Vec::new(),
         last: None,
         mentioned: BTreeSet::new(),
+        forgiven: 0,
     };
     while let Some(piece) = builder.reader.next(builder.report) {
         match piece {
@@ -361,6 +362,8 @@ struct Builder<'a, 'm> {
     last: Option<Last>,
     /// Pending keywords that were already mentioned: once is enough.
     mentioned: BTreeSet<*const Keyword>,
+    /// Braces that close what a message has already declared to be closed, or never opened.
+    forgiven: usize,
 }
 
 impl Builder<'_, '_> {
@@ -443,7 +446,9 @@ impl Builder<'_, '_> {
             if damaged || self.check_needs(keyword, self.words.len() - first_word, name_span) {
                 self.last = Some(Last::Known(entry));
             } else {
+                // Should a block follow, it is the argument that was meant, and not one more mistake.
                 self.drop_last();
+                self.last = Some(Last::Unknown(name_span));
             }
         } else if let Some(entry) = self.root_block(name) {
             self.push(with(entry));
@@ -657,6 +662,7 @@ impl Builder<'_, '_> {
                 }
                 self.leave(index(self.nodes.len()));
             }
+            None if self.forgiven > 0 => self.forgiven -= 1,
             None => {
                 let diagnostic = Diagnostic::error(Class::UnexpectedClose, "no block is open here")
                     .help("remove this '}', or look for a '}' too many above")
@@ -701,6 +707,7 @@ impl Builder<'_, '_> {
         for _ in 0..count {
             self.leave(end);
         }
+        self.forgiven += count;
     }
 
     /// Decides what the statement before `next` was, now that no `{` can follow it.
@@ -769,6 +776,7 @@ impl Builder<'_, '_> {
             self.enter(entry, Some(span));
         } else {
             self.drop_last();
+            self.forgiven += 1;
             let help = format!("write {} {{ ... }}; this one is ignored", keyword.name);
             self.report.at(span, diagnostic.help(help));
         }

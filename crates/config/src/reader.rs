@@ -31,8 +31,9 @@ const MOST_FILES: usize = 4096;
 const DEEPEST: usize = 32;
 /// NUL bytes mean that this is no text.
 const MOST_NULS: usize = 16;
-/// Rounds of generators and further lines of parameters: a `~SEQ` may count to the end of 64 bits.
-const MOST_ROUNDS: usize = 1_000_000;
+/// Rounds of generators and further lines of parameters: a `~SEQ` may count to the end of 64 bits. It is as much as ten
+/// lines for each of 25000 real servers.
+const MOST_ROUNDS: usize = 250_000;
 /// The longest value of a definition over several lines.
 const LONGEST_VALUE: usize = 1024 * 1024;
 
@@ -849,10 +850,13 @@ impl<'a> Reader<'a> {
         self.files_left = self.files_left.checked_sub(1).ok_or(FULL)?;
         let path = waiting.directory.join(&waiting.name);
         let content = self.machine.read(&path, self.bytes_left);
-        let content = content.map_err(|problem| match problem {
+        let content = content.map_err(|problem| {
             // What is left of the limit says nothing to anybody.
-            FileProblem::TooLarge { .. } => FULL,
-            other => other,
+            if matches!(problem, FileProblem::TooLarge { .. }) {
+                FULL
+            } else {
+                problem
+            }
         })?;
         self.bytes_left = self.bytes_left.checked_sub(content.len()).ok_or(FULL)?;
         let clean = !content.contains(&0);
