@@ -4,6 +4,7 @@
 //! the main one.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use config::settings::RunAs;
@@ -39,6 +40,10 @@ impl Machine for Files {
         Ok(content.clone())
     }
 
+    fn is_open_to_others(&self, _: &Path) -> bool {
+        false
+    }
+
     fn list(&self, directory: &Path) -> Option<Vec<String>> {
         let names = self.0.keys().filter_map(|path| {
             let name = path.strip_prefix(directory).ok()?.components().next()?;
@@ -69,6 +74,14 @@ impl Machine for Files {
             multicast: true,
             mtu: 1500,
         })
+    }
+
+    fn processors(&self) -> u16 {
+        2
+    }
+
+    fn resolve_host(&self, _: &str) -> Option<IpAddr> {
+        None
     }
 
     fn user(&self, name: &str) -> Option<(u32, u32)> {
