@@ -234,8 +234,9 @@ impl Reading<'_> {
             return None;
         }
         let name = statement.argument(0);
+        // Where the argument is mandatory the table has said so already.
         let diagnostic = Diagnostic::warning(
-            Class::MissingParameter,
+            Class::General,
             format!("'{name}' lacks its argument and is ignored"),
         )
         .maybe_help(
@@ -270,7 +271,7 @@ impl Reading<'_> {
             let message = format!("{name}: '{text}' is not a number");
             let diagnostic = Diagnostic::error(Class::InvalidNumber, message)
                 .keepalived(format!("invalid number '{text}'"));
-            let diagnostic = range_note(diagnostic);
+            let diagnostic = range_note(refused(diagnostic, statement, text));
             self.complain(statement, index, diagnostic);
             return None;
         };
@@ -280,7 +281,8 @@ impl Reading<'_> {
             let diagnostic = Diagnostic::error(Class::InvalidNumber, message)
                 .maybe_help(used.then(|| format!("{number} is used")))
                 .keepalived(format!("invalid number '{text}'"));
-            let diagnostic = range_note(diagnostic);
+            // A daemon of keepalived uses the digits too, its test refuses them.
+            let diagnostic = range_note(refused(diagnostic, statement, text));
             self.complain(statement, index, diagnostic);
             return used.then_some(number);
         }
@@ -291,8 +293,12 @@ impl Reading<'_> {
             Class::InvalidNumber,
             format!("{name}: {text} is out of range"),
         )
-        .keepalived(format!("number '{text}' outside range [{least}, {most}]"));
-        let diagnostic = range_note(diagnostic);
+        .keepalived(if *least >= 0 && number < 0 {
+            format!("negative number '{text}'")
+        } else {
+            format!("number '{text}' outside range [{least}, {most}]")
+        });
+        let diagnostic = range_note(refused(diagnostic, statement, text));
         self.complain(statement, index, diagnostic);
         None
     }
@@ -355,6 +361,12 @@ impl Reading<'_> {
                 format!("{name}: '{text}' is not a number"),
             )
             .keepalived(format!("invalid number '{text}'"));
+            // keepalived takes the digits in front for so many of the smallest unit.
+            let diagnostic = if range.contains(&leading_units(text)) {
+                diagnostic
+            } else {
+                refused(diagnostic, statement, text)
+            };
             self.complain(statement, index, diagnostic);
             return None;
         };
@@ -381,6 +393,7 @@ impl Reading<'_> {
             shown(*range.start()),
             shown(*range.end())
         ));
+        let diagnostic = refused(diagnostic, statement, text);
         self.complain(statement, index, diagnostic);
         None
     }
@@ -530,6 +543,13 @@ impl Reading<'_> {
     }
 }
 
+/// Adds what keepalived says besides of a number that it refuses: after that it is a bad number, that it is no value of
+/// the keyword.
+fn refused(diagnostic: Diagnostic, statement: &Statement, text: &str) -> Diagnostic {
+    let second = format!("{} '{text}' is invalid", statement.argument(0));
+    diagnostic.also(Class::General, second)
+}
+
 /// The number at the start of a text, and whether that is all of it. The empty text is 0, as in keepalived.
 pub(crate) fn leading_number(text: &str) -> (Option<i64>, bool) {
     let text = text.trim_start();
@@ -559,7 +579,7 @@ fn parse_decimal(text: &str, places: u32) -> Option<(u64, bool)> {
     let text = text.strip_prefix('+').unwrap_or(text);
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() && fraction.is_empty() || !digits(whole) || !digits(fraction) {
+    if text == "." || !digits(whole) || !digits(fraction) {
         return None;
     }
     let places = usize::try_from(places).ok()?;
@@ -582,6 +602,18 @@ fn parse_decimal(text: &str, places: u32) -> Option<(u64, bool)> {
         units.saturating_add(up),
         dropped.bytes().all(|byte| byte == b'0'),
     ))
+}
+
+/// The digits at the start of a text, a dot among them left out; 0 without any.
+fn leading_units(text: &str) -> u64 {
+    let text = text.trim_start();
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let decimal = |c: &char| c.is_ascii_digit() || *c == '.';
+    let digits: String = text.chars().take_while(decimal).collect();
+    match digits.replace('.', "").as_str() {
+        "" => 0,
+        digits => digits.parse().unwrap_or(u64::MAX),
+    }
 }
 
 /// A decimal as people write it.
@@ -619,6 +651,8 @@ mod tests {
             ("0.5", Some((500_000, true))),
             (".25", Some((250_000, true))),
             ("3.", Some((3_000_000, true))),
+            // keepalived: the empty text is 0.
+            ("", Some((0, true))),
             ("0.0000005", Some((1, false))),
             ("0.0000004", Some((0, false))),
             ("1.0000000", Some((1_000_000, true))),
@@ -630,6 +664,8 @@ mod tests {
         ] {
             assert_eq!(parse_decimal(text, 6), expected, "{text:?}");
         }
+        assert_eq!(leading_units("1.50s"), 150);
+        assert_eq!(leading_units("s"), 0);
         assert_eq!(show_decimal(4_294_967_295, 6), "4294.967295");
         assert_eq!(show_decimal(40_000_000, 6), "40");
     }

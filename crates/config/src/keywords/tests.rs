@@ -984,3 +984,27 @@ fn more_addresses_than_an_advert_holds() {
         "10.9.9.9/32"
     );
 }
+
+#[test]
+fn keepalived_speaks_twice_of_a_number_that_it_refuses() {
+    let twice = vec![Class::InvalidNumber, Class::General];
+    for (line, expected) in [
+        ("priority 0", &*twice),
+        ("priority x", &twice),
+        // Its daemon uses the digits, its test does not.
+        ("garp_master_repeat 5x", &twice),
+        ("advert_int x", &twice),
+        ("advert_int 300", &twice),
+        // So many microseconds: that is too short.
+        ("advert_int 12e", &twice),
+        ("advert_int 1.50000s", NUMBER),
+    ] {
+        let loaded = Fake::default().load(&with(line));
+        let said: Vec<_> = loaded
+            .diagnostics
+            .iter()
+            .flat_map(crate::Diagnostic::classes)
+            .collect();
+        assert_eq!(said, expected, "{line}");
+    }
+}

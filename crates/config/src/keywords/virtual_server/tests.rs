@@ -405,7 +405,7 @@ fn names() {
         &[
             ("virtualhost a", "Some(\"a\") None", &[]),
             ("virtualhost a\nvirtualhost b", "Some(\"b\") None", GENERAL),
-            ("virtualhost", "None None", MISSING),
+            ("virtualhost", "None None", GENERAL),
             ("snmp_name a", "None Some(\"a\")", &[]),
             ("snmp_name \"a b\"", "None Some(\"a b\")", &[]),
             ("snmp_name a b", "None None", GENERAL),

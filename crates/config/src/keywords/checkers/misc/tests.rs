@@ -74,7 +74,7 @@ fn commands() {
             "/bin/true as 1:65534",
             &[],
         ),
-        ("misc_path /bin/true\nuser", "/bin/true as 0:0", MISSING),
+        ("misc_path /bin/true\nuser", "/bin/true as 0:0", GENERAL),
         // Dropped; what follows is read without effect.
         (
             "misc_path /bin/true\nuser nosuch\nuser root\nretry 3",

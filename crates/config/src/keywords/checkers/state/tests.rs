@@ -1,6 +1,6 @@
 use lvs::settings::checkers::{Checker, CheckerKind};
 
-use super::super::tests::{GENERAL, MISSING, NUMBER, table};
+use super::super::tests::{GENERAL, NUMBER, table};
 use crate::Class;
 
 fn show(checker: &Checker) -> String {
@@ -49,7 +49,7 @@ fn file_check() {
             ("weight -2147483648", "load", NUMBER),
             ("weight 3\nweight x", "load 3 false", NUMBER),
             ("weight 3 backwards", "load", GENERAL),
-            ("weight", "load", MISSING),
+            ("weight", "load", GENERAL),
             ("alpha", "load", &[Class::UnknownKeyword]),
         ],
     );
