@@ -9,10 +9,12 @@ use crate::settings::RunAs;
 
 /// The words of the command line that is the statement's first argument, and the words behind it.
 ///
-/// keepalived splits twice: first into command line, user and group, then the command line into its words.
+/// keepalived splits twice: first into command line, user and group, then the command line into its words. `empty`: how
+/// bad it finds a command of no characters; mostly it only logs that there is no such script.
 pub(super) fn command_line(
     reading: &mut Reading<'_>,
     statement: &Statement,
+    empty: Class,
 ) -> Option<(Vec<String>, Vec<String>)> {
     let name = statement.argument(0);
     let outer = split_shell(statement.raw(), Escapes::Keep);
@@ -41,7 +43,7 @@ pub(super) fn command_line(
     };
     if argv.first().is_none_or(String::is_empty) {
         let message = format!("{name}: the command is empty; it is ignored");
-        reading.complain(statement, 1, Diagnostic::error(Class::General, message));
+        reading.complain(statement, 1, Diagnostic::error(empty, message));
         return None;
     }
     let argv: Vec<String> = argv
@@ -103,7 +105,7 @@ pub(super) fn twice(reading: &mut Reading<'_>, statement: &Statement) {
 
 /// `COMMAND [USER [[:][GROUP]]]`.
 pub(super) fn command(reading: &mut Reading<'_>, statement: &Statement) -> Option<CommandDraft> {
-    let (argv, rest) = command_line(reading, statement)?;
+    let (argv, rest) = command_line(reading, statement, Class::Uncounted)?;
     let user = user_of(reading, statement, &rest)?;
     Some(CommandDraft {
         argv,

@@ -776,7 +776,7 @@ fn notify_scripts() {
             "/bin/x 0:0[]",
             vec![Class::General, Class::Security],
         ),
-        ("notify_master \"\"", "", vec![Class::General]),
+        ("notify_master \"\"", "", vec![Class::Uncounted]),
     ] {
         let loaded = Fake::default().load(format!(
             "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {{\n10.0.0.1\n}}\n{line}\n}}"

@@ -28,7 +28,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
             if r.required(s, 1).is_none() {
                 return;
             }
-            let Some((value, rest)) = super::scripts::command_line(r, s) else {
+            let Some((value, rest)) = super::scripts::command_line(r, s, Class::Uncounted) else {
                 return;
             };
             if !rest.is_empty() {
