@@ -25,7 +25,7 @@ pub(crate) struct Effort(usize);
 
 impl Default for Effort {
     fn default() -> Self {
-        Self(2_000_000)
+        Self(1_000_000)
     }
 }
 

@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::bytes;
+use crate::diagnostics::mask::mask;
 use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
 use crate::generators::{self, Generator};
 use crate::glob::{self, Effort};
@@ -31,8 +32,9 @@ const MOST_FILES: usize = 4096;
 const DEEPEST: usize = 32;
 /// NUL bytes mean that this is no text.
 const MOST_NULS: usize = 16;
-/// Rounds of generators and further lines of parameters: a `~SEQ` may count to the end of 64 bits.
-const MOST_ROUNDS: usize = 1_000_000;
+/// Rounds of generators and further lines of parameters: a `~SEQ` may count to the end of 64 bits. It is as much as ten
+/// lines for each of 25000 real servers.
+const MOST_ROUNDS: usize = 250_000;
 /// The longest value of a definition over several lines.
 const LONGEST_VALUE: usize = 1024 * 1024;
 
@@ -326,8 +328,7 @@ impl<'a> Reader<'a> {
         }
         let span = place(stripped.start, stripped.end);
         if stripped.open_quote {
-            let message = "a double quote is not closed";
-            report.at(span, Diagnostic::error(Class::UnmatchedQuote, message));
+            report.at(span, open_quote(text));
         }
         line.at = line.base.saturating_add(narrow(stripped.start));
         line.end = line.base.saturating_add(narrow(stripped.end));
@@ -698,9 +699,7 @@ impl<'a> Reader<'a> {
             ..made
         };
         if stripped.open_quote && !was_open {
-            let message = "a double quote is not closed";
-            let diagnostic = Diagnostic::error(Class::UnmatchedQuote, message);
-            report.at(made.place(), diagnostic);
+            report.at(made.place(), open_quote(stripped.text(&expanded.text)));
         }
         if let Some(Job::Reading(frame)) = self.jobs.last_mut() {
             let origin = line.place();
@@ -849,10 +848,13 @@ impl<'a> Reader<'a> {
         self.files_left = self.files_left.checked_sub(1).ok_or(FULL)?;
         let path = waiting.directory.join(&waiting.name);
         let content = self.machine.read(&path, self.bytes_left);
-        let content = content.map_err(|problem| match problem {
+        let content = content.map_err(|problem| {
             // What is left of the limit says nothing to anybody.
-            FileProblem::TooLarge { .. } => FULL,
-            other => other,
+            if matches!(problem, FileProblem::TooLarge { .. }) {
+                FULL
+            } else {
+                problem
+            }
         })?;
         self.bytes_left = self.bytes_left.checked_sub(content.len()).ok_or(FULL)?;
         let clean = !content.contains(&0);
@@ -903,6 +905,14 @@ impl Line {
 /// A length within a text; texts are no longer than 32 bits tell.
 fn narrow(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+/// keepalived says it of the line, and of the words that it finds in it.
+fn open_quote(text: &str) -> Diagnostic {
+    let (text, _) = mask(text, 0..0);
+    Diagnostic::error(Class::UnmatchedQuote, "a double quote is not closed")
+        .keepalived(format!("Unmatched quote: '{text}'"))
+        .also(Class::General, format!("Unterminated quote '{text}'"))
 }
 
 fn about_parameter(problem: &ParameterProblem) -> Diagnostic {

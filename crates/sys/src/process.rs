@@ -340,13 +340,13 @@ pub struct Finished {
     pub peak_memory: u64,
 }
 
-/// Waits for the end of a child. It is reaped, so nobody else may wait for it any more.
+/// Waits for the end of a child.
 ///
 /// # Errors
-/// When it is no child of this process.
-pub fn wait_measured(child: u32) -> Result<Finished, Error> {
+/// When somebody else has waited for it already.
+pub fn wait_measured(child: std::process::Child) -> Result<Finished, Error> {
     let failed = Error::system("wait for a child");
-    let Ok(pid) = libc::pid_t::try_from(child) else {
+    let Ok(pid) = libc::pid_t::try_from(child.id()) else {
         return Err(failed(io::Error::from_raw_os_error(libc::ECHILD)));
     };
     let mut status = 0;
@@ -361,6 +361,8 @@ pub fn wait_measured(child: u32) -> Result<Finished, Error> {
             return Err(failed(problem));
         }
     }
+    // It is reaped: the number may be somebody else's by now.
+    drop(child);
     // SAFETY: zeroes are a valid one, and the call has succeeded.
     let usage = unsafe { usage.assume_init() };
     Ok(Finished {

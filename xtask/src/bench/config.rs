@@ -145,7 +145,7 @@ fn test(program: &Program, file: &Path) -> Result<(f64, f64)> {
         .stderr(Stdio::null())
         .spawn()
         .with_context(|| format!("cannot start {}", program.name()))?;
-    let finished = sys::process::wait_measured(child.id())?;
+    let finished = sys::process::wait_measured(child)?;
     let wall = sys::clock::now().since(before);
     // What the test finds is not the question here, but it must have come to its end.
     if !matches!(finished.status, Some(0 | 5)) {

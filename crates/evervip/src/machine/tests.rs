@@ -149,7 +149,7 @@ fn braces_may_nest_ten_thousand_deep() {
 fn a_file_that_changes_is_read_again() {
     let stamp = |size| Stamp(size, (0, 0), (0, 0));
     let attempts = |sizes: &[u64]| {
-        let mut sizes = sizes.to_vec().into_iter();
+        let mut sizes = sizes.iter().copied();
         read_settled(|| {
             Ok(Attempt {
                 bytes: Vec::new(),

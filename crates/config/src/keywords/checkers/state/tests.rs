@@ -28,7 +28,7 @@ fn file_check() {
         &[
             ("track_file load", "load", &[]),
             ("track_file load\ntrack_file nosuch", "load", GENERAL),
-            ("track_file nosuch", "", GENERAL),
+            ("track_file nosuch", "", &[Class::General, Class::General]),
             ("", "", GENERAL),
             ("weight 3", "", GENERAL),
             (
