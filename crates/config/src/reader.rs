@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::bytes;
+use crate::diagnostics::mask::mask;
 use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
 use crate::generators::{self, Generator};
 use crate::glob::{self, Effort};
@@ -328,8 +329,7 @@ impl<'a> Reader<'a> {
         }
         let span = place(stripped.start, stripped.end);
         if stripped.open_quote {
-            let message = "a double quote is not closed";
-            report.at(span, Diagnostic::error(Class::UnmatchedQuote, message));
+            report.at(span, open_quote(text));
         }
         line.at = line.base.saturating_add(narrow(stripped.start));
         line.end = line.base.saturating_add(narrow(stripped.end));
@@ -700,9 +700,7 @@ impl<'a> Reader<'a> {
             ..made
         };
         if stripped.open_quote && !was_open {
-            let message = "a double quote is not closed";
-            let diagnostic = Diagnostic::error(Class::UnmatchedQuote, message);
-            report.at(made.place(), diagnostic);
+            report.at(made.place(), open_quote(stripped.text(&expanded.text)));
         }
         if let Some(Job::Reading(frame)) = self.jobs.last_mut() {
             let origin = line.place();
@@ -910,6 +908,14 @@ impl Line {
 /// A length within a text; texts are no longer than 32 bits tell.
 fn narrow(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+/// keepalived says it of the line, and of the words that it finds in it.
+fn open_quote(text: &str) -> Diagnostic {
+    let (text, _) = mask(text, 0..0);
+    Diagnostic::error(Class::UnmatchedQuote, "a double quote is not closed")
+        .keepalived(format!("Unmatched quote: '{text}'"))
+        .also(Class::General, format!("Unterminated quote '{text}'"))
 }
 
 fn about_parameter(problem: &ParameterProblem) -> Diagnostic {
