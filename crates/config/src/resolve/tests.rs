@@ -269,7 +269,7 @@ fn an_ipvlan_that_is_ignored_lacks_nothing() {
     let inside = "interface eth0\nuse_vmac\nuse_ipvlan vi0\nvirtual_ipaddress {\n10.0.0.1\n}";
     let (settings, classes) = load(&one("A", inside));
     assert!(settings.unwrap().left_out.is_empty());
-    assert_eq!(classes, [Class::General]);
+    assert_eq!(classes, [Class::Uncounted]);
     let (settings, _) = load(&one("A", &inside.replace("use_vmac\n", "")));
     assert!(settings.unwrap().left_out.contains("A"));
 }
