@@ -372,13 +372,16 @@ pub(crate) enum Found {
     AtBlockEnd,
     /// When everything is read: there is no line any more.
     Afterwards,
+    /// At another place.
+    At(Span),
 }
 
 /// The status of `-t`: 0 when nothing is counted, else as the numerically largest class says.
 pub fn exit_status_of_test(diagnostics: &[Diagnostic]) -> i32 {
     let counted = || diagnostics.iter().filter(|d| d.class.is_counted());
     // keepalived leaves on the spot when a mandatory argument is missing, before it could count anything else.
-    if counted().any(|d| d.class == Class::MissingParameter && d.fatal) {
+    let lacks = |d: &Diagnostic| d.classes().any(|class| class == Class::MissingParameter);
+    if counted().any(|d| d.fatal && lacks(d)) {
         return 2;
     }
     match counted().flat_map(Diagnostic::classes).max() {
@@ -416,7 +419,8 @@ pub(crate) struct Reporter {
     /// The keywords that are not acted on, block and name, by where these texts are: this is asked for every statement of
     /// a large file, and comparing texts would show.
     pending: BTreeMap<(usize, usize), (&'static str, &'static str)>,
-    muted: bool,
+    /// What is reported follows from a mistake of this line, which is reported already.
+    part_of: Option<Span>,
     /// When keepalived would find what is reported now.
     finds: Found,
     /// The `}` of the block that is being judged.
@@ -466,13 +470,15 @@ impl Reporter {
 
     fn push(&mut self, place: Option<Span>, diagnostic: Diagnostic) {
         self.fatal |= diagnostic.fatal;
-        if self.muted {
+        if let Some(mistake) = self.part_of {
+            self.add_to(mistake, diagnostic);
             return;
         }
         let keepalived = match diagnostic.found.unwrap_or(self.finds) {
             Found::There => place,
             Found::AtBlockEnd => self.block_end.or(place),
             Found::Afterwards => None,
+            Found::At(place) => Some(place),
         };
         let class = 1_u32 << (diagnostic.class as u8);
         let fatal = diagnostic.fatal;
@@ -533,15 +539,44 @@ impl Reporter {
         }
     }
 
-    /// Drops what is reported from now on, or keeps it again: what is wrong with a statement was said already, and all
-    /// else follows from that. Whether the configuration can be used is noted all the same.
-    pub(crate) const fn mute(&mut self, muted: bool) {
-        self.muted = muted;
+    /// What is reported from now on follows from a mistake of that line, which is reported already; or does not any more.
+    /// It becomes part of what keepalived says of that mistake. Whether the configuration can be used is noted all the
+    /// same.
+    pub(crate) const fn part_of(&mut self, mistake: Option<Span>) {
+        self.part_of = mistake;
+    }
+
+    /// Adds to the latest diagnostic of a line what keepalived says besides.
+    fn add_to(&mut self, mistake: Span, diagnostic: Diagnostic) {
+        if !diagnostic.class.is_counted() || self.is_full() {
+            return;
+        }
+        let of_line = |report: &&mut Report| {
+            report
+                .place
+                .is_some_and(|place| (place.file, place.line) == (mistake.file, mistake.line))
+        };
+        let Some(first) = self.found.iter_mut().rev().find(of_line) else {
+            return;
+        };
+        first.diagnostic.fatal |= diagnostic.fatal;
+        let also = &mut first.diagnostic.keepalived_also;
+        also.push(Also {
+            class: diagnostic.class,
+            message: diagnostic.keepalived_text.unwrap_or(diagnostic.message),
+            afterwards: diagnostic.found.unwrap_or(self.finds) == Found::Afterwards,
+        });
+        also.extend(diagnostic.keepalived_also);
     }
 
     /// Whether further diagnostics are only counted: there is no use in working hard for them.
     pub(crate) const fn is_full(&self) -> bool {
         self.found.len() >= MOST
+    }
+
+    /// Notes that the configuration cannot be used, for a reason that was reported.
+    pub(crate) const fn fails(&mut self) {
+        self.fatal = true;
     }
 
     /// Whether the configuration can be used so far.

@@ -292,6 +292,11 @@ fn unquoted(word: &str) -> &str {
     }
 }
 
+/// Whether words may stand between the keyword of a list and its `{`.
+fn named(list: &Keyword) -> bool {
+    list.arguments.needs != Needs::Nothing
+}
+
 /// The number of a node or word; there are fewer of either than bytes of text.
 fn index(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
@@ -403,7 +408,7 @@ impl Builder<'_, '_> {
     }
 
     fn statement(&mut self, text: Text) {
-        self.settle(Some(text));
+        self.settle(Some(text), Some(text.span));
         let Text { span, at, broken } = text;
         let raw = self
             .reader
@@ -470,7 +475,12 @@ impl Builder<'_, '_> {
             };
             self.push(with(entry));
             self.mention(keyword, name_span, in_pending);
-            if damaged || self.check_needs(keyword, self.words.len() - first_word, name_span) {
+            if damaged {
+                self.report.part_of(Some(span));
+            }
+            let complete = self.check_needs(keyword, self.words.len() - first_word, name_span);
+            self.report.part_of(None);
+            if complete {
                 self.last = Some(Last::Known(entry));
             } else {
                 // Should a block follow, it is the argument that was meant, and not one more mistake.
@@ -508,6 +518,16 @@ impl Builder<'_, '_> {
         if let Some(node) = self.nodes.pop() {
             self.words.truncate(offset(node.words));
         }
+    }
+
+    /// What is written at a place of the last node.
+    fn text_of(&self, span: Span) -> &str {
+        let Some(node) = self.nodes.last() else {
+            return "";
+        };
+        let at = |column: u16| node.at + u32::from(column.saturating_sub(node.start));
+        let sources = self.reader.sources();
+        sources.part(node.file, at(span.start), at(span.end))
     }
 
     /// The first word of the last node, and its place.
@@ -598,7 +618,7 @@ impl Builder<'_, '_> {
             Some(last @ (Last::Known(_) | Last::Entry)) => {
                 let (name, _) = self.last_name();
                 self.last = Some(last);
-                self.settle(None);
+                self.settle(None, None);
                 self.unexpected_open(span, Some(&name));
             }
             None if self.context().1 == Inside::Unknown => self.stray(),
@@ -614,6 +634,11 @@ impl Builder<'_, '_> {
     }
 
     fn unexpected_open(&mut self, span: Span, owner: Option<&str>) {
+        // In a list keepalived takes it for an entry, and a bad one.
+        let class = match self.context().1 {
+            Inside::List { .. } => Class::General,
+            Inside::Keywords | Inside::Unknown => Class::UnexpectedOpen,
+        };
         let message = match owner {
             Some(owner) => format!("'{owner}' takes no block"),
             None => "no keyword stands in front of this block".to_owned(),
@@ -623,7 +648,7 @@ impl Builder<'_, '_> {
         } else {
             "remove this '{' and the '}' that belongs to it"
         };
-        let diagnostic = Diagnostic::error(Class::UnexpectedOpen, message)
+        let diagnostic = Diagnostic::error(class, message)
             .with_note("both braces are ignored")
             .help(help)
             .keepalived("Unexpected '{' - ignoring");
@@ -647,32 +672,31 @@ impl Builder<'_, '_> {
         }
     }
 
-    /// Begins the block of the last node.
+    /// Begins the block of the last node, behind its `{`.
     fn enter(&mut self, entry: EntryId, opened: Option<Span>) {
+        if let Some(keyword) = self.table.keyword(entry)
+            && keyword.shape() == Shape::List
+            && !named(keyword)
+            && let Some(node) = self.nodes.last().copied()
+            && let Some(words) = self.words_behind_name(node)
+        {
+            let message = format!("words between '{}' and its '{{' are ignored", keyword.name);
+            self.report
+                .at(words, Diagnostic::warning(Class::General, message));
+        }
+        self.begin(entry, opened);
+    }
+
+    /// Begins the block of the last node.
+    fn begin(&mut self, entry: EntryId, opened: Option<Span>) {
         let Some(keyword) = self.table.keyword(entry) else {
             return;
         };
         let (_, _, pending) = self.context();
-        let is_list = keyword.shape() == Shape::List;
         let owner = index(self.nodes.len()).saturating_sub(1);
-        if is_list
-            && keyword.arguments.needs == Needs::Nothing
-            && let Some(node) = self.nodes.last().copied()
-            && let Some((start, _)) = self.words.get(offset(node.words) + 1).copied()
-        {
-            let message = format!("words between '{}' and its '{{' are ignored", keyword.name);
-            let place = Span {
-                line: node.line,
-                file: node.file,
-                start: node.start + start,
-                end: node.end,
-            };
-            self.report
-                .at(place, Diagnostic::warning(Class::General, message));
-        }
         self.levels.push(Level {
             context: self.table.opens(entry),
-            inside: if is_list {
+            inside: if keyword.shape() == Shape::List {
                 Inside::List {
                     addresses: ADDRESSES.contains(&keyword.name),
                 }
@@ -686,8 +710,17 @@ impl Builder<'_, '_> {
         });
     }
 
+    /// The place of what stands behind the first word of the last node.
+    fn words_behind_name(&self, node: Node) -> Option<Span> {
+        let (start, _) = self.words.get(offset(node.words) + 1).copied()?;
+        Some(Span {
+            start: node.start + start,
+            ..node.whole()
+        })
+    }
+
     fn close(&mut self, span: Span) {
-        self.settle(None);
+        self.settle(None, Some(span));
         match self.levels.last_mut() {
             Some(level) if level.stray > 0 => level.stray -= 1,
             Some(level) => {
@@ -751,13 +784,13 @@ impl Builder<'_, '_> {
         self.forgiven += count;
     }
 
-    /// Decides what the statement before `next` was, now that no `{` can follow it.
-    fn settle(&mut self, next: Option<Text>) {
+    /// Decides what the statement before `next` was, now that no `{` can follow it. `at`: where that became clear.
+    fn settle(&mut self, next: Option<Text>, at: Option<Span>) {
         match self.last.take() {
             None | Some(Last::Unknown(_) | Last::Entry) => {}
             Some(Last::Known(entry)) => {
                 if self.opens_block(entry) {
-                    self.without_brace(entry, next);
+                    self.without_brace(entry, next, at);
                 }
             }
             Some(Last::Escaping(_) | Last::Outer(..)) => {
@@ -781,22 +814,13 @@ impl Builder<'_, '_> {
     }
 
     /// A block without its `{`. When what follows belongs into it, it is read as if the brace were there.
-    fn without_brace(&mut self, entry: EntryId, next: Option<Text>) {
+    fn without_brace(&mut self, entry: EntryId, next: Option<Text>, at: Option<Span>) {
         let (Some(keyword), Some(node)) = (self.table.keyword(entry), self.nodes.last().copied())
         else {
             return;
         };
-        let span = Span {
-            line: node.line,
-            file: node.file,
-            start: node.start,
-            end: node.end,
-        };
-        let diagnostic = Diagnostic::error(
-            Class::MissingOpen,
-            format!("'{}' needs a block", keyword.name),
-        )
-        .keepalived("Missing '{' at beginning of configuration block");
+        let span = node.whole();
+        let is_list = keyword.shape() == Shape::List;
         let follows = next.and_then(|text| {
             let length = u32::from(text.span.end - text.span.start);
             let text = self
@@ -807,19 +831,33 @@ impl Builder<'_, '_> {
         });
         let inside = self.table.opens(entry);
         let belongs = follows.is_some_and(|word| {
-            let fits = match keyword.shape() {
-                Shape::Block => self.table.lookup(inside, word).is_some(),
-                // Only these lists notice when what follows is none of theirs.
-                Shape::List => ADDRESSES.contains(&keyword.name),
-                Shape::Value => false,
-            };
-            fits && self.table.lookup(self.context().0, word).is_none()
-                && self.table.lookup(BlockId::ROOT, word).is_none()
+            (is_list || self.table.lookup(inside, word).is_some())
+                && self.table.lookup(self.context().0, word).is_none()
+                && (!is_list || self.root_block(word).is_none())
         });
+        let message = format!("'{}' needs a block", keyword.name);
+        let diagnostic = if !is_list {
+            let found = at.map_or(Found::Afterwards, Found::At);
+            Diagnostic::error(Class::MissingOpen, message)
+                .keepalived("Missing '{' at beginning of configuration block")
+                .found(found)
+        } else if let Some(words) = self.words_behind_name(node).filter(|_| !named(keyword)) {
+            let extra = self.text_of(words);
+            Diagnostic::error(Class::General, message).keepalived(format!(
+                "Block {} has extra parameters {extra} ...",
+                keyword.name
+            ))
+        } else if belongs {
+            // keepalived only logs it.
+            Diagnostic::warning(Class::Uncounted, message)
+        } else {
+            // There the lines that follow become entries, which are hardly good ones.
+            Diagnostic::error(Class::General, message)
+        };
         if belongs {
             self.report
                 .at(span, diagnostic.help("add '{' at the end of this line"));
-            self.enter(entry, Some(span));
+            self.begin(entry, Some(span));
         } else {
             let owner = self.levels.last().and_then(|level| level.owner);
             self.attempts.insert((owner, keyword.name));
@@ -843,7 +881,7 @@ impl Builder<'_, '_> {
     }
 
     fn finish(mut self) -> Tree {
-        self.settle(None);
+        self.settle(None, None);
         let first = self.levels.first().filter(|_| !self.reader.has_given_up());
         if let Some(level) = first {
             let count: u64 = self

@@ -192,15 +192,17 @@ impl Reading<'_> {
         self.report.finds(Found::There);
     }
 
-    /// Hands over a statement. Of one whose parameters have no value enough was said already.
+    /// Hands over a statement. What is said of one whose parameters have no value, or whose quotes do not fit, follows from
+    /// what was said already.
     fn carefully<T>(
         &mut self,
         statement: &Statement,
         set: impl FnOnce(&mut Self, &Statement) -> T,
     ) -> T {
-        self.report.mute(statement.is_broken());
+        let mistaken = statement.is_broken() || statement.is_damaged();
+        self.report.part_of(mistaken.then(|| statement.whole()));
         let done = set(self, statement);
-        self.report.mute(false);
+        self.report.part_of(None);
         done
     }
 

@@ -210,10 +210,15 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         role: Role::Set(|r, s| match IfName::new(s.argument(1)) {
             Ok(name) => r.checker.connection.bind_if = Some(name),
             Err(error) => {
-                let diagnostic =
-                    Diagnostic::error(Class::General, format!("bind_if: {error}")).keepalived(
-                        format!("Interface name {} is too long - ignoring", s.argument(1)),
-                    );
+                // keepalived only looks at the length.
+                let text = s.argument(1);
+                let class = if text.len() > IfName::MAX_LENGTH {
+                    Class::General
+                } else {
+                    Class::Uncounted
+                };
+                let diagnostic = Diagnostic::error(class, format!("bind_if: {error}"))
+                    .keepalived(format!("Interface name {text} is too long - ignoring"));
                 r.complain(s, 1, diagnostic);
             }
         }),
@@ -369,6 +374,7 @@ fn finish(
     checker.misspelt = LACKING
         .into_iter()
         .any(|keyword| statement.misspells(keyword));
+    checker.end = statement.end();
     if !checker.removed && judge(reading, &mut checker) {
         reading.checkers.push(checker);
     }
@@ -382,10 +388,6 @@ fn lacks(
     help: &str,
     keepalived: &str,
 ) {
-    // What was given and refused needs no second message.
-    if checker.complained {
-        return;
-    }
     let message = format!("this {} has no {what} and is dropped", checker.block.name());
     let diagnostic = Diagnostic::error(Class::General, message)
         .help(help)

@@ -10,7 +10,8 @@ use crate::settings::RunAs;
 
 /// The words of the command line that is the statement's first argument, and the words behind it.
 ///
-/// `empty` is the class of a command line without words. keepalived splits twice: first into command line, user and group, then the command line into its words.
+/// keepalived splits twice: first into command line, user and group, then the command line into its words. `empty`: how
+/// bad it finds a command of no characters; mostly it only logs that there is no such script.
 pub(super) fn command_line(
     reading: &mut Reading<'_>,
     statement: &Statement,

@@ -157,7 +157,9 @@ impl Fixing<'_> {
     /// Without these two there is no virtual router; only one with unicast peers and a source needs no interface.
     fn essentials(&mut self) -> Option<(types::Vrid, Option<IfName>)> {
         let name = &self.draft.name;
-        if self.draft.vrid.is_none() {
+        if self.draft.vrid_refused {
+            self.report.fails();
+        } else if self.draft.vrid.is_none() {
             let diagnostic = Diagnostic::error(
                 Class::General,
                 format!("instance {name} has no virtual_router_id"),
@@ -166,10 +168,7 @@ impl Fixing<'_> {
             .keepalived(format!("({name}) the virtual router id must be set"))
             .following(self.draft.attempted.vrid)
             .fatal();
-            // A bad number was reported where it stands.
-            self.report.mute(self.draft.vrid_refused);
             self.report.at(self.draft.span, diagnostic);
-            self.report.mute(false);
         }
         let interface = self.draft.interface.as_ref().map(|at| at.value.clone());
         if self.draft.interface_refused && interface.is_none() {

@@ -16,7 +16,7 @@ use lvs::settings::{
 use types::Family;
 
 use super::{checkers, corrected, scripts};
-use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
+use crate::diagnostics::{Class, Diagnostic, Found, Reporter, Span};
 use crate::draft::At;
 use crate::draft::lvs::{
     Commands, LvsDraft, RealServerDraft, ServiceDraft, SorryServerDraft, TimingDraft,
@@ -50,6 +50,8 @@ pub(crate) fn virtual_server(
         report.at(span, diagnostic);
         return;
     }
+    // keepalived does all of this when everything is read.
+    report.finds(Found::Afterwards);
     let service = service(&mut draft, report);
     let name = Name::of(&draft);
     let of_group = matches!(draft.service, ServiceDraft::Group(_));
@@ -753,11 +755,11 @@ fn of_group(
     }
     let reals = server.real_servers.iter().zip(&waiting.real_servers);
     for (real, place) in reals {
-        let what = format_args!("real server {}", real.address);
+        let what = format_args!("virtual server {name}, real server {}", real.address);
         port_of_group(facts, real.port, real.lvs_method, &what, *place, report);
     }
     if let (Some(sorry), Some(place)) = (&server.sorry_server, waiting.sorry_server) {
-        let what = format_args!("sorry server {}", sorry.address);
+        let what = format_args!("virtual server {name}, sorry server {}", sorry.address);
         port_of_group(facts, sorry.port, sorry.lvs_method, &what, place, report);
     }
     Some(Service::Group {

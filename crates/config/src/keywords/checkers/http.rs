@@ -409,7 +409,6 @@ fn close_url(reading: &mut Reading<'_>, statement: &Statement) {
         let diagnostic = Diagnostic::error(Class::General, "this url has no path and is ignored")
             .help("path PATH")
             .keepalived("HTTP/SSL_GET checker url has no path - ignoring");
-        reading.checker.complained = true;
         reading.report.at(statement.whole(), diagnostic);
         return;
     }
