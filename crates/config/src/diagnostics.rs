@@ -144,6 +144,17 @@ pub struct Related {
     pub message: String,
 }
 
+/// A further thing that keepalived says of a mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Also {
+    /// What kind it is.
+    pub class: Class,
+    /// keepalived's words.
+    pub message: String,
+    /// keepalived says it when everything is read, and names no line.
+    pub afterwards: bool,
+}
+
 /// One thing to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -175,7 +186,7 @@ pub struct Diagnostic {
     /// What keepalived says, where that differs.
     pub keepalived_text: Option<String>,
     /// What keepalived says besides: it often reports a bad number first as such, then as a value of its keyword.
-    pub keepalived_also: Vec<(Class, String)>,
+    pub keepalived_also: Vec<Also>,
     /// The line that keepalived names: that of the end of a block which it judges as a whole, none for what it finds when
     /// everything is read.
     pub keepalived_line: Option<u32>,
@@ -262,8 +273,21 @@ impl Diagnostic {
 
     /// Adds a second thing that keepalived says about the same mistake.
     pub(crate) fn also(mut self, class: Class, text: impl Into<String>) -> Self {
-        self.keepalived_also
-            .push((class, bytes::shown(&text.into())));
+        self.keepalived_also.push(Also {
+            class,
+            message: bytes::shown(&text.into()),
+            afterwards: false,
+        });
+        self
+    }
+
+    /// Adds something that keepalived says of it when everything is read.
+    pub(crate) fn also_afterwards(mut self, class: Class, text: impl Into<String>) -> Self {
+        self.keepalived_also.push(Also {
+            class,
+            message: bytes::shown(&text.into()),
+            afterwards: true,
+        });
         self
     }
 
@@ -286,17 +310,19 @@ impl Diagnostic {
         };
         let first = self.keepalived_text.as_ref().unwrap_or(&self.message);
         let mut said = format!("{place}{first}");
-        for (_, text) in &self.keepalived_also {
+        for also in &self.keepalived_also {
             said.push('\n');
-            said.push_str(&place);
-            said.push_str(text);
+            if !also.afterwards {
+                said.push_str(&place);
+            }
+            said.push_str(&also.message);
         }
         said
     }
 
     /// The classes of what keepalived says.
     pub fn classes(&self) -> impl Iterator<Item = Class> {
-        let also = self.keepalived_also.iter().map(|(class, _)| *class);
+        let also = self.keepalived_also.iter().map(|also| also.class);
         std::iter::once(self.class).chain(also)
     }
 }
@@ -369,6 +395,11 @@ impl Reporter {
         self.block_end = end;
     }
 
+    /// Notes the end of the block that is judged, for those diagnostics that keepalived makes there.
+    pub(crate) const fn block_ends(&mut self, end: Option<Span>) {
+        self.block_end = end;
+    }
+
     /// From now on what is reported is what keepalived finds when it reads the lines, or afterwards.
     pub(crate) const fn finds(&mut self, finds: Found) {
         self.finds = finds;
@@ -433,8 +464,8 @@ impl Reporter {
     }
 
     /// What is reported from now on follows from a mistake of that line, which is reported already; or does not any more.
-    /// It becomes part of what keepalived says of that mistake. Whether the configuration can be used is noted all the
-    /// same.
+    /// It becomes part of what keepalived says of that mistake, or nothing at all when there is no such line. Whether the
+    /// configuration can be used is noted all the same.
     pub(crate) const fn part_of(&mut self, mistake: Option<Span>) {
         self.part_of = mistake;
     }
@@ -455,7 +486,11 @@ impl Reporter {
         first.diagnostic.fatal |= diagnostic.fatal;
         let text = diagnostic.keepalived_text.unwrap_or(diagnostic.message);
         let also = &mut first.diagnostic.keepalived_also;
-        also.push((diagnostic.class, text));
+        also.push(Also {
+            class: diagnostic.class,
+            message: text,
+            afterwards: diagnostic.found == Some(Found::Afterwards),
+        });
         also.extend(diagnostic.keepalived_also);
     }
 

@@ -57,6 +57,8 @@ pub(crate) struct Draft {
     pub(crate) processes: Vec<ProcessDraft>,
     pub(crate) bfd: Vec<BfdDraft>,
     pub(crate) track_groups: Vec<TrackGroupDraft>,
+    /// An interface was named that does not exist.
+    pub(crate) lacks_interface: bool,
     pub(crate) garp_groups: Vec<GarpGroup>,
     pub(crate) linkbeat: Vec<Linkbeat>,
     pub(crate) debounce: Vec<Debounce>,
@@ -225,11 +227,15 @@ pub(crate) struct InstanceDraft {
     pub(crate) name: String,
     pub(crate) span: Span,
     pub(crate) interface: Option<At<IfName>>,
+    /// Where the block ends.
+    pub(crate) end: Option<Span>,
     /// An interface was given, but cannot be used; that was said already.
     pub(crate) interface_refused: bool,
     pub(crate) family: Option<Family>,
     pub(crate) version: Option<At<Version>>,
     pub(crate) vrid: Option<At<Vrid>>,
+    /// A virtual_router_id was given, but is none; that was said already.
+    pub(crate) vrid_refused: bool,
     pub(crate) priority: Option<At<Priority>>,
     pub(crate) state: Option<At<InitialState>>,
     /// Microseconds.
@@ -284,11 +290,13 @@ impl InstanceDraft {
         Self {
             name,
             span,
+            end: None,
             interface: None,
             interface_refused: false,
             family: None,
             version: None,
             vrid: None,
+            vrid_refused: false,
             priority: None,
             state: None,
             advert_int: None,
@@ -343,6 +351,8 @@ pub(crate) struct GroupDraft {
     pub(crate) name: String,
     pub(crate) span: Span,
     pub(crate) members: Vec<At<String>>,
+    /// There are no members, which was reported.
+    pub(crate) known_empty: bool,
     pub(crate) track_interface: Vec<TrackDraft>,
     pub(crate) track_script: Vec<TrackDraft>,
     pub(crate) tracked: TrackedLists,
@@ -358,6 +368,7 @@ impl GroupDraft {
             name,
             span,
             members: Vec::new(),
+            known_empty: false,
             track_interface: Vec::new(),
             track_script: Vec::new(),
             tracked: TrackedLists::default(),

@@ -46,7 +46,7 @@ use std::collections::BTreeMap;
 
 pub use canonical::canonical;
 pub use describe::describe;
-pub use diagnostics::{Class, Diagnostic, Related, Severity, Style, exit_status_of_test};
+pub use diagnostics::{Also, Class, Diagnostic, Related, Severity, Style, exit_status_of_test};
 pub use keywords::{KeywordFacts, keywords};
 pub use machine::{FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem};
 pub use settings::Settings;

@@ -75,6 +75,8 @@ pub(crate) struct Names {
     pub(crate) tracked: BTreeSet<(What, String)>,
     /// The unicast peers of the current instance.
     pub(crate) peers: BTreeSet<IpAddr>,
+    /// The interface of the IPVS synchronisation, which one instance may name.
+    pub(crate) sync_daemon_interface: Option<IfName>,
     /// Names of devices that instances make.
     pub(crate) devices: BTreeMap<IfName, String>,
 }
@@ -258,51 +260,20 @@ impl Reading<'_> {
         range: RangeInclusive<i64>,
         garbage: Garbage,
     ) -> Option<i64> {
-        let text = self.required(statement, index)?;
-        let (number, clean) = leading_number(text);
-        let name = statement.argument(0);
-        let (least, most) = (range.start(), range.end());
-        let range_note = |diagnostic: Diagnostic| {
-            // The row of a keyword says it, and its default, by itself.
-            match statement.keyword().and_then(|row| row.arguments.allowed()) {
-                Some(_) if index == 1 => diagnostic,
-                _ => diagnostic.with_note(format!("allowed: {least} to {most}")),
+        self.required(statement, index)?;
+        match judge_number(statement, index, &range, garbage) {
+            Ok(number) => Some(number),
+            Err(refusal) => {
+                let Refused { used, diagnostic } = *refusal;
+                // Of a number in a list keepalived speaks once.
+                let diagnostic = match statement.keyword() {
+                    Some(_) => refused(diagnostic, statement, statement.argument(index)),
+                    None => diagnostic,
+                };
+                self.complain(statement, index, diagnostic);
+                used
             }
-        };
-        let Some(number) = number else {
-            let message = format!("{name}: '{text}' is not a number");
-            let diagnostic = Diagnostic::error(Class::InvalidNumber, message)
-                .keepalived(format!("invalid number '{text}'"));
-            let diagnostic = range_note(refused(diagnostic, statement, text));
-            self.complain(statement, index, diagnostic);
-            return None;
-        };
-        if !clean {
-            let used = garbage == Garbage::Tolerated && range.contains(&number);
-            let message = format!("{name}: '{text}' is not a number");
-            let diagnostic = Diagnostic::error(Class::InvalidNumber, message)
-                .maybe_help(used.then(|| format!("{number} is used")))
-                .keepalived(format!("invalid number '{text}'"));
-            // A daemon of keepalived uses the digits too, its test refuses them.
-            let diagnostic = range_note(refused(diagnostic, statement, text));
-            self.complain(statement, index, diagnostic);
-            return used.then_some(number);
         }
-        if range.contains(&number) {
-            return Some(number);
-        }
-        let diagnostic = Diagnostic::error(
-            Class::InvalidNumber,
-            format!("{name}: {text} is out of range"),
-        )
-        .keepalived(if *least >= 0 && number < 0 {
-            format!("negative number '{text}'")
-        } else {
-            format!("number '{text}' outside range [{least}, {most}]")
-        });
-        let diagnostic = range_note(refused(diagnostic, statement, text));
-        self.complain(statement, index, diagnostic);
-        None
     }
 
     /// The number behind a keyword, within the range that its row gives; anything else is reported and `None`.
@@ -362,12 +333,16 @@ impl Reading<'_> {
                 Class::InvalidNumber,
                 format!("{name}: '{text}' is not a number"),
             )
-            .keepalived(format!("invalid number '{text}'"));
-            // keepalived takes the digits in front for so many of the smallest unit.
-            let diagnostic = if range.contains(&leading_units(text)) {
-                diagnostic
+            .keepalived(if is_negative(text) {
+                format!("negative number '{text}'")
             } else {
-                refused(diagnostic, statement, text)
+                format!("invalid number '{text}'")
+            });
+            // keepalived takes the digits in front for so many of the smallest unit.
+            let is_used = !is_negative(text) && range.contains(&leading_units(text));
+            let diagnostic = match statement.keyword() {
+                Some(_) if !is_used => refused(diagnostic, statement, text),
+                _ => diagnostic,
             };
             self.complain(statement, index, diagnostic);
             return None;
@@ -395,7 +370,10 @@ impl Reading<'_> {
             shown(*range.start()),
             shown(*range.end())
         ));
-        let diagnostic = refused(diagnostic, statement, text);
+        let diagnostic = match statement.keyword() {
+            Some(_) => refused(diagnostic, statement, text),
+            None => diagnostic,
+        };
         self.complain(statement, index, diagnostic);
         None
     }
@@ -439,27 +417,45 @@ impl Reading<'_> {
     }
 
     /// An interface that exists, or may come later; else what to say about it.
-    pub(crate) fn known_interface(&self, text: &str) -> Result<IfName, Box<Diagnostic>> {
-        let name = IfName::new(text)
-            .map_err(|error| Box::new(Diagnostic::error(Class::General, error.to_string())))?;
-        if !self.draft.global.dynamic_interfaces && self.machine.interface(text).is_none() {
-            let help = if text.starts_with('$') {
-                format!(
-                    "parameter '{}' is not defined",
-                    text.trim_start_matches('$')
-                )
-            } else {
-                "create it first, correct the name, or set dynamic_interfaces in global_defs"
-                    .to_owned()
-            };
-            let diagnostic =
-                Diagnostic::error(Class::General, format!("interface {text} does not exist"))
-                    .help(help)
-                    .keepalived(format!("WARNING - interface {text} doesn't exist"))
-                    .fatal();
-            return Err(Box::new(diagnostic));
-        }
-        Ok(name)
+    pub(crate) fn known_interface(&mut self, text: &str) -> Result<IfName, Box<Diagnostic>> {
+        let (message, help) = match IfName::new(text) {
+            Ok(name)
+                if self.draft.global.dynamic_interfaces
+                    || self.machine.interface(text).is_some() =>
+            {
+                return Ok(name);
+            }
+            Err(error) if self.draft.global.dynamic_interfaces => {
+                return Err(Box::new(Diagnostic::error(
+                    Class::General,
+                    error.to_string(),
+                )));
+            }
+            Ok(_) if text.starts_with('$') => {
+                let parameter = text.trim_start_matches('$');
+                let help = format!("parameter '{parameter}' is not defined");
+                (format!("interface {text} does not exist"), help)
+            }
+            Ok(_) => {
+                let help =
+                    "create it first, correct the name, or set dynamic_interfaces in global_defs";
+                (format!("interface {text} does not exist"), help.to_owned())
+            }
+            Err(error) => (error.to_string(), "correct the name".to_owned()),
+        };
+        let diagnostic = Diagnostic::error(Class::General, message)
+            .help(help)
+            .keepalived(format!("WARNING - interface {text} doesn't exist"))
+            .fatal();
+        let again = std::mem::replace(&mut self.draft.lacks_interface, true);
+        Err(Box::new(if again {
+            diagnostic
+        } else {
+            diagnostic.also_afterwards(
+                Class::BadInterface,
+                "Non-existent interface specified in configuration",
+            )
+        }))
     }
 
     /// A text as it is; bytes that are not UTF-8 are replaced and reported.
@@ -545,6 +541,52 @@ impl Reading<'_> {
     }
 }
 
+/// A number that is none, or out of its range.
+pub(crate) struct Refused {
+    /// What a daemon of keepalived uses all the same.
+    pub(crate) used: Option<i64>,
+    /// What there is to say about it.
+    pub(crate) diagnostic: Diagnostic,
+}
+
+/// The n-th word as a whole number within a range.
+pub(crate) fn judge_number(
+    statement: &Statement,
+    index: usize,
+    range: &RangeInclusive<i64>,
+    garbage: Garbage,
+) -> Result<i64, Box<Refused>> {
+    let text = statement.argument(index);
+    let (number, clean) = leading_number(text);
+    let (least, most) = (range.start(), range.end());
+    let fits = number.filter(|number| range.contains(number));
+    if clean && let Some(number) = fits {
+        return Ok(number);
+    }
+    let name = statement.argument(0);
+    let used = fits.filter(|_| garbage == Garbage::Tolerated);
+    let diagnostic = if clean && let Some(number) = number {
+        let text = if *least >= 0 && number < 0 {
+            format!("negative number '{text}'")
+        } else {
+            format!("number '{text}' outside range [{least}, {most}]")
+        };
+        let message = format!("{name}: {} is out of range", statement.argument(index));
+        Diagnostic::error(Class::InvalidNumber, message).keepalived(text)
+    } else {
+        let message = format!("{name}: '{text}' is not a number");
+        Diagnostic::error(Class::InvalidNumber, message)
+            .maybe_help(used.map(|number| format!("{number} is used")))
+            .keepalived(format!("invalid number '{text}'"))
+    };
+    // The row of a keyword says what is allowed, and its default, by itself.
+    let diagnostic = match statement.keyword().and_then(|row| row.arguments.allowed()) {
+        Some(_) if index == 1 => diagnostic,
+        _ => diagnostic.with_note(format!("allowed: {least} to {most}")),
+    };
+    Err(Box::new(Refused { used, diagnostic }))
+}
+
 /// Adds what keepalived says besides of a number that it refuses: after that it is a bad number, that it is no value of
 /// the keyword.
 fn refused(diagnostic: Diagnostic, statement: &Statement, text: &str) -> Diagnostic {
@@ -604,6 +646,10 @@ fn parse_decimal(text: &str, places: u32) -> Option<(u64, bool)> {
         units.saturating_add(up),
         dropped.bytes().all(|byte| byte == b'0'),
     ))
+}
+
+fn is_negative(text: &str) -> bool {
+    text.trim_start().starts_with('-')
 }
 
 /// The digits at the start of a text, a dot among them left out; 0 without any.

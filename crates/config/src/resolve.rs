@@ -36,6 +36,7 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
     draft.defaults.smtp_alert = mail.alert_vrrp.or(mail.alert).unwrap_or(false);
     let mut instances = Vec::new();
     for instance in &draft.instances {
+        report.block_ends(instance.end);
         if let Some(resolved) = instance::resolve(instance, &draft.defaults, machine, report) {
             instances.push(Member {
                 settings: resolved.settings,
@@ -308,7 +309,7 @@ fn groups<'a>(
             }
         }
         let count = members.len();
-        if count < 2 {
+        if count < 2 && !group.known_empty {
             report.at(group.span, small_group(&group.name, count));
         }
         if count > 0 {

@@ -93,6 +93,10 @@ fn default_interface(reading: &mut Reading<'_>, entry: &Statement) -> Option<IfN
         .keepalived(format!(
             "Static address {address} requires either an interface or default interface must exist"
         ))
+        .also_afterwards(
+            Class::BadInterface,
+            "Non-existent interface specified in configuration",
+        )
         .fatal();
     reading.complain(entry, 0, diagnostic);
     None
@@ -240,9 +244,13 @@ fn group(reading: &mut Reading<'_>, entry: &Statement, index: usize) -> Option<S
 fn prefix(reading: &mut Reading<'_>, entry: &Statement) -> Option<Prefix> {
     let text = entry.argument(0);
     let Some((prefix, complaint)) = entry::prefix(text) else {
-        let diagnostic =
+        let mut diagnostic =
             Diagnostic::error(Class::General, format!("'{text}' is not an IP address"))
                 .keepalived(format!("VRRP parsed invalid IP {text}. skipping IP..."));
+        // keepalived takes it for IPv4 and judges the length first.
+        if let Some(bad) = entry::length_of_nothing(text) {
+            diagnostic = diagnostic.also(Class::InvalidNumber, bad);
+        }
         reading.complain(entry, 0, diagnostic);
         return None;
     };
@@ -370,7 +378,9 @@ fn lifetime(
                 Class::InvalidNumber,
                 format!("preferred_lft '{text}' is not valid"),
             )
-            .help("0 to 4294967295 seconds, or forever");
+            .help("0 to 4294967295 seconds, or forever")
+            .keepalived(format!("invalid number '{text}'"))
+            .also(Class::General, format!("preferred_lft {text} is invalid"));
             reading.complain(entry, index, diagnostic);
             None
         }

@@ -269,5 +269,6 @@ fn close(reading: &mut Reading<'_>, statement: &Statement) {
             .bfd
             .insert(bfd.name.clone(), inherited);
     }
+    bfd.end = statement.end();
     reading.draft.bfd.push(bfd);
 }

@@ -9,6 +9,7 @@ use crate::{Class, Settings};
 
 mod blocks;
 mod instances;
+mod parity;
 
 #[test]
 fn every_row_belongs_to_a_block_that_some_row_opens() {
@@ -405,12 +406,12 @@ fn interface_and_vrid() {
         (
             "interface eth0\nvirtual_router_id 0",
             true,
-            vec![Class::General, Class::InvalidNumber],
+            vec![Class::InvalidNumber],
         ),
         (
             "interface eth0\nvirtual_router_id 256",
             true,
-            vec![Class::General, Class::InvalidNumber],
+            vec![Class::InvalidNumber],
         ),
     ] {
         let text = format!("vrrp_instance A {{\n{body}\nvirtual_ipaddress {{\n10.0.0.1\n}}\n}}");
@@ -599,7 +600,7 @@ fn tracked_interfaces() {
                 "eth1 -20 reverse",
                 &[],
             ),
-            ("track_interface {\neth1 weight 254\n}", "eth1 253", NUMBER),
+            ("track_interface {\neth1 weight 254\n}", "eth1 253", GENERAL),
             ("track_interface {\neth1 weight 255\n}", "eth1 0", NUMBER),
             ("track_interface {\neth1 weight\n}", "", GENERAL),
             ("track_interface {\neth1 weight=2\n}", "eth1 0", GENERAL),
@@ -983,28 +984,4 @@ fn more_addresses_than_an_advert_holds() {
         i.virtual_ipaddress_excluded[5].prefix.to_string(),
         "10.9.9.9/32"
     );
-}
-
-#[test]
-fn keepalived_speaks_twice_of_a_number_that_it_refuses() {
-    let twice = vec![Class::InvalidNumber, Class::General];
-    for (line, expected) in [
-        ("priority 0", &*twice),
-        ("priority x", &twice),
-        // Its daemon uses the digits, its test does not.
-        ("garp_master_repeat 5x", &twice),
-        ("advert_int x", &twice),
-        ("advert_int 300", &twice),
-        // So many microseconds: that is too short.
-        ("advert_int 12e", &twice),
-        ("advert_int 1.50000s", NUMBER),
-    ] {
-        let loaded = Fake::default().load(&with(line));
-        let said: Vec<_> = loaded
-            .diagnostics
-            .iter()
-            .flat_map(crate::Diagnostic::classes)
-            .collect();
-        assert_eq!(said, expected, "{line}");
-    }
 }

@@ -83,6 +83,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         default: "a peer's is found out",
         help: "the VRRPv3 checksum of keepalived before 1.3.7; 'never' refuses it",
         role: Role::Set(|r, s| {
+            wanted(r, s);
             r.instance.unicast.old_checksum = match s.word(1) {
                 None => OldChecksum::Always,
                 Some("never") => OldChecksum::Never,
@@ -98,7 +99,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                     return;
                 }
             };
-            wanted(r, s);
         }),
         ..ROW
     },

@@ -48,6 +48,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         help: "the number that the routers of one group share",
         role: Role::Set(|r, s| {
             let vrid = r.fits(s).and_then(|number| Vrid::new(number).ok());
+            // What a parameter without a value leads to is keepalived's affair: there the number is then missing.
+            r.instance.vrid_refused = vrid.is_none() && !s.is_broken();
             r.instance.vrid = vrid.map(|value| At {
                 value,
                 span: s.span(1),
@@ -99,7 +101,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                     })
                 ) {
                     let message = "native_ipv6 means version 3; 'version 2' is ignored";
-                    r.complain(s, 0, Diagnostic::warning(Class::General, message));
+                    r.complain(s, 0, Diagnostic::warning(Class::Uncounted, message));
                 }
                 r.instance.version = Some(At {
                     value: Version::V3,
@@ -468,6 +470,10 @@ fn interface(reading: &mut Reading<'_>, statement: &Statement) {
             format!("{value} is a loopback interface and cannot carry VRRP"),
         )
         .help("name the interface that the other routers are on")
+        .also_afterwards(
+            Class::General,
+            format!("({}) Unknown interface !", reading.instance.name),
+        )
         .fatal();
         reading.instance.interface_refused = true;
         reading.complain(statement, 1, diagnostic);

@@ -48,7 +48,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "interval",
-        arguments: decimal(0, LONGEST, 3),
+        arguments: decimal(1, LONGEST, 3),
         default: "1",
         help: "time between two runs",
         role: Role::Set(|r, s| {
@@ -60,7 +60,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "timeout",
-        arguments: decimal(0, LONGEST, 3),
+        arguments: decimal(1, LONGEST, 3),
         default: "the interval",
         help: "how long a run may take",
         role: Role::Set(|r, s| {
@@ -149,13 +149,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
 
 /// Seconds with three decimals; 0 becomes 1.
 fn seconds(reading: &mut Reading<'_>, statement: &Statement) -> Option<Duration> {
-    let milliseconds = reading.decimal(statement)?;
-    if milliseconds == 0 {
+    let is_zero = |text: &str| text.bytes().all(|byte| matches!(byte, b'0' | b'.'));
+    if statement.word(1).is_some_and(is_zero) {
         let message = format!("{} cannot be 0, 1 is used", statement.argument(0));
         reading.complain(statement, 1, Diagnostic::warning(Class::General, message));
         return Some(Duration::from_secs(1));
     }
-    Some(Duration::from_millis(milliseconds))
+    reading.decimal(statement).map(Duration::from_millis)
 }
 
 /// Begins a script.

@@ -165,7 +165,11 @@ impl Fixing<'_> {
             .help("virtual_router_id 1..255, the same on all routers of the group")
             .keepalived(format!("({name}) the virtual router id must be set"))
             .fatal();
+            // A bad number was reported where it stands.
+            self.report
+                .part_of(self.draft.vrid_refused.then_some(Span::NOWHERE));
             self.report.at(self.draft.span, diagnostic);
+            self.report.part_of(None);
         }
         let interface = self.draft.interface.as_ref().map(|at| at.value.clone());
         if self.draft.interface_refused && interface.is_none() {

@@ -76,17 +76,27 @@ impl<'a> Judge<'a> {
                 Err(refusal) => {
                     let name = &draft.name;
                     let program = argv.value.first().map_or("", String::as_str);
-                    let (message, text) = match refusal {
+                    // keepalived only logs that its user may not execute it.
+                    let class = match &refusal {
+                        Refusal::Problem(ScriptProblem::NotExecutable) => Class::Uncounted,
+                        Refusal::Problem(_) | Refusal::Insecure(_) => Class::General,
+                    };
+                    let (why, text) = match refusal {
+                        Refusal::Problem(ScriptProblem::Other(why)) => (
+                            why,
+                            format!("Disabling track script {name} due to insecure"),
+                        ),
                         Refusal::Problem(problem) => (
-                            format!("script {name} is disabled: {program} is {problem}"),
+                            format!("{program} is {problem}"),
                             format!("Disabling track script {name} since not found/accessible"),
                         ),
                         Refusal::Insecure(why) => (
-                            format!("script {name} is disabled: {program} is not secure: {why}"),
+                            format!("{program} is not secure: {why}"),
                             format!("Disabling track script {name} due to insecure"),
                         ),
                     };
-                    let diagnostic = Diagnostic::error(Class::General, message)
+                    let message = format!("script {name} is disabled: {why}");
+                    let diagnostic = Diagnostic::error(class, message)
                         .help("instances that track it go on as if they did not")
                         .keepalived(text);
                     report.at(argv.span, diagnostic);

@@ -81,6 +81,7 @@ struct Place<'a> {
 struct Also<'a> {
     class: &'static str,
     message: &'a str,
+    keepalived_line: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -113,9 +114,10 @@ impl<'a> From<&'a Diagnostic> for Finding<'a> {
             keepalived_also: diagnostic
                 .keepalived_also
                 .iter()
-                .map(|(class, message)| Also {
-                    class: class.name(),
-                    message,
+                .map(|also| Also {
+                    class: also.class.name(),
+                    message: &also.message,
+                    keepalived_line: diagnostic.keepalived_line.filter(|_| !also.afterwards),
                 })
                 .collect(),
             related: diagnostic.related.as_ref().map(|related| Place {

@@ -111,7 +111,7 @@ fn peers() {
             (
                 "old_unicast_checksum ever",
                 "multicast",
-                &[Class::Pending, Class::General],
+                &[Class::Pending, Class::Deprecated, Class::General],
             ),
         ],
     );
