@@ -293,6 +293,8 @@ pub(crate) fn build(reader: Reader<'_>, report: &mut Reporter) -> Tree {
         last: None,
         mentioned: BTreeSet::new(),
         forgiven: 0,
+        unclosed: 0,
+        first_unclosed: None,
     };
     while let Some(piece) = builder.reader.next(builder.report) {
         match piece {
@@ -369,6 +371,9 @@ struct Builder<'a, 'm> {
     mentioned: BTreeSet<*const Keyword>,
     /// Braces that close what a message has already declared to be closed, or never opened.
     forgiven: usize,
+    /// How many blocks were declared to be closed, and where the first one was.
+    unclosed: usize,
+    first_unclosed: Option<Span>,
 }
 
 impl Builder<'_, '_> {
@@ -730,8 +735,15 @@ impl Builder<'_, '_> {
             }
             None => format!("a '}}' is missing before '{name}'"),
         };
-        let mut diagnostic = Diagnostic::error(Class::MissingClose, message)
-            .help("close the blocks above this line");
+        // Inside of the block keepalived takes it for one more keyword, or entry, of it; the want of a '}' shows at the end
+        // of all.
+        let (class, keepalived) = match level.map(|level| level.inside) {
+            Some(Inside::List { .. }) => (Class::General, format!("invalid entry '{name}'")),
+            _ => (Class::UnknownKeyword, format!("Unknown keyword '{name}'")),
+        };
+        let mut diagnostic = Diagnostic::error(class, message)
+            .help("close the blocks above this line")
+            .keepalived(keepalived);
         if let Some(opened) = opened {
             diagnostic = diagnostic.related(opened, "this block is still open");
         }
@@ -741,6 +753,8 @@ impl Builder<'_, '_> {
             self.leave(end);
         }
         self.forgiven += count;
+        self.unclosed += count;
+        self.first_unclosed.get_or_insert(span);
     }
 
     /// Decides what the statement before `next` was, now that no `{` can follow it. `at`: where that became clear.
@@ -827,21 +841,8 @@ impl Builder<'_, '_> {
 
     fn finish(mut self) -> Tree {
         self.settle(None, None);
-        let first = self.levels.first().filter(|_| !self.reader.has_given_up());
-        if let Some(level) = first {
-            let count: u64 = self
-                .levels
-                .iter()
-                .map(|level| u64::from(level.stray) + 1)
-                .sum();
-            let diagnostic = Diagnostic::error(Class::MissingClose, "this block is never closed")
-                .help("add the missing '}'")
-                .keepalived(format!("There are {count} missing '}}'s or extra '{{'s"))
-                .found(Found::Afterwards);
-            match level.opened {
-                Some(opened) => self.report.at(opened, diagnostic),
-                None => self.report.nowhere(diagnostic),
-            }
+        if !self.reader.has_given_up() {
+            self.report_unclosed();
         }
         while !self.levels.is_empty() {
             self.leave(index(self.nodes.len()));
@@ -853,6 +854,34 @@ impl Builder<'_, '_> {
             nodes: self.nodes,
             words: self.words,
             ends: self.ends,
+        }
+    }
+
+    /// Says that blocks are still open at the end of all.
+    fn report_unclosed(&mut self) {
+        let open: u64 = self
+            .levels
+            .iter()
+            .map(|level| u64::from(level.stray) + 1)
+            .sum();
+        let declared = u64::try_from(self.unclosed.min(self.forgiven)).unwrap_or(u64::MAX);
+        let count = open.saturating_add(declared);
+        let diagnostic = Diagnostic::error(Class::MissingClose, "this block is never closed")
+            .help("add the missing '}'")
+            .keepalived(format!("There are {count} missing '}}'s or extra '{{'s"))
+            .found(Found::Afterwards);
+        match (self.levels.first(), self.first_unclosed) {
+            (Some(level), _) => match level.opened {
+                Some(opened) => self.report.at(opened, diagnostic),
+                None => self.report.nowhere(diagnostic),
+            },
+            // Where the first `}` is missing was said.
+            (None, Some(first)) if declared > 0 => {
+                self.report.part_of(Some(first));
+                self.report.at(first, diagnostic);
+                self.report.part_of(None);
+            }
+            (None, _) => {}
         }
     }
 
