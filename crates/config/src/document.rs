@@ -478,10 +478,12 @@ impl Builder<'_, '_> {
             self.push(with(entry));
             self.last = Some(Last::Outer(entry, closed));
         } else {
-            if !broken {
-                let name = name.to_owned();
-                self.unknown(context, &name, name_span);
+            let name = name.to_owned();
+            if broken {
+                self.report.part_of(Some(span));
             }
+            self.unknown(context, &name, name_span);
+            self.report.part_of(None);
             self.words.truncate(first_word);
             self.last = Some(Last::Unknown(name_span));
         }

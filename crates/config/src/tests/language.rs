@@ -179,6 +179,13 @@ fn what_follows_from_an_open_quote_is_part_of_it() {
         of("state ${NONE}"),
         (vec![vec![Class::UnexpectedOpen, general]], true)
     );
+    assert_eq!(
+        of("nosuch ${NONE}"),
+        (
+            vec![vec![Class::UnexpectedOpen, Class::UnknownKeyword]],
+            true
+        )
+    );
 }
 
 #[test]
