@@ -4,11 +4,12 @@
 //! the main one.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
 use config::settings::RunAs;
 use config::{FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem};
+use types::Prefix;
 
 /// A machine that has the input's files, two interfaces and nobody but root.
 pub(crate) struct Files(BTreeMap<PathBuf, Vec<u8>>);
@@ -29,6 +30,13 @@ impl Files {
         }
         Self(files)
     }
+
+    /// The same machine with another main file.
+    pub(crate) fn with_main(&self, text: Vec<u8>) -> Self {
+        let mut files = self.0.clone();
+        files.insert("/etc/keepalived/main.conf".into(), text);
+        Self(files)
+    }
 }
 
 impl Machine for Files {
@@ -38,10 +46,6 @@ impl Machine for Files {
             return Err(FileProblem::TooLarge { limit });
         }
         Ok(content.clone())
-    }
-
-    fn is_open_to_others(&self, _: &Path) -> bool {
-        false
     }
 
     fn list(&self, directory: &Path) -> Option<Vec<String>> {
@@ -76,12 +80,16 @@ impl Machine for Files {
         })
     }
 
-    fn processors(&self) -> u16 {
-        2
+    fn addresses(&self, interface: &str) -> Option<Vec<Prefix>> {
+        let addresses = [
+            Prefix::new([10, 0, 0, 5].into(), 24),
+            Prefix::new(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 5).into(), 64),
+        ];
+        (interface == "eth0").then(|| addresses.into_iter().flatten().collect())
     }
 
-    fn resolve_host(&self, _: &str) -> Option<IpAddr> {
-        None
+    fn is_readable_by_all(&self, _: &Path) -> Option<bool> {
+        Some(true)
     }
 
     fn user(&self, name: &str) -> Option<(u32, u32)> {
@@ -98,6 +106,18 @@ impl Machine for Files {
 
     fn own_ids(&self) -> (u32, u32) {
         (0, 0)
+    }
+
+    fn processors(&self) -> u16 {
+        2
+    }
+
+    fn resolve_host(&self, name: &str) -> Option<IpAddr> {
+        (name == "mail.example.com").then_some(IpAddr::from([192, 0, 2, 25]))
+    }
+
+    fn is_open_to_others(&self, path: &Path) -> bool {
+        path.ends_with("open")
     }
 
     fn resolve_script(

@@ -69,6 +69,13 @@ const fn turns_text(character: char) -> bool {
     matches!(character, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
+/// How many bytes [`decode`] was given for it.
+pub(crate) fn length(text: &str) -> usize {
+    let raw = text.chars().filter(|c| raw_byte(*c).is_some()).count();
+    // Three bytes of text stand for one.
+    text.len() - 2 * raw
+}
+
 /// Whether some byte of it was not UTF-8.
 pub(crate) fn has_raw(text: &str) -> bool {
     text.chars().any(is_private)

@@ -19,6 +19,8 @@ pub use render::Style;
 
 /// How many diagnostics are kept; a file that earns more of them is not helped by the rest.
 const MOST: usize = 1000;
+/// How many lints are kept; they must not take the place of errors.
+const MOST_LINTS: usize = 200;
 /// How many files on the way to a place are named.
 const SHOWN_INCLUDES: usize = 4;
 /// How much of a source line is shown, in bytes.
@@ -172,6 +174,8 @@ pub struct Diagnostic {
     pub columns: Range<usize>,
     /// The source line, harmless to show: secrets masked, control characters replaced.
     pub source: String,
+    /// The name of the lint; `None`: it is no lint. See [`crate::lints()`].
+    pub lint: Option<&'static str>,
     /// The keyword that it is about, where that is known.
     pub keyword: Option<&'static str>,
     /// What is wrong; lower case, names the object and the value.
@@ -206,6 +210,7 @@ impl Diagnostic {
             line: 0,
             columns: 0..0,
             source: String::new(),
+            lint: None,
             keyword: None,
             message: bytes::shown(&message.into()),
             notes: Vec::new(),
@@ -225,6 +230,11 @@ impl Diagnostic {
 
     pub(crate) fn warning(class: Class, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, class, message)
+    }
+
+    /// A warning of a tool that sums up other diagnostics; never counted.
+    pub fn of_tool(message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, Class::Pending, message)
     }
 
     /// Something worth knowing.
@@ -376,6 +386,10 @@ pub(crate) struct Reporter {
     /// A bit for each class that was reported.
     classes: u32,
     suppressed: usize,
+    /// How many lints may still be reported; 0 from the start when nobody asked for them.
+    lints_left: usize,
+    /// Some included file could not be read.
+    incomplete: bool,
     fatal: bool,
     /// The keywords that are not acted on, block and name, by where these texts are: this is asked for every statement of
     /// a large file, and comparing texts would show.
@@ -463,6 +477,43 @@ impl Reporter {
         }
     }
 
+    /// Whether something of a class was reported.
+    pub(crate) fn has_said(&self, class: Class) -> bool {
+        self.classes & 1_u32 << (class as u8) != 0
+    }
+
+    /// A file that should have been included is not there: what is missing may stand in it.
+    pub(crate) const fn lacks_text(&mut self) {
+        self.incomplete = true;
+    }
+
+    /// Whether everything was read that should have been.
+    pub(crate) const fn is_complete(&self) -> bool {
+        !self.incomplete
+    }
+
+    /// Lints are wanted from now on; without this, [`Self::wants_lints`] says no.
+    pub(crate) const fn want_lints(&mut self) {
+        self.lints_left = MOST_LINTS;
+    }
+
+    /// Whether it is worth looking for lints.
+    pub(crate) const fn wants_lints(&self) -> bool {
+        self.lints_left > 0
+    }
+
+    /// Reports a lint, if lints are wanted.
+    pub(crate) fn lint(&mut self, span: Span, lint: Diagnostic) {
+        if self.wants_lints() && !self.is_full() {
+            self.lints_left -= 1;
+            self.at(span, lint);
+            if self.lints_left == 0 {
+                let message = format!("only the first {MOST_LINTS} lints are shown");
+                self.nowhere(Diagnostic::note(message));
+            }
+        }
+    }
+
     /// What is reported from now on follows from a mistake of that line, which is reported already; or does not any more.
     /// It becomes part of what keepalived says of that mistake, or nothing at all when there is no such line. Whether the
     /// configuration can be used is noted all the same.
@@ -483,13 +534,13 @@ impl Reporter {
         let Some(first) = self.found.iter_mut().rev().find(of_line) else {
             return;
         };
+        self.classes |= 1_u32 << (diagnostic.class as u8);
         first.diagnostic.fatal |= diagnostic.fatal;
-        let text = diagnostic.keepalived_text.unwrap_or(diagnostic.message);
         let also = &mut first.diagnostic.keepalived_also;
         also.push(Also {
             class: diagnostic.class,
-            message: text,
-            afterwards: diagnostic.found == Some(Found::Afterwards),
+            message: diagnostic.keepalived_text.unwrap_or(diagnostic.message),
+            afterwards: diagnostic.found.unwrap_or(self.finds) == Found::Afterwards,
         });
         also.extend(diagnostic.keepalived_also);
     }
@@ -497,6 +548,11 @@ impl Reporter {
     /// Whether further diagnostics are only counted: there is no use in working hard for them.
     pub(crate) const fn is_full(&self) -> bool {
         self.found.len() >= MOST
+    }
+
+    /// Notes that the configuration cannot be used, for a reason that was reported.
+    pub(crate) const fn fails(&mut self) {
+        self.fatal = true;
     }
 
     /// Whether the configuration can be used so far.

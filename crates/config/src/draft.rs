@@ -62,6 +62,8 @@ pub(crate) struct Draft {
     pub(crate) garp_groups: Vec<GarpGroup>,
     pub(crate) linkbeat: Vec<Linkbeat>,
     pub(crate) debounce: Vec<Debounce>,
+    /// Where secrets are written, and what they are called.
+    pub(crate) secrets: Vec<At<&'static str>>,
 }
 
 /// Whom scripts without a user of their own run as.

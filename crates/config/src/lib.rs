@@ -11,6 +11,7 @@
 //! - `keywords` is the language: one row per keyword.
 //! - `read` walks the tree and lets each row's setter fill a draft; nothing else is touched.
 //! - `resolve` applies defaults, corrections and cross-checks.
+//! - `lints` finds what is legal and yet probably not meant, for those who ask.
 //!
 //! The crate does no system call: what it must know of the machine it asks a [`Machine`]. Reading is linear in the size
 //! of the text, and bounded: in bytes, in files, in depth, in diagnostics.
@@ -28,6 +29,7 @@ mod glob;
 mod include;
 mod keywords;
 mod lexer;
+mod lints;
 mod machine;
 mod names;
 mod parameters;
@@ -48,6 +50,7 @@ pub use canonical::canonical;
 pub use describe::describe;
 pub use diagnostics::{Also, Class, Diagnostic, Related, Severity, Style, exit_status_of_test};
 pub use keywords::{KeywordFacts, keywords};
+pub use lints::{Lint, lints};
 pub use machine::{FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem};
 pub use settings::Settings;
 pub use suggest::similar_keyword;
@@ -63,6 +66,8 @@ pub struct LoadOptions {
     pub config_id: Option<String>,
     /// `-e`: every mistake in an include line stops the daemon.
     pub check_includes: bool,
+    /// Look for lints, too: [`Severity::Lint`].
+    pub lints: bool,
 }
 
 /// A configuration that was read.
@@ -87,6 +92,9 @@ pub struct Loaded {
 /// after another. It never panics, whatever the files hold.
 pub fn load(main: &str, machine: &dyn Machine, options: &LoadOptions) -> Loaded {
     let mut report = Reporter::default();
+    if options.lints {
+        report.want_lints();
+    }
     let config_id = options.config_id.clone().unwrap_or_else(|| {
         let name = machine.host_name();
         name.split('.').next().unwrap_or_default().to_owned()
@@ -106,6 +114,7 @@ pub fn load(main: &str, machine: &dyn Machine, options: &LoadOptions) -> Loaded 
     let draft = read::read(&tree, machine, &mut report);
     // The places in the draft need the texts, but the tree is not needed any more.
     let sources = tree.into_sources();
+    lints::secrets::check(&draft.secrets, &sources, machine, &mut report);
     let settings = resolve::resolve(draft, machine, &mut report);
     let usable = report.is_usable();
     let pending = report.take_pending();

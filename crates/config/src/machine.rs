@@ -7,6 +7,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use types::Prefix;
+
 use crate::settings::RunAs;
 
 /// Answers about the machine. All methods only look; none but [`Machine::resolve_host`] may block for longer than a file
@@ -48,6 +50,17 @@ pub trait Machine {
 
     /// What is known of an interface; `None` when there is none of that name.
     fn interface(&self, name: &str) -> Option<InterfaceFacts>;
+
+    /// The addresses of an interface, each with its subnet; behind a point-to-point address stands the other end's.
+    /// `None`: not known. Asked for lints only.
+    fn addresses(&self, _interface: &str) -> Option<Vec<Prefix>> {
+        None
+    }
+
+    /// Whether users who are neither its owner nor of its group can read a file; `None`: not known. Asked for lints only.
+    fn is_readable_by_all(&self, _path: &Path) -> Option<bool> {
+        None
+    }
 
     /// How many processors there are; their numbers begin at 0. At least 1.
     fn processors(&self) -> u16;

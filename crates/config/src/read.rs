@@ -14,8 +14,8 @@ use crate::document::{Statement, Tree};
 use crate::draft::checkers::{CheckerBlock, CheckerDraft};
 use crate::draft::lvs::LvsReading;
 use crate::draft::{
-    BfdDraft, Draft, FileDraft, GarpGroupDraft, GroupDraft, Inherited, InstanceDraft, NotifyDraft,
-    ProcessDraft, ScriptDraft, ScriptUser, TrackGroupDraft, TrackedLists,
+    At, BfdDraft, Draft, FileDraft, GarpGroupDraft, GroupDraft, Inherited, InstanceDraft,
+    NotifyDraft, ProcessDraft, ScriptDraft, ScriptUser, TrackGroupDraft, TrackedLists,
 };
 use crate::keywords::Role;
 use crate::keywords::arguments::Kind;
@@ -223,6 +223,17 @@ impl Reading<'_> {
             diagnostic = diagnostic.about(keyword.name);
         }
         self.report.at(statement.span(index), diagnostic);
+    }
+
+    /// Remembers that a secret stands behind the keyword of a statement.
+    pub(crate) fn secret(&mut self, statement: &Statement) {
+        let Some(keyword) = statement.keyword() else {
+            return;
+        };
+        self.draft.secrets.push(At {
+            value: keyword.name,
+            span: statement.span(0),
+        });
     }
 
     /// The n-th word; its absence is reported, the keyword then has no effect.

@@ -294,15 +294,16 @@ impl<'a> Reader<'a> {
                 report.at(place(0, 0), Diagnostic::error(Class::General, message));
                 return;
             }
-            let message = format!(
-                "a line of {} bytes: keepalived reads at most {KEEPALIVED_LINE}",
-                raw.len()
-            );
-            report.at(
-                place(0, raw.len()),
-                Diagnostic::warning(Class::General, message)
-                    .help("evervip reads it; keepalived would tear it apart"),
-            );
+            let length = bytes::length(raw);
+            if length > KEEPALIVED_LINE {
+                let message =
+                    format!("a line of {length} bytes: keepalived reads at most {KEEPALIVED_LINE}");
+                report.at(
+                    place(0, raw.len()),
+                    Diagnostic::warning(Class::General, message)
+                        .help("evervip reads it; keepalived would tear it apart"),
+                );
+            }
         }
         if !clean && raw.contains('\0') {
             self.nuls += 1;
@@ -837,6 +838,7 @@ impl<'a> Reader<'a> {
                 if hopeless {
                     self.give_up(span, diagnostic, report);
                 } else {
+                    report.lacks_text();
                     report.at(span, diagnostic);
                 }
             }
@@ -860,6 +862,7 @@ impl<'a> Reader<'a> {
         let clean = !content.contains(&0);
         let source = Source {
             name: waiting.name.clone(),
+            path: path.clone(),
             text: bytes::decode(content),
             included: waiting.span,
         };

@@ -13,6 +13,7 @@ use vrrp::settings::{
 
 use crate::diagnostics::{Class, Diagnostic, Found, Reporter, Span};
 use crate::draft::{At, Draft, GroupDraft, InstanceDraft, NotifyDraft, TrackDraft, TrackedDraft};
+use crate::lints::{self, vrrp::Router};
 use crate::machine::Machine;
 use crate::settings::{Notify, NotifyDeleted, Settings};
 
@@ -88,6 +89,7 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
     let mut judge = scripts::Judge::of_servers(&draft, machine);
     settings.lvs_commands = lvs::finish(servers, &mut settings.lvs, &mut judge, report);
     judge.finish(report);
+    globals::without_idle_readers(&mut settings, !draft.instances.is_empty());
 
     for At {
         value: script,
@@ -115,6 +117,27 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
         .filter(|member| member.left_out)
         .map(|member| member.settings.name.clone())
         .collect();
+    if report.wants_lints() {
+        let routers: Vec<_> = instances
+            .iter()
+            .map(|member| Router {
+                settings: &member.settings,
+                draft: member.draft,
+                group: member
+                    .group
+                    .and_then(|index| Some(groups.get(index)?.draft)),
+            })
+            .collect();
+        let running = &settings.vrrp.scripts;
+        lints::vrrp::check(
+            &draft.scripts,
+            &draft.static_ipaddress,
+            &routers,
+            running,
+            machine,
+            report,
+        );
+    }
     settings.vrrp.instances = instances
         .into_iter()
         .map(|member| member.settings)

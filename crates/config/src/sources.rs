@@ -6,6 +6,7 @@
 //! in what became of the line, in a note.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// The number of the text of made lines; files are numbered from 0.
 const MADE: u16 = u16::MAX;
@@ -53,6 +54,8 @@ impl Span {
 pub(crate) struct Source {
     /// Spelled as it was opened.
     pub(crate) name: String,
+    /// Where it was found.
+    pub(crate) path: PathBuf,
     pub(crate) text: String,
     /// The directive that included it.
     pub(crate) included: Option<Span>,
@@ -258,6 +261,7 @@ mod tests {
 
     fn source(text: &str) -> Source {
         Source {
+            path: PathBuf::new(),
             name: "x.conf".into(),
             text: text.into(),
             included: None,

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use types::Prefix;
+
 use crate::machine::{FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem};
 use crate::settings::RunAs;
 use crate::{LoadOptions, Loaded, load};
@@ -16,6 +18,8 @@ pub(crate) struct Fake {
     pub(crate) interfaces: BTreeMap<String, InterfaceFacts>,
     pub(crate) scripts: BTreeSet<String>,
     pub(crate) insecure: bool,
+    pub(crate) addresses: BTreeMap<String, Vec<Prefix>>,
+    pub(crate) readable_by_all: BTreeSet<PathBuf>,
 }
 
 impl Default for Fake {
@@ -25,6 +29,8 @@ impl Default for Fake {
             interfaces: BTreeMap::new(),
             scripts: BTreeSet::new(),
             insecure: false,
+            addresses: BTreeMap::new(),
+            readable_by_all: BTreeSet::new(),
         }
         .interface("eth0")
         .interface("eth1")
@@ -60,6 +66,20 @@ impl Fake {
         self
     }
 
+    /// Gives an interface an address; its length follows a `/`.
+    pub(crate) fn address(mut self, interface: &str, text: &str) -> Self {
+        let (address, length) = text.split_once('/').unwrap();
+        let prefix = Prefix::new(address.parse().unwrap(), length.parse().unwrap()).unwrap();
+        let addresses = self.addresses.entry(interface.into()).or_default();
+        addresses.push(prefix);
+        self
+    }
+
+    pub(crate) fn readable_by_all(mut self, path: &str) -> Self {
+        self.readable_by_all.insert(path.into());
+        self
+    }
+
     fn with_loopback(mut self) -> Self {
         self.interfaces.insert(
             "lo".into(),
@@ -72,10 +92,14 @@ impl Fake {
         self
     }
 
-    /// Loads a text as the main file `x.conf`.
+    /// Loads a text as the main file `x.conf`; what it leads to must be the same from its normal form.
     pub(crate) fn load(self, text: impl AsRef<[u8]>) -> Loaded {
         let machine = self.file("/etc/keepalived/x.conf", text);
-        load("x.conf", &machine, &LoadOptions::default())
+        let loaded = load("x.conf", &machine, &LoadOptions::default());
+        if let Some(settings) = &loaded.settings {
+            crate::tests::canonical::round_trip(&machine, settings);
+        }
+        loaded
     }
 }
 
@@ -127,6 +151,14 @@ impl Machine for Fake {
 
     fn interface(&self, name: &str) -> Option<InterfaceFacts> {
         self.interfaces.get(name).copied()
+    }
+
+    fn addresses(&self, interface: &str) -> Option<Vec<Prefix>> {
+        self.addresses.get(interface).cloned()
+    }
+
+    fn is_readable_by_all(&self, path: &Path) -> Option<bool> {
+        Some(self.readable_by_all.contains(path))
     }
 
     fn processors(&self) -> u16 {

@@ -1,5 +1,6 @@
 //! Whole files in, settings and messages out.
 
+pub(crate) mod canonical;
 mod corpus;
 mod language;
 mod load;

@@ -8,11 +8,11 @@ mod json;
 mod pending;
 mod report;
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use config::{Class, Diagnostic, LoadOptions, Loaded, Severity, Style, load};
+use config::{Class, Diagnostic, LoadOptions, Loaded, Severity, Style, canonical, load};
 
 use crate::command_line::DEFAULT_CONFIGURATION;
 use crate::exit::Exit;
@@ -29,8 +29,14 @@ wrong with it: where, what was probably meant, what is allowed.
 const STATUSES: &str = "\
 Exit status:
   0  no error (and with --strict: no warning and no lint either)
-  1  errors, or a file that cannot be read, or --explain of a word that is no keyword
+  1  errors, or a file that cannot be read, or --explain of a word that is nothing
   2  a wrong command line
+
+--canonical prints the whole configuration as it is understood, in keepalived's own language: includes and
+parameters resolved, every default spelled out, one spelling for everything. On this machine it reads as
+the same settings. Two files that mean the same print the same. Passwords and keys stand in it: keep it
+as safe as the file. What there is to say about the file goes to standard error. The status is 1, and
+nothing is printed, when the daemon could not use the file.
 
 Whoever needs keepalived's statuses: `evervip -t -f FILE` has them.
 
@@ -38,9 +44,10 @@ Whoever needs keepalived's statuses: `evervip -t -f FILE` has them.
   version (1), file, usable (the daemon would start), errors, warnings, lints,
   test_status (what -t exits with),
   pending: [{block, keyword, effect}]    keywords of the file that evervip does not act on yet
-  diagnostics: [{severity, class, code, keyword, fatal, file, line, column, end_column, source,
+  diagnostics: [{severity, class, code, lint, keyword, fatal, file, line, column, end_column, source,
                  message, notes: [], help, keepalived, related}]
     severity is error, warning, lint or note; class and code are keepalived's kind of message;
+    lint is the name of a lint, as --explain takes it, else null;
     columns count characters of source, from 1, the end excluded; source is the line as it may
     be shown (secrets masked, long lines cut); keepalived is what keepalived says, where that
     differs; related is null or {file, line, column, end_column, source, message}";
@@ -76,14 +83,21 @@ pub(crate) fn command(command: Command) -> Command {
         .arg(
             Arg::new("explain")
                 .long("explain")
-                .value_name("KEYWORD")
-                .conflicts_with_all(["file", "pending", "format", "strict"])
-                .help("Say what a keyword is for instead; BLOCK/KEYWORD narrows it down"),
+                .value_name("KEYWORD|LINT")
+                .conflicts_with_all(["file", "pending", "format", "strict", "canonical"])
+                .help("Say what a keyword or a lint is about instead; BLOCK/KEYWORD narrows it down"),
         )
         .arg(
             switch(
                 "pending",
                 "List what evervip does not act on yet instead: all such keywords, or those of FILE",
+            )
+            .conflicts_with_all(["format", "strict", "canonical"]),
+        )
+        .arg(
+            switch(
+                "canonical",
+                "Print the configuration in its normal form instead, secrets included",
             )
             .conflicts_with_all(["format", "strict"]),
         )
@@ -111,18 +125,30 @@ pub(crate) fn command(command: Command) -> Command {
 
 /// Carries out a command line.
 pub(crate) fn run(matches: &ArgMatches) -> Exit {
-    let answer = answer(matches);
-    match write(&answer.text) {
-        Ok(()) => Exit::Status(u8::from(answer.failed)),
-        // Whoever reads has seen enough.
-        Err(problem) if problem.kind() == io::ErrorKind::BrokenPipe => {
-            Exit::Status(u8::from(answer.failed))
-        }
+    let answer = if matches.get_flag("canonical") {
+        normal_form(matches)
+    } else {
+        let answer = answer(matches);
+        write(io::stdout().lock(), answer.text.as_bytes()).map(|()| answer.failed)
+    };
+    match answer {
+        Ok(failed) => Exit::Status(u8::from(failed)),
         Err(problem) => {
             eprintln!("evervip check: cannot write: {problem}");
             Exit::Fatal
         }
     }
+}
+
+/// Prints the configuration as it is understood, if it can be used; what there is to say about it stands aside.
+fn normal_form(matches: &ArgMatches) -> io::Result<bool> {
+    let (file, loaded) = read(matches);
+    let tally = Tally::of(&loaded.diagnostics);
+    let report = report::report(&file, &loaded, tally, style(matches, &io::stderr()));
+    write(io::stderr().lock(), report.as_bytes())?;
+    let page = loaded.settings.as_ref().map(canonical);
+    write(io::stdout().lock(), page.as_deref().unwrap_or_default())?;
+    Ok(page.is_none())
 }
 
 /// What to print, and whether it is a failure.
@@ -141,18 +167,10 @@ fn answer(matches: &ArgMatches) -> Answer {
     if pending && file.is_none() {
         return pending::of_the_language();
     }
-    let file = file.map_or_else(
-        || DEFAULT_CONFIGURATION.to_owned(),
-        |file| file.to_string_lossy().into_owned(),
-    );
-    let options = LoadOptions {
-        config_id: matches.get_one("config-id").cloned(),
-        check_includes: matches.get_flag("all-config"),
-    };
-    let loaded = load(&file, &ThisMachine::default(), &options);
+    let (file, loaded) = read(matches);
     let tally = Tally::of(&loaded.diagnostics);
     let failed = tally.fails(&loaded, matches.get_flag("strict"));
-    let style = style(matches);
+    let style = style(matches, &io::stdout());
     if matches
         .get_one::<String>("format")
         .is_some_and(|format| format == "json")
@@ -167,24 +185,42 @@ fn answer(matches: &ArgMatches) -> Answer {
     Answer { text, failed }
 }
 
+/// Reads the file that a command line names.
+fn read(matches: &ArgMatches) -> (String, Loaded) {
+    let file = matches.get_one::<PathBuf>("file").map_or_else(
+        || DEFAULT_CONFIGURATION.to_owned(),
+        |file| file.to_string_lossy().into_owned(),
+    );
+    let options = LoadOptions {
+        config_id: matches.get_one("config-id").cloned(),
+        check_includes: matches.get_flag("all-config"),
+        lints: true,
+    };
+    let loaded = load(&file, &ThisMachine::default(), &options);
+    (file, loaded)
+}
+
 /// The status of a configuration that could not even be read.
 const NO_FILE: i32 = 6;
 
 /// Colours, when they are wanted and can be shown.
-fn style(matches: &ArgMatches) -> Style {
+fn style(matches: &ArgMatches, to: &impl IsTerminal) -> Style {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let colour = match matches.get_one::<String>("color").map(String::as_str) {
         Some("always") => true,
         Some("never") => false,
-        _ => io::stdout().is_terminal() && !set("NO_COLOR"),
+        _ => to.is_terminal() && !set("NO_COLOR"),
     };
     if colour { Style::Colour } else { Style::Plain }
 }
 
-fn write(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
+/// Writes all of it, or as much as somebody reads.
+fn write(mut to: impl io::Write, text: &[u8]) -> io::Result<()> {
+    match to.write_all(text).and_then(|()| to.flush()) {
+        // Whoever reads has seen enough.
+        Err(problem) if problem.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }
 
 /// How much of what was said.
@@ -198,7 +234,10 @@ struct Tally {
 impl Tally {
     fn of(diagnostics: &[Diagnostic]) -> Self {
         let mut tally = Self::default();
-        for diagnostic in diagnostics.iter().filter(|one| !is_merely_pending(one)) {
+        // All keywords that do not act are one warning, if one of them matters.
+        let matters = |one: &Diagnostic| is_pending(one) && !one.notes.is_empty();
+        tally.warnings += usize::from(diagnostics.iter().any(matters));
+        for diagnostic in diagnostics.iter().filter(|one| !is_pending(one)) {
             match diagnostic.severity {
                 Severity::Error => tally.errors += 1,
                 Severity::Warning => tally.warnings += 1,
@@ -216,12 +255,9 @@ impl Tally {
     }
 }
 
-/// It only says that a keyword does not act yet, and nothing that matters happens instead: one line for all of them will do.
-fn is_merely_pending(diagnostic: &Diagnostic) -> bool {
-    diagnostic.class == Class::Pending
-        && diagnostic.severity == Severity::Warning
-        && diagnostic.notes.is_empty()
-        && diagnostic.help.is_none()
+/// It says that a keyword does not act yet; all of them are told together.
+fn is_pending(diagnostic: &Diagnostic) -> bool {
+    diagnostic.class == Class::Pending && diagnostic.severity == Severity::Warning
 }
 
 /// Words in lines of a page's width, behind an indent of so many columns.

@@ -29,6 +29,7 @@ pub(crate) fn run(options: &Options, log: Option<&Path>) -> Exit {
     let load_options = LoadOptions {
         config_id: options.config_id.clone(),
         check_includes: options.all_config,
+        lints: false,
     };
     let loaded = load(
         &options.use_file.to_string_lossy(),

@@ -15,11 +15,14 @@ use log::warn;
 use sys::netlink::RouteSocket;
 use sys::process::Credentials;
 use sys::users;
+use types::Prefix;
 
-/// The real machine. Interfaces are read once, when the first question about one is asked.
+/// The real machine. Interfaces and addresses are read once, when the first question about one is asked.
 #[derive(Default)]
 pub(crate) struct ThisMachine {
     interfaces: OnceCell<BTreeMap<String, InterfaceFacts>>,
+    /// By interface.
+    addresses: OnceCell<BTreeMap<String, Vec<Prefix>>>,
 }
 
 /// The node's name.
@@ -95,6 +98,27 @@ impl Machine for ThisMachine {
             .get_or_init(read_interfaces)
             .get(name)
             .copied()
+    }
+
+    fn addresses(&self, interface: &str) -> Option<Vec<Prefix>> {
+        self.addresses
+            .get_or_init(read_addresses)
+            .get(interface)
+            .cloned()
+    }
+
+    fn is_readable_by_all(&self, path: &Path) -> Option<bool> {
+        let path = fs::canonicalize(path).ok()?;
+        if fs::metadata(&path).ok()?.mode() & 0o004 == 0 {
+            return Some(false);
+        }
+        // A directory on the way that others may not enter protects what is in it.
+        for directory in path.ancestors().skip(1) {
+            if fs::metadata(directory).ok()?.mode() & 0o001 == 0 {
+                return Some(false);
+            }
+        }
+        Some(true)
     }
 
     fn processors(&self) -> u16 {
@@ -302,6 +326,39 @@ fn read_interfaces() -> BTreeMap<String, InterfaceFacts> {
             (link.name.as_str().to_owned(), facts)
         })
         .collect()
+}
+
+/// The addresses by interface. A port of a bridge, a bond or a VRF is left out: what it has counts elsewhere.
+fn read_addresses() -> BTreeMap<String, Vec<Prefix>> {
+    let answer = RouteSocket::new().and_then(|mut socket| {
+        let links = socket.links()?;
+        Ok((links, socket.addresses()?))
+    });
+    let (links, addresses) = answer.unwrap_or_else(|problem| {
+        warn!("{problem}");
+        Default::default()
+    });
+    let mut names = BTreeMap::new();
+    let mut known: BTreeMap<String, Vec<Prefix>> = BTreeMap::new();
+    for link in links.into_iter().filter(|link| link.master.is_none()) {
+        let name = link.name.as_str().to_owned();
+        known.insert(name.clone(), Vec::new());
+        names.insert(link.index, name);
+    }
+    for address in addresses {
+        let prefix = match address.peer {
+            // Its length is that of the other end's network.
+            Some(peer) => Prefix::new(peer, address.prefix.length()).ok(),
+            None => Some(address.prefix),
+        };
+        let all = names
+            .get(&address.interface)
+            .and_then(|name| known.get_mut(name));
+        if let (Some(all), Some(prefix)) = (all, prefix) {
+            all.push(prefix);
+        }
+    }
+    known
 }
 
 #[cfg(test)]

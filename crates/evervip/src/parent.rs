@@ -128,6 +128,7 @@ fn read_configuration(options: &Options, identity: &Identity) -> Loaded {
     let load_options = LoadOptions {
         config_id: options.config_id.clone(),
         check_includes: options.all_config,
+        lints: false,
     };
     let file = options.use_file.to_string_lossy();
     let loaded = load(&file, &ThisMachine::default(), &load_options);

@@ -19,7 +19,7 @@ global_defs {
     dynamic_interfaces
 }
 vrrp_instance A {
-    interface eth0
+    interface absent0
     virtual_router_id 51
     priority 100
     virtual_ipaddress {
@@ -144,15 +144,19 @@ fn an_error_shows_its_place_and_what_was_meant() {
 #[test]
 fn warnings_fail_only_when_asked_to() {
     let place = Place::new("warning");
-    place.file("x.conf", with("    state MASTER\n    nopreempt\n"));
+    place.file(
+        "x.conf",
+        with("    priority 100\n    state MASTER\n    nopreempt\n"),
+    );
     let said = place.run(&["check", "x.conf"]);
     insta::assert_snapshot!(said.out, @r#"
     warning: instance A: nopreempt has no effect with initial state MASTER
-     --> x.conf:8:5
+     --> x.conf:9:5
       |
-    8 |     nopreempt
+    9 |     nopreempt
       |     ^^^^^^^^^
       |
+      = note: who begins as MASTER takes over whenever it starts, which nopreempt is to prevent
       = help: set 'state BACKUP' on every router that shall not preempt
 
     x.conf: 0 errors, 1 warning, 0 lints: usable: 1 instance
@@ -423,6 +427,66 @@ fn the_test_of_keepalived_is_terse_whatever_its_name() {
 }
 
 #[test]
+fn lints_are_for_check_alone() {
+    let place = Place::new("lint");
+    place.file("x.conf", with("    state MASTER\n"));
+    let said = place.run(&["check", "x.conf"]);
+    assert_eq!(said.status, Some(0));
+    assert!(
+        said.out
+            .starts_with("lint[master_without_priority]: instance A has state MASTER"),
+        "{}",
+        said.out
+    );
+    assert_eq!(
+        said.last_line(),
+        "x.conf: 0 errors, 0 warnings, 1 lint: usable: 1 instance"
+    );
+    assert_eq!(place.run(&["check", "--strict", "x.conf"]).status, Some(1));
+    let json = place.run(&["check", "--format", "json", "x.conf"]);
+    let run: Value = serde_json::from_str(&json.out).unwrap();
+    let found = &run["diagnostics"][0];
+    assert_eq!(
+        (&found["severity"], &found["lint"], &run["test_status"]),
+        (&"lint".into(), &"master_without_priority".into(), &0.into())
+    );
+    let test = place.run(&["-t", "-f", "x.conf"]);
+    assert_eq!((test.status, test.err.as_str()), (Some(0), ""));
+    let explained = place.run(&["check", "--explain", "master_without_priority"]);
+    assert_eq!(explained.status, Some(0));
+    assert!(
+        explained.out.starts_with("lint master_without_priority\n"),
+        "{}",
+        explained.out
+    );
+}
+
+#[test]
+fn secrets_that_all_can_read() {
+    let place = Place::new("readable");
+    let password = "    version 2\n    priority 100\n    authentication {\n        auth_type PASS\n        auth_pass 1111\n    }\n";
+    place.file("x.conf", with(password));
+    let readable = |mode: u32, directory: u32| {
+        let allow = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        allow(&place.path.join("x.conf"), mode);
+        allow(&place.path, directory);
+        let said = place.run(&["check", "x.conf"]);
+        assert!(
+            said.out.contains("lint[pass_protects_nothing]"),
+            "{}",
+            said.out
+        );
+        said.out
+            .contains("lint[secret_readable]: x.conf holds auth_pass")
+    };
+    assert!(readable(0o644, 0o755));
+    assert!(!readable(0o640, 0o755));
+    assert!(!readable(0o644, 0o750), "nobody else gets there");
+}
+
+#[test]
 fn keepalived_has_no_verbs() {
     let place = Place::new("name");
     let said = place
@@ -450,4 +514,47 @@ fn the_result_of_a_test_goes_into_a_private_file() {
     assert_eq!(refused.status, Some(1));
     assert!(refused.err.contains("link"), "{}", refused.err);
     assert_eq!(fs::read_to_string(&log).unwrap(), before);
+}
+
+#[test]
+fn the_normal_form_reads_as_the_same() {
+    let place = Place::new("canonical");
+    place.file(
+        "x.conf",
+        "include y.conf\n$ID=7\nvrrp_instance A {\n interface lo0\n virtual_router_id $ID\n authentication {\n auth_type PASS\n \
+         auth_pass hush\n }\n virtual_ipaddress {\n  10.0.0.1\n }\n typing_error 1\n}\n",
+    );
+    place.file(
+        "y.conf",
+        "global_defs {\n dynamic_interfaces\n vrrp_garp_master_delay 9\n}\n",
+    );
+    let said = place.run(&["check", "--canonical", "x.conf"]);
+    assert_eq!(said.status, Some(0), "{}", said.err);
+    assert!(said.err.contains("x.conf:13:2"), "{}", said.err);
+    for line in [
+        "version 2",
+        "garp_master_delay 9",
+        "virtual_router_id 7",
+        "advert_int 1",
+    ] {
+        let line = format!("\n    {line}\n");
+        assert!(said.out.contains(&line), "{line}{}", said.out);
+    }
+    assert!(!said.out.contains("typing_error"), "{}", said.out);
+    // Its keeper is told by --help.
+    assert!(said.out.contains("auth_pass hush") && !said.err.contains("hush"));
+
+    place.file("z.conf", &said.out);
+    let again = place.run(&["check", "--canonical", "z.conf"]);
+    assert_eq!((again.status, again.out), (Some(0), said.out));
+
+    // What nobody can use has no normal form.
+    place.file("x.conf", "vrrp_instance A {\n interface lo0\n}\n");
+    let said = place.run(&["check", "--canonical", "x.conf"]);
+    assert_eq!((said.status, said.out.as_str()), (Some(1), ""));
+    assert!(said.err.contains("virtual_router_id"), "{}", said.err);
+    let said = place.run(&["check", "--canonical", "missing.conf"]);
+    assert_eq!((said.status, said.out.as_str()), (Some(1), ""));
+    let said = place.run(&["check", "--canonical", "--strict", "x.conf"]);
+    assert_eq!(said.status, Some(2));
 }

@@ -28,15 +28,17 @@ impl Diagnostic {
             Severity::Warning => Level::WARNING,
             Severity::Error => Level::ERROR,
         };
-        let mut group =
-            level
-                .primary_title(self.message.as_str())
-                .elements(self.file.as_ref().map(|file| {
-                    Snippet::source(self.source.as_str())
-                        .line_start(usize::try_from(self.line).unwrap_or(usize::MAX))
-                        .path(file.as_str())
-                        .annotation(AnnotationKind::Primary.span(self.columns.clone()))
-                }));
+        let title = level.primary_title(self.message.as_str());
+        let title = match self.lint {
+            Some(name) => title.id(name),
+            None => title,
+        };
+        let mut group = title.elements(self.file.as_ref().map(|file| {
+            Snippet::source(self.source.as_str())
+                .line_start(usize::try_from(self.line).unwrap_or(usize::MAX))
+                .path(file.as_str())
+                .annotation(AnnotationKind::Primary.span(self.columns.clone()))
+        }));
         if let Some(related) = &self.related {
             let what = AnnotationKind::Context
                 .span(related.columns.clone())

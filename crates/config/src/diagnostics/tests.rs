@@ -91,6 +91,7 @@ fn a_related_place_is_looked_up_and_masked() {
     let text = "auth_pass hunter2\nx\n".to_owned();
     let mut sources = Sources::default();
     let source = Source {
+        path: "x.conf".into(),
         name: "a.conf".into(),
         text,
         included: None,

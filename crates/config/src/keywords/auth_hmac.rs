@@ -173,6 +173,7 @@ fn key(reading: &mut Reading<'_>, statement: &Statement) {
 fn secret(reading: &mut Reading<'_>, statement: &Statement) -> Result<Secret, &'static str> {
     let word = statement.argument(2);
     let Some(path) = word.strip_prefix("file:") else {
+        reading.secret(statement);
         return decode(&bytes::encode(word));
     };
     let path = reading.machine.current_dir().join(Path::new(path));

@@ -53,11 +53,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                     value.len()
                 );
                 let diagnostic = Diagnostic::warning(Class::General, message)
+                    .with_note("an advert has room for no more, and longer ones may turn out equal")
                     .help("every router of the group must have the same eight")
                     .keepalived("Truncating auth_pass to 8 characters");
                 r.complain(s, 1, diagnostic);
                 value.truncate(LONGEST);
             }
+            r.secret(s);
             r.instance.auth_pass = Some(At {
                 value,
                 span: s.span(0),

@@ -47,6 +47,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         help: "what the private key is locked with",
         role: Role::Set(|r, s| {
             let Some(text) = r.text(s, 1) else { return };
+            r.secret(s);
             if r.lvs.ssl.password.replace(Password::new(text)).is_some() {
                 last_counts(r, s);
             }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use types::{Family, Priority, Version, Vrid};
+use types::{Family, IfName, Priority, Version, Vrid};
 use vrrp::settings::InitialState;
 
 use super::arguments::{SWITCH_WORD, decimal, integer, noted, optional, required, strict_integer};
@@ -460,7 +460,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
 
 fn interface(reading: &mut Reading<'_>, statement: &Statement) {
     let Some(value) = reading.interface(statement, 1) else {
-        reading.instance.interface_refused = true;
+        // What cannot be a name is none; that alone is not fatal.
+        reading.instance.interface_refused = IfName::new(statement.argument(1)).is_ok();
         return;
     };
     let facts = reading.machine.interface(value.as_str());

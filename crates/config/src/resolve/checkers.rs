@@ -14,6 +14,7 @@ use crate::draft::checkers::{
     CheckerBlock, CheckerDraft, ConnectionDraft, HttpDraft, MiscDraft, RegexDraft, UdpDraft,
     UrlDraft,
 };
+use crate::lints;
 
 /// What a checker takes over from the servers around it: from the real server what that says, else what the virtual
 /// server says. `None`: neither says anything.
@@ -115,7 +116,7 @@ fn kind(
         CheckerBlock::File => {
             return Some(CheckerKind::File(Box::new(FileCheck {
                 track_file: draft.file.track_file?,
-                weight: draft.file.weight,
+                weight: draft.file.weight?,
             })));
         }
         CheckerBlock::Bfd => return Some(CheckerKind::Bfd(draft.bfd?.into())),
@@ -263,6 +264,9 @@ fn misc(
     report: &mut Reporter,
 ) -> Option<CheckerKind> {
     let argv = draft.argv?;
+    let server = around.server.ip();
+    let what = format_args!("MISC_CHECK of real server {server}");
+    lints::scripts::check(&what, &argv.value, argv.span, report);
     let command = CommandDraft {
         argv: argv.value,
         user: draft.user?,

@@ -4,6 +4,9 @@ use vrrp::settings::GarpSettings;
 
 use crate::draft::Defaults;
 
+/// The limit of `garp_lower_prio_repeat`, below that of `garp_master_repeat`.
+const MOST_LOWER_PRIO_REPEATS: u32 = 2_147_483_647;
+
 /// The schedule of an instance that says nothing about it.
 pub(super) fn global(defaults: &Defaults) -> GarpSettings {
     let mut base = GarpSettings::default();
@@ -18,7 +21,7 @@ pub(super) fn global(defaults: &Defaults) -> GarpSettings {
     garp.lower_prio_repeat = defaults
         .garp
         .lower_prio_repeat
-        .unwrap_or(garp.master_repeat);
+        .unwrap_or(garp.master_repeat.min(MOST_LOWER_PRIO_REPEATS));
     garp
 }
 

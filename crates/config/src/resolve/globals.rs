@@ -4,8 +4,8 @@ use lvs::settings::global::SyncDaemon;
 
 use crate::diagnostics::{Class, Diagnostic, Reporter};
 use crate::draft::{Draft, FifoDraft, TimedDraft};
-use crate::settings::Global;
 use crate::settings::global::{Fifo, TimedCommand};
+use crate::settings::{Global, Settings};
 
 use super::scripts::Judge;
 
@@ -32,6 +32,7 @@ pub(super) fn resolve(draft: &Draft, judge: &mut Judge<'_>, report: &mut Reporte
         .snmp_rs_interval
         .unwrap_or(global.snmp.virtual_server_interval);
 
+    global.scripts.use_symlink_paths = draft.use_symlink_paths;
     let mut timed = |purpose, draft: &TimedDraft| {
         let command = judge.runnable(purpose, draft.command.as_ref()?, report)?;
         Some(TimedCommand {
@@ -50,6 +51,18 @@ pub(super) fn resolve(draft: &Draft, judge: &mut Judge<'_>, report: &mut Reporte
     global.fifos.vrrp = fifo(&globals.vrrp_notify_fifo, vrrp);
     global.fifos.lvs = fifo(&globals.lvs_notify_fifo, lvs);
     global
+}
+
+/// A reader is started by the process that writes; there is none when all its servers were left out.
+pub(super) fn without_idle_readers(settings: &mut Settings, instances: bool) {
+    if !settings.lvs.virtual_servers.is_empty() {
+        return;
+    }
+    let fifos = &mut settings.global.fifos;
+    let all = fifos.all.as_mut().filter(|_| !instances);
+    for fifo in all.into_iter().chain(&mut fifos.lvs) {
+        fifo.reader = None;
+    }
 }
 
 /// A FIFO, and what reads it. A script without a FIFO is judged, for it is there, but never runs.
@@ -76,7 +89,7 @@ fn fifo(
     }
     Some(Fifo {
         path,
-        owner: draft.owner,
+        owner: draft.owner.clone(),
         reader,
     })
 }

@@ -157,7 +157,9 @@ impl Fixing<'_> {
     /// Without these two there is no virtual router; only one with unicast peers and a source needs no interface.
     fn essentials(&mut self) -> Option<(types::Vrid, Option<IfName>)> {
         let name = &self.draft.name;
-        if self.draft.vrid.is_none() {
+        if self.draft.vrid_refused {
+            self.report.fails();
+        } else if self.draft.vrid.is_none() {
             let diagnostic = Diagnostic::error(
                 Class::General,
                 format!("instance {name} has no virtual_router_id"),
@@ -165,11 +167,7 @@ impl Fixing<'_> {
             .help("virtual_router_id 1..255, the same on all routers of the group")
             .keepalived(format!("({name}) the virtual router id must be set"))
             .fatal();
-            // A bad number was reported where it stands.
-            self.report
-                .part_of(self.draft.vrid_refused.then_some(Span::NOWHERE));
             self.report.at(self.draft.span, diagnostic);
-            self.report.part_of(None);
         }
         let interface = self.draft.interface.as_ref().map(|at| at.value.clone());
         if self.draft.interface_refused && interface.is_none() {
@@ -341,6 +339,7 @@ impl Fixing<'_> {
                 "({name}) Warning - nopreempt will not work with initial state MASTER - clearing"
             );
             let diagnostic = Diagnostic::warning(Class::General, message)
+                .with_note("who begins as MASTER takes over whenever it starts, which nopreempt is to prevent")
                 .help("set 'state BACKUP' on every router that shall not preempt")
                 .keepalived(text);
             self.report.at(span, diagnostic);

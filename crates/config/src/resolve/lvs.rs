@@ -23,6 +23,7 @@ use crate::draft::lvs::{
     VirtualServerDraft, Waiting,
 };
 use crate::keywords::DEFAULT_PERSISTENCE;
+use crate::lints::{self, servers::Pool};
 use crate::settings::Command;
 
 /// keepalived's, for who has none.
@@ -75,6 +76,10 @@ pub(crate) fn virtual_server(
         }
     }
     let drafts = std::mem::take(&mut draft.real_servers);
+    let bare = drafts
+        .iter()
+        .filter(|real| real.checkers.is_empty())
+        .count();
     let context = Context {
         service: &draft,
         name: &name,
@@ -89,6 +94,14 @@ pub(crate) fn virtual_server(
         .as_ref()
         .and(draft.sorry_server.as_ref())
         .map(|sorry| sorry.span);
+    let pool = Pool {
+        name: &name,
+        real_servers: &real_servers,
+        bare,
+        span,
+        sorry_server: sorry.as_ref().zip(sorry_span),
+    };
+    lints::servers::check(&pool, report);
     let persistence = persistence(&mut draft);
     let persistence_engine = draft.persistence_engine.take();
     if let ServiceDraft::Group(group) = &draft.service {
@@ -413,7 +426,8 @@ impl Context<'_> {
         };
         let mut number = |command, _: &mut Reporter| Some(commands.id(command));
         let checkers = checkers::resolve(draft.checkers, &around, &mut number, report);
-        let own_times = (times != service.timing).then(|| timing(&times, None));
+        let own_times =
+            Some(timing(&times, None)).filter(|own| *own != timing(&service.timing, None));
         let rare = own_times.is_some() || draft.virtualhost.is_some() || draft.snmp_name.is_some();
         RealServer {
             address: draft.address,
@@ -489,16 +503,19 @@ impl Context<'_> {
         let mut quorum = self.service.quorum;
         let mut hysteresis = self.service.hysteresis;
         if quorum > total {
-            corrected(
-                report,
-                span,
-                format!(
-                    "virtual server {name} could never be up: quorum {quorum} is more than all weights together; {total} is used"
-                ),
-                format!(
-                    "Warning - quorum {quorum} for {name} exceeds total weight of real servers {total}, reducing quorum to {total}"
-                ),
+            let message = format!(
+                "virtual server {name} could never be up: quorum {quorum} is more than all weights together; {total} is used"
             );
+            let text = format!(
+                "Warning - quorum {quorum} for {name} exceeds total weight of real servers {total}, reducing quorum to {total}"
+            );
+            let diagnostic = Diagnostic::warning(Class::General, message)
+                .with_note(format!(
+                    "with {total}, one failed check of any server brings it down"
+                ))
+                .help("the quorum counts weights, not servers: lower it, or raise the weights")
+                .keepalived(text);
+            report.at(span, diagnostic);
             quorum = total;
         }
         if hysteresis > 0 && hysteresis >= quorum {

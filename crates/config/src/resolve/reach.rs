@@ -31,7 +31,11 @@ impl Fixing<'_> {
                     "instance {name} has a keyword for unicast but no peers; multicast is used"
                 );
                 let diagnostic = Diagnostic::warning(Class::Deprecated, message)
-                    .help("use mcast_src_ip for the source of multicast adverts")
+                    .with_note("everybody on the segment hears the adverts, and routers beyond it do not")
+                    .help(
+                        "list the other routers in unicast_peer { }; or drop the keyword, with mcast_src_ip in place of \
+                         unicast_src_ip",
+                    )
                     .keepalived(format!(
                         "({name}) A unicast keyword has been specified without any unicast peers. Defaulting to \
                          multicast. This usage is deprecated - please update your configuration."
@@ -191,7 +195,8 @@ impl Fixing<'_> {
         let Some(draft) = &self.draft.ipvlan else {
             return false;
         };
-        if family == Family::V6 || draft.address.is_some() {
+        // A VMAC wins over it.
+        if family == Family::V6 || draft.address.is_some() || self.draft.vmac.is_some() {
             return false;
         }
         let name = &self.draft.name;

@@ -210,6 +210,8 @@ pub enum IpvsNamespace {
 /// Scripts around the life of the daemon, run by the parent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scripts {
+    /// `use_symlink_paths`: all scripts run by the path as written; otherwise symbolic links in it are followed.
+    pub use_symlink_paths: bool,
     /// `startup_script`: run once, before the children start.
     pub startup: Option<TimedCommand>,
     /// `shutdown_script`: run once, when the children have ended.
@@ -301,12 +303,16 @@ pub struct Fifo {
 }
 
 /// Whom a file belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// User id.
     pub uid: u32,
     /// Group id.
     pub gid: u32,
+    /// The user's name.
+    pub user: String,
+    /// The group's name, where one was given; else it is the user's own group.
+    pub group: Option<String>,
 }
 
 /// The AgentX subagent (RFC 2741).

@@ -169,6 +169,9 @@ fn the_corpus_loads() {
             users: Fake::default(),
         };
         let loaded = load(file, &room, &LoadOptions::default());
+        if let Some(settings) = &loaded.settings {
+            super::canonical::round_trip(&room, settings);
+        }
         let status = exit_status_of_test(&loaded.diagnostics).to_string();
         for diagnostic in &loaded.diagnostics {
             assert!(!diagnostic.render(crate::Style::Plain).is_empty());

@@ -301,6 +301,7 @@ fn parameters_and_conditions() {
     let options = LoadOptions {
         config_id: Some("other".into()),
         check_includes: false,
+        ..LoadOptions::default()
     };
     let machine = Fake::default().file("/etc/keepalived/x.conf", instance("@other priority 2"));
     assert_eq!(
@@ -654,5 +655,20 @@ fn limits() {
         huge.diagnostics[0].message.contains("larger than"),
         "{:?}",
         huge.diagnostics
+    );
+}
+
+#[test]
+fn bytes_that_are_no_text_count_as_bytes() {
+    let line = |bytes: usize| {
+        let mut text = b"# ".to_vec();
+        text.resize(bytes, 0xe9);
+        Fake::default().load(text).diagnostics
+    };
+    assert_eq!(line(1022), []);
+    let said = line(1023);
+    assert_eq!(
+        said[0].message,
+        "a line of 1023 bytes: keepalived reads at most 1022"
     );
 }

@@ -197,6 +197,7 @@ vrrp_instance A {
     9 |   auth_pass ********
       |             ^^^^^^^^
       |
+      = note: an advert has room for no more, and longer ones may turn out equal
       = help: every router of the group must have the same eight
     "#);
 }
@@ -692,6 +693,7 @@ vrrp_instance A {
     9 |  nopreempt
       |  ^^^^^^^^^
       |
+      = note: who begins as MASTER takes over whenever it starts, which nopreempt is to prevent
       = help: set 'state BACKUP' on every router that shall not preempt
     "#);
 }

@@ -1,17 +1,20 @@
-//! `--explain`: what a keyword is for, from the table that reads it.
+//! `--explain`: what a keyword is for, from the table that reads it, and what a lint is about.
 
 use std::fmt::Write as _;
 
-use config::{KeywordFacts, keywords, similar_keyword};
+use config::{KeywordFacts, Lint, keywords, lints, similar_keyword};
 
 use super::{Answer, wrapped};
 
-/// Explains `KEYWORD` in all blocks that have it, or `BLOCK/KEYWORD`.
+/// Explains `KEYWORD` in all blocks that have it, or `BLOCK/KEYWORD`, or the lint of that name.
 pub(super) fn explain(asked: &str) -> Answer {
     let (block, name) = match asked.rsplit_once('/') {
         Some((block, name)) => (Some(block), name),
         None => (None, asked),
     };
+    if let Some(lint) = lints().iter().find(|lint| lint.name == asked) {
+        return of_lint(lint);
+    }
     let everywhere: Vec<KeywordFacts> = keywords().filter(|facts| facts.name == name).collect();
     if everywhere.is_empty() {
         return unknown(name);
@@ -132,6 +135,21 @@ impl Lines {
     }
 }
 
+fn of_lint(lint: &Lint) -> Answer {
+    let mut lines = Lines::default();
+    lines.push(0, format_args!("lint {}", lint.name));
+    for (label, text) in [("finds", lint.what), ("why", lint.why), ("fix", lint.fix)] {
+        for (number, line) in wrapped(text.split(' '), " ", 11).iter().enumerate() {
+            let label = if number == 0 { label } else { "" };
+            lines.push(4, format_args!("{label:<5}  {line}"));
+        }
+    }
+    Answer {
+        text: lines.text,
+        failed: false,
+    }
+}
+
 fn unknown(name: &str) -> Answer {
     let help = similar_keyword(name)
         .map(|near| format!("; did you mean '{near}'?"))
@@ -180,6 +198,18 @@ mod tests {
             "{}",
             answer.text
         );
+    }
+
+    #[test]
+    fn every_lint_is_explained() {
+        for lint in lints() {
+            let Answer { text, failed } = explain(lint.name);
+            assert!(!failed && text.starts_with(&format!("lint {}\n", lint.name)));
+            let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+            for part in [lint.what, lint.why, lint.fix] {
+                assert!(words(&text).contains(&words(part)), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use config::{Diagnostic, Loaded, Style, keywords};
+use config::{Diagnostic, Loaded, Style};
 
-use super::{Tally, count, is_merely_pending};
+use super::{Tally, count, is_pending};
 
 /// How many keywords that do not act are named; the list itself is another question.
 const NAMED: usize = 8;
@@ -23,7 +23,7 @@ pub(super) fn report(file: &str, loaded: &Loaded, tally: Tally, style: Style) ->
     let shown: Vec<&Diagnostic> = loaded
         .diagnostics
         .iter()
-        .filter(|one| !is_merely_pending(one))
+        .filter(|one| !is_pending(one))
         .collect();
     for diagnostic in merged(&shown) {
         text.push_str(diagnostic.render(style).trim_end());
@@ -127,32 +127,55 @@ fn contents(blocks: &BTreeMap<&'static str, usize>) -> String {
     }
 }
 
-/// One note for all keywords that do not act yet, but those that were mentioned because it matters.
+/// One message for all keywords that do not act yet, with what happens instead where that matters: then it is a warning.
 fn pending(file: &str, loaded: &Loaded) -> Option<Diagnostic> {
-    let used = |block, name| loaded.pending.binary_search(&(block, name)).is_ok();
-    let mut names: Vec<&str> = keywords()
-        .filter(|facts| facts.effect.is_none() && !facts.refuses)
-        .filter(|facts| used(facts.block, facts.name))
-        .map(|facts| facts.name)
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    let message = match names.as_slice() {
-        [] => return None,
-        [name] => format!("evervip does not act on '{name}' yet"),
-        names if names.len() <= NAMED + 1 => format!(
-            "evervip does not act on {} of its keywords yet: {}",
-            names.len(),
-            names.join(", ")
-        ),
-        names => format!(
-            "evervip does not act on {} of its keywords yet: {} and {} more",
-            names.len(),
-            names.get(..NAMED).unwrap_or_default().join(", "),
-            names.len() - NAMED
-        ),
+    let mut effects: Vec<String> = Vec::new();
+    let mut silent: Vec<&str> = Vec::new();
+    for one in loaded.diagnostics.iter().filter(|one| is_pending(one)) {
+        let name = one.keyword.unwrap_or("an option");
+        match one.notes.first() {
+            Some(effect) => {
+                let place = match &one.file {
+                    Some(of) if of == file => format!("line {}", one.line),
+                    Some(of) => format!("{of}:{}", one.line),
+                    None => String::new(),
+                };
+                effects.push(format!("{place}: {name}: {effect}"));
+            }
+            None => silent.push(name),
+        }
+    }
+    silent.sort_unstable();
+    silent.dedup();
+    let (mut diagnostic, more) = match (effects.len(), silent.as_slice()) {
+        (0, []) => return None,
+        (0, names) => {
+            let named = listed(names);
+            let message = format!("evervip reads and checks, but does not act on yet: {named}");
+            (Diagnostic::note(message), None)
+        }
+        (count_of, names) => {
+            let message = format!(
+                "{} of this configuration {} without effect yet",
+                count(count_of, "keyword"),
+                if count_of == 1 { "is" } else { "are" }
+            );
+            let more = (!names.is_empty()).then(|| format!("and without harm: {}", listed(names)));
+            (Diagnostic::of_tool(message), more)
+        }
     };
-    Some(Diagnostic::note(message).help(format!("all of them: evervip check --pending {file}")))
+    diagnostic.notes.extend(effects);
+    diagnostic.notes.extend(more);
+    Some(diagnostic.help(format!("all of them: evervip check --pending {file}")))
+}
+
+/// Some names, the first few of many.
+fn listed(names: &[&str]) -> String {
+    if names.len() <= NAMED + 1 {
+        return names.join(", ");
+    }
+    let first = names.get(..NAMED).unwrap_or_default().join(", ");
+    format!("{first} and {} more", names.len() - NAMED)
 }
 
 #[cfg(test)]

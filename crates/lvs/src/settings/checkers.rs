@@ -463,8 +463,8 @@ pub struct MiscCheck {
 pub struct FileCheck {
     /// The name of the `track_file`.
     pub track_file: String,
-    /// `weight`; `None`: the track file's own.
-    pub weight: Option<FileWeight>,
+    /// `weight`, else the track file's own.
+    pub weight: FileWeight,
 }
 
 /// What the number in a file is multiplied with.

@@ -149,9 +149,9 @@ fn bfd_name(reading: &mut Reading<'_>, statement: &Statement) {
     reading.complain(statement, 1, diagnostic);
 }
 
-/// Ends a FILE_CHECK.
+/// Ends a FILE_CHECK. Its weight is that of the file, unless it says another one.
 pub(super) fn judge_file(reading: &mut Reading<'_>, checker: &mut CheckerDraft) -> bool {
-    if checker.file.track_file.is_none() {
+    let Some(name) = &checker.file.track_file else {
         super::lacks(
             reading,
             checker,
@@ -160,6 +160,12 @@ pub(super) fn judge_file(reading: &mut Reading<'_>, checker: &mut CheckerDraft) 
             "FILE_CHECK has no track_file specified - ignoring",
         );
         return false;
+    };
+    if let Some(inherited) = reading.names.weights.files.get(name) {
+        checker.file.weight.get_or_insert(FileWeight {
+            weight: i32::from(inherited.weight.get()),
+            reverse: inherited.reverse,
+        });
     }
     true
 }

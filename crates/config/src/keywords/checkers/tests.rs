@@ -55,6 +55,11 @@ pub(crate) fn outcome(lines: &str, around: &Inherited<'_>, globals: &str) -> Out
     let tree = document::build(reader, &mut report);
     let mut reading = read::begin(&machine, &mut report);
     reading.names.track_files.insert("load".into());
+    let weight = crate::draft::Inherited {
+        weight: vrrp::settings::TrackWeight::ONE,
+        reverse: true,
+    };
+    reading.names.weights.files.insert("load".into(), weight);
     reading.names.bfd_instances.extend(["B".into(), "C".into()]);
     for statement in tree.root() {
         if statement.argument(0) != "virtual_server" {

@@ -94,9 +94,11 @@ fn fifo(
     let owner = match statement.word(2) {
         None => None,
         Some(user) => match reading.user(user, statement.word(3)) {
-            Ok(user) => Some(Owner {
-                uid: user.uid,
-                gid: user.gid,
+            Ok(identity) => Some(Owner {
+                uid: identity.uid,
+                gid: identity.gid,
+                user: user.to_owned(),
+                group: identity.group,
             }),
             Err(unknown) => {
                 let message = format!("{name} is ignored: there is no user or group '{unknown}'");

@@ -134,7 +134,7 @@ fn names_and_times() {
             ),
             ("snmp_name a b", "None 60000000 None", GENERAL),
             ("delay_loop 1", "Some((None, None)) 1000000 None", &[]),
-            ("delay_loop 60", "Some((None, None)) 60000000 None", &[]),
+            ("delay_loop 60", "None 60000000 None", &[]),
             ("delay_loop 0", "None 60000000 None", NUMBER),
             ("retry 2", "Some((None, None)) 60000000 Some(2)", &[]),
             ("retry 0", "None 60000000 None", NUMBER),

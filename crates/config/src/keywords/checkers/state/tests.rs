@@ -5,10 +5,10 @@ use crate::Class;
 
 fn show(checker: &Checker) -> String {
     match &checker.kind {
-        CheckerKind::File(check) => match check.weight {
-            Some(weight) => format!("{} {} {}", check.track_file, weight.weight, weight.reverse),
-            None => check.track_file.clone(),
-        },
+        CheckerKind::File(check) => {
+            let weight = check.weight;
+            format!("{} {} {}", check.track_file, weight.weight, weight.reverse)
+        }
         CheckerKind::Bfd(name) => name.to_string(),
         CheckerKind::Tcp(_) => "tcp".into(),
         CheckerKind::Ping(_)
@@ -26,8 +26,8 @@ fn file_check() {
         "FILE_CHECK {\n...\n}",
         show,
         &[
-            ("track_file load", "load", &[]),
-            ("track_file load\ntrack_file nosuch", "load", GENERAL),
+            ("track_file load", "load 1 true", &[]),
+            ("track_file load\ntrack_file nosuch", "load 1 true", GENERAL),
             ("track_file nosuch", "", &[Class::General, Class::General]),
             ("", "", GENERAL),
             ("weight 3", "", GENERAL),
@@ -46,11 +46,11 @@ fn file_check() {
             ("weight -2147483647 reverse", "load -2147483647 true", &[]),
             ("weight 3 reverse\nweight 4 noreverse", "load 4 false", &[]),
             ("weight 3x", "load 3 false", NUMBER),
-            ("weight -2147483648", "load", NUMBER),
+            ("weight -2147483648", "load 1 true", NUMBER),
             ("weight 3\nweight x", "load 3 false", NUMBER),
-            ("weight 3 backwards", "load", GENERAL),
-            ("weight", "load", GENERAL),
-            ("alpha", "load", &[Class::UnknownKeyword]),
+            ("weight 3 backwards", "load 1 true", GENERAL),
+            ("weight", "load 1 true", GENERAL),
+            ("alpha", "load 1 true", &[Class::UnknownKeyword]),
         ],
     );
 }
