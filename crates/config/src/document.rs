@@ -905,6 +905,12 @@ impl Builder<'_, '_> {
         while !self.levels.is_empty() {
             self.leave(index(self.nodes.len()));
         }
+        if self.reader.has_given_up() {
+            // Nobody can use it, so nobody has to judge what a quarter of a million lines mean.
+            self.nodes.clear();
+            self.words.clear();
+            self.ends.clear();
+        }
         // Inner blocks end before outer ones.
         self.ends.sort_unstable_by_key(|end| end.node);
         Tree {

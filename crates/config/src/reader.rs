@@ -200,7 +200,8 @@ impl<'a> Reader<'a> {
         }
         if names.is_empty() {
             let message = format!("no file matches '{pattern}'");
-            report.nowhere(Diagnostic::error(Class::Uncounted, message).fatal());
+            let class = class_of_main(&FileProblem::Missing, self.everywhere);
+            report.nowhere(Diagnostic::error(class, message).fatal());
         }
         let mut frames = Vec::new();
         for name in names {
@@ -219,7 +220,8 @@ impl<'a> Reader<'a> {
                         waiting.name,
                         describe(&problem)
                     );
-                    report.nowhere(Diagnostic::error(class_of_main(&problem), message).fatal());
+                    let class = class_of_main(&problem, self.everywhere);
+                    report.nowhere(Diagnostic::error(class, message).fatal());
                 }
             }
         }
@@ -959,8 +961,17 @@ fn describe(problem: &FileProblem) -> String {
 
 /// keepalived's test passes although it could not read anything: it says so, but counts only a file that it may not read.
 /// Programs that check a file before they install it see that status.
-fn class_of_main(problem: &FileProblem) -> Class {
+/// With `-e` all of it counts.
+fn class_of_main(problem: &FileProblem, everywhere: Checks) -> Class {
     match problem {
+        FileProblem::Missing
+        | FileProblem::Directory
+        | FileProblem::NotRegular
+        | FileProblem::Executable
+            if everywhere == Checks::ALL =>
+        {
+            Class::FileNotFound
+        }
         FileProblem::Missing
         | FileProblem::Directory
         | FileProblem::NotRegular

@@ -33,8 +33,8 @@ Exit status:
   2  a wrong command line
 
 --canonical prints the whole configuration as it is understood, in keepalived's own language: includes and
-parameters resolved, every default spelled out, one spelling for everything. On this machine it reads as
-the same settings. Two files that mean the same print the same. Passwords and keys stand in it: keep it
+parameters resolved, every default spelled out, one spelling for everything. What strict_mode changes is
+written out, so strict_mode itself is off there. On this machine it reads as the same settings. Two files that mean the same print the same. Passwords and keys stand in it: keep it
 as safe as the file. What there is to say about the file goes to standard error. The status is 1, and
 nothing is printed, when the daemon could not use the file.
 

@@ -92,6 +92,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.draft.global.default_interface = name;
             }
         }),
+        pending: PENDING,
         ..ROW
     },
     Keyword {

@@ -24,7 +24,7 @@ pub(super) const VIP_OUTSIDE: Lint = Lint {
 /// An address of two instances.
 pub(super) const VIP_TWICE: Lint = Lint {
     name: "vip_twice",
-    what: "a virtual address that two instances have on one interface",
+    what: "a virtual address that two instances have on one interface, unless one sync group moves both",
     why: "whichever of the two stops being master removes the address that the other one still serves",
     fix: "leave it to one of them",
 };

@@ -1,7 +1,7 @@
 //! What `load` hands out besides settings: statuses, order of messages, the description for `-d`.
 
 use crate::testing::Fake;
-use crate::{Class, Severity, describe, exit_status_of_test};
+use crate::{Class, FileProblem, LoadOptions, Severity, describe, exit_status_of_test, load};
 
 const GOOD: &str = "vrrp_script s {\n script /bin/x\n}\nvrrp_instance A {\n interface eth0\n virtual_router_id 1\n \
                     authentication {\n auth_type PASS\n auth_pass hunter2\n }\n virtual_ipaddress {\n 10.0.0.1/24\n }\n \
@@ -181,5 +181,25 @@ fn a_secret_is_in_no_message() {
             );
             assert!(!shown.contains("hunter2"), "{shown}");
         }
+    }
+}
+
+#[test]
+fn with_all_checks_a_main_file_that_cannot_be_read_counts() {
+    let machine = Fake::default().problem("/etc/keepalived/x.conf", FileProblem::Executable);
+    for (name, check_includes, status) in [
+        ("x.conf", false, 0),
+        ("x.conf", true, 4),
+        ("nosuch.conf", false, 0),
+        ("nosuch.conf", true, 4),
+        ("*.nosuch", true, 4),
+    ] {
+        let options = LoadOptions {
+            check_includes,
+            ..LoadOptions::default()
+        };
+        let loaded = load(name, &machine, &options);
+        assert_eq!(exit_status_of_test(&loaded.diagnostics), status, "{name}");
+        assert!(loaded.settings.is_none());
     }
 }
