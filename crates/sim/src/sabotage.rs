@@ -86,6 +86,7 @@ impl Sabotage {
                     interface,
                     source,
                     destination,
+                    hop_limit,
                     message,
                 },
             ) => {
@@ -97,6 +98,7 @@ impl Sabotage {
                     interface,
                     source,
                     destination,
+                    hop_limit,
                     message: bytes.into(),
                 };
                 [Some(action), None]
@@ -107,6 +109,7 @@ impl Sabotage {
                     interface,
                     source,
                     destination,
+                    hop_limit,
                     message,
                 },
             ) => {
@@ -115,6 +118,7 @@ impl Sabotage {
                     interface,
                     source,
                     destination,
+                    hop_limit,
                     message,
                 };
                 [Some(action), None]

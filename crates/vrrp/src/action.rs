@@ -447,7 +447,10 @@ impl fmt::Display for Report {
                 "({name}) {interface} has no {family} address to send adverts from: add one, or set mcast_src_ip"
             ),
             Event::SourceGone { address } => {
-                write!(f, "({name}) the source address {address} is not on this host")
+                write!(
+                    f,
+                    "({name}) the source address {address} is not on this host"
+                )
             }
             Event::NoPeers => write!(
                 f,

@@ -512,7 +512,13 @@ impl Instance {
     /// The identity that decides whether a reload means this instance: everything that its packets are known by.
     pub(crate) fn identity(
         settings: &InstanceSettings,
-    ) -> (String, u8, Family, Option<IfName>, Result<IpAddr, Option<IpAddr>>) {
+    ) -> (
+        String,
+        u8,
+        Family,
+        Option<IfName>,
+        Result<IpAddr, Option<IpAddr>>,
+    ) {
         // The group, or with peers the source that they know us by.
         let known_by = match &settings.unicast {
             None => Ok(settings.mcast_dst_ip),
@@ -527,3 +533,6 @@ impl Instance {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

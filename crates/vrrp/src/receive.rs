@@ -173,7 +173,10 @@ impl fmt::Display for Rejection {
             Self::WeAreOwner => f.write_str("we own the addresses"),
             Self::NotAPeer => f.write_str("the sender is none of the unicast peers"),
             Self::PeerHopLimit { got, least, most } => {
-                write!(f, "TTL or hop limit {got}, {least} to {most} expected from this peer")
+                write!(
+                    f,
+                    "TTL or hop limit {got}, {least} to {most} expected from this peer"
+                )
             }
         }
     }
@@ -267,9 +270,8 @@ pub(crate) fn judge_sender(
 
 /// Whether the checksum is one of those that routers of this instance send.
 fn checksum_is_good(packet: &Packet<'_>, advert: &Advert<'_>, settings: &InstanceSettings) -> bool {
-    let covers = |coverage, destination| {
-        advert.checksum_covers(coverage, packet.source, destination)
-    };
+    let covers =
+        |coverage, destination| advert.checksum_covers(coverage, packet.source, destination);
     let as_the_rfc_says = || covers(Coverage::PseudoHeader, packet.destination);
     let as_v2 = settings.version == Version::V3 && settings.v3_checksum_as_v2;
     match settings.unicast.as_deref() {

@@ -295,10 +295,18 @@ impl Bench {
 pub(crate) fn words(action: &Action) -> String {
     match action {
         Action::SendAdvert {
-            message, source, ..
+            message,
+            source,
+            destination,
+            ..
         } => {
             let advert = Advert::parse(Family::of(*source), message).unwrap();
-            format!("advert {}", advert.claim.to_wire())
+            let claim = advert.claim.to_wire();
+            if destination.is_multicast() {
+                format!("advert {claim}")
+            } else {
+                format!("advert {claim} to {destination}")
+            }
         }
         Action::AddAddress { address, .. } => format!("add {}", address.prefix.address()),
         Action::RemoveAddress { address, .. } => format!("remove {}", address.prefix.address()),

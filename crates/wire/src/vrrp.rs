@@ -215,12 +215,7 @@ impl<'a> Advert<'a> {
 
     /// Whether the checksum is right if it covers this much.
     #[must_use]
-    pub fn checksum_covers(
-        &self,
-        coverage: Coverage,
-        source: IpAddr,
-        destination: IpAddr,
-    ) -> bool {
+    pub fn checksum_covers(&self, coverage: Coverage, source: IpAddr, destination: IpAddr) -> bool {
         match checksum(self.version, coverage, self.message, (source, destination)) {
             Some(sum) => sum == 0,
             None => true,

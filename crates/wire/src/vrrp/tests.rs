@@ -78,11 +78,7 @@ fn version_3_covers_the_pseudo_header() {
 /// Which sums each kind of checksum passes for: version 2 and IPv6 know one kind only.
 #[test]
 fn what_a_checksum_covers() {
-    let (source, destination, other) = (
-        ip("198.18.0.1"),
-        ip("198.18.0.2"),
-        ip("224.0.0.18"),
-    );
+    let (source, destination, other) = (ip("198.18.0.1"), ip("198.18.0.2"), ip("224.0.0.18"));
     let message = |version, family| Message {
         version,
         vrid: Vrid::new(1).unwrap(),
@@ -104,7 +100,13 @@ fn what_a_checksum_covers() {
     };
     let (v4, v6) = (Family::V4, Family::V6);
     use Coverage::{Message as Alone, PseudoHeader};
-    assert!(passes(Version::V3, v4, PseudoHeader, PseudoHeader, destination));
+    assert!(passes(
+        Version::V3,
+        v4,
+        PseudoHeader,
+        PseudoHeader,
+        destination
+    ));
     assert!(!passes(Version::V3, v4, PseudoHeader, PseudoHeader, other));
     assert!(!passes(Version::V3, v4, PseudoHeader, Alone, destination));
     assert!(passes(Version::V3, v4, Alone, Alone, destination));
