@@ -24,6 +24,8 @@ pub(crate) struct Frame {
     pub source: IpAddr,
     /// Destination address.
     pub destination: IpAddr,
+    /// TTL or hop limit.
+    pub hop_limit: u8,
     /// What follows the IP header.
     pub message: Arc<[u8]>,
 }

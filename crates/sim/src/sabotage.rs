@@ -9,6 +9,7 @@ use vrrp::Action;
 use wire::vrrp::{Advert, CHECKSUM_OFFSET, Message, auth_type};
 
 use crate::network::Frame;
+use crate::scenario::{LANS, own_address};
 
 /// What is wrong with one node's host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub enum Sabotage {
     BlindToLinks,
     /// It says again what it said last, whatever it hears.
     Parrots,
+    /// It sends nothing to the second node when adverts go to single routers.
+    ForgetsAPeer,
 }
 
 impl Sabotage {
@@ -59,7 +62,9 @@ impl Sabotage {
         }
         if self == Self::HearsBetter {
             let between = (frame.source, frame.destination);
-            let claim = Claim::At(Priority::MAX_BACKUP);
+            // The first node has the lowest address: not even as an owner does it stand its ground, which would end in
+            // two owners who answer each other for ever.
+            let claim = Claim::At(Priority::OWNER);
             frame.message = with_claim(&frame.message, between, claim);
         }
         Some(frame)
@@ -86,6 +91,7 @@ impl Sabotage {
                     interface,
                     source,
                     destination,
+                    hop_limit,
                     message,
                 },
             ) => {
@@ -97,6 +103,7 @@ impl Sabotage {
                     interface,
                     source,
                     destination,
+                    hop_limit,
                     message: bytes.into(),
                 };
                 [Some(action), None]
@@ -107,6 +114,7 @@ impl Sabotage {
                     interface,
                     source,
                     destination,
+                    hop_limit,
                     message,
                 },
             ) => {
@@ -115,13 +123,23 @@ impl Sabotage {
                     interface,
                     source,
                     destination,
+                    hop_limit,
                     message,
                 };
                 [Some(action), None]
             }
+            (Self::ForgetsAPeer, Action::SendAdvert { destination, .. })
+                if is_second_node(destination) =>
+            {
+                [None, None]
+            }
             (_, action) => [Some(action), None],
         }
     }
+}
+
+fn is_second_node(destination: IpAddr) -> bool {
+    (0..LANS).any(|lan| own_address(1, lan, Family::of(destination)).address() == destination)
 }
 
 /// The same advert with another priority.

@@ -7,9 +7,9 @@ use core::fmt;
 use core::net::IpAddr;
 
 use types::{Centiseconds, Family, IfIndex, Priority, Version};
-use wire::vrrp::{self, Advert, auth_type};
+use wire::vrrp::{self, Advert, Coverage, auth_type};
 
-use crate::settings::{Authentication, InstanceSettings};
+use crate::settings::{Authentication, InstanceSettings, OldChecksum, UnicastPeer};
 use crate::statistics::Statistics;
 
 /// A packet of protocol 112, as the host received it.
@@ -94,6 +94,17 @@ pub enum Rejection {
     NotMulticast,
     /// We own the addresses and are told not to care about others.
     WeAreOwner,
+    /// Nobody of our peers sent it (`check_unicast_src`).
+    NotAPeer,
+    /// A peer sent it, from nearer or farther away than it should be.
+    PeerHopLimit {
+        /// What it came with.
+        got: u8,
+        /// The peer's `min_ttl`.
+        least: u8,
+        /// The peer's `max_ttl`.
+        most: u8,
+    },
 }
 
 impl Rejection {
@@ -101,7 +112,7 @@ impl Rejection {
     pub(crate) fn count(&self, statistics: &mut Statistics) {
         let counter = match self {
             Self::Length(_) | Self::PromisedLength { .. } => &mut statistics.packet_len_err,
-            Self::HopLimit { .. } => &mut statistics.ip_ttl_err,
+            Self::HopLimit { .. } | Self::PeerHopLimit { .. } => &mut statistics.ip_ttl_err,
             Self::Version { .. } => &mut statistics.version_err,
             Self::UnknownAuthType { .. } => &mut statistics.invalid_authtype,
             Self::AuthTypeMismatch { .. } => &mut statistics.authtype_mismatch,
@@ -110,6 +121,7 @@ impl Rejection {
             Self::PacketType { .. } => &mut statistics.invalid_type_rcvd,
             Self::Checksum => &mut statistics.checksum_err,
             Self::NotMulticast => &mut statistics.addr_list_err,
+            Self::NotAPeer => &mut statistics.unicast_src_err,
             Self::WeAreOwner => return,
         };
         *counter += 1;
@@ -130,6 +142,8 @@ impl Rejection {
             Self::Checksum => 9,
             Self::NotMulticast => 10,
             Self::WeAreOwner => 11,
+            Self::NotAPeer => 14,
+            Self::PeerHopLimit { .. } => 15,
         }
     }
 }
@@ -157,6 +171,13 @@ impl fmt::Display for Rejection {
             Self::Checksum => f.write_str("wrong checksum"),
             Self::NotMulticast => f.write_str("sent to one address, multicast expected"),
             Self::WeAreOwner => f.write_str("we own the addresses"),
+            Self::NotAPeer => f.write_str("the sender is none of the unicast peers"),
+            Self::PeerHopLimit { got, least, most } => {
+                write!(
+                    f,
+                    "TTL or hop limit {got}, {least} to {most} expected from this peer"
+                )
+            }
         }
     }
 }
@@ -175,7 +196,7 @@ pub(crate) fn judge<'p>(
 ) -> Result<Advert<'p>, Rejection> {
     let settings = recipient.settings;
     let advert = Advert::parse(packet.family(), packet.payload).map_err(Rejection::Length)?;
-    if packet.hop_limit != vrrp::HOP_LIMIT {
+    if settings.unicast.is_none() && packet.hop_limit != vrrp::HOP_LIMIT {
         return Err(Rejection::HopLimit {
             got: packet.hop_limit,
         });
@@ -206,16 +227,76 @@ pub(crate) fn judge<'p>(
             got: packet.payload.len(),
         });
     }
-    if !advert.checksum_is_right(packet.source, packet.destination) {
+    if !checksum_is_good(packet, &advert, settings) {
         return Err(Rejection::Checksum);
     }
-    if !packet.destination.is_multicast() {
+    // Nobody hands us a multicast advert for an instance with peers.
+    if settings.unicast.is_none() && !packet.destination.is_multicast() {
         return Err(Rejection::NotMulticast);
     }
     if settings.owner_ignore_adverts && recipient.effective.is_owner() {
         return Err(Rejection::WeAreOwner);
     }
     Ok(advert)
+}
+
+/// Judges the sender of an advert that has passed everything else, and counts as received.
+pub(crate) fn judge_sender(
+    packet: &Packet<'_>,
+    settings: &InstanceSettings,
+) -> Result<(), Rejection> {
+    let Some(unicast) = settings
+        .unicast
+        .as_deref()
+        .filter(|unicast| unicast.check_source)
+    else {
+        return Ok(());
+    };
+    let Some(UnicastPeer {
+        min_ttl, max_ttl, ..
+    }) = unicast.peer(packet.source)
+    else {
+        return Err(Rejection::NotAPeer);
+    };
+    if (*min_ttl..=*max_ttl).contains(&packet.hop_limit) {
+        return Ok(());
+    }
+    Err(Rejection::PeerHopLimit {
+        got: packet.hop_limit,
+        least: *min_ttl,
+        most: *max_ttl,
+    })
+}
+
+/// Whether the checksum is one of those that routers of this instance send.
+fn checksum_is_good(packet: &Packet<'_>, advert: &Advert<'_>, settings: &InstanceSettings) -> bool {
+    let covers =
+        |coverage, destination| advert.checksum_covers(coverage, packet.source, destination);
+    let as_the_rfc_says = || covers(Coverage::PseudoHeader, packet.destination);
+    let as_v2 = settings.version == Version::V3 && settings.v3_checksum_as_v2;
+    match settings.unicast.as_deref() {
+        // DEVIATION(keepalived): it takes any sum here. Ours lets through both kinds, and no garbled packet.
+        None => as_the_rfc_says() || as_v2 && covers(Coverage::Message, packet.destination),
+        // keepalived gets the sum right for the first of its peers only: as one of the others we cannot ask for it.
+        Some(_) if as_v2 => true,
+        Some(unicast) => match unicast.old_checksum {
+            OldChecksum::Never => as_the_rfc_says(),
+            // DEVIATION(keepalived): once it has seen an old one it refuses the others, also those of other peers.
+            OldChecksum::Detect => as_the_rfc_says() || has_old_checksum(packet, advert, settings),
+            OldChecksum::Always => covers(Coverage::PseudoHeader, settings.mcast_dst_ip),
+        },
+    }
+}
+
+/// Whether the checksum is right only if the packet went to the multicast group, as keepalived before 1.3.7 sends it.
+pub(crate) fn has_old_checksum(
+    packet: &Packet<'_>,
+    advert: &Advert<'_>,
+    settings: &InstanceSettings,
+) -> bool {
+    let covers =
+        |destination| advert.checksum_covers(Coverage::PseudoHeader, packet.source, destination);
+    settings.unicast.is_some() && !covers(packet.destination) && covers(settings.mcast_dst_ip)
 }
 
 fn authenticate(advert: &Advert<'_>, ours: &Authentication) -> Result<(), Rejection> {

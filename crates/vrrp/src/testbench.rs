@@ -230,7 +230,7 @@ impl Bench {
             addresses: &addresses,
             auth_pass,
             family: settings.family,
-            between: (ip(from), settings.mcast_dst_ip),
+            between: (ip(from), self.destination(instance)),
         };
         let mut bytes = message.encode();
         change(&mut bytes);
@@ -245,7 +245,7 @@ impl Bench {
         payload: &[u8],
     ) -> Vec<String> {
         let settings = self.view(instance).settings;
-        let (interface, destination) = (settings.interface.clone(), settings.mcast_dst_ip);
+        let (interface, destination) = (settings.interface.clone(), self.destination(instance));
         let interface = self
             .vrrp
             .interfaces()
@@ -262,6 +262,15 @@ impl Bench {
         };
         self.vrrp.handle_packet(self.now, &packet);
         self.drain()
+    }
+
+    /// Where the others send what an instance is to hear: to the group, or to it.
+    pub(crate) fn destination(&self, instance: usize) -> IpAddr {
+        let view = self.view(instance);
+        match (&view.settings.unicast, view.source) {
+            (Some(_), Some(source)) => source,
+            _ => view.settings.mcast_dst_ip,
+        }
     }
 
     pub(crate) fn view(&self, instance: usize) -> InstanceView<'_> {
@@ -286,10 +295,18 @@ impl Bench {
 pub(crate) fn words(action: &Action) -> String {
     match action {
         Action::SendAdvert {
-            message, source, ..
+            message,
+            source,
+            destination,
+            ..
         } => {
             let advert = Advert::parse(Family::of(*source), message).unwrap();
-            format!("advert {}", advert.claim.to_wire())
+            let claim = advert.claim.to_wire();
+            if destination.is_multicast() {
+                format!("advert {claim}")
+            } else {
+                format!("advert {claim} to {destination}")
+            }
         }
         Action::AddAddress { address, .. } => format!("add {}", address.prefix.address()),
         Action::RemoveAddress { address, .. } => format!("remove {}", address.prefix.address()),

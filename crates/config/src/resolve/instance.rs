@@ -227,14 +227,8 @@ impl Fixing<'_> {
         multicast: bool,
     ) -> bool {
         let mut reasons: Vec<(Span, &str)> = Vec::new();
-        let asked = &self.draft.unicast;
-        if let (Some(unicast), Some(span)) = (unicast, asked.listed.or(asked.wanted)) {
-            let what = if unicast.peers.is_empty() {
-                "unicast_fault_no_peer"
-            } else {
-                "unicast_peer"
-            };
-            reasons.push((span, what));
+        if let (Some(vrf), None) = (&self.draft.vrf, &self.draft.interface) {
+            reasons.push((vrf.span, "vrf"));
         }
         match authentication {
             Authentication::None | Authentication::Pass(_) => {}

@@ -45,7 +45,7 @@ pub(super) struct Hands {
     echoes: Echoes,
     forwarding: BTreeMap<IfIndex, (Instant, bool)>,
     /// Where sending has failed, to say it only once.
-    cannot_send: BTreeSet<IfIndex>,
+    cannot_send: BTreeSet<(Option<IfIndex>, IpAddr)>,
     masters: Masters,
     /// Groups that could not be joined; tried again when something about the interfaces changes.
     failed_joins: BTreeSet<(IfIndex, IpAddr)>,
@@ -142,9 +142,10 @@ impl Hands {
                 interface,
                 source,
                 destination,
+                hop_limit,
                 message,
             } => {
-                self.send_advert(interface, source, destination, &message);
+                self.send_advert((interface, destination), source, hop_limit, &message);
             }
             Action::AddAddress { interface, address } => {
                 self.later
@@ -204,29 +205,24 @@ impl Hands {
 
     fn send_advert(
         &mut self,
-        interface: IfIndex,
+        to: (Option<IfIndex>, IpAddr),
         source: IpAddr,
-        destination: IpAddr,
+        hop_limit: Option<u8>,
         message: &[u8],
     ) {
         let Some(sender) = self.senders.get_mut(&Family::of(source)) else {
             return;
         };
-        match sender.send(
-            interface,
-            source,
-            destination,
-            wire::vrrp::HOP_LIMIT,
-            message,
-        ) {
+        let (interface, destination) = to;
+        match sender.send(interface, source, destination, hop_limit, message) {
             Ok(()) => {
                 if !self.cannot_send.is_empty() {
-                    self.cannot_send.remove(&interface);
+                    self.cannot_send.remove(&to);
                 }
             }
             Err(problem) => {
-                if self.cannot_send.insert(interface) {
-                    warn!("cannot send adverts: {problem}");
+                if self.cannot_send.insert(to) {
+                    warn!("cannot send adverts to {destination}: {problem}");
                 }
             }
         }
@@ -369,6 +365,8 @@ impl Hands {
     /// Settings are about to change: runs whose script changes are no longer anybody's.
     pub(super) fn scripts_change(&mut self, scripts: &[ScriptSettings]) {
         self.scripts.settings_change(scripts);
+        // Peers may be gone: this would grow with every reload.
+        self.cannot_send.clear();
     }
 
     /// At most `most` changes that the parent does not know yet: who became master, who is no longer.
