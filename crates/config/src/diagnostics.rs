@@ -392,6 +392,8 @@ pub(crate) struct Reporter {
     /// a large file, and comparing texts would show.
     pending: BTreeMap<(usize, usize), (&'static str, &'static str)>,
     muted: bool,
+    /// keepalived gave up before what is reported now.
+    unsaid: bool,
     /// When keepalived would find what is reported now.
     finds: Found,
     /// The `}` of the block that is being judged.
@@ -439,10 +441,22 @@ impl Reporter {
         self.push(None, diagnostic);
     }
 
-    fn push(&mut self, place: Option<Span>, diagnostic: Diagnostic) {
+    /// From now on keepalived would not come as far as what is reported, or does again: such things are worth knowing, but
+    /// `-t` does not say them, and its status does not depend on them.
+    pub(crate) const fn leaves_unsaid(&mut self, unsaid: bool) {
+        self.unsaid = unsaid;
+    }
+
+    fn push(&mut self, place: Option<Span>, mut diagnostic: Diagnostic) {
         self.fatal |= diagnostic.fatal;
         if self.muted {
             return;
+        }
+        if self.unsaid {
+            diagnostic.keepalived_also.clear();
+            if diagnostic.class.is_counted() {
+                diagnostic.class = Class::Uncounted;
+            }
         }
         let keepalived = match diagnostic.found.unwrap_or(self.finds) {
             Found::There => place,

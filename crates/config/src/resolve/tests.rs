@@ -263,3 +263,105 @@ fn authentication_that_does_not_apply() {
     let proof = &settings.unwrap().vrrp.instances[0].authentication;
     assert_eq!(*proof, vrrp::settings::Authentication::None);
 }
+
+/// Two instances with a script each, and what else is given.
+fn with_scripts(interface: &str, more: &str) -> Vec<Class> {
+    let text = format!(
+        "vrrp_script s {{\nscript \"/bin/true\"\n}}\n\
+         vrrp_instance A {{\ninterface {interface}\nvirtual_router_id 1\nvirtual_ipaddress {{\n10.0.0.1\n}}\n\
+         track_script {{\ns\n}}\n}}\n{more}"
+    );
+    let fake = Fake::default().script("/bin/true").script("/bin/echo");
+    fake.load(text)
+        .diagnostics
+        .iter()
+        .flat_map(crate::Diagnostic::classes)
+        .filter(|class| class.is_counted())
+        .collect()
+}
+
+#[test]
+fn without_an_interface_keepalived_looks_no_further() {
+    assert_eq!(with_scripts("eth0", ""), [Class::Security]);
+    let more = "vrrp_sync_group G {\ngroup {\nA\nB\n}\n}\n\
+                vrrp_instance B {\ninterface eth0\nvirtual_router_id 2\n}\n";
+    assert_eq!(
+        with_scripts("eth0", more),
+        [Class::General, Class::Security]
+    );
+    assert_eq!(
+        with_scripts("nowhere", more),
+        [Class::General, Class::BadInterface]
+    );
+}
+
+#[test]
+fn that_an_interface_is_missing_is_one_message() {
+    let text = "vrrp_sync_group G {\ngroup {\nA\n}\n}\nvrrp_script s {\nscript \"/bin/true\"\n}\n\
+                vrrp_instance A {\ninterface nowhere\nvirtual_router_id 1\ntrack_script {\ns\n}\n}\n";
+    let loaded = Fake::default().script("/bin/true").load(text);
+    let messages: Vec<_> = loaded
+        .diagnostics
+        .iter()
+        .map(|d| d.message.as_str())
+        .collect();
+    assert_eq!(
+        messages,
+        [
+            "interface nowhere does not exist",
+            "scripts run although enable_script_security is off"
+        ]
+    );
+}
+
+#[test]
+fn scripts_of_what_is_removed_count() {
+    let notify = "notify_master \"/bin/echo x\"";
+    let vip = "virtual_ipaddress {\n10.0.0.2\n}";
+    let instance = "vrrp_instance A {\nvirtual_router_id 1\nvirtual_ipaddress {\n10.0.0.1\n}\n}\n";
+    for text in [
+        format!("vrrp_instance B {{\n{notify}\n{vip}\n}}\n"),
+        format!("vrrp_sync_group G {{\ngroup {{\nx\n}}\n{notify}\n}}\n{instance}"),
+    ] {
+        let loaded = Fake::default().script("/bin/echo").load(&text);
+        let last = loaded.diagnostics.last().map(|d| d.class);
+        assert_eq!(last, Some(Class::Security), "{text}");
+    }
+}
+
+#[test]
+fn members_that_do_not_exist_or_cannot_run() {
+    let good = one("A", "interface eth0\nvirtual_ipaddress {\n10.0.0.1\n}");
+    let bad = "vrrp_instance B {\ninterface eth0\n}\n";
+    let left_out = "instance B is left out, so sync group G goes without it";
+    let no_vrid = "instance B has no virtual_router_id";
+    for (members, expected) in [
+        (
+            "x\ny",
+            &[
+                "none of the members of sync group G exists; it is removed",
+                "sync group G has unknown member 'x'",
+                "sync group G has unknown member 'y'",
+            ][..],
+        ),
+        (
+            "A\nx",
+            &[
+                "sync group G has one member only",
+                "sync group G has unknown member 'x'",
+            ],
+        ),
+        ("A\nB", &[left_out, no_vrid]),
+        ("B", &[left_out, no_vrid]),
+    ] {
+        let bad = if members.contains('B') { bad } else { "" };
+        let text = format!("vrrp_sync_group G {{\ngroup {{\n{members}\n}}\n}}\n{good}{bad}");
+        let loaded = Fake::default().load(text);
+        let messages: Vec<_> = loaded
+            .diagnostics
+            .iter()
+            .map(|d| d.message.as_str())
+            .collect();
+        assert_eq!(messages, expected, "{members}");
+    }
+}
