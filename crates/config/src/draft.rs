@@ -1,5 +1,6 @@
 //! What the text says, before defaults and cross-checks: `read` fills it, `resolve` makes settings of it.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -62,6 +63,8 @@ pub(crate) struct Draft {
     pub(crate) garp_groups: Vec<GarpGroup>,
     pub(crate) linkbeat: Vec<Linkbeat>,
     pub(crate) debounce: Vec<Debounce>,
+    /// Scripts that were tracked by a misspelt name, or before their definition; that was reported.
+    pub(crate) misspelt_scripts: BTreeSet<String>,
     /// Where secrets are written, and what they are called.
     pub(crate) secrets: Vec<At<&'static str>>,
 }
@@ -223,6 +226,16 @@ pub(crate) enum AuthType {
     Ah,
 }
 
+/// What an instance was given, usable or not; what is wrong with it was reported.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Attempted {
+    pub(crate) vrid: bool,
+    pub(crate) interface: bool,
+    pub(crate) addresses: bool,
+    /// Misspelt, that is.
+    pub(crate) password: bool,
+}
+
 /// A `vrrp_instance` block.
 #[derive(Clone, Debug)]
 pub(crate) struct InstanceDraft {
@@ -233,6 +246,7 @@ pub(crate) struct InstanceDraft {
     pub(crate) end: Option<Span>,
     /// An interface was given, but cannot be used; that was said already.
     pub(crate) interface_refused: bool,
+    pub(crate) attempted: Attempted,
     pub(crate) family: Option<Family>,
     pub(crate) version: Option<At<Version>>,
     pub(crate) vrid: Option<At<Vrid>>,
@@ -295,6 +309,7 @@ impl InstanceDraft {
             end: None,
             interface: None,
             interface_refused: false,
+            attempted: Attempted::default(),
             family: None,
             version: None,
             vrid: None,

@@ -9,6 +9,7 @@
 //! - `sources` keeps the texts, and finds lines in them when something is to be said about one.
 //! - `document` knows blocks, and what to make of braces that do not fit.
 //! - `keywords` is the language: one row per keyword.
+//! - `foreign` knows signs of text from elsewhere, to explain a mistake.
 //! - `read` walks the tree and lets each row's setter fill a draft; nothing else is touched.
 //! - `resolve` applies defaults, corrections and cross-checks.
 //! - `lints` finds what is legal and yet probably not meant, for those who ask.
@@ -24,6 +25,7 @@ mod describe;
 pub mod diagnostics;
 mod document;
 mod draft;
+mod foreign;
 mod generators;
 mod glob;
 mod include;

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use types::IfName;
 
-use crate::diagnostics::{Class, Diagnostic, Found, Reporter, Span};
+use crate::diagnostics::{Class, Diagnostic, Found, Reporter, Severity, Span};
 use crate::document::{Statement, Tree};
 use crate::draft::checkers::{CheckerBlock, CheckerDraft};
 use crate::draft::lvs::LvsReading;
@@ -17,6 +17,7 @@ use crate::draft::{
     At, BfdDraft, Draft, FileDraft, GarpGroupDraft, GroupDraft, Inherited, InstanceDraft,
     NotifyDraft, ProcessDraft, ScriptDraft, ScriptUser, TrackGroupDraft, TrackedLists,
 };
+use crate::foreign::sign_of_value;
 use crate::keywords::Role;
 use crate::keywords::arguments::Kind;
 use crate::keywords::tracked::What;
@@ -71,6 +72,8 @@ pub(crate) struct Names {
     pub(crate) weights: Weights,
     /// Interfaces that have a `garp_group`.
     pub(crate) garp_grouped: BTreeSet<IfName>,
+    /// Where each named block began, by keyword and name.
+    pub(crate) begun: BTreeMap<(&'static str, String), Span>,
     /// What the current instance or group tracks besides scripts and interfaces.
     pub(crate) tracked: BTreeSet<(What, String)>,
     /// The unicast peers of the current instance.
@@ -189,15 +192,17 @@ impl Reading<'_> {
         self.report.finds(Found::There);
     }
 
-    /// Hands over a statement. Of one whose parameters have no value enough was said already.
+    /// Hands over a statement. What is said of one whose parameters have no value, or whose quotes do not fit, follows from
+    /// what was said already.
     fn carefully<T>(
         &mut self,
         statement: &Statement,
         set: impl FnOnce(&mut Self, &Statement) -> T,
     ) -> T {
-        self.report.mute(statement.is_broken());
+        let mistaken = statement.is_broken() || statement.is_damaged();
+        self.report.part_of(mistaken.then(|| statement.whole()));
         let done = set(self, statement);
-        self.report.mute(false);
+        self.report.part_of(None);
         done
     }
 
@@ -214,11 +219,16 @@ impl Reading<'_> {
                 && diagnostic.notes.is_empty();
             if about_argument && let Some(allowed) = keyword.arguments.allowed() {
                 diagnostic = diagnostic.with_note(match keyword.default {
-                    "" => format!("allowed: {allowed}"),
+                    "" | "required" => format!("allowed: {allowed}"),
                     default => format!("allowed: {allowed} (default: {default})"),
                 });
             }
             diagnostic = diagnostic.about(keyword.name);
+        }
+        let doubts =
+            diagnostic.severity == Severity::Error || diagnostic.class == Class::InvalidNumber;
+        if doubts && let Some(sign) = sign_of_value(statement.argument(index)) {
+            diagnostic = diagnostic.or_rather(sign);
         }
         self.report.at(statement.span(index), diagnostic);
     }
@@ -269,8 +279,20 @@ impl Reading<'_> {
         range: RangeInclusive<i64>,
         garbage: Garbage,
     ) -> Option<i64> {
+        self.number_called(statement.argument(0), statement, index, range, garbage)
+    }
+
+    /// The same for a number that the keyword does not name.
+    pub(crate) fn number_called(
+        &mut self,
+        name: &str,
+        statement: &Statement,
+        index: usize,
+        range: RangeInclusive<i64>,
+        garbage: Garbage,
+    ) -> Option<i64> {
         self.required(statement, index)?;
-        match judge_number(statement, index, &range, garbage) {
+        match judge_number(name, statement, index, &range, garbage) {
             Ok(number) => Some(number),
             Err(refusal) => {
                 let Refused { used, diagnostic } = *refusal;
@@ -408,8 +430,15 @@ impl Reading<'_> {
         if let Ok(address) = IpAddr::from_str(bare) {
             return Some(address);
         }
-        let message = format!("{}: '{text}' is not an IP address", statement.argument(0));
-        self.complain(statement, 1, Diagnostic::error(Class::General, message));
+        let name = statement.argument(0);
+        let message = format!("{name}: '{text}' is not an IP address");
+        let joined = text.rsplit_once(':').filter(|(host, port)| {
+            host.parse::<std::net::Ipv4Addr>().is_ok() && port.parse::<u16>().is_ok()
+        });
+        let help = joined
+            .map(|(host, port)| format!("write address and port apart: {name} {host} {port}"));
+        let diagnostic = Diagnostic::error(Class::General, message).maybe_help(help);
+        self.complain(statement, 1, diagnostic);
         None
     }
 
@@ -441,16 +470,19 @@ impl Reading<'_> {
                 )));
             }
             Ok(_) if text.starts_with('$') => {
-                let parameter = text.trim_start_matches('$');
-                let help = format!("parameter '{parameter}' is not defined");
+                let help = format!(
+                    "no parameter of that name is defined above: write {text}=VALUE there, or correct the name"
+                );
                 (format!("interface {text} does not exist"), help)
             }
             Ok(_) => {
-                let help =
-                    "create it first, correct the name, or set dynamic_interfaces in global_defs";
+                let help = "correct the name (`ip link` lists them), create it first, or set dynamic_interfaces in global_defs";
                 (format!("interface {text} does not exist"), help.to_owned())
             }
-            Err(error) => (error.to_string(), "correct the name".to_owned()),
+            Err(error) => (
+                format!("'{text}': {error}"),
+                "`ip link` lists the names".to_owned(),
+            ),
         };
         let diagnostic = Diagnostic::error(Class::General, message)
             .help(help)
@@ -558,8 +590,9 @@ pub(crate) struct Refused {
     pub(crate) diagnostic: Diagnostic,
 }
 
-/// The n-th word as a whole number within a range.
+/// The n-th word as a whole number within a range; `name` is what it is called.
 pub(crate) fn judge_number(
+    name: &str,
     statement: &Statement,
     index: usize,
     range: &RangeInclusive<i64>,
@@ -572,7 +605,6 @@ pub(crate) fn judge_number(
     if clean && let Some(number) = fits {
         return Ok(number);
     }
-    let name = statement.argument(0);
     let used = fits.filter(|_| garbage == Garbage::Tolerated);
     let diagnostic = if clean && let Some(number) = number {
         let text = if *least >= 0 && number < 0 {
@@ -584,7 +616,11 @@ pub(crate) fn judge_number(
         Diagnostic::error(Class::InvalidNumber, message).keepalived(text)
     } else {
         let message = format!("{name}: '{text}' is not a number");
-        Diagnostic::error(Class::InvalidNumber, message)
+        let severity = match used {
+            Some(_) => Severity::Warning,
+            None => Severity::Error,
+        };
+        Diagnostic::new(severity, Class::InvalidNumber, message)
             .maybe_help(used.map(|number| format!("{number} is used")))
             .keepalived(format!("invalid number '{text}'"))
     };

@@ -100,13 +100,17 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
         span,
     } in scripts
     {
-        // Of a script that only instances without an interface track, enough is said.
-        if !used.running.contains(&script.name) && !draft.lacks_interface {
+        if !used.running.contains(&script.name) {
             let message = format!(
                 "script {} is not tracked by any running instance and never runs",
                 script.name
             );
-            report.at(span, Diagnostic::warning(Class::Uncounted, message));
+            // An instance without its interface is not kept, and with it what it tracks.
+            let follows = draft.lacks_interface || draft.misspelt_scripts.contains(&script.name);
+            let diagnostic = Diagnostic::warning(Class::Uncounted, message)
+                .help("track it in an instance (track_script), or remove it")
+                .following(follows);
+            report.at(span, diagnostic);
         }
         if used.all.contains(&script.name) {
             settings.vrrp.scripts.push(script);
@@ -334,10 +338,7 @@ fn groups<'a>(
                 }
                 None if unusable.contains(name.value.as_str()) => {
                     cannot_run += 1;
-                    // That the daemon does not start for want of an interface says more.
-                    if !draft.lacks_interface {
-                        report.at(name.span, goes_without(&group.name, &name.value));
-                    }
+                    report.at(name.span, goes_without(&group.name, &name.value));
                 }
                 other => report.at(
                     name.span,
@@ -347,7 +348,9 @@ fn groups<'a>(
         }
         let count = members.len();
         if count < 2 && cannot_run == 0 && !group.known_empty {
-            report.at(group.span, small_group(group, count));
+            // Its other members were reported one by one.
+            let follows = count < group.members.len();
+            report.at(group.span, small_group(group, count).following(follows));
         }
         if count == 0 {
             judge.note(&group.notify);
@@ -394,7 +397,8 @@ fn no_member(
 
 fn goes_without(group: &str, name: &str) -> Diagnostic {
     let message = format!("instance {name} is left out, so sync group {group} goes without it");
-    Diagnostic::warning(Class::Uncounted, message)
+    // Why it is left out was said where it stands.
+    Diagnostic::warning(Class::Uncounted, message).following(true)
 }
 
 fn small_group(group: &GroupDraft, count: usize) -> Diagnostic {

@@ -148,6 +148,11 @@ impl<'a, 's, 'm> Entry<'a, 's, 'm> {
         self.said.push((self.next.saturating_sub(1), diagnostic));
     }
 
+    /// Says something about the entry as a whole, at its first word.
+    pub(super) fn say_of_all(&mut self, diagnostic: Diagnostic) {
+        self.said.push((0, diagnostic));
+    }
+
     /// Says why the entry is dropped.
     pub(super) fn drop(&mut self, message: impl AsRef<str>) -> Dropped {
         let message = format!("{}; the {} is dropped", message.as_ref(), self.what);
@@ -477,11 +482,17 @@ pub(super) fn prefix(text: &str) -> Option<(Prefix, Option<Diagnostic>)> {
         Class::InvalidNumber,
         format!("prefix length '{length}' of {host} is not valid"),
     )
-    .help(format!(
-        "0 to {}; {} is used",
-        Family::of(address).host_prefix_length(),
-        used.length()
-    ))
+    .help(match mask_length(length) {
+        Some(length) => format!(
+            "this mask is /{length}: write {host}/{length}; /{} is used",
+            used.length()
+        ),
+        None => format!(
+            "0 to {}; {} is used",
+            Family::of(address).host_prefix_length(),
+            used.length()
+        ),
+    })
     .keepalived(bad_length(length, clean))
     .also(
         Class::General,
@@ -508,4 +519,10 @@ pub(super) fn length_of_nothing(text: &str) -> Option<String> {
     let (number, clean) = leading_number(length);
     let fits = clean && number.is_some_and(|number| (0..=32).contains(&number));
     (!fits).then(|| bad_length(length, clean && number.is_some()))
+}
+
+/// The prefix length that a network mask such as `255.255.255.0` stands for.
+pub(super) fn mask_length(text: &str) -> Option<u32> {
+    let mask = text.parse::<std::net::Ipv4Addr>().ok()?.to_bits();
+    (mask != 0 && mask.leading_ones() == mask.count_ones()).then(|| mask.leading_ones())
 }

@@ -45,6 +45,10 @@ pub(super) const KEYWORDS: &[Keyword] = &[
             },
             close: |r, s| {
                 super::unicast::note_list(r, s);
+                let attempted = &mut r.instance.attempted;
+                attempted.vrid = s.attempts("virtual_router_id");
+                attempted.interface = s.attempts("interface");
+                attempted.addresses = s.attempts_entries("virtual_ipaddress");
                 r.instance.end = s.end();
                 let instance = std::mem::replace(
                     &mut r.instance,
@@ -77,7 +81,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                     let message = format!("sync group {name} has no members and is removed");
                     let diagnostic = Diagnostic::error(Class::General, message)
                         .help("group { INSTANCE ... }")
-                        .keepalived(format!("Sync group {name} has no members - removing"));
+                        .keepalived(format!("Sync group {name} has no members - removing"))
+                        .following(s.misspells("group"));
                     r.complain(s, 1, diagnostic);
                     r.group.known_empty = true;
                 }
@@ -220,11 +225,15 @@ pub(super) fn name(
         reading.complain(statement, 0, Diagnostic::error(Class::General, message));
         return None;
     };
+    let block = statement.keyword().map_or("", |keyword| keyword.name);
     if taken(reading, &name) {
+        let first = reading.names.begun.get(&(block, name.clone())).copied();
         let diagnostic = Diagnostic::error(
             Class::General,
             format!("{keyword} {name} is already defined; the block is ignored"),
         )
+        .help("give it another name")
+        .maybe_related(first, "the first one")
         .keepalived(format!(
             "{} {name} already defined",
             keyword.replace('_', " ")
@@ -232,6 +241,8 @@ pub(super) fn name(
         reading.complain(statement, 1, diagnostic);
         return None;
     }
+    let key = (block, name.clone());
+    reading.names.begun.entry(key).or_insert(statement.whole());
     Some(name)
 }
 

@@ -328,7 +328,7 @@ fn next_preference(entry: &mut Entry<'_, '_, '_>, family: Family) -> u32 {
         .keepalived(format!(
             "Rule has no preference specified - setting to {preference}. This is probably not what you want."
         ));
-    entry.say(diagnostic);
+    entry.say_of_all(diagnostic);
     preference
 }
 

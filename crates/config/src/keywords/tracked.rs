@@ -180,7 +180,13 @@ pub(super) fn weight_of(
 ) -> Option<TrackWeight> {
     let most = what.most();
     reading.required(statement, index)?;
-    let judged = judge_number(statement, index, &(-most..=most), Garbage::Tolerated);
+    let judged = judge_number(
+        statement.argument(0),
+        statement,
+        index,
+        &(-most..=most),
+        Garbage::Tolerated,
+    );
     let number = match judged {
         Ok(number) => number,
         Err(refusal) => {

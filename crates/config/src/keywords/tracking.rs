@@ -27,10 +27,13 @@ pub(super) fn script(
     let name = entry.argument(0);
     let Some((weight, reverse)) = reading.names.scripts.get(name).copied() else {
         let known = reading.names.scripts.keys().map(String::as_str);
-        let help = match crate::suggest::nearest(name, known) {
+        let near = crate::suggest::nearest(name, known).map(str::to_owned);
+        let help = match &near {
             Some(near) => format!("did you mean '{near}'?"),
-            None => format!("a 'vrrp_script {name}' must stand before its use"),
+            None => format!("define it with 'vrrp_script {name} {{ ... }}' above this block"),
         };
+        let meant = near.unwrap_or_else(|| name.to_owned());
+        reading.draft.misspelt_scripts.insert(meant);
         let diagnostic = Diagnostic::error(
             Class::General,
             format!("{owner} tracks script '{name}', which is not defined"),

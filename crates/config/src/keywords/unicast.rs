@@ -175,7 +175,13 @@ fn peer(reading: &mut Reading<'_>, entry: &Statement) {
         reading.complain(entry, 0, diagnostic);
         return;
     };
-    if !super::vrrp_instance::adopt_family(reading, entry, 0, Family::of(address)) {
+    if !super::vrrp_instance::adopt_family(
+        reading,
+        entry,
+        0,
+        Family::of(address),
+        super::vrrp_instance::ONE_FAMILY,
+    ) {
         return;
     }
     if !reading.names.peers.insert(address) {

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use super::arguments::{decimal, integer, optional, required};
 use super::{Keyword, Role};
+use crate::diagnostics::mask::mask;
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::{At, ScriptDraft};
+use crate::foreign::sign_of_value;
 use crate::read::Reading;
 
 const ROW: Keyword = Keyword {
@@ -33,11 +35,21 @@ pub(super) const KEYWORDS: &[Keyword] = &[
             };
             if !rest.is_empty() {
                 let message = format!("script: the words behind '{}' are ignored", s.argument(1));
-                let help = "put the command and its arguments between double quotes";
-                r.report.at(
-                    s.span_from(2),
-                    Diagnostic::warning(Class::Uncounted, message).help(help),
-                );
+                let words = s
+                    .raw()
+                    .strip_prefix(s.argument(0))
+                    .unwrap_or_default()
+                    .trim();
+                let help = if words.contains('"') {
+                    "put the command and its arguments between double quotes".to_owned()
+                } else {
+                    let line = mask(&format!("script \"{words}\""), 0..0).0;
+                    format!("quote the command with its arguments: {line}")
+                };
+                let diagnostic = Diagnostic::warning(Class::Uncounted, message)
+                    .help(help)
+                    .following(sign_of_value(s.argument(1)).is_some());
+                r.report.at(s.span_from(2), diagnostic);
             }
             r.script.argv = Some(At {
                 value,

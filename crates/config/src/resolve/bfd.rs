@@ -47,7 +47,7 @@ fn session(
             let said = if draft.refused { "no usable" } else { "no" };
             let message = format!("bfd_instance {name} has {said} neighbor_ip and is removed");
             let diagnostic = Diagnostic::error(Class::General, message)
-                .help("neighbor_ip ADDRESS")
+                .help("add 'neighbor_ip ADDRESS'")
                 .keepalived(format!(
                     "Configuration error: BFD instance {name} has no neighbor address set, disabling instance"
                 ));

@@ -195,7 +195,8 @@ impl Fixing<'_> {
         let Some(draft) = &self.draft.ipvlan else {
             return false;
         };
-        if family == Family::V6 || draft.address.is_some() {
+        // A VMAC wins over it.
+        if family == Family::V6 || draft.address.is_some() || self.draft.vmac.is_some() {
             return false;
         }
         let name = &self.draft.name;

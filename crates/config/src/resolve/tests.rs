@@ -303,6 +303,7 @@ fn that_an_interface_is_missing_is_one_message() {
     let messages: Vec<_> = loaded
         .diagnostics
         .iter()
+        .filter(|d| !d.follows)
         .map(|d| d.message.as_str())
         .collect();
     assert_eq!(
@@ -364,4 +365,14 @@ fn members_that_do_not_exist_or_cannot_run() {
             .collect();
         assert_eq!(messages, expected, "{members}");
     }
+}
+
+#[test]
+fn an_ipvlan_that_is_ignored_lacks_nothing() {
+    let inside = "interface eth0\nuse_vmac\nuse_ipvlan vi0\nvirtual_ipaddress {\n10.0.0.1\n}";
+    let (settings, classes) = load(&one("A", inside));
+    assert!(settings.unwrap().left_out.is_empty());
+    assert_eq!(classes, [Class::Uncounted]);
+    let (settings, _) = load(&one("A", &inside.replace("use_vmac\n", "")));
+    assert!(settings.unwrap().left_out.contains("A"));
 }

@@ -61,6 +61,7 @@ struct Finding<'a> {
     message: &'a str,
     notes: &'a [String],
     help: Option<&'a str>,
+    follows: bool,
     keepalived: Option<&'a str>,
     keepalived_line: Option<u32>,
     keepalived_also: Vec<Also<'a>>,
@@ -111,6 +112,7 @@ impl<'a> From<&'a Diagnostic> for Finding<'a> {
             message: &diagnostic.message,
             notes: &diagnostic.notes,
             help: diagnostic.help.as_deref(),
+            follows: diagnostic.follows,
             keepalived: diagnostic.keepalived_text.as_deref(),
             keepalived_line: diagnostic.keepalived_line,
             keepalived_also: diagnostic

@@ -130,11 +130,11 @@ fn pages() {
                 GENERAL,
             ),
             ("", "", GENERAL),
-            ("url {\n}", "", GENERAL),
+            ("url {\n}", "", &[Class::General, Class::General]),
             (
                 "url {\npath\n}",
                 "fatal",
-                &[Class::General, Class::MissingParameter],
+                &[Class::General, Class::General, Class::MissingParameter],
             ),
         ],
     );

@@ -66,8 +66,12 @@ fn commands() {
         ),
         ("", "", GENERAL),
         ("misc_path", "", GENERAL),
-        ("misc_path \"\"", "", GENERAL),
-        ("misc_path '/bin/true", "", &[Class::UnmatchedQuote]),
+        ("misc_path \"\"", "", &[Class::General, Class::Uncounted]),
+        (
+            "misc_path '/bin/true",
+            "",
+            &[Class::General, Class::UnmatchedQuote],
+        ),
         ("misc_path /bin/true\nuser daemon", "/bin/true as 1:1", &[]),
         (
             "user daemon nobody\nmisc_path /bin/true",

@@ -28,7 +28,7 @@ fn file_check() {
         &[
             ("track_file load", "load 1 true", &[]),
             ("track_file load\ntrack_file nosuch", "load 1 true", GENERAL),
-            ("track_file nosuch", "", GENERAL),
+            ("track_file nosuch", "", &[Class::General, Class::General]),
             ("", "", GENERAL),
             ("weight 3", "", GENERAL),
             (
