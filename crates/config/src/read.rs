@@ -340,6 +340,7 @@ impl Reading<'_> {
             least,
             most,
             places,
+            ..
         } = self.kind(statement)
         else {
             return None;
