@@ -153,6 +153,9 @@ impl<'a> Judge<'a> {
             master_rx_lower_pri,
             any,
         } = notify;
+        if !self.active {
+            return;
+        }
         let deleted = deleted.iter().flatten();
         let others = [master, backup, fault, stop, master_rx_lower_pri, any];
         for draft in others.into_iter().flatten().chain(deleted) {

@@ -376,3 +376,49 @@ fn an_ipvlan_that_is_ignored_lacks_nothing() {
     let (settings, _) = load(&one("A", &inside.replace("use_vmac\n", "")));
     assert!(settings.unwrap().left_out.contains("A"));
 }
+
+#[test]
+fn without_instances_no_script_counts() {
+    let text = "vrrp_sync_group G {\ngroup {\nx\n}\nnotify_master \"/bin/echo x\"\n}\n";
+    let loaded = Fake::default().script("/bin/echo").load(text);
+    assert_eq!(crate::exit_status_of_test(&loaded.diagnostics), 5);
+}
+
+#[test]
+fn a_name_too_long_for_an_interface_is_not_one_that_is_missing() {
+    let text = one(
+        "A",
+        "interface <your_interface_name>\nvirtual_ipaddress {\n10.0.0.1\n}",
+    );
+    let loaded = Fake::default().load(text);
+    let classes: Vec<_> = loaded
+        .diagnostics
+        .iter()
+        .flat_map(crate::Diagnostic::classes)
+        .collect();
+    assert_eq!(classes, [Class::General; 2]);
+}
+
+#[test]
+fn a_script_that_is_removed_is_not_undefined() {
+    for (inside, class) in [
+        ("", Class::General),
+        ("script \"/bin/true\"\nuser nobody_knows", Class::General),
+    ] {
+        let text = format!(
+            "vrrp_script s {{\n{inside}\n}}\n{}",
+            one(
+                "A",
+                "interface eth0\nvirtual_ipaddress {\n10.0.0.1\n}\ntrack_script {\ns\n}"
+            )
+        );
+        let loaded = Fake::default().load(text);
+        let last = loaded.diagnostics.last().unwrap();
+        assert_eq!(last.class, class);
+        assert!(last.follows, "{inside}");
+        assert_eq!(
+            last.message,
+            "script 's' is removed, so A does not track it"
+        );
+    }
+}
