@@ -554,8 +554,8 @@ impl Reporter {
     }
 
     /// What is reported from now on follows from a mistake of that line, which is reported already; or does not any more.
-    /// It becomes part of what keepalived says of that mistake. Whether the configuration can be used is noted all the
-    /// same.
+    /// It becomes part of what keepalived says of that mistake, or nothing at all when there is no such line. Whether the
+    /// configuration can be used is noted all the same.
     pub(crate) const fn part_of(&mut self, mistake: Option<Span>) {
         self.part_of = mistake;
     }
@@ -573,6 +573,7 @@ impl Reporter {
         let Some(first) = self.found.iter_mut().rev().find(of_line) else {
             return;
         };
+        self.classes |= 1_u32 << (diagnostic.class as u8);
         first.diagnostic.fatal |= diagnostic.fatal;
         let also = &mut first.diagnostic.keepalived_also;
         also.push(Also {

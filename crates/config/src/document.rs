@@ -317,6 +317,8 @@ pub(crate) fn build(reader: Reader<'_>, report: &mut Reporter) -> Tree {
         forgiven: 0,
         attempts: BTreeSet::new(),
         spread: BTreeSet::new(),
+        unclosed: 0,
+        first_unclosed: None,
     };
     while let Some(piece) = builder.reader.next(builder.report) {
         match piece {
@@ -403,6 +405,9 @@ struct Builder<'a, 'm> {
     attempts: Attempts,
     /// What was explained: everywhere, or in one block.
     spread: BTreeSet<(Option<u32>, &'static str)>,
+    /// How many blocks were declared to be closed, and where the first one was.
+    unclosed: usize,
+    first_unclosed: Option<Span>,
 }
 
 impl Builder<'_, '_> {
@@ -512,10 +517,12 @@ impl Builder<'_, '_> {
             self.push(with(entry));
             self.last = Some(Last::Outer(entry, closed));
         } else {
-            if !broken {
-                let name = name.to_owned();
-                self.unknown(context, &name, name_span);
+            let name = name.to_owned();
+            if broken {
+                self.report.part_of(Some(span));
             }
+            self.unknown(context, &name, name_span);
+            self.report.part_of(None);
             self.words.truncate(first_word);
             self.last = Some(Last::Unknown(name_span));
         }
@@ -802,7 +809,15 @@ impl Builder<'_, '_> {
             Some(inner) => format!("close '{}' above this line", inner.name),
             None => "close the blocks above this line".to_owned(),
         };
-        let mut diagnostic = Diagnostic::error(Class::MissingClose, message).help(help);
+        // Inside of the block keepalived takes it for one more keyword, or entry, of it; the want of a '}' shows at the end
+        // of all.
+        let (class, keepalived) = match level.map(|level| level.inside) {
+            Some(Inside::List { .. }) => (Class::General, format!("invalid entry '{name}'")),
+            _ => (Class::UnknownKeyword, format!("Unknown keyword '{name}'")),
+        };
+        let mut diagnostic = Diagnostic::error(class, message)
+            .help(help)
+            .keepalived(keepalived);
         if let Some(opened) = opened {
             diagnostic = diagnostic.related(opened, "this block is still open");
         }
@@ -812,6 +827,8 @@ impl Builder<'_, '_> {
             self.leave(end);
         }
         self.forgiven += count;
+        self.unclosed += count;
+        self.first_unclosed.get_or_insert(span);
     }
 
     /// Decides what the statement before `next` was, now that no `{` can follow it. `at`: where that became clear.
@@ -912,29 +929,8 @@ impl Builder<'_, '_> {
 
     fn finish(mut self) -> Tree {
         self.settle(None, None);
-        let first = self.levels.first().filter(|_| !self.reader.has_given_up());
-        if let Some(level) = first {
-            let count: u64 = self
-                .levels
-                .iter()
-                .map(|level| u64::from(level.stray) + 1)
-                .sum();
-            let owner = level.owner.and_then(|owner| self.nodes.get(offset(owner)));
-            let keyword = owner
-                .and_then(|node| node.what.entry())
-                .and_then(|entry| self.table.keyword(entry));
-            let message = match keyword {
-                Some(keyword) => format!("the block of '{}' is never closed", keyword.name),
-                None => "this block is never closed".to_owned(),
-            };
-            let diagnostic = Diagnostic::error(Class::MissingClose, message)
-                .help("add the missing '}'")
-                .keepalived(format!("There are {count} missing '}}'s or extra '{{'s"))
-                .found(Found::Afterwards);
-            match level.opened {
-                Some(opened) => self.report.at(opened, diagnostic),
-                None => self.report.nowhere(diagnostic),
-            }
+        if !self.reader.has_given_up() {
+            self.report_unclosed();
         }
         while !self.levels.is_empty() {
             self.leave(index(self.nodes.len()));
@@ -947,6 +943,43 @@ impl Builder<'_, '_> {
             words: self.words,
             ends: self.ends,
             attempts: self.attempts,
+        }
+    }
+
+    /// Says that blocks are still open at the end of all.
+    fn report_unclosed(&mut self) {
+        let open: u64 = self
+            .levels
+            .iter()
+            .map(|level| u64::from(level.stray) + 1)
+            .sum();
+        let declared = u64::try_from(self.unclosed.min(self.forgiven)).unwrap_or(u64::MAX);
+        let count = open.saturating_add(declared);
+        let owner = self.levels.first().and_then(|level| level.owner);
+        let keyword = owner
+            .and_then(|owner| self.nodes.get(offset(owner)))
+            .and_then(|node| node.what.entry())
+            .and_then(|entry| self.table.keyword(entry));
+        let message = match keyword {
+            Some(keyword) => format!("the block of '{}' is never closed", keyword.name),
+            None => "this block is never closed".to_owned(),
+        };
+        let diagnostic = Diagnostic::error(Class::MissingClose, message)
+            .help("add the missing '}'")
+            .keepalived(format!("There are {count} missing '}}'s or extra '{{'s"))
+            .found(Found::Afterwards);
+        match (self.levels.first(), self.first_unclosed) {
+            (Some(level), _) => match level.opened {
+                Some(opened) => self.report.at(opened, diagnostic),
+                None => self.report.nowhere(diagnostic),
+            },
+            // Where the first `}` is missing was said.
+            (None, Some(first)) if declared > 0 => {
+                self.report.part_of(Some(first));
+                self.report.at(first, diagnostic);
+                self.report.part_of(None);
+            }
+            (None, _) => {}
         }
     }
 

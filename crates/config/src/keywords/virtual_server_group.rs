@@ -129,7 +129,9 @@ pub(super) fn mark_at(
         return None;
     }
     let most = i64::from(u32::MAX);
-    let mark = reading.number_called("fwmark", statement, index, 0..=most, Garbage::Tolerated)?;
+    let mark = reading
+        .number_called("fwmark", statement, index, 0..=most, Garbage::Tolerated)
+        .or_else(|| number_refused(reading, statement))?;
     if mark == 0 {
         let diagnostic = Diagnostic::error(
             Class::Uncounted,
@@ -140,6 +142,21 @@ pub(super) fn mark_at(
         return None;
     }
     u32::try_from(mark).ok()
+}
+
+/// After a bad number of an entry, which was reported, keepalived says of the whole entry that it is bad.
+fn number_refused<T>(reading: &mut Reading<'_>, statement: &Statement) -> Option<T> {
+    if statement.keyword().is_some() {
+        return None;
+    }
+    let diagnostic = Diagnostic::error(
+        Class::General,
+        format!("'{}' is left out", statement.argument(0)),
+    );
+    reading.report.part_of(Some(statement.whole()));
+    reading.report.at(statement.whole(), diagnostic);
+    reading.report.part_of(None);
+    None
 }
 
 /// `ADDRESS [PORT]`, `ADDRESS-LAST [PORT]` or `NETWORK/LENGTH [PORT]`.
@@ -161,7 +178,7 @@ fn addresses(reading: &mut Reading<'_>, statement: &Statement) -> Option<GroupEn
         }
     };
     let (first, last) = range?;
-    let port = port?;
+    let port = port.or_else(|| number_refused(reading, statement))?;
     let count = number(last).saturating_sub(number(first)).saturating_add(1);
     if count > MANY {
         let message = format!("'{text}' stands for {count} addresses: one service for each");
