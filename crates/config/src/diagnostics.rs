@@ -421,6 +421,8 @@ pub(crate) struct Reporter {
     pending: BTreeMap<(usize, usize), (&'static str, &'static str)>,
     /// What is reported follows from a mistake of this line, which is reported already.
     part_of: Option<Span>,
+    /// keepalived gave up before what is reported now.
+    unsaid: bool,
     /// When keepalived would find what is reported now.
     finds: Found,
     /// The `}` of the block that is being judged.
@@ -468,11 +470,23 @@ impl Reporter {
         self.push(None, diagnostic);
     }
 
-    fn push(&mut self, place: Option<Span>, diagnostic: Diagnostic) {
+    /// From now on keepalived would not come as far as what is reported, or does again: such things are worth knowing, but
+    /// `-t` does not say them, and its status does not depend on them.
+    pub(crate) const fn leaves_unsaid(&mut self, unsaid: bool) {
+        self.unsaid = unsaid;
+    }
+
+    fn push(&mut self, place: Option<Span>, mut diagnostic: Diagnostic) {
         self.fatal |= diagnostic.fatal;
         if let Some(mistake) = self.part_of {
             self.add_to(mistake, diagnostic);
             return;
+        }
+        if self.unsaid {
+            diagnostic.keepalived_also.clear();
+            if diagnostic.class.is_counted() {
+                diagnostic.class = Class::Uncounted;
+            }
         }
         let keepalived = match diagnostic.found.unwrap_or(self.finds) {
             Found::There => place,

@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use crate::diagnostics::{Class, Diagnostic, Found, Reporter, Span};
 use crate::foreign::{self, Sign};
 use crate::keywords::arguments::Needs;
-use crate::keywords::{BlockId, EntryId, Keyword, Shape, Table, blocks_of};
+use crate::keywords::{BlockId, EntryId, Keyword, Shape, Table, blocks_of, modern_name};
 use crate::lexer::split_plain;
-use crate::reader::{Piece, Reader, Text};
+use crate::reader::{Around, Piece, Reader, Text};
 use crate::sources::{Sources, offset};
 use crate::suggest::nearest;
 
@@ -323,7 +323,7 @@ pub(crate) fn build(reader: Reader<'_>, report: &mut Reporter) -> Tree {
     while let Some(piece) = builder.reader.next(builder.report) {
         match piece {
             Piece::Statement(text) => builder.statement(text),
-            Piece::Open(span) => builder.open(span),
+            Piece::Open(span, around) => builder.open(span, around),
             Piece::Close(span) => builder.close(span),
         }
     }
@@ -381,6 +381,13 @@ const ADDRESSES: [&str; 4] = [
     "unicast_peer",
     "static_ipaddress",
 ];
+
+/// What `{{` and `{%` mean.
+const TEMPLATE: &str = "'{{' and '{%' are marks of a template: let its program fill it in, and check what that makes of it";
+
+/// What `${NAME:-VALUE}` and the like mean.
+const SHELL_PARAMETER: &str =
+    "'${NAME:-VALUE}' is for shells: write $NAME=VALUE above, and ${NAME} here";
 
 struct Builder<'a, 'm> {
     table: &'static Table,
@@ -450,7 +457,10 @@ impl Builder<'_, '_> {
             end: span.end,
             what: What::new(None, damaged, broken),
         };
-        if inside == (Inside::List { addresses: true }) && self.belongs_outside(name) {
+        if inside == (Inside::List { addresses: true })
+            && !self.is_stray()
+            && self.belongs_outside(name)
+        {
             self.push(node);
             self.close_before(1);
             (context, inside, in_pending) = self.context();
@@ -491,6 +501,8 @@ impl Builder<'_, '_> {
                 // Should a block follow, it is the argument that was meant, and not one more mistake.
                 self.drop_last();
                 self.last = Some(Last::Unknown(name_span));
+                let owner = self.levels.last().and_then(|level| level.owner);
+                self.attempts.insert((owner, keyword.name));
             }
         } else if let Some(entry) = self.root_block(name) {
             self.push(with(entry));
@@ -597,7 +609,7 @@ impl Builder<'_, '_> {
         None
     }
 
-    fn open(&mut self, span: Span) {
+    fn open(&mut self, span: Span, around: Around) {
         match self.last.take() {
             Some(Last::Known(entry)) if self.opens_block(entry) => self.enter(entry, Some(span)),
             Some(Last::Escaping(entry)) => {
@@ -626,10 +638,10 @@ impl Builder<'_, '_> {
                 let (name, _) = self.last_name();
                 self.last = Some(last);
                 self.settle(None, None);
-                self.unexpected_open(span, Some(&name));
+                self.unexpected_open(span, Some(&name), around);
             }
             None if self.context().1 == Inside::Unknown => self.stray(),
-            None => self.unexpected_open(span, None),
+            None => self.unexpected_open(span, None, around),
         }
     }
 
@@ -640,7 +652,7 @@ impl Builder<'_, '_> {
         }
     }
 
-    fn unexpected_open(&mut self, span: Span, owner: Option<&str>) {
+    fn unexpected_open(&mut self, span: Span, owner: Option<&str>, around: Around) {
         // In a list keepalived takes it for an entry, and a bad one.
         let class = match self.context().1 {
             Inside::List { .. } => Class::General,
@@ -650,7 +662,14 @@ impl Builder<'_, '_> {
             Some(owner) => format!("'{owner}' takes no block"),
             None => "no keyword stands in front of this block".to_owned(),
         };
-        let help = if owner.is_none() && self.nodes.is_empty() {
+        let foreign = match around {
+            Around::Nothing => None,
+            Around::Template => Some(TEMPLATE),
+            Around::Parameter => Some(SHELL_PARAMETER),
+        };
+        let help = if let Some(foreign) = foreign {
+            foreign
+        } else if owner.is_none() && self.nodes.is_empty() {
             "a block begins with its keyword: 'vrrp_instance NAME {'; is this a file of another program, JSON perhaps?"
         } else {
             "remove this '{' and the '}' that belongs to it"
@@ -658,9 +677,20 @@ impl Builder<'_, '_> {
         let diagnostic = Diagnostic::error(class, message)
             .with_note("both braces are ignored")
             .help(help)
+            // Where there is one there are many, and whatever stands in such braces is no mistake of its own.
+            .following(
+                self.is_stray() || foreign.is_some_and(|help| !self.spread.insert((None, help))),
+            )
             .keepalived("Unexpected '{' - ignoring");
         self.report.at(span, diagnostic);
         self.stray();
+    }
+
+    /// Whether what is read stands in braces that are ignored.
+    fn is_stray(&self) -> bool {
+        self.levels
+            .last()
+            .is_some_and(|level| level.stray > 0 || level.owner.is_none())
     }
 
     fn stray(&mut self) {
@@ -984,18 +1014,24 @@ impl Builder<'_, '_> {
         if let Some(near) = near {
             self.attempts.insert((owner, near));
         }
+        let blocks = blocks_of(self.table, name);
+        // Of a word between ignored braces enough is said, unless it is clear what was meant.
+        let follows = self.is_stray() && (near.is_none() || cut.is_some() || !blocks.is_empty());
+        let renamed =
+            modern_name(self.table, name).filter(|new| self.table.lookup(context, new).is_some());
         let diagnostic = match (sign, near) {
+            // Here only the new name of it is known.
+            (None, _) if let Some(new) = renamed => diagnostic.help(format!("write '{new}'")),
             (Some(Sign { help, spreads }), _) => diagnostic
                 .help(help)
                 .following(spreads && !self.spread.insert((None, help))),
-            (None, Some(near)) => match cut {
+            (None, Some(near)) if blocks.is_empty() => match cut {
                 Some((_, mark)) => {
                     diagnostic.help(format!("write '{near}' and a blank instead of '{mark}'"))
                 }
                 None => diagnostic.help(format!("did you mean '{near}'?")),
             },
-            (None, None) => {
-                let blocks = blocks_of(self.table, name);
+            (None, _) => {
                 let inner = blocks.iter().find_map(|block| {
                     let inner = block.strip_prefix(path)?.trim_start_matches('/');
                     (context != BlockId::ROOT && !inner.contains('/')).then_some(inner)
@@ -1024,7 +1060,8 @@ impl Builder<'_, '_> {
                 }
             }
         };
-        self.report.at(span, diagnostic);
+        let follows = follows || diagnostic.follows;
+        self.report.at(span, diagnostic.following(follows));
     }
 
     /// Says once that a keyword is not acted on yet.

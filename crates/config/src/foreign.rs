@@ -2,6 +2,9 @@
 //!
 //! They explain a mistake that was found by other means; by themselves they are none, for a password may hold anything.
 
+/// What other languages begin comments with.
+const COMMENT: &str = "a comment begins with '#' or '!'";
+
 /// What a word in the place of a keyword says about where it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sign {
@@ -14,6 +17,10 @@ pub(crate) struct Sign {
 /// What a word that should be a keyword is a sign of; `None`: it is only an unknown word.
 pub(crate) fn sign_of_keyword(word: &str) -> Option<Sign> {
     let sign = |help, spreads| Some(Sign { help, spreads });
+    // Inside of a comment any character may stand.
+    if word.starts_with("//") || word.starts_with("/*") || word.starts_with("--") {
+        return sign(COMMENT, false);
+    }
     if let Some(help) = characters(word) {
         return sign(help, false);
     }
@@ -32,9 +39,6 @@ pub(crate) fn sign_of_keyword(word: &str) -> Option<Sign> {
             true,
         );
     }
-    if word.starts_with("//") || word.starts_with("/*") || word.starts_with("--") {
-        return sign("a comment begins with '#' or '!'", false);
-    }
     if matches!(word, "-" | "*" | "+" | "•" | "–" | "—") {
         return sign("remove this mark: the line begins with its keyword", false);
     }
@@ -43,6 +47,9 @@ pub(crate) fn sign_of_keyword(word: &str) -> Option<Sign> {
 
 /// What a value that is not what it should be is a sign of.
 pub(crate) fn sign_of_value(word: &str) -> Option<&'static str> {
+    if word.starts_with("//") || word.starts_with("/*") {
+        return Some(COMMENT);
+    }
     if let Some(help) = characters(word) {
         return Some(help);
     }
@@ -117,6 +124,15 @@ mod tests {
             assert!(sign_of_keyword(word).unwrap().spreads, "{word}");
         }
         assert!(!sign_of_keyword("\u{feff}global_defs").unwrap().spreads);
+    }
+
+    #[test]
+    fn what_begins_a_comment_elsewhere_counts_before_what_is_in_it() {
+        for word in ["//健康检查", "//LVS配置，可以", "/*"] {
+            assert_eq!(sign_of_keyword(word).unwrap().help, COMMENT, "{word}");
+            assert_eq!(sign_of_value(word), Some(COMMENT), "{word}");
+        }
+        assert_eq!(sign_of_value("/bin/true"), None);
     }
 
     #[test]

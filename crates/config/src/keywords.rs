@@ -436,5 +436,13 @@ pub(crate) fn blocks_of(table: &Table, name: &str) -> Vec<&'static str> {
         .collect()
 }
 
+/// The name that has replaced an old one, in whatever block.
+pub(crate) fn modern_name(table: &Table, name: &str) -> Option<&'static str> {
+    table
+        .rows()
+        .find(|(_, row)| row.name == name)
+        .and_then(|(_, row)| row.deprecated)
+}
+
 #[cfg(test)]
 mod tests;

@@ -56,6 +56,8 @@ pub(crate) struct Names {
     pub(crate) groups: BTreeSet<String>,
     /// With the weight and sense that references inherit.
     pub(crate) scripts: BTreeMap<String, (types::Weight, bool)>,
+    /// Scripts that were removed, which was reported.
+    pub(crate) removed_scripts: BTreeSet<String>,
     pub(crate) track_files: BTreeSet<String>,
     /// All of them, whoever they report to.
     pub(crate) bfd_instances: BTreeSet<String>,
@@ -222,6 +224,12 @@ impl Reading<'_> {
                     "" | "required" => format!("allowed: {allowed}"),
                     default => format!("allowed: {allowed} (default: {default})"),
                 });
+            }
+            if about_argument
+                && diagnostic.help.is_none()
+                && keyword.default == statement.argument(1)
+            {
+                diagnostic = diagnostic.help("remove the line: without it that holds anyway");
             }
             diagnostic = diagnostic.about(keyword.name);
         }
@@ -479,6 +487,13 @@ impl Reading<'_> {
             Ok(_) => {
                 let help = "correct the name (`ip link` lists them), create it first, or set dynamic_interfaces in global_defs";
                 (format!("interface {text} does not exist"), help.to_owned())
+            }
+            // keepalived goes on as if nothing had been said.
+            Err(error) if text.len() > IfName::MAX_LENGTH => {
+                let diagnostic = Diagnostic::error(Class::General, format!("'{text}': {error}"))
+                    .help("`ip link` lists the names")
+                    .keepalived(format!("Interface name '{text}' too long - ignoring"));
+                return Err(Box::new(diagnostic));
             }
             Err(error) => (
                 format!("'{text}': {error}"),

@@ -43,10 +43,21 @@ const LONGEST_VALUE: usize = 1024 * 1024;
 pub(crate) enum Piece {
     /// What stands between line ends and braces.
     Statement(Text),
-    /// `{`.
-    Open(Span),
+    /// `{`, and what stands around it.
+    Open(Span, Around),
     /// `}`.
     Close(Span),
+}
+
+/// What the characters next to a `{` make of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Around {
+    /// Nothing in particular.
+    Nothing,
+    /// `{{` or `{%`: a mark of template languages.
+    Template,
+    /// `${`, but no name of a parameter and `}` behind it.
+    Parameter,
 }
 
 /// A statement's text: where it is.
@@ -441,6 +452,19 @@ impl<'a> Reader<'a> {
         self.sources.part(line.file, line.at, line.end)
     }
 
+    /// What stands around the `{` that was just taken off a line.
+    fn around(&self, line: &Line) -> Around {
+        let text = self.sources.part(line.file, line.base, line.end);
+        let at = offset(line.at.saturating_sub(line.base));
+        let bytes = text.as_bytes();
+        let before = at.checked_sub(2).and_then(|at| bytes.get(at));
+        match (before, bytes.get(at)) {
+            (Some(b'$'), _) => Around::Parameter,
+            (_, Some(b'{' | b'%')) => Around::Template,
+            _ => Around::Nothing,
+        }
+    }
+
     /// Takes one piece off the front of a line.
     fn cut(&mut self, mut line: Line, report: &mut Reporter) -> Option<Piece> {
         line.skip_blanks(&self.sources);
@@ -451,7 +475,7 @@ impl<'a> Reader<'a> {
             line.looked = false;
             self.line = Some(line);
             return Some(if first == b'{' {
-                Piece::Open(span)
+                Piece::Open(span, self.around(&line))
             } else {
                 Piece::Close(span)
             });

@@ -35,21 +35,24 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
     let servers = std::mem::take(&mut draft.lvs);
     let mail = &draft.global.mail;
     draft.defaults.smtp_alert = mail.alert_vrrp.or(mail.alert).unwrap_or(false);
+    // Without an interface the part of keepalived that speaks VRRP looks no further.
+    report.leaves_unsaid(draft.lacks_interface);
+    let mut judge = scripts::Judge::new(&draft, machine);
     let mut instances = Vec::new();
     for instance in &draft.instances {
         report.block_ends(instance.end);
-        if let Some(resolved) = instance::resolve(instance, &draft.defaults, machine, report) {
-            instances.push(Member {
+        match instance::resolve(instance, &draft.defaults, machine, report) {
+            Some(resolved) => instances.push(Member {
                 settings: resolved.settings,
                 left_out: resolved.left_out,
                 draft: instance,
                 group: None,
-            });
+            }),
+            None => judge.note(&instance.notify),
         }
     }
     vrids::check(&instances, report);
-    let mut groups = groups(&draft, &mut instances, report);
-    let mut judge = scripts::Judge::new(&draft, machine);
+    let mut groups = groups(&draft, &mut instances, &mut judge, report);
     let (scripts, mut commands) = judge.check_scripts(&draft.scripts, report);
 
     let mut settings = Settings::default();
@@ -86,6 +89,7 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
     settings.lvs.global = draft.lvs_global.clone();
     settings.lvs.global.sync_daemon = globals::sync_daemon(&draft, report);
     judge.finish(report);
+    report.leaves_unsaid(false);
     let mut judge = scripts::Judge::of_servers(&draft, machine);
     settings.lvs_commands = lvs::finish(servers, &mut settings.lvs, &mut judge, report);
     judge.finish(report);
@@ -101,7 +105,8 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
                 "script {} is not tracked by any running instance and never runs",
                 script.name
             );
-            let follows = draft.misspelt_scripts.contains(&script.name);
+            // An instance without its interface is not kept, and with it what it tracks.
+            let follows = draft.lacks_interface || draft.misspelt_scripts.contains(&script.name);
             let diagnostic = Diagnostic::warning(Class::Uncounted, message)
                 .help("track it in an instance (track_script), or remove it")
                 .following(follows);
@@ -302,6 +307,7 @@ struct Group<'a> {
 fn groups<'a>(
     draft: &'a Draft,
     instances: &mut [Member<'a>],
+    judge: &mut scripts::Judge<'_>,
     report: &mut Reporter,
 ) -> Vec<Group<'a>> {
     let index: BTreeMap<String, usize> = instances
@@ -318,6 +324,7 @@ fn groups<'a>(
     for group in &draft.groups {
         let mut members = Vec::new();
         let mut has_owner = false;
+        let mut cannot_run = 0_usize;
         for name in &group.members {
             let member = index.get(&name.value).and_then(|at| instances.get_mut(*at));
             match member {
@@ -329,22 +336,25 @@ fn groups<'a>(
                         report.at(name.span, goes_without(&group.name, &name.value));
                     }
                 }
+                None if unusable.contains(name.value.as_str()) => {
+                    cannot_run += 1;
+                    report.at(name.span, goes_without(&group.name, &name.value));
+                }
                 other => report.at(
                     name.span,
-                    no_member(group, &name.value, other.is_some(), &unusable, &index),
+                    no_member(group, &name.value, other.is_some(), &index),
                 ),
             }
         }
         let count = members.len();
-        if count < 2 && !group.known_empty {
+        if count < 2 && cannot_run == 0 && !group.known_empty {
             // Its other members were reported one by one.
             let follows = count < group.members.len();
-            report.at(
-                group.span,
-                small_group(&group.name, count).following(follows),
-            );
+            report.at(group.span, small_group(group, count).following(follows));
         }
-        if count > 0 {
+        if count == 0 {
+            judge.note(&group.notify);
+        } else {
             let settings = SyncGroupSettings {
                 name: group.name.clone(),
                 members,
@@ -364,7 +374,6 @@ fn no_member(
     group: &GroupDraft,
     name: &str,
     taken: bool,
-    unusable: &BTreeSet<&str>,
     index: &BTreeMap<String, usize>,
 ) -> Diagnostic {
     if taken {
@@ -373,9 +382,6 @@ fn no_member(
             group.name
         );
         return Diagnostic::error(Class::General, message);
-    }
-    if unusable.contains(name) {
-        return goes_without(&group.name, name);
     }
     let help = crate::suggest::nearest(name, index.keys().map(String::as_str));
     Diagnostic::error(
@@ -395,14 +401,24 @@ fn goes_without(group: &str, name: &str) -> Diagnostic {
     Diagnostic::warning(Class::Uncounted, message).following(true)
 }
 
-fn small_group(name: &str, count: usize) -> Diagnostic {
-    if count == 0 {
+fn small_group(group: &GroupDraft, count: usize) -> Diagnostic {
+    let name = &group.name;
+    if count == 0 && group.members.is_empty() {
         return Diagnostic::error(
             Class::General,
             format!("sync group {name} has no members and is removed"),
         )
         .help("group { INSTANCE ... }")
         .keepalived(format!("Sync group {name} has no members - removing"));
+    }
+    if count == 0 {
+        return Diagnostic::error(
+            Class::General,
+            format!("none of the members of sync group {name} exists; it is removed"),
+        )
+        .keepalived(format!(
+            "Sync group {name}, no matching virtual router found in group declaration - removing"
+        ));
     }
     Diagnostic::warning(
         Class::General,

@@ -159,7 +159,7 @@ fn object(text: &str) -> Option<&str> {
     }
     for kind in ["track script ", "Sync group ", "sync group "] {
         if let Some((_, rest)) = text.split_once(kind) {
-            return rest.split_whitespace().next();
+            return rest.split([',', ' ']).next();
         }
     }
     let (_, rest) = text.split_once("irtual server ")?;
@@ -223,6 +223,9 @@ mod tests {
 
     #[test]
     fn objects() {
+        let removed =
+            "Sync group G, no matching virtual router found in group declaration - removing";
+        assert_eq!(object(removed), Some("G"));
         for (text, expected) in [
             ("(VI_1) No VIP specified", Some("VI_1")),
             ("Disabling track script chk since not found", Some("chk")),

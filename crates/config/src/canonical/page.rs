@@ -119,7 +119,9 @@ impl Display for Word<'_> {
         let special = |c: char| c.is_ascii_whitespace() || "#!{}$\x0b".contains(c);
         // What begins like this is not looked at as a word, where it is the first one of a line.
         let first = self.0.starts_with(['@', '~']) || self.0.starts_with("include");
-        let quoted = self.0.is_empty() || first || self.0.contains(special);
+        // At the end of a line it would go on in the next one.
+        let continued = self.0.ends_with('\\');
+        let quoted = self.0.is_empty() || first || continued || self.0.contains(special);
         if quoted {
             write!(f, "\"{}\"", self.0)?;
             let backslashes = self.0.len() - self.0.trim_end_matches('\\').len();

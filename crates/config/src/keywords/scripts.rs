@@ -23,7 +23,7 @@ pub(super) fn command_line(
         let mut words = words.into_iter().skip(1).map(|word| word.text);
         let line = words.next().unwrap_or_default();
         let rest: Vec<String> = words.collect();
-        let argv: Vec<String> = if line.starts_with('<') {
+        let argv: Vec<String> = if is_redirection(&line) {
             // "can this file be opened for reading" is a shell's redirection (bash's /dev/tcp included).
             vec!["sh".to_owned(), "-c".to_owned(), line]
         } else {
@@ -52,6 +52,14 @@ pub(super) fn command_line(
         .map(|word| shown(reading, statement, word))
         .collect();
     Some((argv, rest))
+}
+
+/// Whether a command line begins with `<FILE`; `<` on its own is the name of a program, and there is none of that name.
+fn is_redirection(line: &str) -> bool {
+    let mut words = line.split_ascii_whitespace();
+    words
+        .next()
+        .is_some_and(|word| word.starts_with('<') && word != "<")
 }
 
 fn shown(reading: &mut Reading<'_>, statement: &Statement, word: String) -> String {
@@ -150,6 +158,25 @@ fn user_of(reading: &mut Reading<'_>, statement: &Statement, rest: &[String]) ->
             let diagnostic = Diagnostic::error(Class::Uncounted, message).help(help);
             reading.complain(statement, 2, diagnostic);
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirections() {
+        for (line, expected) in [
+            ("</dev/tcp/127.0.0.1/80", true),
+            ("  </etc/passwd", true),
+            ("< /etc/passwd", false),
+            ("<", false),
+            ("", false),
+            ("/bin/true </etc/passwd", false),
+        ] {
+            assert_eq!(is_redirection(line), expected, "{line}");
         }
     }
 }

@@ -26,6 +26,16 @@ pub(super) fn script(
 ) -> Option<TrackDraft> {
     let name = entry.argument(0);
     let Some((weight, reverse)) = reading.names.scripts.get(name).copied() else {
+        if reading.names.removed_scripts.contains(name) {
+            let message = format!("script '{name}' is removed, so {owner} does not track it");
+            let diagnostic = Diagnostic::error(Class::General, message)
+                .keepalived(format!(
+                    "({owner}) track script {name} not found, ignoring..."
+                ))
+                .following(true);
+            reading.complain(entry, 0, diagnostic);
+            return None;
+        }
         let known = reading.names.scripts.keys().map(String::as_str);
         let near = crate::suggest::nearest(name, known).map(str::to_owned);
         let help = match &near {

@@ -187,6 +187,7 @@ pub(super) fn close(reading: &mut Reading<'_>, statement: &Statement) {
     );
     let name = script.name.clone();
     if script.removed {
+        reading.names.removed_scripts.insert(name);
         return;
     }
     if script.argv.is_none() {
@@ -197,6 +198,7 @@ pub(super) fn close(reading: &mut Reading<'_>, statement: &Statement) {
         .help("script \"COMMAND ARGUMENTS\"")
         .keepalived(format!("No script set for vrrp_script {name} - removing"));
         reading.complain(statement, 1, diagnostic);
+        reading.names.removed_scripts.insert(name);
         return;
     }
     if script.user.is_none() {
@@ -212,6 +214,7 @@ pub(super) fn close(reading: &mut Reading<'_>, statement: &Statement) {
             "Unable to set default user for vrrp script {name} - removing"
         ));
         reading.complain(statement, 1, diagnostic);
+        reading.names.removed_scripts.insert(name);
         return;
     }
     if reading.names.scripts.contains_key(&name) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use vrrp::settings::ScriptSettings;
 
 use crate::diagnostics::{Class, Diagnostic, Reporter};
-use crate::draft::{At, CommandDraft, Draft, ScriptDraft};
+use crate::draft::{At, CommandDraft, Draft, NotifyDraft, ScriptDraft};
 use crate::foreign;
 use crate::machine::{Machine, ScriptProblem};
 use crate::settings::{Command, RunAs};
@@ -142,10 +142,33 @@ impl<'a> Judge<'a> {
         None
     }
 
+    /// For scripts of what is removed: they never run, but keepalived counts them when it asks whether scripts are secure.
+    pub(super) fn note(&mut self, notify: &NotifyDraft) {
+        let NotifyDraft {
+            master,
+            backup,
+            fault,
+            stop,
+            deleted,
+            master_rx_lower_pri,
+            any,
+        } = notify;
+        if !self.active {
+            return;
+        }
+        let deleted = deleted.iter().flatten();
+        let others = [master, backup, fault, stop, master_rx_lower_pri, any];
+        for draft in others.into_iter().flatten().chain(deleted) {
+            // Why one could not run does not matter: it never would.
+            if self.command(&draft.argv, &draft.user).is_err() {
+                continue;
+            }
+        }
+    }
+
     fn command(&mut self, argv: &[String], user: &RunAs) -> Result<Command, Refusal> {
         let program = argv.first().map_or("", String::as_str);
-        let redirection =
-            matches!(argv, [sh, c, line] if sh == "sh" && c == "-c" && line.starts_with('<'));
+        let redirection = matches!(argv, [sh, c, line] if sh == "sh" && c == "-c" && line.trim_start().starts_with('<'));
         let program = if redirection { "/bin/sh" } else { program };
         let found = self
             .machine

@@ -264,6 +264,109 @@ fn authentication_that_does_not_apply() {
     assert_eq!(*proof, vrrp::settings::Authentication::None);
 }
 
+/// Two instances with a script each, and what else is given.
+fn with_scripts(interface: &str, more: &str) -> Vec<Class> {
+    let text = format!(
+        "vrrp_script s {{\nscript \"/bin/true\"\n}}\n\
+         vrrp_instance A {{\ninterface {interface}\nvirtual_router_id 1\nvirtual_ipaddress {{\n10.0.0.1\n}}\n\
+         track_script {{\ns\n}}\n}}\n{more}"
+    );
+    let fake = Fake::default().script("/bin/true").script("/bin/echo");
+    fake.load(text)
+        .diagnostics
+        .iter()
+        .flat_map(crate::Diagnostic::classes)
+        .filter(|class| class.is_counted())
+        .collect()
+}
+
+#[test]
+fn without_an_interface_keepalived_looks_no_further() {
+    assert_eq!(with_scripts("eth0", ""), [Class::Security]);
+    let more = "vrrp_sync_group G {\ngroup {\nA\nB\n}\n}\n\
+                vrrp_instance B {\ninterface eth0\nvirtual_router_id 2\n}\n";
+    assert_eq!(
+        with_scripts("eth0", more),
+        [Class::General, Class::Security]
+    );
+    assert_eq!(
+        with_scripts("nowhere", more),
+        [Class::General, Class::BadInterface]
+    );
+}
+
+#[test]
+fn that_an_interface_is_missing_is_one_message() {
+    let text = "vrrp_sync_group G {\ngroup {\nA\n}\n}\nvrrp_script s {\nscript \"/bin/true\"\n}\n\
+                vrrp_instance A {\ninterface nowhere\nvirtual_router_id 1\ntrack_script {\ns\n}\n}\n";
+    let loaded = Fake::default().script("/bin/true").load(text);
+    let messages: Vec<_> = loaded
+        .diagnostics
+        .iter()
+        .filter(|d| !d.follows)
+        .map(|d| d.message.as_str())
+        .collect();
+    assert_eq!(
+        messages,
+        [
+            "interface nowhere does not exist",
+            "scripts run although enable_script_security is off"
+        ]
+    );
+}
+
+#[test]
+fn scripts_of_what_is_removed_count() {
+    let notify = "notify_master \"/bin/echo x\"";
+    let vip = "virtual_ipaddress {\n10.0.0.2\n}";
+    let instance = "vrrp_instance A {\nvirtual_router_id 1\nvirtual_ipaddress {\n10.0.0.1\n}\n}\n";
+    for text in [
+        format!("vrrp_instance B {{\n{notify}\n{vip}\n}}\n"),
+        format!("vrrp_sync_group G {{\ngroup {{\nx\n}}\n{notify}\n}}\n{instance}"),
+    ] {
+        let loaded = Fake::default().script("/bin/echo").load(&text);
+        let last = loaded.diagnostics.last().map(|d| d.class);
+        assert_eq!(last, Some(Class::Security), "{text}");
+    }
+}
+
+#[test]
+fn members_that_do_not_exist_or_cannot_run() {
+    let good = one("A", "interface eth0\nvirtual_ipaddress {\n10.0.0.1\n}");
+    let bad = "vrrp_instance B {\ninterface eth0\n}\n";
+    let left_out = "instance B is left out, so sync group G goes without it";
+    let no_vrid = "instance B has no virtual_router_id";
+    for (members, expected) in [
+        (
+            "x\ny",
+            &[
+                "none of the members of sync group G exists; it is removed",
+                "sync group G has unknown member 'x'",
+                "sync group G has unknown member 'y'",
+            ][..],
+        ),
+        (
+            "A\nx",
+            &[
+                "sync group G has one member only",
+                "sync group G has unknown member 'x'",
+            ],
+        ),
+        ("A\nB", &[left_out, no_vrid]),
+        ("B", &[left_out, no_vrid]),
+    ] {
+        let bad = if members.contains('B') { bad } else { "" };
+        let text = format!("vrrp_sync_group G {{\ngroup {{\n{members}\n}}\n}}\n{good}{bad}");
+        let loaded = Fake::default().load(text);
+        let messages: Vec<_> = loaded
+            .diagnostics
+            .iter()
+            .map(|d| d.message.as_str())
+            .collect();
+        assert_eq!(messages, expected, "{members}");
+    }
+}
+
 #[test]
 fn an_ipvlan_that_is_ignored_lacks_nothing() {
     let inside = "interface eth0\nuse_vmac\nuse_ipvlan vi0\nvirtual_ipaddress {\n10.0.0.1\n}";
@@ -272,4 +375,50 @@ fn an_ipvlan_that_is_ignored_lacks_nothing() {
     assert_eq!(classes, [Class::Uncounted]);
     let (settings, _) = load(&one("A", &inside.replace("use_vmac\n", "")));
     assert!(settings.unwrap().left_out.contains("A"));
+}
+
+#[test]
+fn without_instances_no_script_counts() {
+    let text = "vrrp_sync_group G {\ngroup {\nx\n}\nnotify_master \"/bin/echo x\"\n}\n";
+    let loaded = Fake::default().script("/bin/echo").load(text);
+    assert_eq!(crate::exit_status_of_test(&loaded.diagnostics), 5);
+}
+
+#[test]
+fn a_name_too_long_for_an_interface_is_not_one_that_is_missing() {
+    let text = one(
+        "A",
+        "interface <your_interface_name>\nvirtual_ipaddress {\n10.0.0.1\n}",
+    );
+    let loaded = Fake::default().load(text);
+    let classes: Vec<_> = loaded
+        .diagnostics
+        .iter()
+        .flat_map(crate::Diagnostic::classes)
+        .collect();
+    assert_eq!(classes, [Class::General; 2]);
+}
+
+#[test]
+fn a_script_that_is_removed_is_not_undefined() {
+    for (inside, class) in [
+        ("", Class::General),
+        ("script \"/bin/true\"\nuser nobody_knows", Class::General),
+    ] {
+        let text = format!(
+            "vrrp_script s {{\n{inside}\n}}\n{}",
+            one(
+                "A",
+                "interface eth0\nvirtual_ipaddress {\n10.0.0.1\n}\ntrack_script {\ns\n}"
+            )
+        );
+        let loaded = Fake::default().load(text);
+        let last = loaded.diagnostics.last().unwrap();
+        assert_eq!(last.class, class);
+        assert!(last.follows, "{inside}");
+        assert_eq!(
+            last.message,
+            "script 's' is removed, so A does not track it"
+        );
+    }
 }

@@ -52,11 +52,16 @@ fn merged(diagnostics: &[&Diagnostic]) -> Vec<Diagnostic> {
         match before {
             Some((before, places)) if before.related.is_none() && diagnostic.related.is_none() => {
                 let line = diagnostic.line;
-                places.push(if before.file.as_ref() == Some(file) {
+                let same_file = before.file.as_ref() == Some(file);
+                let place = if same_file {
                     line.to_string()
                 } else {
                     format!("{file}:{line}")
-                });
+                };
+                // A line is named once, however often it has the mistake.
+                if !(same_file && line == before.line) && places.last() != Some(&place) {
+                    places.push(place);
+                }
             }
             _ => {
                 first.insert(words, merged.len());
@@ -191,7 +196,9 @@ mod tests {
 
     #[test]
     fn the_same_words_are_said_once() {
-        let all = [at(1, "a"), at(2, "b"), at(3, "a"), at(4, "a")];
+        // However often a line has it, it is named once.
+        let lines = [(1, "a"), (1, "a"), (2, "b"), (3, "a"), (3, "a"), (4, "a")];
+        let all = lines.map(|(line, text)| at(line, text));
         let merged = merged(&all.iter().collect::<Vec<_>>());
         let said: Vec<(u32, &[String])> = merged
             .iter()
