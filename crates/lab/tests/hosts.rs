@@ -567,6 +567,7 @@ fn keepalived_feels_at_home(lab: &mut Lab) -> Result<()> {
     capture.wait_for_since(before, "an advert from b", SOON, |frame| {
         frame.direction == Direction::Out && is_advert(&frame.bytes)
     })?;
-    ensure!(holds(&b));
+    // keepalived advertises first and takes the address then.
+    wait_until(SOON, "b holds the address", || holds(&b))?;
     Ok(())
 }
