@@ -52,10 +52,10 @@ fn is_inside(path: &str, asked: &str) -> bool {
 }
 
 fn place(block: &str) -> &str {
-    if block.is_empty() {
-        "the top level"
-    } else {
-        block
+    match block {
+        "" => "the top level",
+        "*" => "any line, in all blocks and outside of them",
+        block => block,
     }
 }
 
@@ -84,7 +84,8 @@ fn entry(group: &[&KeywordFacts]) -> String {
         return String::new();
     };
     let mut lines = Lines::default();
-    lines.push(0, format_args!("{} {}", facts.name, facts.arguments));
+    let gap = if facts.name.ends_with('=') { "" } else { " " };
+    lines.push(0, format_args!("{}{gap}{}", facts.name, facts.arguments));
     lines.push(4, format_args!("{}", facts.help));
     let blocks: Vec<&str> = group.iter().map(|facts| place(facts.block)).collect();
     for (number, line) in wrapped(blocks.into_iter(), ", ", 15).iter().enumerate() {
@@ -198,6 +199,36 @@ mod tests {
             "{}",
             answer.text
         );
+    }
+
+    #[test]
+    fn directives_and_entries_are_explained() {
+        for (asked, beginning) in [
+            ("include", "include PATTERN\n"),
+            ("*/includea", "includea PATTERN\n"),
+            ("~SEQ", "~SEQ (NAME, FIRST, STEP, LAST) TEXT\n"),
+            ("$NAME=", "$NAME=VALUE\n"),
+            ("@ID", "@ID TEXT\n"),
+        ] {
+            let Answer { text, failed } = explain(asked);
+            assert!(!failed && text.starts_with(beginning), "{text}");
+            assert!(text.contains("stands in  any line"), "{text}");
+        }
+        assert!(
+            explain("inculde")
+                .text
+                .ends_with("did you mean 'include'?\n")
+        );
+        for asked in [
+            "virtual_server_group/fwmark",
+            "virtual_server_group/<address>",
+        ] {
+            let Answer { text, failed } = explain(asked);
+            assert!(
+                !failed && text.contains("stands in  virtual_server_group\n"),
+                "{text}"
+            );
+        }
     }
 
     #[test]
