@@ -70,7 +70,7 @@ pub(super) const OTHERS: &[Keyword] = &[
     Keyword {
         name: "$NAME=",
         arguments: required("VALUE"),
-        help: "from here on ${NAME}, or $NAME at the end of a word, stands for the value; a '\\' at the end of the line \
+        help: "from here on ${NAME}, or $NAME before a blank, ',', ')' or line end, stands for the value; a '\\' at the end of the line \
                continues it on the next one",
         ..DIRECTIVE
     },

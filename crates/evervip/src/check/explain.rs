@@ -12,6 +12,7 @@ pub(super) fn explain(asked: &str) -> Answer {
         Some((block, name)) => (Some(block), name),
         None => (None, asked),
     };
+    let name = pattern_of(name);
     if let Some(lint) = lints().iter().find(|lint| lint.name == asked) {
         return of_lint(lint);
     }
@@ -40,6 +41,16 @@ pub(super) fn explain(asked: &str) -> Answer {
     Answer {
         text,
         failed: false,
+    }
+}
+
+/// What a condition or a parameter of any name is listed as; everything else is itself.
+fn pattern_of(name: &str) -> &str {
+    match name {
+        _ if name.starts_with("@^") => "@^ID",
+        _ if name.starts_with('@') => "@ID",
+        _ if name.starts_with('$') => "$NAME=",
+        _ => name,
     }
 }
 
@@ -86,7 +97,9 @@ fn entry(group: &[&KeywordFacts]) -> String {
     let mut lines = Lines::default();
     let gap = if facts.name.ends_with('=') { "" } else { " " };
     lines.push(0, format_args!("{}{gap}{}", facts.name, facts.arguments));
-    lines.push(4, format_args!("{}", facts.help));
+    for line in wrapped(facts.help.split(' '), " ", 4) {
+        lines.push(4, format_args!("{line}"));
+    }
     let blocks: Vec<&str> = group.iter().map(|facts| place(facts.block)).collect();
     for (number, line) in wrapped(blocks.into_iter(), ", ", 15).iter().enumerate() {
         let label = if number == 0 { "stands in" } else { "" };
@@ -209,6 +222,9 @@ mod tests {
             ("~SEQ", "~SEQ (NAME, FIRST, STEP, LAST) TEXT\n"),
             ("$NAME=", "$NAME=VALUE\n"),
             ("@ID", "@ID TEXT\n"),
+            ("@node1", "@ID TEXT\n"),
+            ("@^node1", "@^ID TEXT\n"),
+            ("$IF", "$NAME=VALUE\n"),
         ] {
             let Answer { text, failed } = explain(asked);
             assert!(!failed && text.starts_with(beginning), "{text}");
