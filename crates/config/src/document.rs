@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::diagnostics::{Class, Diagnostic, Found, Reporter, Span};
 use crate::foreign::{self, Sign};
 use crate::keywords::arguments::Needs;
-use crate::keywords::{BlockId, EntryId, Keyword, Shape, Table, blocks_of, modern_name};
+use crate::keywords::{BlockId, EntryId, Keyword, Shape, Table, blocks_of, includes, modern_name};
 use crate::lexer::split_plain;
 use crate::reader::{Around, Piece, Reader, Text};
 use crate::sources::{Sources, offset};
@@ -1009,7 +1009,7 @@ impl Builder<'_, '_> {
         let cut = foreign::name_in(name);
         let trimmed = cut.map_or(name, |(name, _)| name);
         let trimmed = trimmed.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
-        let near = nearest(trimmed, self.table.names_in(context));
+        let near = nearest(trimmed, self.table.names_in(context).chain(includes()));
         let owner = self.levels.last().and_then(|level| level.owner);
         if let Some(near) = near {
             self.attempts.insert((owner, near));
@@ -1025,6 +1025,9 @@ impl Builder<'_, '_> {
             (Some(Sign { help, spreads }), _) => diagnostic
                 .help(help)
                 .following(spreads && !self.spread.insert((None, help))),
+            (None, Some(near)) if near == name => {
+                diagnostic.help(format!("behind it stands what to read: {name} PATTERN"))
+            }
             (None, Some(near)) if blocks.is_empty() => match cut {
                 Some((_, mark)) => {
                     diagnostic.help(format!("write '{near}' and a blank instead of '{mark}'"))

@@ -20,6 +20,7 @@ mod auth_hmac;
 mod authentication;
 mod bfd_instance;
 pub(crate) mod checkers;
+mod directives;
 mod entry;
 mod global_defs;
 mod links;
@@ -241,6 +242,13 @@ const SOURCES: &[&[Keyword]] = &[
     statics::KEYWORDS,
 ];
 
+/// Rows that no block is looked up in for: line directives, and what lists hold that explains itself by its first word.
+const UNREAD: &[&[Keyword]] = &[
+    directives::INCLUDES,
+    directives::OTHERS,
+    virtual_server_group::ENTRIES,
+];
+
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let mut rows: BTreeMap<(&'static str, &'static str), &'static Keyword> = BTreeMap::new();
     for row in SOURCES.iter().copied().flatten() {
@@ -403,9 +411,9 @@ pub struct KeywordFacts {
     pub refuses: bool,
 }
 
-/// All keywords of keepalived, by block and name.
+/// All keywords of keepalived, by block and name; behind them the directives, whose block is `*`, and entries of lists.
 pub fn keywords() -> impl Iterator<Item = KeywordFacts> {
-    Table::get().rows().map(|(block, row)| KeywordFacts {
+    all_rows().map(|(block, row)| KeywordFacts {
         block,
         name: row.name,
         arguments: row.arguments.to_string(),
@@ -418,6 +426,23 @@ pub fn keywords() -> impl Iterator<Item = KeywordFacts> {
         allowed: row.arguments.allowed(),
         refuses: row.pending.is_some_and(|pending| pending.refuses),
     })
+}
+
+/// The rows of the table, and those that blocks are not read by.
+fn all_rows() -> impl Iterator<Item = (&'static str, &'static Keyword)> {
+    let unread = UNREAD.iter().copied().flatten();
+    let unread = unread.flat_map(|row| row.blocks.iter().map(move |block| (*block, row)));
+    Table::get().rows().chain(unread)
+}
+
+/// All names, for suggestions.
+pub(crate) fn all_names() -> impl Iterator<Item = &'static str> {
+    all_rows().map(|(_, row)| row.name)
+}
+
+/// The names of the directives that include files; a line anywhere may begin with one.
+pub(crate) fn includes() -> impl Iterator<Item = &'static str> {
+    directives::INCLUDES.iter().map(|row| row.name)
 }
 
 /// The blocks that have a keyword of this name, three at most, for a message.

@@ -1,13 +1,13 @@
 //! "Did you mean": the known name that is nearest to a mistyped one.
 
-use crate::keywords::Table;
+use crate::keywords::all_names;
 
 /// Words longer than this are no typing errors of a keyword.
 const LONGEST: usize = 40;
 
 /// The keyword, of any block, that a mistyped word probably means; `None`: it resembles none.
 pub fn similar_keyword(word: &str) -> Option<&'static str> {
-    nearest(word, Table::get().rows().map(|(_, row)| row.name))
+    nearest(word, all_names())
 }
 
 /// The candidate within a third of the word's length, the nearest one, the first of equals.
@@ -80,6 +80,8 @@ mod tests {
             similar_keyword("lvs_sync_daemon_inteface"),
             Some("lvs_sync_daemon_interface")
         );
+        assert_eq!(similar_keyword("inculde"), Some("include"));
+        assert_eq!(similar_keyword("~SQE"), Some("~SEQ"));
         assert_eq!(similar_keyword("bananas"), None);
     }
 

@@ -44,6 +44,9 @@ pub(crate) enum Kind {
     },
 }
 
+/// An upper limit of decimals above this is of the machine, and of no use to a person.
+const BEYOND_USE: u64 = u64::MAX / 2;
+
 /// Nothing; what stands there all the same is passed over, as in keepalived.
 pub(crate) const NONE: Arguments = noted("");
 
@@ -140,10 +143,13 @@ impl Arguments {
                 places,
                 unit,
             } => {
-                let (least, most) = (show_decimal(least, places), show_decimal(most, places));
-                Some(format!(
-                    "{least} to {most} {unit}, written without the unit"
-                ))
+                let least = show_decimal(least, places);
+                let range = if most > BEYOND_USE {
+                    format!("{least} {unit} or more")
+                } else {
+                    format!("{least} to {} {unit}", show_decimal(most, places))
+                };
+                Some(format!("{range}, written without the unit"))
             }
         }
     }
@@ -162,8 +168,11 @@ impl fmt::Display for Arguments {
                 places,
                 ..
             } => {
-                let (least, most) = (show_decimal(least, places), show_decimal(most, places));
-                write!(f, "{least}..{most}")
+                let least = show_decimal(least, places);
+                if most > BEYOND_USE {
+                    return write!(f, "{least}..");
+                }
+                write!(f, "{least}..{}", show_decimal(most, places))
             }
         }
     }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use lvs::settings::{Group, GroupEntry, GroupId};
 use types::Family;
 
-use super::arguments::required;
+use super::arguments::{optional, required};
 use super::servers::{lacks, port};
 use super::{Keyword, PENDING, Role};
 use crate::diagnostics::{Class, Diagnostic};
@@ -25,6 +25,31 @@ pub(super) const KEYWORDS: &[Keyword] = &[Keyword {
     pending: PENDING,
     ..super::ROW
 }];
+
+/// What its lines are, for explanations.
+pub(super) const ENTRIES: &[Keyword] = &[
+    Keyword {
+        name: "<address>",
+        arguments: optional("[PORT]"),
+        help: "ADDRESS, FIRST-LAST or NETWORK/LENGTH: a service for each of the addresses; LAST may be the last octet, or \
+               the last 16 bits of IPv6; PORT is 1 to 65535",
+        default: "any port",
+        ..ENTRY
+    },
+    Keyword {
+        name: "fwmark",
+        arguments: required("1..4294967295 [inet|inet6]"),
+        help: "a service for all packets with this firewall mark",
+        default: "the family of the real servers",
+        ..ENTRY
+    },
+];
+
+const ENTRY: Keyword = Keyword {
+    blocks: &["virtual_server_group"],
+    pending: PENDING,
+    ..super::ROW
+};
 
 fn open(reading: &mut Reading<'_>, statement: &Statement) -> bool {
     // The want of a name was reported already.

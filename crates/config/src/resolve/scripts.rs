@@ -225,7 +225,7 @@ fn remedy(refusal: &Refusal, program: &str) -> Option<String> {
         }
         Refusal::Problem(ScriptProblem::Other(_)) => None,
         Refusal::Insecure(_) => Some(
-            "let root alone own and write the file and every directory above it; or let it run as another user"
+            "let root alone own and write the file and every directory and link on the way to it; or let it run as another user"
                 .to_owned(),
         ),
     }

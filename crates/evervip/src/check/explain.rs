@@ -12,6 +12,7 @@ pub(super) fn explain(asked: &str) -> Answer {
         Some((block, name)) => (Some(block), name),
         None => (None, asked),
     };
+    let name = pattern_of(name);
     if let Some(lint) = lints().iter().find(|lint| lint.name == asked) {
         return of_lint(lint);
     }
@@ -43,6 +44,16 @@ pub(super) fn explain(asked: &str) -> Answer {
     }
 }
 
+/// What a condition or a parameter of any name is listed as; everything else is itself.
+fn pattern_of(name: &str) -> &str {
+    match name {
+        _ if name.starts_with("@^") => "@^ID",
+        _ if name.starts_with('@') => "@ID",
+        _ if name.starts_with('$') => "$NAME=",
+        _ => name,
+    }
+}
+
 /// Whether the path of a block is, or ends in, what was asked for.
 fn is_inside(path: &str, asked: &str) -> bool {
     path == asked
@@ -52,10 +63,10 @@ fn is_inside(path: &str, asked: &str) -> bool {
 }
 
 fn place(block: &str) -> &str {
-    if block.is_empty() {
-        "the top level"
-    } else {
-        block
+    match block {
+        "" => "the top level",
+        "*" => "any line, in all blocks and outside of them",
+        block => block,
     }
 }
 
@@ -84,8 +95,11 @@ fn entry(group: &[&KeywordFacts]) -> String {
         return String::new();
     };
     let mut lines = Lines::default();
-    lines.push(0, format_args!("{} {}", facts.name, facts.arguments));
-    lines.push(4, format_args!("{}", facts.help));
+    let gap = if facts.name.ends_with('=') { "" } else { " " };
+    lines.push(0, format_args!("{}{gap}{}", facts.name, facts.arguments));
+    for line in wrapped(facts.help.split(' '), " ", 4) {
+        lines.push(4, format_args!("{line}"));
+    }
     let blocks: Vec<&str> = group.iter().map(|facts| place(facts.block)).collect();
     for (number, line) in wrapped(blocks.into_iter(), ", ", 15).iter().enumerate() {
         let label = if number == 0 { "stands in" } else { "" };
@@ -198,6 +212,39 @@ mod tests {
             "{}",
             answer.text
         );
+    }
+
+    #[test]
+    fn directives_and_entries_are_explained() {
+        for (asked, beginning) in [
+            ("include", "include PATTERN\n"),
+            ("*/includea", "includea PATTERN\n"),
+            ("~SEQ", "~SEQ (NAME, FIRST, STEP, LAST) TEXT\n"),
+            ("$NAME=", "$NAME=VALUE\n"),
+            ("@ID", "@ID TEXT\n"),
+            ("@node1", "@ID TEXT\n"),
+            ("@^node1", "@^ID TEXT\n"),
+            ("$IF", "$NAME=VALUE\n"),
+        ] {
+            let Answer { text, failed } = explain(asked);
+            assert!(!failed && text.starts_with(beginning), "{text}");
+            assert!(text.contains("stands in  any line"), "{text}");
+        }
+        assert!(
+            explain("inculde")
+                .text
+                .ends_with("did you mean 'include'?\n")
+        );
+        for asked in [
+            "virtual_server_group/fwmark",
+            "virtual_server_group/<address>",
+        ] {
+            let Answer { text, failed } = explain(asked);
+            assert!(
+                !failed && text.contains("stands in  virtual_server_group\n"),
+                "{text}"
+            );
+        }
     }
 
     #[test]

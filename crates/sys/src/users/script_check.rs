@@ -1,7 +1,7 @@
 //! Whether a script can be run as its user, and whether running it would hand root's power to somebody
 //! else (keepalived: "Users and security").
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
@@ -86,9 +86,9 @@ pub struct SecurityViolation {
 /// What is wrong with a component of a path that root would execute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Neither a directory nor, at the end, a regular file or a link: a symbolic link on the way.
+    /// Neither a directory nor, at the end, a regular file: it was exchanged while it was looked at.
     WrongType,
-    /// It belongs to this user.
+    /// It, be it a symbolic link, belongs to this user.
     OwnedBy(u32),
     /// This group can write to it.
     WritableByGroup(u32),
@@ -110,7 +110,10 @@ impl fmt::Display for Fault {
 /// Finds the script `name` (a path, or a bare name for which the directories of `search_path` are tried in
 /// order) and tells whether `user` can execute it, by the mode bits of the file and of the directories on
 /// the way. For a script that would run as root (user 0, group 0, or a file with set-id root), every
-/// component of the path as configured and of the path with links followed is checked too.
+/// directory and symbolic link on the way from `/` to the file is checked too.
+///
+/// DEVIATION(keepalived): 2.4.3 refuses any directory that is reached by a link, so that `/bin/true` is not secure where
+/// `/bin` is a link. Here, as in 2.2.7, links of root are followed; what they lead through is checked.
 ///
 /// # Errors
 /// When it cannot be run at all. A violation of security is not an error: the configuration decides.
@@ -129,10 +132,7 @@ pub fn script_check(
         locate(Path::new(name), user)?
     };
     let violation = if runs_as_root(user, &metadata) {
-        match first_violation(&configured)? {
-            None => first_violation(&path)?,
-            found => found,
-        }
+        first_violation(&configured)?
     } else {
         None
     };
@@ -237,28 +237,63 @@ fn components(path: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The first component that somebody other than root has power over.
+/// As many symbolic links the kernel follows in one path.
+const MOST_LINKS: usize = 40;
+
+/// The first component that somebody other than root has power over, in the order in which the kernel meets them: a link,
+/// then what its target leads through, then what stands behind it.
 fn first_violation(path: &Path) -> Result<Option<SecurityViolation>, ScriptProblem> {
-    for component in components(path) {
+    let mut so_far = PathBuf::new();
+    let mut links = 0;
+    // The next one last.
+    let mut ahead = names(path);
+    while let Some(name) = ahead.pop() {
+        let missing = |path: &Path, reason| ScriptProblem::Missing {
+            path: path.to_owned(),
+            reason,
+        };
+        if name == ".." {
+            // No link is left in it, and its parent was checked.
+            so_far.pop();
+            continue;
+        }
+        let component = so_far.join(&name);
         let metadata =
-            fs::symlink_metadata(&component).map_err(|reason| ScriptProblem::Missing {
-                path: component.clone(),
-                reason,
-            })?;
-        if let Some(fault) = fault_of(&metadata, component == path) {
+            fs::symlink_metadata(&component).map_err(|reason| missing(&component, reason))?;
+        if let Some(fault) = fault_of(&metadata, ahead.is_empty()) {
             return Ok(Some(SecurityViolation { component, fault }));
+        }
+        if metadata.is_symlink() {
+            links += 1;
+            if links > MOST_LINKS {
+                return Err(missing(path, rustix::io::Errno::LOOP.into()));
+            }
+            let target = fs::read_link(&component).map_err(|reason| missing(&component, reason))?;
+            ahead.append(&mut names(&target));
+        } else {
+            so_far = component;
         }
     }
     Ok(None)
 }
 
+/// The parts of a path, the first one last.
+fn names(path: &Path) -> Vec<OsString> {
+    path.components()
+        .rev()
+        .filter(|component| *component != Component::CurDir)
+        .map(|component| component.as_os_str().to_owned())
+        .collect()
+}
+
 fn fault_of(metadata: &Metadata, is_last: bool) -> Option<Fault> {
     let kind = metadata.file_type();
-    let right_type = if is_last {
-        kind.is_file() || kind.is_symlink()
-    } else {
-        kind.is_dir()
-    };
+    let right_type = kind.is_symlink()
+        || if is_last {
+            kind.is_file()
+        } else {
+            kind.is_dir()
+        };
     let (uid, gid, mode) = (metadata.uid(), metadata.gid(), metadata.mode());
     if !right_type {
         Some(Fault::WrongType)

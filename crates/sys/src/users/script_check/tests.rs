@@ -185,27 +185,6 @@ fn the_table_of_violations() {
         fs::set_permissions(target, Permissions::from_mode(0o755)).unwrap();
     }
 
-    // A link on the way is refused, a link at the end is not.
-    symlink("directory", place.join("way")).unwrap();
-    let through = fs::canonicalize(place.path()).unwrap().join("way");
-    let violation = check(&through.join("script"), 0)
-        .unwrap()
-        .violation
-        .unwrap();
-    assert_eq!(
-        violation,
-        SecurityViolation {
-            component: through.clone(),
-            fault: Fault::WrongType
-        }
-    );
-    assert_eq!(
-        violation.to_string(),
-        format!("{} is of the wrong type", through.display())
-    );
-    symlink("script", directory.join("end")).unwrap();
-    assert_eq!(check(&directory.join("end"), 0).unwrap().violation, None);
-
     // What matters is as whom it runs: an ordinary user with set-id root is root.
     file(&script, 0o757);
     assert_eq!(check(&script, 1000).unwrap().violation, None);
@@ -213,4 +192,67 @@ fn the_table_of_violations() {
     assert!(check(&script, 1000).unwrap().violation.is_some());
     file(&script, 0o2757);
     assert!(check(&script, 1000).unwrap().violation.is_some());
+}
+
+/// Links of root lead on; links of others, and what lies behind a link, are judged. Needs root to give files away.
+#[test]
+fn links_on_the_way_are_root_s() {
+    if current_ids().unwrap().effective_uid() != 0 {
+        println!("skipped: only root can make files of other users");
+        return;
+    }
+    let place = TestDirectory::new("script-ways");
+    fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();
+    let top = fs::canonicalize(place.path()).unwrap();
+    for name in ["good", "bad"] {
+        fs::create_dir(top.join(name)).unwrap();
+        fs::set_permissions(top.join(name), Permissions::from_mode(0o755)).unwrap();
+        file(&top.join(name).join("script"), 0o755);
+    }
+    symlink("good", top.join("way")).unwrap();
+    symlink("script", top.join("good/end")).unwrap();
+    symlink(top.join("way"), top.join("good/back")).unwrap();
+    symlink("../bad/hop", top.join("good/detour")).unwrap();
+    symlink("../good/script", top.join("bad/hop")).unwrap();
+    symlink("good", top.join("theirs")).unwrap();
+    std::os::unix::fs::lchown(top.join("theirs"), Some(STRANGER), None).unwrap();
+    chown(top.join("bad"), Some(STRANGER), None).unwrap();
+
+    let violation = |path: &str| check(&top.join(path), 0).unwrap().violation;
+    for path in [
+        "way/script",
+        "way/end",
+        "good/back/back/end",
+        "bad/../way/script",
+    ] {
+        let expected = path.starts_with("bad").then(|| top.join("bad"));
+        assert_eq!(
+            violation(path).map(|found| found.component),
+            expected,
+            "{path}"
+        );
+    }
+    let found = violation("way/detour").unwrap();
+    assert_eq!(
+        found,
+        SecurityViolation {
+            component: top.join("bad"),
+            fault: Fault::OwnedBy(STRANGER)
+        },
+        "the file is root's, but the link in the directory of somebody else decides which"
+    );
+    let found = violation("theirs/script").unwrap();
+    assert_eq!(
+        found.to_string(),
+        format!(
+            "{} is not owned by root but by user {STRANGER}",
+            top.join("theirs").display()
+        )
+    );
+    assert_eq!(
+        check(&top.join("theirs/script"), STRANGER)
+            .unwrap()
+            .violation,
+        None
+    );
 }
