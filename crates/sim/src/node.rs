@@ -261,6 +261,7 @@ impl Node {
                     source: frame.source,
                     destination: frame.destination,
                     hop_limit: HOP_LIMIT,
+                    carrier: frame.carrier,
                     promised: frame.message.len(),
                     payload: &frame.message,
                 };
@@ -344,6 +345,7 @@ impl Node {
                 interface,
                 source,
                 destination,
+                carrier,
                 message,
             } => {
                 let nic = self.kernel.by_index(interface);
@@ -357,6 +359,7 @@ impl Node {
                     from: self.id,
                     source,
                     destination,
+                    carrier,
                     message,
                 });
             }

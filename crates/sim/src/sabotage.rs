@@ -86,6 +86,7 @@ impl Sabotage {
                     interface,
                     source,
                     destination,
+                    carrier,
                     message,
                 },
             ) => {
@@ -97,6 +98,7 @@ impl Sabotage {
                     interface,
                     source,
                     destination,
+                    carrier,
                     message: bytes.into(),
                 };
                 [Some(action), None]
@@ -107,6 +109,7 @@ impl Sabotage {
                     interface,
                     source,
                     destination,
+                    carrier,
                     message,
                 },
             ) => {
@@ -115,6 +118,7 @@ impl Sabotage {
                     interface,
                     source,
                     destination,
+                    carrier,
                     message,
                 };
                 [Some(action), None]

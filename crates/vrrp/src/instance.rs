@@ -17,6 +17,7 @@ use crate::deadlines::Armed;
 use crate::garp::{AddressOf, Pace, Schedule};
 use crate::holdings::Holdings;
 use crate::interfaces::Interfaces;
+use crate::proof::{Proof, WallClock};
 use crate::settings::{Authentication, InitialState, InstanceSettings, VirtualAddress};
 use crate::state::{
     Backup, BackupEntry, BackupTimer, Farewell, Master, Rogue, State, StateName, Telling,
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) holdings: Holdings,
     pub(crate) queue: VecDeque<Queued>,
     pub(crate) pace: Pace,
+    pub(crate) clock: WallClock,
     /// State changes of all instances so far.
     pub(crate) transitions: u64,
 }
@@ -82,8 +84,9 @@ pub(crate) struct Instance {
     /// An owner that gave up ownership because of another one.
     pub(crate) owner_lowered: bool,
     pub(crate) master_advert_int: Centiseconds,
-    /// The advert as it is sent, until something in it changes.
+    /// The advert as it is sent, without a proof, until something in it changes.
     message: Option<Arc<[u8]>>,
+    pub(crate) proof: Proof,
     /// Which complaints about packets have been logged already.
     pub(crate) said: u32,
     pub(crate) statistics: Statistics,
@@ -111,6 +114,7 @@ impl Instance {
             owner_lowered: false,
             master_advert_int,
             message: None,
+            proof: Proof::default(),
             said: 0,
             statistics: Statistics::default(),
             last: LastTimes::default(),
@@ -211,7 +215,38 @@ impl Instance {
             family: self.settings.family,
             between: (source, self.settings.mcast_dst_ip),
         };
-        message.encode().into()
+        match &self.settings.authentication {
+            Authentication::Ah(_) => message.encode_behind_ah().into(),
+            Authentication::None | Authentication::Pass(_) | Authentication::Hmac(_) => {
+                message.encode().into()
+            }
+        }
+    }
+
+    /// Proves an advert and hands it out; false: it has no proof and is not worth sending.
+    fn transmit(
+        &mut self,
+        message: &Arc<[u8]>,
+        (interface, source): (IfIndex, IpAddr),
+        now: Instant,
+        shared: &mut Shared,
+    ) -> bool {
+        let time = shared.clock.at(now);
+        let Some(seal) = self.proof.seal(&self.settings, source, message, time) else {
+            return false;
+        };
+        let destination = self.settings.mcast_dst_ip;
+        let (carrier, message) = seal.put_on(message, source, destination);
+        shared.act(Action::SendAdvert {
+            interface,
+            source,
+            destination,
+            carrier,
+            message,
+        });
+        self.statistics.advert_sent += 1;
+        self.last.advert_sent = Some(now);
+        true
     }
 
     /// Sends an advert and counts the interval from now.
@@ -225,14 +260,7 @@ impl Instance {
                     message
                 }
             };
-            shared.act(Action::SendAdvert {
-                interface,
-                source,
-                destination: self.settings.mcast_dst_ip,
-                message,
-            });
-            self.statistics.advert_sent += 1;
-            self.last.advert_sent = Some(now);
+            self.transmit(&message, (interface, source), now, shared);
         }
         if let State::Master(master) = &mut self.state {
             master.advert_at = now + self.settings.advert_int.as_duration();
@@ -242,16 +270,10 @@ impl Instance {
     fn send_farewell(&mut self, now: Instant, shared: &mut Shared) {
         if let (Some(interface), Some(source)) = (self.interface, self.source) {
             let message = self.encode(Claim::Leaving, source);
-            shared.act(Action::SendAdvert {
-                interface,
-                source,
-                destination: self.settings.mcast_dst_ip,
-                message,
-            });
-            self.statistics.advert_sent += 1;
-            self.statistics.pri_zero_sent += 1;
-            self.last.advert_sent = Some(now);
-            shared.report(&self.name, Event::SentPriorityZero);
+            if self.transmit(&message, (interface, source), now, shared) {
+                self.statistics.pri_zero_sent += 1;
+                shared.report(&self.name, Event::SentPriorityZero);
+            }
         }
     }
 
@@ -320,6 +342,9 @@ impl Instance {
     /// -> MASTER. The advert leaves first: every backup that hears it stays quiet while we set up.
     pub(crate) fn enter_master(&mut self, now: Instant, telling: Telling, shared: &mut Shared) {
         let garp = Schedule::begin(&self.settings.garp, now);
+        if self.proof.is_used_up(&self.settings) {
+            self.proof.begin_anew();
+        }
         self.state = State::Master(Master {
             advert_at: now,
             garp,

@@ -14,7 +14,7 @@ use crate::settings::{
     AuthPass, Authentication, GarpSettings, InstanceSettings, ScriptSettings, Settings,
     VirtualAddress,
 };
-use crate::{Action, InstanceView, Interface, InterfaceAddress, Packet, StateName, Vrrp};
+use crate::{Action, Carrier, InstanceView, Interface, InterfaceAddress, Packet, StateName, Vrrp};
 
 pub(crate) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -244,6 +244,17 @@ impl Bench {
         hop_limit: u8,
         payload: &[u8],
     ) -> Vec<String> {
+        self.packet_as(Carrier::Vrrp, instance, from, hop_limit, payload)
+    }
+
+    pub(crate) fn packet_as(
+        &mut self,
+        carrier: Carrier,
+        instance: usize,
+        from: &str,
+        hop_limit: u8,
+        payload: &[u8],
+    ) -> Vec<String> {
         let settings = self.view(instance).settings;
         let (interface, destination) = (settings.interface.clone(), settings.mcast_dst_ip);
         let interface = self
@@ -257,6 +268,7 @@ impl Bench {
             source: ip(from),
             destination,
             hop_limit,
+            carrier,
             promised: payload.len(),
             payload,
         };
@@ -286,10 +298,21 @@ impl Bench {
 pub(crate) fn words(action: &Action) -> String {
     match action {
         Action::SendAdvert {
-            message, source, ..
+            message,
+            source,
+            carrier,
+            ..
         } => {
-            let advert = Advert::parse(Family::of(*source), message).unwrap();
-            format!("advert {}", advert.claim.to_wire())
+            let family = Family::of(*source);
+            let (proof, message) = match carrier {
+                Carrier::Ah { .. } => (" with a header", &message[wire::ah::LENGTH..]),
+                Carrier::Vrrp => match Advert::split_trailer(family, message) {
+                    (message, Some(_)) => (" signed", message),
+                    (message, None) => ("", message),
+                },
+            };
+            let advert = Advert::parse(family, message).unwrap();
+            format!("advert {}{proof}", advert.claim.to_wire())
         }
         Action::AddAddress { address, .. } => format!("add {}", address.prefix.address()),
         Action::RemoveAddress { address, .. } => format!("remove {}", address.prefix.address()),

@@ -21,7 +21,7 @@ use sys::process::Exit;
 use types::{Family, IfIndex, Instant};
 use vrrp::settings::{PreferredLifetime, ScriptSettings, VirtualAddress};
 use vrrp::{
-    Action, Announcement, Detail, Interface, InterfaceAddress, Report, ScriptOutcome, Vrrp,
+    Action, Announcement, Carrier, Detail, Interface, InterfaceAddress, Report, ScriptOutcome, Vrrp,
 };
 use wire::arp::GratuitousArp;
 use wire::ndisc::NeighbourAdvertisement;
@@ -142,9 +142,10 @@ impl Hands {
                 interface,
                 source,
                 destination,
+                carrier,
                 message,
             } => {
-                self.send_advert(interface, source, destination, &message);
+                self.send_advert(interface, source, destination, carrier, &message);
             }
             Action::AddAddress { interface, address } => {
                 self.later
@@ -207,18 +208,20 @@ impl Hands {
         interface: IfIndex,
         source: IpAddr,
         destination: IpAddr,
+        carrier: Carrier,
         message: &[u8],
     ) {
         let Some(sender) = self.senders.get_mut(&Family::of(source)) else {
             return;
         };
-        match sender.send(
-            interface,
-            source,
-            destination,
-            wire::vrrp::HOP_LIMIT,
-            message,
-        ) {
+        let ttl = wire::vrrp::HOP_LIMIT;
+        let sent = match carrier {
+            Carrier::Vrrp => sender.send(interface, source, destination, ttl, message),
+            Carrier::Ah { identification } => {
+                sender.send_behind_ah(interface, source, destination, ttl, identification, message)
+            }
+        };
+        match sent {
             Ok(()) => {
                 if !self.cannot_send.is_empty() {
                     self.cannot_send.remove(&interface);
