@@ -28,6 +28,42 @@ fn main() -> ExitCode {
         ("v2_equal_priorities", |lab| equal_priorities(lab, &V2)),
         ("v3_equal_priorities", |lab| equal_priorities(lab, &V3)),
         ("v6_equal_priorities", |lab| equal_priorities(lab, &V6)),
+        ("unicast_v2_evervip_is_master", |lab| {
+            evervip_is_master(lab, &V2.to_peers())
+        }),
+        ("unicast_v3_evervip_is_master", |lab| {
+            evervip_is_master(lab, &V3.to_peers())
+        }),
+        ("unicast_v6_evervip_is_master", |lab| {
+            evervip_is_master(lab, &V6.to_peers())
+        }),
+        ("unicast_v2_evervip_is_backup", |lab| {
+            evervip_is_backup(lab, &V2.to_peers())
+        }),
+        ("unicast_v3_evervip_is_backup", |lab| {
+            evervip_is_backup(lab, &V3.to_peers())
+        }),
+        ("unicast_v6_evervip_is_backup", |lab| {
+            evervip_is_backup(lab, &V6.to_peers())
+        }),
+        ("unicast_v2_clean_stops", |lab| {
+            clean_stops(lab, &V2.to_peers())
+        }),
+        ("unicast_v3_clean_stops", |lab| {
+            clean_stops(lab, &V3.to_peers())
+        }),
+        ("unicast_v6_clean_stops", |lab| {
+            clean_stops(lab, &V6.to_peers())
+        }),
+        ("unicast_v2_equal_priorities", |lab| {
+            equal_priorities(lab, &V2.to_peers())
+        }),
+        ("unicast_v3_equal_priorities", |lab| {
+            equal_priorities(lab, &V3.to_peers())
+        }),
+        ("unicast_v6_equal_priorities", |lab| {
+            equal_priorities(lab, &V6.to_peers())
+        }),
     ])
 }
 
@@ -36,33 +72,56 @@ struct Flavour {
     keywords: &'static str,
     interval: Duration,
     addresses: [&'static str; 2],
+    /// Adverts go from host to host, not to the group: addresses of hosts begin so.
+    hosts: Option<&'static str>,
 }
 
 const V2: Flavour = Flavour {
     keywords: "version 2\n advert_int 1\n authentication {\n auth_type PASS\n auth_pass secret-7\n }\n",
     interval: Duration::from_secs(1),
     addresses: ["198.18.0.100/24", "198.18.0.101/32"],
+    hosts: None,
 };
 
 const V3: Flavour = Flavour {
     keywords: "version 3\n advert_int 0.2\n",
     interval: Duration::from_millis(200),
     addresses: ["198.18.0.100/24", "198.18.0.101/32"],
+    hosts: None,
 };
 
 const V6: Flavour = Flavour {
     keywords: "version 3\n advert_int 0.2\n",
     interval: Duration::from_millis(200),
     addresses: ["fe80::18:64/64", "fd00:18::64/64"],
+    hosts: None,
 };
 
 const VRID: u8 = 51;
 
 impl Flavour {
-    fn configuration(&self, priority: u8) -> String {
+    /// The same with adverts to single routers.
+    fn to_peers(&self) -> Self {
+        let hosts = if self.addresses == V6.addresses {
+            "fd00:18::"
+        } else {
+            "198.18.0."
+        };
+        Self {
+            hosts: Some(hosts),
+            ..*self
+        }
+    }
+
+    /// Of host `me`, 1 or 2, with the other one as its peer.
+    fn configuration(&self, me: u8, priority: u8) -> String {
         let [one, two] = self.addresses;
+        let peers = self.hosts.map_or_else(String::new, |hosts| {
+            let other = 3 - me;
+            format!("unicast_src_ip {hosts}{me}\n unicast_peer {{\n {hosts}{other}\n }}\n ")
+        });
         format!(
-            "vrrp_instance VI {{\n interface eth0\n virtual_router_id {VRID}\n priority {priority}\n {}\
+            "vrrp_instance VI {{\n interface eth0\n virtual_router_id {VRID}\n priority {priority}\n {peers}{}\
              virtual_ipaddress {{\n {one}\n {two}\n }}\n}}\n",
             self.keywords
         )
@@ -116,9 +175,9 @@ fn pair(lab: &Lab) -> Result<(Host, Host, Capture)> {
 fn evervip_is_master(lab: &mut Lab, flavour: &Flavour) -> Result<()> {
     let keepalived = keepalived()?;
     let (a, b, capture) = pair(lab)?;
-    let mut ours = Daemon::start(&a, &evervip(), &flavour.configuration(150))?;
+    let mut ours = Daemon::start(&a, &evervip(), &flavour.configuration(1, 150))?;
     flavour.gained_by(&a)?;
-    let mut theirs = Daemon::start(&b, &keepalived, &flavour.configuration(100))?;
+    let mut theirs = Daemon::start(&b, &keepalived, &flavour.configuration(2, 100))?;
     theirs.says("Entering BACKUP STATE")?;
     flavour.announced(&capture, 0, Direction::In)?;
     pause(flavour.interval * 2);
@@ -134,7 +193,7 @@ fn evervip_is_master(lab: &mut Lab, flavour: &Flavour) -> Result<()> {
         flavour.held_by(&a) == 2,
         "a crash leaves the addresses, and keepalived does not mind"
     );
-    let mut ours = Daemon::start(&a, &evervip(), &flavour.configuration(150))?;
+    let mut ours = Daemon::start(&a, &evervip(), &flavour.configuration(1, 150))?;
     capture.wait_for_since(crash, "keepalived as master", SOON, |frame| {
         claims(frame, Direction::Out, 100)
     })?;
@@ -176,9 +235,9 @@ fn evervip_is_master(lab: &mut Lab, flavour: &Flavour) -> Result<()> {
 fn evervip_is_backup(lab: &mut Lab, flavour: &Flavour) -> Result<()> {
     let keepalived = keepalived()?;
     let (a, b, capture) = pair(lab)?;
-    let mut theirs = Daemon::start(&a, &keepalived, &flavour.configuration(150))?;
+    let mut theirs = Daemon::start(&a, &keepalived, &flavour.configuration(1, 150))?;
     flavour.gained_by(&a)?;
-    let mut ours = Daemon::start(&b, &evervip(), &flavour.configuration(100))?;
+    let mut ours = Daemon::start(&b, &evervip(), &flavour.configuration(2, 100))?;
     ours.says("Entering BACKUP STATE")?;
     pause(flavour.interval * 2);
     ensure!(
@@ -195,7 +254,7 @@ fn evervip_is_backup(lab: &mut Lab, flavour: &Flavour) -> Result<()> {
     flavour.announced(&capture, crash, Direction::Out)?;
 
     let back = capture.count();
-    let _theirs = Daemon::start(&a, &keepalived, &flavour.configuration(150))?;
+    let _theirs = Daemon::start(&a, &keepalived, &flavour.configuration(1, 150))?;
     capture.wait_for_since(back, "keepalived as master", SOON, |frame| {
         claims(frame, Direction::In, 150)
     })?;
@@ -227,9 +286,9 @@ fn evervip_is_backup(lab: &mut Lab, flavour: &Flavour) -> Result<()> {
 fn clean_stops(lab: &mut Lab, flavour: &Flavour) -> Result<()> {
     let keepalived = keepalived()?;
     let (a, b, capture) = pair(lab)?;
-    let mut ours = Daemon::start(&a, &evervip(), &flavour.configuration(150))?;
+    let mut ours = Daemon::start(&a, &evervip(), &flavour.configuration(1, 150))?;
     flavour.gained_by(&a)?;
-    let mut theirs = Daemon::start(&b, &keepalived, &flavour.configuration(100))?;
+    let mut theirs = Daemon::start(&b, &keepalived, &flavour.configuration(2, 100))?;
     theirs.says("Entering BACKUP STATE")?;
     pause(flavour.interval * 2);
 
@@ -244,7 +303,7 @@ fn clean_stops(lab: &mut Lab, flavour: &Flavour) -> Result<()> {
         .count();
     ensure!(zeros == 1, "{zeros} adverts with priority 0");
 
-    let mut ours = Daemon::start(&a, &evervip(), &flavour.configuration(50))?;
+    let mut ours = Daemon::start(&a, &evervip(), &flavour.configuration(1, 50))?;
     ours.says("Entering BACKUP STATE")?;
     pause(flavour.interval * 2);
     let before = capture.count();
@@ -284,8 +343,8 @@ fn takes_over(
 fn equal_priorities(lab: &mut Lab, flavour: &Flavour) -> Result<()> {
     let keepalived = keepalived()?;
     let (a, b, capture) = pair(lab)?;
-    let mut ours = Daemon::start(&a, &evervip(), &flavour.configuration(100))?;
-    let mut theirs = Daemon::start(&b, &keepalived, &flavour.configuration(100))?;
+    let mut ours = Daemon::start(&a, &evervip(), &flavour.configuration(1, 100))?;
+    let mut theirs = Daemon::start(&b, &keepalived, &flavour.configuration(2, 100))?;
     let count = || (flavour.held_by(&a), flavour.held_by(&b));
     wait_until(SOON, "there is a master", || count().0 + count().1 > 0)?;
     settled(&capture, flavour, &count)?;
@@ -309,7 +368,7 @@ fn equal_priorities(lab: &mut Lab, flavour: &Flavour) -> Result<()> {
     })?;
     settled(&capture, flavour, &count)?;
     // The addresses of the hosts decide, 198.18.0.1 and 198.18.0.2; link-local addresses are made of random MACs.
-    if flavour.interval == V2.interval || flavour.addresses == V3.addresses {
+    if flavour.hosts.is_some() || flavour.addresses == V3.addresses {
         ensure!(count() == (0, 2), "the lower address stays master");
     } else {
         let higher = |host: &Host| -> Result<Option<IpAddr>> {

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use types::{Family, Instant, Version};
 use vrrp::settings::{
-    AntiReplay, AuthHmac, Authentication, HmacMode, Preempt, PreferredLifetime, VirtualAddress,
+    AntiReplay, AuthHmac, Authentication, HmacMode, OldChecksum, Preempt, PreferredLifetime,
+    Unicast, VirtualAddress,
 };
 use vrrp::{InstanceView, ScriptState, ScriptView, StateName, Vrrp};
 
@@ -291,9 +292,12 @@ impl Page {
                 self.field(format_args!("Master advert interval = {millis} milli-sec"));
             }
         }
-        self.field(format_args!("Flags: none"));
+        self.flags(view);
         self.field(format_args!("Wantstate = {}", view.wants.word()));
-        self.field(format_args!("Number of config faults = 0"));
+        self.field(format_args!(
+            "Number of config faults = {}",
+            u8::from(view.config_error)
+        ));
         self.field(format_args!(
             "Number of tracker faults = {}",
             view.tracker_faults
@@ -312,8 +316,9 @@ impl Page {
             "Master down timer = {} usecs",
             view.master_down.as_micros()
         ));
-        if let Some(interface) = &settings.interface {
-            self.field(format_args!("Interface = {interface}"));
+        match &settings.interface {
+            Some(interface) => self.field(format_args!("Interface = {interface}")),
+            None => self.field(format_args!("Interface = not configured")),
         }
         if settings.dont_track_primary {
             self.field(format_args!("VRRP interface tracking disabled"));
@@ -330,7 +335,9 @@ impl Page {
             Some(source) => self.field(format_args!("Using src_ip = {source}{configured}")),
             None => self.field(format_args!("Using src_ip = (none)")),
         }
-        self.field(format_args!("Multicast address {}", settings.mcast_dst_ip));
+        if settings.unicast.is_none() {
+            self.field(format_args!("Multicast address {}", settings.mcast_dst_ip));
+        }
         let garp = &settings.garp;
         self.field(format_args!("Gratuitous ARP delay = {}", garp.master_delay));
         self.field(format_args!(
@@ -421,6 +428,14 @@ impl Page {
                 self.field(format_args!("Password = ********"));
             }
         }
+        if (settings.version, settings.family) == (Version::V3, Family::V4) {
+            let on = if settings.v3_checksum_as_v2 {
+                "enabled"
+            } else {
+                "disabled"
+            };
+            self.field(format_args!("VRRPv3 uses VRRPv2 checksum = {on}"));
+        }
         let held = view.state == StateName::Master;
         self.field(format_args!(
             "Virtual IP ({}):",
@@ -434,6 +449,9 @@ impl Page {
         }
         for address in &settings.virtual_ipaddress_excluded {
             self.entry(format_args!("{}", address_text(address, held)));
+        }
+        if let Some(unicast) = &settings.unicast {
+            self.unicast(unicast, view);
         }
         self.trackers(view);
         self.field(format_args!("Using smtp notification = no"));
@@ -451,8 +469,42 @@ impl Page {
         self.field(format_args!("Notify priority changes = {changes}"));
     }
 
+    fn flags(&mut self, view: &InstanceView<'_>) {
+        let Some(unicast) = &view.settings.unicast else {
+            self.field(format_args!("Flags: none"));
+            return;
+        };
+        self.field(format_args!("Flags:"));
+        self.entry(format_args!("Using unicast"));
+        if unicast.peers.is_empty() {
+            self.entry(format_args!("If unicast go to fault state if no peers"));
+        }
+    }
+
+    fn unicast(&mut self, unicast: &Unicast, view: &InstanceView<'_>) {
+        if let Some(ttl) = unicast.ttl {
+            self.field(format_args!("Unicast TTL = {ttl}"));
+        }
+        let checks = if unicast.check_source { "yes" } else { "no" };
+        self.field(format_args!("Check unicast src : {checks}"));
+        self.field(format_args!("Unicast Peer :"));
+        for peer in &unicast.peers {
+            self.entry(format_args!(
+                "{} min_ttl {} max_ttl {}",
+                peer.address, peer.min_ttl, peer.max_ttl
+            ));
+        }
+        let old = match (unicast.old_checksum, view.old_checksum_seen) {
+            (OldChecksum::Never, _) => "never",
+            (OldChecksum::Always, _) => "config",
+            (OldChecksum::Detect, true) => "auto",
+            (OldChecksum::Detect, false) => "no",
+        };
+        self.field(format_args!("Unicast checksum compatibility = {old}"));
+    }
+
     fn interface_faults(&mut self, view: &InstanceView<'_>) {
-        if !view.interface_down && !view.no_source {
+        if !view.interface_down && !view.no_source && !view.config_error {
             self.field(format_args!("Flags of interface faults - (none)"));
             return;
         }
@@ -462,6 +514,9 @@ impl Page {
         }
         if view.no_source {
             self.entry(format_args!("no source IP address"));
+        }
+        if view.config_error {
+            self.entry(format_args!("config error"));
         }
     }
 

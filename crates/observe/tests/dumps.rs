@@ -11,8 +11,9 @@ use types::{
     Weight,
 };
 use vrrp::settings::{
-    AuthPass, Authentication, InstanceSettings, Preempt, PreferredLifetime, ScriptSettings,
-    SyncGroupSettings, TrackInterface, TrackScript, VirtualAddress,
+    AuthPass, Authentication, InstanceSettings, OldChecksum, Preempt, PreferredLifetime,
+    ScriptSettings, SyncGroupSettings, TrackInterface, TrackScript, Unicast, UnicastPeer,
+    VirtualAddress,
 };
 use vrrp::{Interface, InterfaceAddress, ScriptOutcome, Settings, Vrrp};
 
@@ -177,6 +178,75 @@ fn data_file() {
     let near: Vec<&str> = text.lines().skip(heading).take(7).collect();
     assert!(near.contains(&"   State = MASTER"), "{near:?}");
     insta::assert_snapshot!(text);
+}
+
+/// The lines about unicast, of an instance with peers and of one that lacks them.
+#[test]
+fn unicast_in_the_data_file() {
+    let peer = |address: &str, min_ttl, max_ttl| UnicastPeer {
+        address: address.parse().unwrap(),
+        min_ttl,
+        max_ttl,
+    };
+    let unicast = |peers, ttl, old_checksum| {
+        Some(Box::new(Unicast {
+            peers,
+            check_source: true,
+            ttl,
+            old_checksum,
+        }))
+    };
+    let mut with_peers = instance("VI_1", Version::V3, Family::V4, 51);
+    with_peers.unicast = unicast(
+        vec![peer("198.18.0.6", 0, 255), peer("198.18.0.7", 60, 64)],
+        Some(64),
+        OldChecksum::Never,
+    );
+    with_peers.mcast_src_ip = Some("198.18.0.5".parse().unwrap());
+    with_peers.interface = None;
+    let mut without = instance("VI_2", Version::V2, Family::V4, 52);
+    without.unicast = unicast(vec![], None, OldChecksum::Detect);
+    let mut router = Vrrp::new();
+    let settings = Settings {
+        instances: vec![with_peers, without],
+        ..Settings::default()
+    };
+    router.handle_settings(Instant::ZERO, settings);
+    let text = with_context(1, |context| data(&router, context));
+    let about: Vec<&str> = text
+        .lines()
+        .filter(|line| {
+            let words = [
+                "nicast", "min_ttl", "ulticast", "onfig", "checksum", "Flags:",
+            ];
+            words.iter().any(|word| line.contains(word))
+        })
+        .collect();
+    assert_eq!(
+        about,
+        [
+            "   Flags:",
+            "     Using unicast",
+            "   Number of config faults = 0",
+            "   Interface = not configured",
+            "   Using src_ip = 198.18.0.5 (from configuration)",
+            "   VRRPv3 uses VRRPv2 checksum = disabled",
+            "   Unicast TTL = 64",
+            "   Check unicast src : yes",
+            "   Unicast Peer :",
+            "     198.18.0.6 min_ttl 0 max_ttl 255",
+            "     198.18.0.7 min_ttl 60 max_ttl 64",
+            "   Unicast checksum compatibility = never",
+            "   Flags:",
+            "     Using unicast",
+            "     If unicast go to fault state if no peers",
+            "   Number of config faults = 1",
+            "     config error",
+            "   Check unicast src : yes",
+            "   Unicast Peer :",
+            "   Unicast checksum compatibility = no",
+        ]
+    );
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(crate) fn edit(
     let Some(instance) = settings.instances.get_mut(index) else {
         return "nothing";
     };
-    match random.below(12) {
+    match random.below(14) {
         0 => return "nothing",
         1 if !instance.is_owner() => {
             let priority = Priority::new(random.byte(1, 254)).unwrap_or(Priority::DEFAULT);
@@ -119,6 +119,22 @@ pub(crate) fn edit(
             settings.sync_groups.clear();
             return "dissolve the groups";
         }
+        11 if instance.unicast.is_some() => {
+            // Another kind of router altogether: the old one leaves, a new one begins.
+            instance.unicast = None;
+            return "multicast instead of peers";
+        }
+        12 | 13 if let Some(unicast) = &mut instance.unicast => {
+            if unicast.peers.len() > 1
+                && let Some(gone) = random.index(unicast.peers.len())
+            {
+                unicast.peers.remove(gone);
+            } else {
+                unicast.peers.clear();
+            }
+            unicast.check_source = random.percent(50);
+            return "fewer peers";
+        }
         _ => {}
     }
     settings.clone_from(first);
@@ -135,7 +151,7 @@ fn remove(settings: &mut Settings, index: usize) {
         .retain(|group| !group.members.is_empty());
 }
 
-/// Takes back what peers cannot live with: other groups, another password, another interval in version 2.
+/// Takes back what peers cannot live with: other groups, another password, other peers, another interval in version 2.
 pub(crate) fn make_lawful(settings: &mut Settings, first: &Settings) {
     settings.sync_groups.clone_from(&first.sync_groups);
     let members = || first.sync_groups.iter().flat_map(|group| &group.members);
@@ -156,6 +172,7 @@ pub(crate) fn make_lawful(settings: &mut Settings, first: &Settings) {
     for instance in &mut settings.instances {
         if let Some(original) = by_name(first, &instance.name) {
             instance.authentication.clone_from(&original.authentication);
+            instance.unicast.clone_from(&original.unicast);
             if instance.version == Version::V2 {
                 instance.advert_int = original.advert_int;
             }

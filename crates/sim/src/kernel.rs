@@ -72,6 +72,18 @@ impl Nic {
         self.groups.contains(&group)
     }
 
+    /// Whether a packet with this destination is for us.
+    #[must_use]
+    pub(crate) fn receives(&self, destination: IpAddr) -> bool {
+        if destination.is_multicast() {
+            return self.is_member(destination);
+        }
+        // A tentative address receives nothing but neighbour discovery.
+        let usable =
+            |(prefix, tentative): (&Prefix, &bool)| prefix.address() == destination && !*tentative;
+        self.addresses.iter().any(usable)
+    }
+
     /// All addresses.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = Prefix> + '_ {
         self.addresses.keys().copied()

@@ -28,6 +28,8 @@ pub(crate) struct Frame {
     pub destination: IpAddr,
     /// As which IP protocol.
     pub carrier: Carrier,
+    /// TTL or hop limit.
+    pub hop_limit: u8,
     /// What follows the IP header.
     pub message: Arc<[u8]>,
 }

@@ -7,7 +7,6 @@ use std::net::IpAddr;
 
 use types::{IfIndex, Instant, Prefix};
 use vrrp::{Action, InterfaceAddress, Packet, Release, ScriptOutcome, Settings, Signal, Vrrp};
-use wire::vrrp::HOP_LIMIT;
 
 use crate::kernel::{Kernel, Notice};
 use crate::network::Frame;
@@ -17,6 +16,8 @@ use crate::trace::Trace;
 
 /// What a stopped process finds in its socket when it goes on: the newest packets beyond that are lost.
 const SOCKET_BUFFER: usize = 64;
+/// What a kernel puts into packets that are told none.
+const DEFAULT_HOP_LIMIT: u8 = 64;
 /// No input leads to more actions than that: three routers with five addresses, each announced a few times.
 const MOST_ACTIONS: usize = 1_000;
 
@@ -260,7 +261,7 @@ impl Node {
                     interface: nic.index,
                     source: frame.source,
                     destination: frame.destination,
-                    hop_limit: HOP_LIMIT,
+                    hop_limit: frame.hop_limit,
                     carrier: frame.carrier,
                     promised: frame.message.len(),
                     payload: &frame.message,
@@ -345,10 +346,11 @@ impl Node {
                 interface,
                 source,
                 destination,
+                hop_limit,
                 carrier,
                 message,
             } => {
-                let nic = self.kernel.by_index(interface);
+                let nic = interface.and_then(|interface| self.kernel.by_index(interface));
                 self.watch
                     .advert(now, vrrp, nic, (source, destination), &message)?;
                 let Some(nic) = nic.filter(|nic| nic.usable()) else {
@@ -359,6 +361,7 @@ impl Node {
                     from: self.id,
                     source,
                     destination,
+                    hop_limit: hop_limit.unwrap_or(DEFAULT_HOP_LIMIT),
                     carrier,
                     message,
                 });
@@ -426,11 +429,14 @@ fn note(trace: &mut Trace, now: Instant, id: usize, action: &Action) {
         Action::SendAdvert {
             interface,
             source,
+            destination,
             message,
             ..
         } => trace.note(
             now,
-            format_args!("n{id} > advert {message:?} from {source} on {interface}"),
+            format_args!(
+                "n{id} > advert {message:?} from {source} to {destination} on {interface:?}"
+            ),
         ),
         Action::AddAddress { interface, address } => trace.note(
             now,

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use types::{Claim, Family, IfIndex, Instant, MacAddress, Prefix, Priority};
+use vrrp::settings::InstanceSettings;
 use vrrp::{Announced, Announcement, InstanceView, Release, Settings, StateName, Subject, Vrrp};
 use wire::vrrp::{ADVERTISEMENT, Advert};
 
@@ -58,6 +59,8 @@ pub const ANNOUNCEMENTS_KEEP_DISTANCE: &str = "announcements keep their distance
 pub const KERNEL_IS_KNOWN: &str = "nothing is added twice or removed when it is not there";
 /// Who takes part listens.
 pub const LISTENS: &str = "who takes part is a member of the group";
+/// Adverts to single routers go to all of them.
+pub const EVERY_PEER: &str = "each advert goes to every peer, or to the group";
 /// Scripts do not overlap.
 pub const ONE_RUN_AT_A_TIME: &str = "a script does not run twice at a time";
 
@@ -90,6 +93,8 @@ pub(crate) struct Watch {
     instances: BTreeMap<String, Seen>,
     announced: BTreeMap<Subject, &'static str>,
     goodbyes: Vec<String>,
+    /// Whom the adverts after one input went to, but for goodbyes.
+    sent_to: BTreeMap<String, Vec<IpAddr>>,
     announced_at: BTreeMap<(IfIndex, Family), Instant>,
     running_scripts: BTreeSet<String>,
 }
@@ -110,6 +115,7 @@ impl Watch {
     /// An input has been handed over.
     pub(crate) fn begin_drain(&mut self) {
         self.goodbyes.clear();
+        self.sent_to.clear();
     }
 
     /// An advert leaves.
@@ -163,7 +169,7 @@ impl Watch {
                 ))
             };
         };
-        self.instance_advertises(now, &view, &advert)
+        self.instance_advertises(now, &view, &advert, between.1)
     }
 
     fn instance_advertises(
@@ -171,11 +177,19 @@ impl Watch {
         now: Instant,
         view: &InstanceView<'_>,
         advert: &Advert<'_>,
+        destination: IpAddr,
     ) -> Result<(), Violation> {
         let wrong = |what: String| Err(Violation::new(ADVERTS_ARE_RIGHT, what));
         let settings = view.settings;
         let name = settings.name.as_str();
-        *self.adverts.entry(advert.vrid).or_default() += 1;
+        if advert.claim != Claim::Leaving {
+            let sent_to = self.sent_to.entry(name.to_owned()).or_default();
+            sent_to.push(destination);
+        }
+        // One advert, however many peers it goes to.
+        if destinations(settings).next() == Some(destination) {
+            *self.adverts.entry(advert.vrid).or_default() += 1;
+        }
         let before = self.instances.get_mut(name);
         let was_master = before
             .as_ref()
@@ -277,6 +291,15 @@ impl Watch {
         if self.behind || self.reading {
             return Ok(());
         }
+        // The source of adverts to peers is announced, too: once, and at once.
+        let own = nic.is_some_and(|nic| {
+            nic.mac() == mac
+                && !nic.has(Prefix::host(address))
+                && nic.addresses().any(|prefix| prefix.address() == address)
+        });
+        if own {
+            return Ok(());
+        }
         let held = nic.is_some_and(|nic| nic.has(Prefix::host(address)) && nic.mac() == mac);
         let Some(nic) = nic.filter(|_| held) else {
             return Err(Violation::new(
@@ -362,6 +385,9 @@ impl Watch {
                     GOODBYE_MEANS_LEAVING,
                     format!("{name} is still master"),
                 ));
+            }
+            if let Some(sent_to) = self.sent_to.get(name) {
+                check_destinations(&view, sent_to)?;
             }
             if checks_addresses {
                 held += check_addresses(&view, kernel)?;
@@ -473,8 +499,30 @@ fn check_addresses(view: &InstanceView<'_>, kernel: &Kernel) -> Result<usize, Vi
     Ok(held)
 }
 
+/// Whom an instance is to send its adverts to.
+fn destinations(settings: &InstanceSettings) -> impl Iterator<Item = IpAddr> + '_ {
+    let unicast = settings.unicast.as_deref();
+    let group = unicast.is_none().then_some(settings.mcast_dst_ip);
+    let peers = unicast.map(|unicast| unicast.peers.as_slice());
+    let peers = peers.unwrap_or_default().iter().map(|peer| peer.address);
+    group.into_iter().chain(peers)
+}
+
+/// One or more whole rounds, in order.
+fn check_destinations(view: &InstanceView<'_>, sent_to: &[IpAddr]) -> Result<(), Violation> {
+    let all: Vec<IpAddr> = destinations(view.settings).collect();
+    if sent_to.chunks(all.len().max(1)).all(|round| round == all) {
+        return Ok(());
+    }
+    Err(Violation::new(
+        EVERY_PEER,
+        format!("{}: {sent_to:?}, not {all:?}", view.settings.name),
+    ))
+}
+
 fn check_membership(view: &InstanceView<'_>, kernel: &Kernel) -> Result<(), Violation> {
-    let takes_part = matches!(view.state, StateName::Master | StateName::Backup);
+    let takes_part = matches!(view.state, StateName::Master | StateName::Backup)
+        && view.settings.unicast.is_none();
     let deaf = view
         .settings
         .interface

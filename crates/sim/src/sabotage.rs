@@ -9,6 +9,7 @@ use vrrp::Action;
 use wire::vrrp::{Advert, CHECKSUM_OFFSET, Message, auth_type};
 
 use crate::network::Frame;
+use crate::scenario::{LANS, own_address};
 
 /// What is wrong with one node's host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub enum Sabotage {
     BlindToLinks,
     /// It says again what it said last, whatever it hears.
     Parrots,
+    /// It sends nothing to the second node when adverts go to single routers.
+    ForgetsAPeer,
 }
 
 impl Sabotage {
@@ -86,6 +89,7 @@ impl Sabotage {
                     interface,
                     source,
                     destination,
+                    hop_limit,
                     carrier,
                     message,
                 },
@@ -98,6 +102,7 @@ impl Sabotage {
                     interface,
                     source,
                     destination,
+                    hop_limit,
                     carrier,
                     message: bytes.into(),
                 };
@@ -109,6 +114,7 @@ impl Sabotage {
                     interface,
                     source,
                     destination,
+                    hop_limit,
                     carrier,
                     message,
                 },
@@ -118,14 +124,24 @@ impl Sabotage {
                     interface,
                     source,
                     destination,
+                    hop_limit,
                     carrier,
                     message,
                 };
                 [Some(action), None]
             }
+            (Self::ForgetsAPeer, Action::SendAdvert { destination, .. })
+                if is_second_node(destination) =>
+            {
+                [None, None]
+            }
             (_, action) => [Some(action), None],
         }
     }
+}
+
+fn is_second_node(destination: IpAddr) -> bool {
+    (0..LANS).any(|lan| own_address(1, lan, Family::of(destination)).address() == destination)
 }
 
 /// The same advert with another priority.

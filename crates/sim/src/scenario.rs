@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use types::{Centiseconds, Family, IfName, Prefix, Priority, Version, Vrid, Weight};
 use vrrp::settings::{
-    AuthPass, Authentication, GarpSettings, InitialState, InstanceSettings, Preempt,
-    ScriptSettings, SyncGroupSettings, TrackInterface, TrackScript, VirtualAddress,
+    AuthPass, Authentication, GarpSettings, InitialState, InstanceSettings, OldChecksum, Preempt,
+    ScriptSettings, SyncGroupSettings, TrackInterface, TrackScript, Unicast, UnicastPeer,
+    VirtualAddress,
 };
 use vrrp::{Settings, timers};
 
@@ -45,6 +46,8 @@ struct Router {
     interval: Centiseconds,
     password: bool,
     grouped: bool,
+    /// Its adverts go to each of the other nodes.
+    unicast: bool,
 }
 
 /// What the members of a unit (a group, or an instance alone) have in common on one node.
@@ -103,7 +106,12 @@ impl Scenario {
                         } else {
                             draw_character(random, owners.of_router(node, router.vrid))
                         };
-                        draw_instance(router, character, skew, random)
+                        let mut instance = draw_instance(router, character, skew, random);
+                        if router.unicast {
+                            let others = (0..nodes).filter(|other| *other != node);
+                            instance.unicast = Some(Box::new(draw_unicast(router, others, random)));
+                        }
+                        instance
                     })
                     .collect();
                 draw_settings(instances, &routers, unit, random)
@@ -192,6 +200,7 @@ fn draw_routers(random: &mut Random) -> Vec<Router> {
                 // Over IPv6 version 2 has no field for a password.
                 password: version == Version::V2 && family == Family::V4 && random.percent(40),
                 grouped: grouped && vrid <= 2,
+                unicast: random.percent(35),
             }
         })
         .collect()
@@ -339,6 +348,31 @@ fn draw_instance(
         virtual_rules: Vec::new(),
         notify_priority_changes: random.percent(20),
         ..InstanceSettings::new(&name, interface_name(router.lan), vrid(router.vrid))
+    }
+}
+
+/// The other nodes as peers.
+fn draw_unicast(
+    router: &Router,
+    others: impl Iterator<Item = u64>,
+    random: &mut Random,
+) -> Unicast {
+    let address = |node: u64| {
+        let node = usize::try_from(node).unwrap_or(usize::MAX);
+        own_address(node, router.lan, router.family).address()
+    };
+    Unicast {
+        peers: others
+            .map(|node| UnicastPeer {
+                address: address(node),
+                // Every node is one hop away, whatever it puts into its packets.
+                min_ttl: 64,
+                max_ttl: 255,
+            })
+            .collect(),
+        check_source: random.percent(60),
+        ttl: random.percent(50).then(|| random.byte(64, 255)),
+        old_checksum: OldChecksum::Detect,
     }
 }
 

@@ -318,7 +318,7 @@ impl World {
         let listens = node
             .kernel
             .nic(frame.lan)
-            .is_some_and(|nic| nic.usable() && nic.is_member(frame.destination));
+            .is_some_and(|nic| nic.usable() && nic.receives(frame.destination));
         if !listens {
             return Ok(());
         }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use evervip_sim::{
     ADVERTS_ARE_RIGHT, ANNOUNCEMENTS_KEEP_DISTANCE, ANNOUNCES_WHAT_IT_HOLDS, BEST_WINS,
-    EVERY_INTERVAL, FAULTS_ARE_FAULTS, GOODBYE_MEANS_LEAVING, KEEPS_THE_BEAT, KERNEL_IS_KNOWN,
-    LISTENS, MASTER_HOLDS_ALL, MASTERS_ADVERTISE, NEVER_SAID_TWICE, ONE_HOLDER, ONE_MASTER,
-    ONE_RUN_AT_A_TIME, OTHERS_HOLD_NONE, STAYS_SO, Sabotage, World,
+    EVERY_INTERVAL, EVERY_PEER, FAULTS_ARE_FAULTS, GOODBYE_MEANS_LEAVING, KEEPS_THE_BEAT,
+    KERNEL_IS_KNOWN, LISTENS, MASTER_HOLDS_ALL, MASTERS_ADVERTISE, NEVER_SAID_TWICE, ONE_HOLDER,
+    ONE_MASTER, ONE_RUN_AT_A_TIME, OTHERS_HOLD_NONE, STAYS_SO, Sabotage, World,
 };
 
 const SEEDS: u64 = 60;
@@ -22,7 +22,7 @@ fn broken_by(sabotage: Sabotage) -> BTreeSet<&'static str> {
 
 #[test]
 fn each_broken_host_is_found_out() {
-    let cases: [(Sabotage, &[&str]); 18] = [
+    let cases: [(Sabotage, &[&str]); 19] = [
         (Sabotage::Deaf, &[ONE_MASTER]),
         (Sabotage::DeafOnceAgreed, &[STAYS_SO]),
         (Sabotage::KeepsAddresses, &[OTHERS_HOLD_NONE]),
@@ -44,6 +44,7 @@ fn each_broken_host_is_found_out() {
         (Sabotage::RunsTwice, &[ONE_RUN_AT_A_TIME]),
         (Sabotage::BlindToLinks, &[FAULTS_ARE_FAULTS]),
         (Sabotage::Parrots, &[MASTERS_ADVERTISE]),
+        (Sabotage::ForgetsAPeer, &[EVERY_PEER]),
     ];
     for (sabotage, expected) in cases {
         let found = broken_by(sabotage);

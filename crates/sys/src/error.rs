@@ -1,5 +1,6 @@
 //! What can go wrong between the program and the kernel.
 
+use std::fmt;
 use std::io;
 use std::net::IpAddr;
 
@@ -81,42 +82,55 @@ impl Error {
     }
 }
 
+/// Where a packet should have left: an interface, or whichever the routes lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outlet(pub Option<IfIndex>);
+
+impl fmt::Display for Outlet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(interface) => write!(f, "interface {interface}"),
+            None => f.write_str("any interface"),
+        }
+    }
+}
+
 /// Why a packet was not sent.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
     /// The interface is down or gone, or nothing can be reached through it
     /// (ENETDOWN, ENODEV, ENXIO, ENETUNREACH).
-    #[error("interface {interface} is down or gone: {reason}")]
+    #[error("{interface} is down or gone: {reason}")]
     InterfaceDown {
         /// Where the packet should have left.
-        interface: IfIndex,
+        interface: Outlet,
         /// The kernel's reason.
         reason: io::Error,
     },
     /// The source address is not on this host, or not usable yet (EADDRNOTAVAIL; EINVAL over IPv6).
-    #[error("source address {address} is not usable on interface {interface}: {reason}")]
+    #[error("source address {address} is not usable on {interface}: {reason}")]
     Source {
         /// Where the packet should have left.
-        interface: IfIndex,
+        interface: Outlet,
         /// The address that it should have come from.
         address: IpAddr,
         /// The kernel's reason.
         reason: io::Error,
     },
     /// Too much is waiting to be sent already (ENOBUFS, EAGAIN, ENOMEM).
-    #[error("no room to send on interface {interface}: {reason}")]
+    #[error("no room to send on {interface}: {reason}")]
     BufferFull {
         /// Where the packet should have left.
-        interface: IfIndex,
+        interface: Outlet,
         /// The kernel's reason.
         reason: io::Error,
     },
     /// Not allowed: a missing capability, or a firewall rule on output (EPERM, EACCES).
-    #[error("not permitted to send on interface {interface}: {reason}")]
+    #[error("not permitted to send on {interface}: {reason}")]
     Permission {
         /// Where the packet should have left.
-        interface: IfIndex,
+        interface: Outlet,
         /// The kernel's reason.
         reason: io::Error,
     },
@@ -129,18 +143,18 @@ pub enum SendError {
         to: IpAddr,
     },
     /// More than an IP packet, or this interface, can carry (EMSGSIZE).
-    #[error("{length} bytes are too many for a packet on interface {interface}")]
+    #[error("{length} bytes are too many for a packet on {interface}")]
     TooLong {
         /// Where the packet should have left.
-        interface: IfIndex,
+        interface: Outlet,
         /// Bytes in the message or frame.
         length: usize,
     },
     /// Anything else.
-    #[error("cannot send on interface {interface}: {reason}")]
+    #[error("cannot send on {interface}: {reason}")]
     Other {
         /// Where the packet should have left.
-        interface: IfIndex,
+        interface: Outlet,
         /// The kernel's reason.
         reason: io::Error,
     },
@@ -151,10 +165,11 @@ impl SendError {
     /// was asked to use, if it was asked for one.
     pub(crate) fn sort(
         reason: io::Error,
-        interface: IfIndex,
+        interface: Option<IfIndex>,
         from: Option<IpAddr>,
         length: usize,
     ) -> Self {
+        let interface = Outlet(interface);
         match (reason.raw_os_error(), from) {
             (Some(libc::ENETDOWN | libc::ENODEV | libc::ENXIO | libc::ENETUNREACH), _) => {
                 Self::InterfaceDown { interface, reason }

@@ -36,4 +36,4 @@ mod option;
 #[cfg(test)]
 mod test_directory;
 
-pub use error::{Error, SendError};
+pub use error::{Error, Outlet, SendError};

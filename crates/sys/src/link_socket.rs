@@ -35,7 +35,7 @@ impl LinkSocket {
         let to = address(interface, frame);
         // A frame is sent whole or not at all: the length says nothing.
         let sent = self.socket.send_to(frame, &to).map(|_whole| ());
-        sent.map_err(|error| SendError::sort(error, interface, None, frame.len()))
+        sent.map_err(|error| SendError::sort(error, Some(interface), None, frame.len()))
     }
 }
 

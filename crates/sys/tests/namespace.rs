@@ -689,13 +689,17 @@ fn ipv4_adverts() {
     sender
         .send(lab.a.eth0, source, unicast, 64, &advert(51, 3))
         .unwrap();
+    sender
+        .send(None, source, unicast, None, &advert(51, 4))
+        .unwrap();
     let expected = [
         (1, source, group, 255),
         (2, hidden, group, 255),
         (3, source, unicast, 64),
+        (4, source, unicast, 255),
     ];
-    let packets = receive(&mut receiver, 3);
-    assert_eq!(packets.len(), 3);
+    let packets = receive(&mut receiver, 4);
+    assert_eq!(packets.len(), 4);
     for (packet, (number, source, destination, hop_limit)) in packets.into_iter().zip(expected) {
         let checksum: [u8; 2] = packet.datagram[10..12].try_into().unwrap();
         assert_ne!(
@@ -756,11 +760,20 @@ fn ipv6_adverts() {
         .send(lab.a.eth0, source, group, 255, &second)
         .unwrap();
     sender
-        .send(lab.a.eth0, source, unicast, 64, &advert(51, 3))
+        .send(lab.a.eth0, source, unicast, 63, &advert(51, 3))
         .unwrap();
-    let expected = [(1, group, 255), (2, group, 255), (3, unicast, 64)];
-    let packets = receive(&mut receiver, 3);
-    assert_eq!(packets.len(), 3);
+    // The kernel's own hop limit.
+    sender
+        .send(lab.a.eth0, source, unicast, None, &advert(51, 4))
+        .unwrap();
+    let expected = [
+        (1, group, 255),
+        (2, group, 255),
+        (3, unicast, 63),
+        (4, unicast, 64),
+    ];
+    let packets = receive(&mut receiver, 4);
+    assert_eq!(packets.len(), 4);
     for (packet, (number, destination, hop_limit)) in packets.into_iter().zip(expected) {
         let checksum: [u8; 2] = packet.datagram[6..8].try_into().unwrap();
         assert!(

@@ -14,14 +14,16 @@ use crate::state::StateName;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "an action that is not carried out is a router that does not do what it decided"]
 pub enum Action {
-    /// Send this message, encoded once and shared, in an IP packet with TTL or hop limit 255.
+    /// Send this message, encoded once and shared, in an IP packet.
     SendAdvert {
-        /// Out of this interface.
-        interface: IfIndex,
+        /// Out of this interface; `None`: wherever the route to the destination leads.
+        interface: Option<IfIndex>,
         /// From this address.
         source: IpAddr,
-        /// To this group.
+        /// To this group, or to this peer.
         destination: IpAddr,
+        /// TTL or hop limit; `None`: the kernel's own.
+        hop_limit: Option<u8>,
         /// As which IP protocol.
         carrier: Carrier,
         /// What follows the IP header. The checksum of an IPv6 message is for the kernel to fill in.
@@ -319,6 +321,18 @@ pub enum Event {
         /// Of this family.
         family: Family,
     },
+    /// The configured source address is not there (`track_src_ip`).
+    SourceGone {
+        /// The address.
+        address: IpAddr,
+    },
+    /// There is nobody to send adverts to, and nothing but peers is wanted (`unicast_fault_no_peer`).
+    NoPeers,
+    /// A peer computes its checksums as keepalived before 1.3.7 did. Said once.
+    OldChecksum {
+        /// Which peer.
+        from: IpAddr,
+    },
     /// A tracked interface, or the instance's own, is not usable.
     InterfaceDown {
         /// Which.
@@ -366,6 +380,9 @@ impl Report {
             | Event::OwnershipLowered
             | Event::AddressLost { .. }
             | Event::NoSourceAddress { .. }
+            | Event::SourceGone { .. }
+            | Event::NoPeers
+            | Event::OldChecksum { .. }
             | Event::InterfaceDown { .. }
             | Event::ClockSkew { .. }
             | Event::NumbersUsedUp
@@ -464,6 +481,20 @@ impl fmt::Display for Report {
             Event::NoSourceAddress { interface, family } => write!(
                 f,
                 "({name}) {interface} has no {family} address to send adverts from: add one, or set mcast_src_ip"
+            ),
+            Event::SourceGone { address } => {
+                write!(
+                    f,
+                    "({name}) the source address {address} is not on this host"
+                )
+            }
+            Event::NoPeers => write!(
+                f,
+                "({name}) there are no unicast peers: staying in FAULT until a reload brings some"
+            ),
+            Event::OldChecksum { from } => write!(
+                f,
+                "({name}) {from} computes checksums as keepalived before 1.3.7 did; they are accepted"
             ),
             Event::InterfaceDown { interface } => {
                 write!(f, "({name}) interface {interface} is down or missing")

@@ -10,8 +10,8 @@ use wire::vrrp::Advert;
 
 use crate::action::{Announced, Event};
 use crate::instance::{Instance, Shared};
-use crate::receive::{Packet, Recipient, judge};
-use crate::settings::Preempt;
+use crate::receive::{Packet, Recipient, Rejection, has_old_checksum, judge, judge_sender};
+use crate::settings::{OldChecksum, Preempt};
 use crate::state::{BackupEntry, BackupTimer, Farewell, Rogue, State, StateName, Telling};
 use crate::view::MasterView;
 use crate::vrrp::Vrrp;
@@ -153,15 +153,42 @@ impl Instance {
             shared.report(&self.name, Event::ClockSkew { from, behind });
         }
         match judgement {
-            Ok(advert) => self.handle_advert(now, packet.source, &advert, shared),
+            Ok(advert) => {
+                self.statistics.advert_rcvd += 1;
+                if let Err(rejection) = judge_sender(packet, &self.settings) {
+                    self.refuse(packet.source, rejection, shared);
+                    return Consequence::Nothing;
+                }
+                self.notice_old_checksum(packet, &advert, shared);
+                self.handle_advert(now, packet.source, &advert, shared)
+            }
             Err(rejection) => {
-                rejection.count(&mut self.statistics);
-                self.say_once(rejection.bit(), shared, || Event::Rejected {
-                    from: packet.source,
-                    why: rejection,
-                });
+                self.refuse(packet.source, rejection, shared);
                 Consequence::Nothing
             }
+        }
+    }
+
+    fn refuse(&mut self, from: IpAddr, why: Rejection, shared: &mut Shared) {
+        why.count(&mut self.statistics);
+        let bit = u32::from(why.bit());
+        self.say_once(bit, shared, || Event::Rejected { from, why });
+    }
+
+    /// The first advert with an old checksum is worth a word: the sender could be brought up to date.
+    fn notice_old_checksum(
+        &mut self,
+        packet: &Packet<'_>,
+        advert: &Advert<'_>,
+        shared: &mut Shared,
+    ) {
+        let detects = self.settings.unicast.as_deref().is_some_and(|unicast| {
+            unicast.old_checksum == OldChecksum::Detect && !self.settings.v3_checksum_as_v2
+        });
+        if detects && !self.old_checksum_seen && has_old_checksum(packet, advert, &self.settings) {
+            self.old_checksum_seen = true;
+            let from = packet.source;
+            shared.report(&self.name, Event::OldChecksum { from });
         }
     }
 
@@ -172,7 +199,6 @@ impl Instance {
         advert: &Advert<'_>,
         shared: &mut Shared,
     ) -> Consequence {
-        self.statistics.advert_rcvd += 1;
         if advert.claim == Claim::Leaving {
             self.statistics.pri_zero_rcvd += 1;
         }

@@ -9,8 +9,8 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use types::{Centiseconds, Claim, Family, IfIndex, IfName, Instant, Priority};
-use wire::vrrp::Message;
+use types::{Centiseconds, Claim, Family, IfIndex, IfName, Instant, Priority, Version};
+use wire::vrrp::{Coverage, HOP_LIMIT, Message};
 
 use crate::action::{Action, Announced, Announcement, Event, Report, Subject};
 use crate::deadlines::Armed;
@@ -18,7 +18,9 @@ use crate::garp::{AddressOf, Pace, Schedule};
 use crate::holdings::Holdings;
 use crate::interfaces::Interfaces;
 use crate::proof::{Proof, WallClock};
-use crate::settings::{Authentication, InitialState, InstanceSettings, VirtualAddress};
+use crate::settings::{
+    Authentication, InitialState, InstanceSettings, OldChecksum, VirtualAddress,
+};
 use crate::state::{
     Backup, BackupEntry, BackupTimer, Farewell, Master, Rogue, State, StateName, Telling,
 };
@@ -84,9 +86,11 @@ pub(crate) struct Instance {
     /// An owner that gave up ownership because of another one.
     pub(crate) owner_lowered: bool,
     pub(crate) master_advert_int: Centiseconds,
-    /// The advert as it is sent, without a proof, until something in it changes.
-    message: Option<Arc<[u8]>>,
+    /// The advert as it is sent to each destination, without a proof, until something in it changes.
+    messages: Vec<Arc<[u8]>>,
     pub(crate) proof: Proof,
+    /// A peer computes its checksums in the old way.
+    pub(crate) old_checksum_seen: bool,
     /// Which complaints about packets have been logged already.
     pub(crate) said: u32,
     pub(crate) statistics: Statistics,
@@ -113,8 +117,9 @@ impl Instance {
             effective,
             owner_lowered: false,
             master_advert_int,
-            message: None,
+            messages: Vec::new(),
             proof: Proof::default(),
+            old_checksum_seen: false,
             said: 0,
             statistics: Statistics::default(),
             last: LastTimes::default(),
@@ -135,7 +140,7 @@ impl Instance {
             .iter()
             .map(|address| address.prefix.address())
             .collect();
-        self.message = None;
+        self.forget_message();
     }
 
     pub(crate) fn state_name(&self) -> StateName {
@@ -197,10 +202,57 @@ impl Instance {
 
     /// The source or the priority changed: the next advert is encoded anew.
     pub(crate) fn forget_message(&mut self) {
-        self.message = None;
+        self.messages.clear();
     }
 
-    fn encode(&self, claim: Claim, source: IpAddr) -> Arc<[u8]> {
+    /// Whom adverts go to: the group, or every peer.
+    fn destinations(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        let unicast = self.settings.unicast.as_deref();
+        let group = unicast.is_none().then_some(self.settings.mcast_dst_ip);
+        let peers = unicast.map(|unicast| unicast.peers.as_slice());
+        let peers = peers.unwrap_or_default().iter().map(|peer| peer.address);
+        group.into_iter().chain(peers)
+    }
+
+    /// The source of adverts, if there is a way out for them.
+    fn ready_to_send(&self) -> Option<IpAddr> {
+        let way_out = self.interface.is_some() || self.settings.interface.is_none();
+        self.source.filter(|_| way_out)
+    }
+
+    /// An advert for each destination, in their order.
+    fn encode(&self, claim: Claim, source: IpAddr) -> Vec<Arc<[u8]>> {
+        let settings = &self.settings;
+        let old = settings
+            .unicast
+            .as_deref()
+            .is_some_and(|unicast| unicast.old_checksum == OldChecksum::Always);
+        let coverage = if settings.v3_checksum_as_v2 {
+            Coverage::Message
+        } else {
+            Coverage::PseudoHeader
+        };
+        // The only thing in it that depends on the destination is the checksum of version 3 over IPv4.
+        let all_alike = (settings.version, settings.family) != (Version::V3, Family::V4)
+            || coverage == Coverage::Message
+            || old
+            || settings.unicast.is_none();
+        if all_alike {
+            let message = self.encode_for(settings.mcast_dst_ip, claim, source, coverage);
+            return self.destinations().map(|_| Arc::clone(&message)).collect();
+        }
+        self.destinations()
+            .map(|destination| self.encode_for(destination, claim, source, coverage))
+            .collect()
+    }
+
+    fn encode_for(
+        &self,
+        destination: IpAddr,
+        claim: Claim,
+        source: IpAddr,
+        coverage: Coverage,
+    ) -> Arc<[u8]> {
         let auth_pass = match &self.settings.authentication {
             Authentication::None | Authentication::Ah(_) | Authentication::Hmac(_) => None,
             Authentication::Pass(pass) => Some(pass.bytes()),
@@ -213,37 +265,47 @@ impl Instance {
             addresses: &self.advertised,
             auth_pass,
             family: self.settings.family,
-            between: (source, self.settings.mcast_dst_ip),
+            between: (source, destination),
         };
         match &self.settings.authentication {
             Authentication::Ah(_) => message.encode_behind_ah().into(),
             Authentication::None | Authentication::Pass(_) | Authentication::Hmac(_) => {
-                message.encode().into()
+                message.encode_covering(coverage).into()
             }
         }
     }
 
-    /// Proves an advert and hands it out; false: it has no proof and is not worth sending.
+    /// Proves an advert and hands out one for each destination; false: it has no proof and is not worth sending.
     fn transmit(
         &mut self,
-        message: &Arc<[u8]>,
-        (interface, source): (IfIndex, IpAddr),
+        messages: &[Arc<[u8]>],
+        source: IpAddr,
         now: Instant,
         shared: &mut Shared,
     ) -> bool {
         let time = shared.clock.at(now);
-        let Some(seal) = self.proof.seal(&self.settings, source, message, time) else {
+        // They differ in their checksums at most, which no proof of all of them covers.
+        let any = messages.first().map(AsRef::as_ref).unwrap_or_default();
+        let Some(seal) = self.proof.seal(&self.settings, source, any, time) else {
             return false;
         };
-        let destination = self.settings.mcast_dst_ip;
-        let (carrier, message) = seal.put_on(message, source, destination);
-        shared.act(Action::SendAdvert {
-            interface,
-            source,
-            destination,
-            carrier,
-            message,
-        });
+        let hop_limit = match self.settings.unicast.as_deref() {
+            None => Some(HOP_LIMIT),
+            Some(unicast) => unicast
+                .ttl
+                .or((self.settings.family == Family::V4).then_some(HOP_LIMIT)),
+        };
+        for (destination, message) in self.destinations().zip(messages) {
+            let (carrier, message) = seal.put_on(message, source, destination);
+            shared.act(Action::SendAdvert {
+                interface: self.interface,
+                source,
+                destination,
+                hop_limit,
+                carrier,
+                message,
+            });
+        }
         self.statistics.advert_sent += 1;
         self.last.advert_sent = Some(now);
         true
@@ -251,16 +313,13 @@ impl Instance {
 
     /// Sends an advert and counts the interval from now.
     pub(crate) fn send_advert(&mut self, now: Instant, shared: &mut Shared) {
-        if let (Some(interface), Some(source)) = (self.interface, self.source) {
-            let message = match &self.message {
-                Some(message) => Arc::clone(message),
-                None => {
-                    let message = self.encode(Claim::At(self.effective), source);
-                    self.message = Some(Arc::clone(&message));
-                    message
-                }
-            };
-            self.transmit(&message, (interface, source), now, shared);
+        if let Some(source) = self.ready_to_send() {
+            if self.messages.is_empty() {
+                self.messages = self.encode(Claim::At(self.effective), source);
+            }
+            let messages = core::mem::take(&mut self.messages);
+            self.transmit(&messages, source, now, shared);
+            self.messages = messages;
         }
         if let State::Master(master) = &mut self.state {
             master.advert_at = now + self.settings.advert_int.as_duration();
@@ -268,9 +327,9 @@ impl Instance {
     }
 
     fn send_farewell(&mut self, now: Instant, shared: &mut Shared) {
-        if let (Some(interface), Some(source)) = (self.interface, self.source) {
-            let message = self.encode(Claim::Leaving, source);
-            if self.transmit(&message, (interface, source), now, shared) {
+        if let Some(source) = self.ready_to_send() {
+            let messages = self.encode(Claim::Leaving, source);
+            if self.transmit(&messages, source, now, shared) {
                 self.statistics.pri_zero_sent += 1;
                 shared.report(&self.name, Event::SentPriorityZero);
             }
@@ -319,6 +378,22 @@ impl Instance {
             mac: interface.mac?,
             address: address.prefix.address(),
         })
+    }
+
+    /// Tells the neighbours where the source of adverts to peers is: while we could not send, somebody else may have had it.
+    fn announce_source(&self, shared: &mut Shared) {
+        let interface = self.settings.interface.as_ref();
+        let interface = interface.and_then(|name| shared.interfaces.by_name(name));
+        if self.settings.unicast.is_some()
+            && let (Some(interface), Some(address)) = (interface, self.source)
+            && let (index, Some(mac)) = (interface.index, interface.mac)
+        {
+            shared.act(Action::AnnounceAddress {
+                interface: index,
+                mac,
+                address,
+            });
+        }
     }
 
     /// Makes sure that the kernel has every address that we hold.
@@ -398,6 +473,9 @@ impl Instance {
     ) {
         self.leave_master(now, entry.farewell, shared);
         let initial = matches!(self.state, State::Init | State::Fault { announced: false });
+        if self.state == (State::Fault { announced: true }) {
+            self.announce_source(shared);
+        }
         if matches!(self.state, State::Init | State::Fault { .. }) {
             self.master_advert_int = self.settings.advert_int;
         }
@@ -462,13 +540,27 @@ impl Instance {
     /// The identity that decides whether a reload means this instance: everything that its packets are known by.
     pub(crate) fn identity(
         settings: &InstanceSettings,
-    ) -> (String, u8, Family, Option<IfName>, IpAddr) {
+    ) -> (
+        String,
+        u8,
+        Family,
+        Option<IfName>,
+        Result<IpAddr, Option<IpAddr>>,
+    ) {
+        // The group, or with peers the source that they know us by.
+        let known_by = match &settings.unicast {
+            None => Ok(settings.mcast_dst_ip),
+            Some(_) => Err(settings.mcast_src_ip),
+        };
         (
             settings.name.clone(),
             settings.vrid.get(),
             settings.family,
             settings.interface.clone(),
-            settings.mcast_dst_ip,
+            known_by,
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

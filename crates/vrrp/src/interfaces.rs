@@ -176,6 +176,18 @@ impl Interfaces {
         })
     }
 
+    /// Whether an address can be a source anywhere on the host; a link-local one only where the instance is.
+    pub(crate) fn is_source_somewhere(&self, own: Option<&IfName>, address: IpAddr) -> bool {
+        let link_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+        match own {
+            Some(own) if link_local => self.is_usable_source(own, address),
+            _ => self
+                .by_name
+                .keys()
+                .any(|name| self.is_usable_source(name, address)),
+        }
+    }
+
     /// Every interface with its addresses, for a comparison with a fresh reading.
     pub(crate) fn all_addresses(&self) -> impl Iterator<Item = (IfIndex, Prefix)> + '_ {
         self.by_index

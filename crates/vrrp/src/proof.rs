@@ -259,12 +259,9 @@ impl Proof {
                 HmacMode::Permissive | HmacMode::ReceiveOnly => Ok(()),
             };
         };
-        let peers = settings
-            .unicast
-            .as_ref()
-            .map(|unicast| unicast.peers.as_slice());
-        if peers.is_some_and(|peers| peers.iter().all(|peer| peer.address != packet.source)) {
-            return Err(Rejection::SignerIsNoPeer);
+        let unicast = settings.unicast.as_deref();
+        if unicast.is_some_and(|unicast| unicast.peer(packet.source).is_none()) {
+            return Err(Rejection::NotAPeer);
         }
         let found = Trailer::parse(found).ok_or(Rejection::MalformedTrailer)?;
         let behind = time.seconds_after(found.sequence);
@@ -285,7 +282,9 @@ impl Proof {
         if !found.is_signed_with(key.secret.bytes(), &signed) {
             return Err(Rejection::WrongSignature { id });
         }
-        let senders = peers.map_or(MOST_SENDERS, |peers| peers.len().max(MOST_SENDERS));
+        let senders = unicast
+            .map_or(0, |unicast| unicast.peers.len())
+            .max(MOST_SENDERS);
         self.pass_mark(
             packet.source,
             found.sequence,

@@ -8,11 +8,11 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use types::{Centiseconds, Family, IfIndex, Priority, Version};
 use wire::ah;
-use wire::vrrp::{self, Advert, auth_type};
+use wire::vrrp::{self, Advert, Coverage, auth_type};
 
 use crate::action::Carrier;
 use crate::proof::{Proof, Time};
-use crate::settings::{AuthPass, Authentication, InstanceSettings};
+use crate::settings::{AuthPass, Authentication, InstanceSettings, OldChecksum, UnicastPeer};
 use crate::statistics::Statistics;
 
 /// A packet of protocol 112 or 51, as the host received it.
@@ -99,10 +99,19 @@ pub enum Rejection {
     NotMulticast,
     /// We own the addresses and are told not to care about others.
     WeAreOwner,
+    /// Nobody of our peers sent it (`check_unicast_src`, or it is signed).
+    NotAPeer,
+    /// A peer sent it, from nearer or farther away than it should be.
+    PeerHopLimit {
+        /// What it came with.
+        got: u8,
+        /// The peer's `min_ttl`.
+        least: u8,
+        /// The peer's `max_ttl`.
+        most: u8,
+    },
     /// It has no signature, and we insist on one (`auth_hmac`).
     Unsigned,
-    /// It is signed, but its sender is none of those that adverts are exchanged with.
-    SignerIsNoPeer,
     /// Its trailer is of no kind that exists.
     MalformedTrailer,
     /// Its time stamp is too far from our clock: an old recording, or a clock that is wrong.
@@ -154,7 +163,7 @@ impl Rejection {
     pub(crate) fn count(&self, statistics: &mut Statistics) {
         let counter = match self {
             Self::Length(_) | Self::PromisedLength { .. } => &mut statistics.packet_len_err,
-            Self::HopLimit { .. } => &mut statistics.ip_ttl_err,
+            Self::HopLimit { .. } | Self::PeerHopLimit { .. } => &mut statistics.ip_ttl_err,
             Self::Version { .. } => &mut statistics.version_err,
             Self::UnknownAuthType { .. } => &mut statistics.invalid_authtype,
             Self::AuthTypeMismatch { .. } | Self::NoAuthHeader | Self::AuthHeader => {
@@ -175,7 +184,8 @@ impl Rejection {
             Self::PacketType { .. } => &mut statistics.invalid_type_rcvd,
             Self::Checksum => &mut statistics.checksum_err,
             Self::NotMulticast => &mut statistics.addr_list_err,
-            Self::WeAreOwner | Self::SignerIsNoPeer => return,
+            Self::NotAPeer => &mut statistics.unicast_src_err,
+            Self::WeAreOwner => return,
         };
         *counter += 1;
     }
@@ -195,8 +205,9 @@ impl Rejection {
             Self::Checksum => 9,
             Self::NotMulticast => 10,
             Self::WeAreOwner => 11,
+            Self::NotAPeer => 14,
+            Self::PeerHopLimit { .. } => 15,
             Self::Unsigned => 16,
-            Self::SignerIsNoPeer => 17,
             Self::MalformedTrailer => 18,
             Self::Stale { .. } => 19,
             Self::UnknownKey { .. } => 20,
@@ -233,8 +244,14 @@ impl fmt::Display for Rejection {
             Self::Checksum => f.write_str("wrong checksum"),
             Self::NotMulticast => f.write_str("sent to one address, multicast expected"),
             Self::WeAreOwner => f.write_str("we own the addresses"),
+            Self::NotAPeer => f.write_str("the sender is none of the unicast peers"),
+            Self::PeerHopLimit { got, least, most } => {
+                write!(
+                    f,
+                    "TTL or hop limit {got}, {least} to {most} expected from this peer"
+                )
+            }
             Self::Unsigned => f.write_str("it is not signed"),
-            Self::SignerIsNoPeer => f.write_str("it is signed by none of the unicast peers"),
             Self::MalformedTrailer => f.write_str("its signature is of no kind that exists"),
             Self::Stale { behind, window } => {
                 let (seconds, where_to) = if *behind > 0 {
@@ -294,7 +311,7 @@ pub(crate) fn judge<'p>(
         Authentication::None | Authentication::Pass(_) | Authentication::Ah(_) => (payload, None),
     };
     let advert = Advert::parse(packet.family(), message).map_err(Rejection::Length)?;
-    if packet.hop_limit != vrrp::HOP_LIMIT {
+    if settings.unicast.is_none() && packet.hop_limit != vrrp::HOP_LIMIT {
         return Err(Rejection::HopLimit {
             got: packet.hop_limit,
         });
@@ -331,10 +348,11 @@ pub(crate) fn judge<'p>(
             got: packet.payload.len(),
         });
     }
-    if !advert.checksum_is_right(packet.source, packet.destination) {
+    if !checksum_is_good(packet, &advert, settings) {
         return Err(Rejection::Checksum);
     }
-    if !packet.destination.is_multicast() {
+    // Nobody hands us a multicast advert for an instance with peers.
+    if settings.unicast.is_none() && !packet.destination.is_multicast() {
         return Err(Rejection::NotMulticast);
     }
     if settings.owner_ignore_adverts && recipient.effective.is_owner() {
@@ -371,6 +389,65 @@ fn authentication_header<'p, 's>(
             Ok((Some((header, identification, pass)), message))
         }
     }
+}
+
+/// Judges the sender of an advert that has passed everything else, and counts as received.
+pub(crate) fn judge_sender(
+    packet: &Packet<'_>,
+    settings: &InstanceSettings,
+) -> Result<(), Rejection> {
+    let Some(unicast) = settings
+        .unicast
+        .as_deref()
+        .filter(|unicast| unicast.check_source)
+    else {
+        return Ok(());
+    };
+    let Some(UnicastPeer {
+        min_ttl, max_ttl, ..
+    }) = unicast.peer(packet.source)
+    else {
+        return Err(Rejection::NotAPeer);
+    };
+    if (*min_ttl..=*max_ttl).contains(&packet.hop_limit) {
+        return Ok(());
+    }
+    Err(Rejection::PeerHopLimit {
+        got: packet.hop_limit,
+        least: *min_ttl,
+        most: *max_ttl,
+    })
+}
+
+/// Whether the checksum is one of those that routers of this instance send.
+fn checksum_is_good(packet: &Packet<'_>, advert: &Advert<'_>, settings: &InstanceSettings) -> bool {
+    let covers =
+        |coverage, destination| advert.checksum_covers(coverage, packet.source, destination);
+    let as_the_rfc_says = || covers(Coverage::PseudoHeader, packet.destination);
+    let as_v2 = settings.version == Version::V3 && settings.v3_checksum_as_v2;
+    match settings.unicast.as_deref() {
+        // DEVIATION(keepalived): it takes any sum here. Ours lets through both kinds, and no garbled packet.
+        None => as_the_rfc_says() || as_v2 && covers(Coverage::Message, packet.destination),
+        // keepalived gets the sum right for the first of its peers only: as one of the others we cannot ask for it.
+        Some(_) if as_v2 => true,
+        Some(unicast) => match unicast.old_checksum {
+            OldChecksum::Never => as_the_rfc_says(),
+            // DEVIATION(keepalived): once it has seen an old one it refuses the others, also those of other peers.
+            OldChecksum::Detect => as_the_rfc_says() || has_old_checksum(packet, advert, settings),
+            OldChecksum::Always => covers(Coverage::PseudoHeader, settings.mcast_dst_ip),
+        },
+    }
+}
+
+/// Whether the checksum is right only if the packet went to the multicast group, as keepalived before 1.3.7 sends it.
+pub(crate) fn has_old_checksum(
+    packet: &Packet<'_>,
+    advert: &Advert<'_>,
+    settings: &InstanceSettings,
+) -> bool {
+    let covers =
+        |destination| advert.checksum_covers(Coverage::PseudoHeader, packet.source, destination);
+    settings.unicast.is_some() && !covers(packet.destination) && covers(settings.mcast_dst_ip)
 }
 
 fn authenticate(advert: &Advert<'_>, ours: &Authentication) -> Result<(), Rejection> {

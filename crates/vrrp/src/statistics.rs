@@ -49,6 +49,8 @@ pub struct Statistics {
     pub pri_zero_sent: u64,
     /// Packets of another version than ours; in no dump of keepalived's, only in its SNMP tables.
     pub version_err: u64,
+    /// Unicast adverts of somebody who is no peer; in no dump of keepalived's.
+    pub unicast_src_err: u64,
     /// Packets with a wrong checksum; in no dump of keepalived's, only in its SNMP tables.
     pub checksum_err: u64,
 }

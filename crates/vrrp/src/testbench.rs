@@ -230,7 +230,7 @@ impl Bench {
             addresses: &addresses,
             auth_pass,
             family: settings.family,
-            between: (ip(from), settings.mcast_dst_ip),
+            between: (ip(from), self.destination(instance)),
         };
         let mut bytes = message.encode();
         change(&mut bytes);
@@ -256,7 +256,7 @@ impl Bench {
         payload: &[u8],
     ) -> Vec<String> {
         let settings = self.view(instance).settings;
-        let (interface, destination) = (settings.interface.clone(), settings.mcast_dst_ip);
+        let (interface, destination) = (settings.interface.clone(), self.destination(instance));
         let interface = self
             .vrrp
             .interfaces()
@@ -274,6 +274,15 @@ impl Bench {
         };
         self.vrrp.handle_packet(self.now, &packet);
         self.drain()
+    }
+
+    /// Where the others send what an instance is to hear: to the group, or to it.
+    pub(crate) fn destination(&self, instance: usize) -> IpAddr {
+        let view = self.view(instance);
+        match (&view.settings.unicast, view.source) {
+            (Some(_), Some(source)) => source,
+            _ => view.settings.mcast_dst_ip,
+        }
     }
 
     pub(crate) fn view(&self, instance: usize) -> InstanceView<'_> {
@@ -301,6 +310,7 @@ pub(crate) fn words(action: &Action) -> String {
             message,
             source,
             carrier,
+            destination,
             ..
         } => {
             let family = Family::of(*source);
@@ -311,8 +321,12 @@ pub(crate) fn words(action: &Action) -> String {
                     (message, None) => ("", message),
                 },
             };
-            let advert = Advert::parse(family, message).unwrap();
-            format!("advert {}{proof}", advert.claim.to_wire())
+            let claim = Advert::parse(family, message).unwrap().claim.to_wire();
+            if destination.is_multicast() {
+                format!("advert {claim}{proof}")
+            } else {
+                format!("advert {claim}{proof} to {destination}")
+            }
         }
         Action::AddAddress { address, .. } => format!("add {}", address.prefix.address()),
         Action::RemoveAddress { address, .. } => format!("remove {}", address.prefix.address()),

@@ -44,6 +44,10 @@ pub struct InstanceView<'a> {
     pub interface_down: bool,
     /// It has no address to send from.
     pub no_source: bool,
+    /// It is to talk to peers and has none.
+    pub config_error: bool,
+    /// A peer was found to compute its checksums in the old way.
+    pub old_checksum_seen: bool,
     /// How many unweighted scripts have not reported yet.
     pub scripts_pending: u32,
     /// When its timer runs out.
@@ -73,6 +77,8 @@ impl Instance {
             tracker_faults: self.faults.trackers,
             interface_down: self.faults.interface_down,
             no_source: self.faults.no_source,
+            config_error: self.faults.config_error,
+            old_checksum_seen: self.old_checksum_seen,
             scripts_pending: self.faults.scripts_pending,
             deadline: self.deadline(),
             last_transition: self.last.transition,

@@ -31,8 +31,9 @@ pub struct Vrrp {
     pub(crate) verdicts: ScriptVerdicts,
     pub(crate) shared: Shared,
     pub(crate) deadlines: Deadlines,
-    /// Who listens to what: interface, family, VRID.
-    pub(crate) listeners: BTreeMap<(IfIndex, Family, u8), usize>,
+    /// Who listens to what: interface, family, VRID. Without an interface: on every one. Several differ by the multicast
+    /// group, the source or the peers.
+    pub(crate) listeners: BTreeMap<(Option<IfIndex>, Family, u8), Vec<usize>>,
     pub(crate) memberships: BTreeSet<(IfIndex, IpAddr)>,
     /// Names of instances that were master when a predecessor of this process ended a moment ago.
     pub(crate) resuming: BTreeSet<String>,
@@ -301,6 +302,7 @@ impl Vrrp {
                     .track_interface
                     .iter()
                     .any(|tracked| tracked.interface == *name)
+                || instance.settings.track_src_ip
         });
         self.restore_addresses(name);
         self.update_listeners();
@@ -439,7 +441,11 @@ impl Vrrp {
         if self.shared.holdings.is_managed(&name, prefix) {
             return;
         }
-        self.reassess_all(now, |instance| instance.settings.is_on(&name));
+        self.reassess_all(now, |instance| {
+            let settings = &instance.settings;
+            settings.is_on(&name)
+                || (settings.track_src_ip && settings.mcast_src_ip == Some(prefix.address()))
+        });
     }
 
     /// A script's run has ended, or could not begin.
@@ -546,22 +552,23 @@ impl Vrrp {
             .and_then(|name| shared.interfaces.by_name(name));
         let usable = interface.is_some_and(|interface| interface.usable);
         instance.interface = interface.map(|interface| interface.index);
-        let source = settings.mcast_src_ip.or_else(|| {
-            let name = settings.interface.as_ref()?;
-            // A source that is still good is kept: the others know us by it.
-            if let Some(current) = instance.source
-                && shared.interfaces.is_usable_source(name, current)
-                && !shared.holdings.is_managed_address(name, current)
-            {
-                return Some(current);
+        let source = match settings.mcast_src_ip {
+            Some(configured) => {
+                let own = settings.interface.as_ref();
+                (!settings.track_src_ip || shared.interfaces.is_source_somewhere(own, configured))
+                    .then_some(configured)
             }
-            let managed = |prefix| shared.holdings.is_managed(name, prefix);
-            shared.interfaces.source(name, settings.family, managed)
-        });
+            None => Self::own_source(instance, shared),
+        };
+        let elsewhere = settings.interface.is_none();
         let faults = Faults {
             trackers: tracking.failed,
-            interface_down: !usable && !settings.dont_track_primary,
-            no_source: source.is_none() || interface.is_none(),
+            interface_down: !usable && !settings.dont_track_primary && !elsewhere,
+            no_source: source.is_none() || (interface.is_none() && !elsewhere),
+            config_error: settings
+                .unicast
+                .as_deref()
+                .is_some_and(|unicast| unicast.peers.is_empty()),
             scripts_pending: tracking.pending,
         };
         let before = core::mem::replace(&mut instance.faults, faults);
@@ -570,7 +577,16 @@ impl Vrrp {
             instance.forget_message();
         }
         let name = &instance.name;
-        if let Some(interface) = &instance.settings.interface {
+        if faults.config_error && !before.config_error {
+            shared.report(name, Event::NoPeers);
+        }
+        if let Some(address) = instance.settings.mcast_src_ip
+            && source.is_none()
+        {
+            if !before.no_source {
+                shared.report(name, Event::SourceGone { address });
+            }
+        } else if let Some(interface) = &instance.settings.interface {
             let (interface, family) = (interface.clone(), instance.settings.family);
             if faults.interface_down && !before.interface_down {
                 shared.report(name, Event::InterfaceDown { interface });
@@ -585,6 +601,21 @@ impl Vrrp {
                 shared,
             );
         }
+    }
+
+    /// The address of its interface that an instance sends from.
+    fn own_source(instance: &Instance, shared: &Shared) -> Option<IpAddr> {
+        let name = instance.settings.interface.as_ref()?;
+        // A source that is still good is kept: the others know us by it.
+        if let Some(current) = instance.source
+            && shared.interfaces.is_usable_source(name, current)
+            && !shared.holdings.is_managed_address(name, current)
+        {
+            return Some(current);
+        }
+        let managed = |prefix| shared.holdings.is_managed(name, prefix);
+        let family = instance.settings.family;
+        shared.interfaces.source(name, family, managed)
     }
 
     /// Enters an instance's deadline, and the pace's, into the heap.
@@ -602,15 +633,17 @@ impl Vrrp {
         self.listeners.clear();
         let mut memberships = BTreeSet::new();
         for instance in &self.instances {
-            let Some(interface) = instance.interface else {
-                continue;
-            };
             let settings = &instance.settings;
-            self.listeners.insert(
-                (interface, settings.family, settings.vrid.get()),
-                instance.id,
-            );
-            memberships.insert((interface, settings.mcast_dst_ip));
+            if instance.interface.is_none() && settings.interface.is_some() {
+                continue;
+            }
+            self.listeners
+                .entry((instance.interface, settings.family, settings.vrid.get()))
+                .or_default()
+                .push(instance.id);
+            if let (Some(interface), None) = (instance.interface, &settings.unicast) {
+                memberships.insert((interface, settings.mcast_dst_ip));
+            }
         }
         for (interface, group) in self.memberships.difference(&memberships) {
             self.shared.act(Action::LeaveGroup {
@@ -634,14 +667,48 @@ impl Vrrp {
             Carrier::Ah { .. } => wire::ah::LENGTH,
         };
         let vrid = *packet.payload.get(before + 1)?;
-        let found = self
-            .listeners
-            .get(&(packet.interface, packet.family(), vrid))
-            .copied();
+        let found = self.listener(packet, vrid);
         if found.is_none() {
             self.unknown_vrid += 1;
         }
         found
+    }
+
+    fn listener(&self, packet: &Packet<'_>, vrid: u8) -> Option<usize> {
+        let on = |interface| {
+            let listeners = self.listeners.get(&(interface, packet.family(), vrid));
+            listeners.map(Vec::as_slice).unwrap_or_default()
+        };
+        let candidates = || {
+            on(Some(packet.interface))
+                .iter()
+                .chain(on(None))
+                .filter_map(|id| self.instances.get(*id))
+        };
+        let (to, from) = (packet.destination, packet.source);
+        let mut by_group = candidates().filter(|instance| instance.settings.unicast.is_none());
+        if to.is_multicast() {
+            return by_group
+                .find(|instance| instance.settings.mcast_dst_ip == to)
+                .map(|instance| instance.id);
+        }
+        let addressed = || {
+            candidates().filter_map(|instance| {
+                let unicast = instance.settings.unicast.as_deref()?;
+                let ours = instance.source.is_none_or(|source| source == to);
+                ours.then_some((instance.id, unicast))
+            })
+        };
+        let mut several = addressed();
+        match (several.next(), several.next()) {
+            // It went to one address instead of the group: somebody will say so.
+            (None, _) => by_group.next().map(|instance| instance.id),
+            (Some((only, _)), None) => Some(only),
+            // Of several only the peers tell which is meant. Who is nobody's peer means none of them.
+            (Some(_), Some(_)) => addressed()
+                .find(|(_, unicast)| unicast.peer(from).is_some())
+                .map(|(id, _)| id),
+        }
     }
 
     /// How many packets came for a virtual router that we do not run.

@@ -32,6 +32,16 @@ pub mod auth_type {
     pub const AH: u8 = 2;
 }
 
+/// What the checksum of a version 3 message over IPv4 covers. Version 2 never covers addresses of the packet, and IPv6
+/// always does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coverage {
+    /// The message and the pseudo header (RFC 9568 5.2.8).
+    PseudoHeader,
+    /// The message alone, as in version 2 (keepalived: `v3_checksum_as_v2`).
+    Message,
+}
+
 /// An advert to send.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
@@ -59,20 +69,27 @@ impl Message<'_> {
     /// At most 255 addresses are written, the most that the count can say.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        self.encode_as(if self.auth_pass.is_some() {
+        self.encode_covering(Coverage::PseudoHeader)
+    }
+
+    /// The same with another checksum.
+    #[must_use]
+    pub fn encode_covering(&self, coverage: Coverage) -> Vec<u8> {
+        let auth_type = if self.auth_pass.is_some() {
             auth_type::PASS
         } else {
             auth_type::NONE
-        })
+        };
+        self.encode_as(auth_type, coverage)
     }
 
     /// The same for a message of version 2 that follows an [authentication header](crate::ah).
     #[must_use]
     pub fn encode_behind_ah(&self) -> Vec<u8> {
-        self.encode_as(auth_type::AH)
+        self.encode_as(auth_type::AH, Coverage::Message)
     }
 
-    fn encode_as(&self, auth_type: u8) -> Vec<u8> {
+    fn encode_as(&self, auth_type: u8, coverage: Coverage) -> Vec<u8> {
         let count = u8::try_from(self.addresses.len()).unwrap_or(u8::MAX);
         let addresses = self.addresses.get(..usize::from(count)).unwrap_or_default();
         let mut bytes = Vec::with_capacity(HEADER_LENGTH + addresses.len() * 16 + AUTH_DATA_LENGTH);
@@ -100,7 +117,7 @@ impl Message<'_> {
         if auth_data_length(self.version.number(), self.family) > 0 {
             bytes.extend(self.auth_pass.unwrap_or(&[0; AUTH_DATA_LENGTH]));
         }
-        if let Some(checksum) = checksum(self.version.number(), &bytes, self.between)
+        if let Some(checksum) = checksum(self.version.number(), coverage, &bytes, self.between)
             && let Some(field) = bytes.get_mut(CHECKSUM_OFFSET..CHECKSUM_OFFSET + 2)
         {
             field.copy_from_slice(&checksum.to_be_bytes());
@@ -220,7 +237,13 @@ impl<'a> Advert<'a> {
     /// kernel has checked it before we see the packet.
     #[must_use]
     pub fn checksum_is_right(&self, source: IpAddr, destination: IpAddr) -> bool {
-        match checksum(self.version, self.message, (source, destination)) {
+        self.checksum_covers(Coverage::PseudoHeader, source, destination)
+    }
+
+    /// Whether the checksum is right if it covers this much.
+    #[must_use]
+    pub fn checksum_covers(&self, coverage: Coverage, source: IpAddr, destination: IpAddr) -> bool {
+        match checksum(self.version, coverage, self.message, (source, destination)) {
             Some(sum) => sum == 0,
             None => true,
         }
@@ -288,12 +311,17 @@ const fn auth_data_length(version: u8, family: Family) -> usize {
 }
 
 /// The checksum over `message`, or `None` where the kernel takes care of it.
-fn checksum(version: u8, message: &[u8], (source, destination): (IpAddr, IpAddr)) -> Option<u16> {
+fn checksum(
+    version: u8,
+    coverage: Coverage,
+    message: &[u8],
+    (source, destination): (IpAddr, IpAddr),
+) -> Option<u16> {
     if Family::of(source) == Family::V6 {
         return None;
     }
     let sum = Checksum::new().with(message);
-    Some(if version == 2 {
+    Some(if version == 2 || coverage == Coverage::Message {
         sum.finish()
     } else {
         // RFC 9568 5.2.8: version 3 covers the pseudo header, over IPv4 too.

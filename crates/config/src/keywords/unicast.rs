@@ -8,7 +8,7 @@ use vrrp::settings::{OldChecksum, UnicastPeer};
 
 use super::arguments::{noted, required, strict_integer};
 use super::vrrp_instance::source;
-use super::{Keyword, PENDING, REFUSES, Role, pending};
+use super::{Keyword, REFUSES, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::At;
@@ -16,7 +16,6 @@ use crate::read::{Garbage, Reading};
 
 const ROW: Keyword = Keyword {
     blocks: &["vrrp_instance"],
-    pending: PENDING,
     ..super::ROW
 };
 
@@ -30,7 +29,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
             wanted(r, s);
             source(r, s);
         }),
-        pending: None,
         ..ROW
     },
     Keyword {
@@ -39,7 +37,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         default: "adverts go to the multicast group",
         help: "the other routers, if adverts go to each of them",
         role: Role::List(peer),
-        pending: REFUSES,
         ..ROW
     },
     Keyword {
@@ -108,7 +105,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         default: "none",
         help: "the VRF of an instance without an interface",
         role: Role::Set(vrf),
-        pending: pending("the instance runs on its interface, whatever the VRF"),
+        // With an interface it is ignored anyway.
+        pending: REFUSES,
         ..ROW
     },
 ];

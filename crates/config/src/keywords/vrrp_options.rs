@@ -57,7 +57,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         default: "off",
         help: "the loss of the configured source address is a fault",
         role: Role::Set(|r, _| r.instance.track_src_ip = true),
-        pending: pending("the loss of the source address changes nothing"),
+        pending: None,
         ..ROW
     },
     Keyword {
@@ -85,7 +85,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.instance.v3_checksum_as_v2 = Some(on);
             }
         }),
-        pending: pending("checksums of VRRPv3 cover the pseudo header, as the RFC demands"),
+        pending: None,
         ..ROW
     },
     Keyword {

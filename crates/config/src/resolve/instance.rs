@@ -218,14 +218,8 @@ impl Fixing<'_> {
     /// Whether the daemon leaves it out. What it does not do yet would make the instance talk to the wrong routers.
     fn left_out(&mut self, unicast: Option<&vrrp::settings::Unicast>, multicast: bool) -> bool {
         let mut reasons: Vec<(Span, &str)> = Vec::new();
-        let asked = &self.draft.unicast;
-        if let (Some(unicast), Some(span)) = (unicast, asked.listed.or(asked.wanted)) {
-            let what = if unicast.peers.is_empty() {
-                "unicast_fault_no_peer"
-            } else {
-                "unicast_peer"
-            };
-            reasons.push((span, what));
+        if let (Some(vrf), None) = (&self.draft.vrf, &self.draft.interface) {
+            reasons.push((vrf.span, "vrf"));
         }
         let name = &self.draft.name;
         for (span, what) in &reasons {

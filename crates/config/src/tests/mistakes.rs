@@ -622,13 +622,14 @@ vrrp_instance A {
 }
 
 #[test]
-fn unicast() {
+fn vrf() {
     let text = r#"
 vrrp_instance A {
- interface eth0
+ vrf eth1
+ unicast_src_ip 10.0.0.2
  virtual_router_id 1
  virtual_ipaddress {
-  10.0.0.1
+  10.0.0.1 dev eth0
  }
  unicast_peer {
   10.0.0.9
@@ -637,11 +638,11 @@ vrrp_instance A {
 "#;
     let shown = shown(text.trim_start());
     insta::assert_snapshot!(shown, @r#"
-    error: instance A is left out: evervip does not support 'unicast_peer' yet
-     --> x.conf:7:2
+    error: instance A is left out: evervip does not support 'vrf' yet
+     --> x.conf:2:2
       |
-    7 |  unicast_peer {
-      |  ^^^^^^^^^^^^
+    2 |  vrf eth1
+      |  ^^^^^^^^
       |
       = help: without it the instance would talk to the wrong routers, or trust them without proof
     "#);

@@ -45,7 +45,7 @@ pub(super) struct Hands {
     echoes: Echoes,
     forwarding: BTreeMap<IfIndex, (Instant, bool)>,
     /// Where sending has failed, to say it only once.
-    cannot_send: BTreeSet<IfIndex>,
+    cannot_send: BTreeSet<(Option<IfIndex>, IpAddr)>,
     masters: Masters,
     /// Groups that could not be joined; tried again when something about the interfaces changes.
     failed_joins: BTreeSet<(IfIndex, IpAddr)>,
@@ -142,10 +142,12 @@ impl Hands {
                 interface,
                 source,
                 destination,
+                hop_limit,
                 carrier,
                 message,
             } => {
-                self.send_advert(interface, source, destination, carrier, &message);
+                let to = (interface, destination);
+                self.send_advert(to, source, hop_limit, carrier, &message);
             }
             Action::AddAddress { interface, address } => {
                 self.later
@@ -205,31 +207,32 @@ impl Hands {
 
     fn send_advert(
         &mut self,
-        interface: IfIndex,
+        to: (Option<IfIndex>, IpAddr),
         source: IpAddr,
-        destination: IpAddr,
+        hop_limit: Option<u8>,
         carrier: Carrier,
         message: &[u8],
     ) {
         let Some(sender) = self.senders.get_mut(&Family::of(source)) else {
             return;
         };
-        let ttl = wire::vrrp::HOP_LIMIT;
+        let (interface, destination) = to;
         let sent = match carrier {
-            Carrier::Vrrp => sender.send(interface, source, destination, ttl, message),
+            Carrier::Vrrp => sender.send(interface, source, destination, hop_limit, message),
             Carrier::Ah { identification } => {
-                sender.send_behind_ah(interface, source, destination, ttl, identification, message)
+                let ends = (source, destination);
+                sender.send_behind_ah(interface, ends, hop_limit, identification, message)
             }
         };
         match sent {
             Ok(()) => {
                 if !self.cannot_send.is_empty() {
-                    self.cannot_send.remove(&interface);
+                    self.cannot_send.remove(&to);
                 }
             }
             Err(problem) => {
-                if self.cannot_send.insert(interface) {
-                    warn!("cannot send adverts: {problem}");
+                if self.cannot_send.insert(to) {
+                    warn!("cannot send adverts to {destination}: {problem}");
                 }
             }
         }
@@ -372,6 +375,8 @@ impl Hands {
     /// Settings are about to change: runs whose script changes are no longer anybody's.
     pub(super) fn scripts_change(&mut self, scripts: &[ScriptSettings]) {
         self.scripts.settings_change(scripts);
+        // Peers may be gone: this would grow with every reload.
+        self.cannot_send.clear();
     }
 
     /// At most `most` changes that the parent does not know yet: who became master, who is no longer.

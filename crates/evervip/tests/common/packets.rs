@@ -157,7 +157,9 @@ pub(crate) fn judge(capture: &Capture, file: &Path) -> Result<()> {
     ];
     let own = fields.len();
     fields.extend(COMMON);
-    let rows = tshark(file, "vrrp || arp || icmpv6", &fields)?;
+    // A host on which nothing listens answers unicast adverts with an error that quotes them: that is no advert.
+    let filter = "(vrrp || arp || icmpv6) && !icmp && !(icmpv6.type < 128)";
+    let rows = tshark(file, filter, &fields)?;
     let mut senders: BTreeMap<String, BTreeSet<Vec<String>>> = BTreeMap::new();
     for row in &rows {
         let [

@@ -18,7 +18,7 @@ const SEND_BUFFER: usize = 4 << 20;
 const TRAFFIC_CLASS: u32 = 0xc0;
 
 /// The hop limit that receivers insist on (RFC 9568 5.1.1.3, 5.1.2.3).
-const HOP_LIMIT: u32 = 255;
+const HOP_LIMIT: u8 = 255;
 
 /// Sends VRRP messages of one family, on any interface.
 pub struct AdvertSender {
@@ -52,7 +52,7 @@ impl AdvertSender {
                     .set_multicast_loop_v4(false)
                     .map_err(Error::system(OPTION))?;
                 socket
-                    .set_multicast_ttl_v4(HOP_LIMIT)
+                    .set_multicast_ttl_v4(HOP_LIMIT.into())
                     .map_err(Error::system(OPTION))?;
             }
             Family::V6 => {
@@ -60,7 +60,7 @@ impl AdvertSender {
                     .set_multicast_loop_v6(false)
                     .map_err(Error::system(OPTION))?;
                 socket
-                    .set_multicast_hops_v6(HOP_LIMIT)
+                    .set_multicast_hops_v6(HOP_LIMIT.into())
                     .map_err(Error::system(OPTION))?;
                 socket
                     .set_tclass_v6(TRAFFIC_CLASS)
@@ -83,19 +83,21 @@ impl AdvertSender {
 
     /// Sends one VRRP message, from its first byte to its last, in a packet of its own.
     ///
-    /// `ttl` is the time to live or hop limit. Over IPv4 the message's checksum goes out as it is; over IPv6
+    /// Without an interface it leaves where the route to its destination leads. `ttl` is the time to live or hop limit;
+    /// `None` is 255 over IPv4, and over IPv6 what the kernel takes by default. Over IPv4 the message's checksum goes out as it is; over IPv6
     /// the kernel computes it, because only it knows the addresses of the pseudo-header for certain.
     ///
     /// # Errors
     /// The reason why the packet was not sent. Nothing is kept for later.
     pub fn send(
         &mut self,
-        interface: IfIndex,
+        interface: impl Into<Option<IfIndex>>,
         source: IpAddr,
         destination: IpAddr,
-        ttl: u8,
+        ttl: impl Into<Option<u8>>,
         message: &[u8],
     ) -> Result<(), SendError> {
+        let (interface, ttl) = (interface.into(), ttl.into());
         let route = Route { interface, ttl };
         let sent = match (self.family, source, destination) {
             (Family::V4, IpAddr::V4(from), IpAddr::V4(to)) => {
@@ -117,10 +119,9 @@ impl AdvertSender {
     /// As above; also for addresses that are not IPv4.
     pub fn send_behind_ah(
         &mut self,
-        interface: IfIndex,
-        source: IpAddr,
-        destination: IpAddr,
-        ttl: u8,
+        interface: Option<IfIndex>,
+        (source, destination): (IpAddr, IpAddr),
+        ttl: Option<u8>,
         identification: u16,
         payload: &[u8],
     ) -> Result<(), SendError> {
@@ -159,14 +160,14 @@ impl AdvertSender {
         let header = ipv4::Header {
             source: from,
             destination: to,
-            ttl: route.ttl,
+            ttl: route.ttl.unwrap_or(HOP_LIMIT),
             protocol: packet.protocol,
             identification: packet.identification,
             payload_length,
         }
         .encode();
         // struct in_pktinfo: interface, source, and an address that only matters on receipt.
-        let [i0, i1, i2, i3] = route.interface.get().to_ne_bytes();
+        let [i0, i1, i2, i3] = route.number().to_ne_bytes();
         let [s0, s1, s2, s3] = from.octets();
         let mut control = ControlWriter::new();
         control.push(ControlMessage {
@@ -195,24 +196,25 @@ impl AdvertSender {
         let parts = from
             .octets()
             .into_iter()
-            .chain(route.interface.get().to_ne_bytes());
+            .chain(route.number().to_ne_bytes());
         for (to, from) in info.iter_mut().zip(parts) {
             *to = from;
         }
-        let hops = i32::from(route.ttl).to_ne_bytes();
         let mut control = ControlWriter::new();
         control.push(ControlMessage {
             level: libc::IPPROTO_IPV6,
             kind: libc::IPV6_PKTINFO,
             value: &info,
         });
-        control.push(ControlMessage {
-            level: libc::IPPROTO_IPV6,
-            kind: libc::IPV6_HOPLIMIT,
-            value: &hops,
-        });
+        if let Some(ttl) = route.ttl {
+            control.push(ControlMessage {
+                level: libc::IPPROTO_IPV6,
+                kind: libc::IPV6_HOPLIMIT,
+                value: &i32::from(ttl).to_ne_bytes(),
+            });
+        }
         // The scope counts for link-local destinations only; the kernel passes over it for others.
-        let address = SockAddr::from(SocketAddrV6::new(to, 0, 0, route.interface.get()));
+        let address = SockAddr::from(SocketAddrV6::new(to, 0, 0, route.number()));
         self.transmit(
             &address,
             &[IoSlice::new(message)],
@@ -240,8 +242,15 @@ impl AdvertSender {
 
 #[derive(Clone, Copy)]
 struct Route {
-    interface: IfIndex,
-    ttl: u8,
+    interface: Option<IfIndex>,
+    ttl: Option<u8>,
+}
+
+impl Route {
+    /// The kernel's number for the interface; 0 lets it choose.
+    fn number(self) -> u32 {
+        self.interface.map_or(0, IfIndex::get)
+    }
 }
 
 /// What one IPv4 packet has of its own.

@@ -670,7 +670,7 @@ fn unicast_signers_must_be_peers() {
         let split = Advert::split_trailer(Family::V4, &bytes);
         proof.check_trailer(&packet, &settings, hmac, split, now)
     };
-    assert_eq!(judge(OTHER), Err(Rejection::SignerIsNoPeer));
+    assert_eq!(judge(OTHER), Err(Rejection::NotAPeer));
     // Each peer has a mark, however many there are.
     for name in names {
         assert_eq!(judge(name), Ok(()));

@@ -21,6 +21,13 @@ pub struct Unicast {
     pub old_checksum: OldChecksum,
 }
 
+impl Unicast {
+    /// The peer with this address.
+    pub fn peer(&self, address: IpAddr) -> Option<&UnicastPeer> {
+        self.peers.iter().find(|peer| peer.address == address)
+    }
+}
+
 /// One of the other routers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnicastPeer {

@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use proptest::prelude::*;
 use types::{Centiseconds, Claim, Family, Priority, Version, Vrid};
 
-use super::{Advert, Message, ParseError};
+use super::{Advert, Coverage, Message, ParseError};
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -73,6 +73,51 @@ fn version_3_covers_the_pseudo_header() {
         "another sender, another sum"
     );
     assert_eq!(advert.claim, Claim::Leaving);
+}
+
+/// Which sums each kind of checksum passes for: version 2 and IPv6 know one kind only.
+#[test]
+fn what_a_checksum_covers() {
+    let (source, destination, other) = (ip("198.18.0.1"), ip("198.18.0.2"), ip("224.0.0.18"));
+    let message = |version, family| Message {
+        version,
+        vrid: Vrid::new(1).unwrap(),
+        claim: claim(100),
+        advert_int: Centiseconds::new(100),
+        addresses: &[],
+        auth_pass: None,
+        family,
+        between: match family {
+            Family::V4 => (source, destination),
+            Family::V6 => (ip("fe80::1"), ip("fe80::2")),
+        },
+    };
+    let passes = |version, family, sent: Coverage, expected: Coverage, to: IpAddr| {
+        let bytes = message(version, family).encode_covering(sent);
+        let advert = Advert::parse(family, &bytes).unwrap();
+        let from = message(version, family).between.0;
+        advert.checksum_covers(expected, from, to)
+    };
+    let (v4, v6) = (Family::V4, Family::V6);
+    use Coverage::{Message as Alone, PseudoHeader};
+    assert!(passes(
+        Version::V3,
+        v4,
+        PseudoHeader,
+        PseudoHeader,
+        destination
+    ));
+    assert!(!passes(Version::V3, v4, PseudoHeader, PseudoHeader, other));
+    assert!(!passes(Version::V3, v4, PseudoHeader, Alone, destination));
+    assert!(passes(Version::V3, v4, Alone, Alone, destination));
+    assert!(passes(Version::V3, v4, Alone, Alone, other));
+    assert!(!passes(Version::V3, v4, Alone, PseudoHeader, destination));
+    for sent in [Alone, PseudoHeader] {
+        for expected in [Alone, PseudoHeader] {
+            assert!(passes(Version::V2, v4, sent, expected, other));
+            assert!(passes(Version::V3, v6, sent, expected, ip("fe80::3")));
+        }
+    }
 }
 
 #[test]

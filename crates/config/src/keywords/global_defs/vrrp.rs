@@ -11,7 +11,7 @@ use crate::read::Reading;
 
 use super::super::arguments::{decimal, integer, required};
 use super::super::vrrp_instance::is_group;
-use super::{FLAG, Keyword, PENDING, ROW, Role, SWITCH, pending, switch};
+use super::{FLAG, Keyword, ROW, Role, SWITCH, pending, switch};
 
 const DELAY: Keyword = Keyword {
     arguments: decimal(1_000, 4_294_967_295, 6),
@@ -111,14 +111,14 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
         name: "vrrp_check_unicast_src",
         help: "unicast adverts count only when a peer sent them",
         role: Role::Set(|r, _| r.draft.defaults.check_unicast_src = true),
-        pending: PENDING,
+        pending: None,
         ..FLAG
     },
     Keyword {
         name: "v3_checksum_as_v2",
         help: "checksums of VRRPv3 over IPv4 leave out the pseudo header, where an instance says nothing else",
         role: Role::Set(|r, _| r.draft.defaults.v3_checksum_as_v2 = true),
-        pending: pending("checksums of VRRPv3 cover the pseudo header, as the RFC demands"),
+        pending: None,
         ..FLAG
     },
     Keyword {

@@ -27,46 +27,45 @@ fn unicast(i: &InstanceSettings) -> String {
 
 #[test]
 fn peers() {
-    const LEFT: &[Class] = &[Class::Pending];
     table(
         unicast,
         &[
             ("", "multicast", &[]),
-            ("unicast_peer {\n10.0.0.9\n}", "10.0.0.9 0-255 None", LEFT),
+            ("unicast_peer {\n10.0.0.9\n}", "10.0.0.9 0-255 None", &[]),
             (
                 "unicast_peer {\n10.0.0.9/24\n10.0.0.9-x\n}",
                 "10.0.0.9 0-255 None",
-                &[Class::Pending, Class::General],
+                &[Class::General],
             ),
             (
                 "unicast_peer {\n10.0.0.9 min_ttl 250 max_ttl 254\n}",
                 "10.0.0.9 250-254 check None",
-                LEFT,
+                &[],
             ),
             (
                 "unicast_peer {\n10.0.0.9 min_ttl 5 max_ttl 3\n}",
                 "10.0.0.9 5-3 check None",
-                &[Class::Pending, Class::General],
+                &[Class::General],
             ),
             (
                 "unicast_peer {\n10.0.0.9 min_ttl\n}",
                 "10.0.0.9 0-255 None",
-                &[Class::Pending, Class::General],
+                &[Class::General],
             ),
             (
                 "unicast_peer {\n10.0.0.9 min_ttl 256\n}",
                 "10.0.0.9 0-255 None",
-                &[Class::Pending, Class::InvalidNumber],
+                &[Class::InvalidNumber],
             ),
             (
                 "unicast_peer {\n10.0.0.9 ttl 5 min_ttl 5\n}",
                 "10.0.0.9 0-255 None",
-                &[Class::Pending, Class::General],
+                &[Class::General],
             ),
             (
                 "unicast_peer {\nfd00::9\n10.0.0.9\n}",
                 "10.0.0.9 0-255 None",
-                &[Class::Pending, Class::General],
+                &[Class::General],
             ),
             (
                 "unicast_peer {\nxx.xx\n}",
@@ -76,43 +75,23 @@ fn peers() {
             (
                 "unicast_peer {\n10.0.0.9\n}\nunicast_ttl 64",
                 "10.0.0.9 0-255 Some(64)",
-                &[Class::Pending, Class::Pending],
+                &[],
             ),
-            (
-                "unicast_ttl 64",
-                "multicast",
-                &[Class::Pending, Class::General],
-            ),
-            (
-                "unicast_ttl 256",
-                "multicast",
-                &[Class::Pending, Class::InvalidNumber],
-            ),
-            (
-                "check_unicast_src",
-                "multicast",
-                &[Class::Pending, Class::Deprecated],
-            ),
-            (
-                "unicast_fault_no_peer",
-                " None",
-                &[Class::Pending, Class::Pending],
-            ),
+            ("unicast_ttl 64", "multicast", &[Class::General]),
+            ("unicast_ttl 256", "multicast", &[Class::InvalidNumber]),
+            ("check_unicast_src", "multicast", &[Class::Deprecated]),
+            ("unicast_fault_no_peer", " None", &[]),
             (
                 "unicast_peer {\n10.0.0.9\n}\nold_unicast_checksum",
                 "10.0.0.9 0-255 old None",
-                &[Class::Pending, Class::Pending],
+                &[],
             ),
             (
                 "unicast_peer {\n10.0.0.9\n}\nold_unicast_checksum never",
                 "10.0.0.9 0-255 new None",
-                &[Class::Pending, Class::Pending],
+                &[],
             ),
-            (
-                "old_unicast_checksum ever",
-                "multicast",
-                &[Class::Pending, Class::General],
-            ),
+            ("old_unicast_checksum ever", "multicast", &[Class::General]),
         ],
     );
 }
@@ -141,17 +120,20 @@ fn an_instance_without_an_interface() {
     };
     assert_eq!(v6("fe80::2").0, None);
     let (settings, classes) = v6("fd00::2");
-    let i = &settings.unwrap().vrrp.instances[0];
+    let settings = settings.unwrap();
+    let i = &settings.vrrp.instances[0];
     assert_eq!(i.interface, None);
     assert_eq!(i.vrf.as_ref().unwrap().as_str(), "eth1");
     assert_eq!(i.virtual_ipaddress.len(), 1, "fe80::2 has no interface");
     assert!(classes.contains(&Class::Uncounted), "{classes:?}");
+    assert!(settings.left_out.contains("A"), "because of the VRF");
+    let (settings, _) = whole(&text(
+        "unicast_src_ip 10.0.0.2\nunicast_peer {\n10.0.0.9\n}",
+    ));
+    assert!(settings.unwrap().left_out.is_empty());
     let (_, classes) = whole(&with("vrf eth1"));
-    assert_eq!(classes, [Class::Pending, Class::General]);
-    assert_eq!(
-        whole(&with("vrf")).1,
-        [Class::Pending, Class::MissingParameter]
-    );
+    assert_eq!(classes, [Class::General]);
+    assert_eq!(whole(&with("vrf")).1, [Class::MissingParameter]);
 }
 
 #[test]
@@ -334,12 +316,11 @@ fn signatures() {
             .file("/etc/keepalived/key.open", format!("{KEY}\n"))
             .file("/etc/keepalived/long", "0".repeat(139))
             .load(with(&format!("auth_hmac {{\n{inside}\n}}")));
-        let mut said: Vec<_> = loaded.diagnostics.iter().map(|d| d.class).collect();
+        let said: Vec<_> = loaded.diagnostics.iter().map(|d| d.class).collect();
         let settings = loaded.settings.unwrap();
         let shown = match &settings.vrrp.instances[0].authentication {
             Authentication::Hmac(hmac) => {
-                assert!(settings.left_out.contains("A"));
-                said.retain(|class| *class != Class::Pending);
+                assert!(settings.left_out.is_empty());
                 format!(
                     "{} of {} {:?} {:?}",
                     hmac.active_key,
@@ -489,19 +470,15 @@ fn details() {
             (
                 "v3_checksum_as_v2 yes",
                 "true None None None None false true",
-                &[Class::Pending],
+                &[],
             ),
         ],
     );
     table(
         |i| format!("{} {}", i.track_src_ip, i.promote_secondaries),
         &[
-            ("track_src_ip", "false false", &[Class::Pending]),
-            (
-                "mcast_src_ip 10.0.0.5\ntrack_src_ip",
-                "true false",
-                &[Class::Pending],
-            ),
+            ("track_src_ip", "false false", &[]),
+            ("mcast_src_ip 10.0.0.5\ntrack_src_ip", "true false", &[]),
             ("promote_secondaries", "false true", &[Class::Pending]),
             (
                 "use_vmac\npromote_secondaries",
@@ -525,9 +502,10 @@ fn one_without_an_advert_to_its_name_is_not_run() {
     let text = format!(
         "vrrp_script s {{\nscript /bin/x\n}}\n{}{other}vrrp_sync_group G {{\ngroup {{ A B }}\n}}\n\
          vrrp_sync_group H {{\ngroup {{ C }}\n}}\n\
-         vrrp_instance C {{\ninterface eth0\nvirtual_router_id 3\nvirtual_ipaddress {{\n10.0.0.3\n}}\n\
-         unicast_peer {{\n10.0.0.9\n}}\n}}",
-        with("unicast_peer {\n10.0.0.9\n}\ntrack_script {\ns\n}")
+         vrrp_instance C {{\nvrf eth1\nvirtual_router_id 3\nvirtual_ipaddress {{\n10.0.0.3 dev eth0\n}}\n\
+         unicast_src_ip 10.0.0.2\nunicast_peer {{\n10.0.0.9\n}}\n}}",
+        with("unicast_src_ip 10.0.0.2\nunicast_peer {\n10.0.0.9\n}\ntrack_script {\ns\n}")
+            .replace("interface eth0", "vrf eth1")
     );
     let settings: Settings = whole(&text).0.unwrap();
     assert_eq!(settings.vrrp.instances.len(), 3);
