@@ -164,17 +164,10 @@ fn ah_with_another_password(lab: &mut Lab) -> Result<()> {
     ours.says("not made with our password")?;
     pause(Duration::from_secs(3));
     ensure!(holds(&a, VIP) && holds(&b, VIP));
-    ensure!(
-        ours.counters()?
-            .get("VI", "Authentication Errors/Failure")?
-            > 1
-    );
-    ensure!(
-        theirs
-            .counters()?
-            .get("VI", "Authentication Errors/Failure")?
-            > 1
-    );
+    let failure = "Authentication Errors/Failure";
+    ensure!(theirs.counters()?.get("VI", failure)? > 1);
+    // keepalived takes our adverts, which it refuses, for a reason to wait before it sends its own: there may be one only.
+    ensure!(ours.counters()?.get("VI", failure)? > 0);
     Ok(())
 }
 
