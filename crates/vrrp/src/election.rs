@@ -171,7 +171,7 @@ impl Instance {
 
     fn refuse(&mut self, from: IpAddr, why: Rejection, shared: &mut Shared) {
         why.count(&mut self.statistics);
-        let bit = u32::from(why.bit());
+        let bit = why.bit();
         self.say_once(bit, shared, || Event::Rejected { from, why });
     }
 

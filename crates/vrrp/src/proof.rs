@@ -15,7 +15,9 @@ use wire::{ah, ipv4, vrrp};
 
 use crate::action::Carrier;
 use crate::receive::{Packet, Rejection};
-use crate::settings::{AntiReplay, AuthHmac, AuthPass, Authentication, HmacMode, InstanceSettings};
+use crate::settings::{
+    AntiReplay, AuthHmac, AuthPass, Authentication, HmacKey, HmacMode, InstanceSettings,
+};
 
 /// Senders of a multicast group whose last sequence is remembered (keepalived's number). Only who has a key gets in, so four
 /// routers that are master at once are plenty; beyond that the one that was silent longest is forgotten.
@@ -386,13 +388,16 @@ impl Proof {
     /// said counts as long as they may still use a key of then: with all keys new nothing old can be replayed, and a sender
     /// whose clock had gone wrong is heard again.
     pub(crate) fn settings_changed(&mut self, old: &Authentication, new: &Authentication) {
-        let keys = |authentication| match authentication {
-            &Authentication::Hmac(ref hmac) => hmac.keys.as_slice(),
-            &(Authentication::None | Authentication::Pass(_) | Authentication::Ah(_)) => &[],
-        };
-        if !keys(old).iter().any(|key| keys(new).contains(key)) {
+        if !keys_of(old).iter().any(|key| keys_of(new).contains(key)) {
             self.marks.clear();
         }
+    }
+}
+
+fn keys_of(authentication: &Authentication) -> &[HmacKey] {
+    match authentication {
+        Authentication::Hmac(hmac) => &hmac.keys,
+        Authentication::None | Authentication::Pass(_) | Authentication::Ah(_) => &[],
     }
 }
 

@@ -12,7 +12,7 @@ use types::{Claim, Family, IfIndex, Priority, Version};
 use wire::vrrp::{Advert, Message};
 
 use super::*;
-use crate::settings::{HmacKey, Secret, Settings};
+use crate::settings::{Secret, Settings};
 use crate::testbench::{Bench, instance, ip, virtual_address};
 use crate::{Action, Statistics};
 
