@@ -14,8 +14,8 @@ use types::{
 };
 use vrrp::settings::{
     AntiReplay, AuthHmac, AuthPass, Authentication, GarpSettings, HmacKey, HmacMode, InitialState,
-    InstanceSettings, Preempt, ScriptSettings, Secret, SyncGroupSettings, TrackScript,
-    VirtualAddress,
+    InstanceSettings, OldChecksum, Preempt, ScriptSettings, Secret, SyncGroupSettings, TrackScript,
+    Unicast, UnicastPeer, VirtualAddress,
 };
 use vrrp::{
     Action, Carrier, Interface, InterfaceAddress, Packet, Release, ScriptOutcome, Settings,
@@ -149,6 +149,12 @@ impl Host {
             Family::V4 => IpAddr::V4(Ipv4Addr::new(198, 18, 0, bytes.next())),
             Family::V6 => IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, bytes.next().into())),
         };
+        let to_us = bytes.next().is_multiple_of(4);
+        let destination = own_addresses()
+            .into_iter()
+            .map(|own| own.prefix.address())
+            .find(|own| to_us && Family::of(*own) == family)
+            .unwrap_or_else(|| family.vrrp_group());
         let listed = [virtual_address(family, 0).prefix.address()];
         let message = Message {
             version: version(bytes),
@@ -158,11 +164,10 @@ impl Host {
             addresses: &listed,
             auth_pass: None,
             family,
-            between: (source, family.vrrp_group()),
+            between: (source, destination),
         }
         .encode();
-        let carrier = Carrier::Vrrp;
-        self.packet(carrier, source, family.vrrp_group(), &message);
+        self.packet(Carrier::Vrrp, source, destination, &message);
     }
 
     fn junk(&mut self, bytes: &mut Bytes<'_>) {
@@ -331,6 +336,8 @@ fn instance(number: u8, bytes: &mut Bytes<'_>) -> InstanceSettings {
         lower_prio_no_advert: flags & 32 != 0,
         higher_prio_send_advert: flags & 64 != 0,
         owner_ignore_adverts: flags & 128 != 0,
+        unicast: unicast(family, bytes),
+        v3_checksum_as_v2: flags & 3 == 3,
         notify_priority_changes: flags & 1 != 0,
         ..InstanceSettings::new(&format!("VI_{number}"), name(), vrid(number / 2))
     }
@@ -355,6 +362,37 @@ fn signed(flags: u8) -> AuthHmac {
             AntiReplay::Monotonic
         },
     }
+}
+
+/// Up to three peers, or none though there should be some; mostly multicast.
+fn unicast(family: Family, bytes: &mut Bytes<'_>) -> Option<Box<Unicast>> {
+    let what = bytes.next();
+    if !what.is_multiple_of(3) {
+        return None;
+    }
+    let peers = (0..what % 4)
+        .map(|_| UnicastPeer {
+            address: match family {
+                Family::V4 => IpAddr::V4(Ipv4Addr::new(198, 18, 0, bytes.next())),
+                Family::V6 => {
+                    let last = bytes.next().into();
+                    IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last))
+                }
+            },
+            min_ttl: bytes.next(),
+            max_ttl: 255,
+        })
+        .collect();
+    Some(Box::new(Unicast {
+        peers,
+        check_source: what & 16 != 0,
+        ttl: (what & 32 != 0).then_some(what),
+        old_checksum: match what >> 6 {
+            0 => OldChecksum::Never,
+            1 => OldChecksum::Always,
+            _ => OldChecksum::Detect,
+        },
+    }))
 }
 
 fn version(bytes: &mut Bytes<'_>) -> Version {

@@ -62,7 +62,9 @@ impl Sabotage {
         }
         if self == Self::HearsBetter {
             let between = (frame.source, frame.destination);
-            let claim = Claim::At(Priority::MAX_BACKUP);
+            // The first node has the lowest address: not even as an owner does it stand its ground, which would end in
+            // two owners who answer each other for ever.
+            let claim = Claim::At(Priority::OWNER);
             frame.message = with_claim(&frame.message, between, claim);
         }
         Some(frame)
