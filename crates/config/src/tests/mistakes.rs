@@ -644,7 +644,7 @@ vrrp_instance A {
     2 |  vrf eth1
       |  ^^^^^^^^
       |
-      = help: without it the instance would talk to the wrong routers
+      = help: without it the instance would talk to the wrong routers, or trust them without proof
     "#);
 }
 
