@@ -225,8 +225,9 @@ impl Fixing<'_> {
         for (span, what) in &reasons {
             let message =
                 format!("instance {name} is left out: evervip does not support '{what}' yet");
-            let diagnostic = Diagnostic::error(Class::Pending, message)
-                .help("without it the instance would talk to the wrong routers, or trust them without proof");
+            let diagnostic = Diagnostic::error(Class::Pending, message).help(
+                "without it the instance would talk to the wrong routers, or trust them without proof",
+            );
             self.report.at(*span, diagnostic);
         }
         if multicast || unicast.is_some() {
