@@ -27,7 +27,7 @@ struct Step {
     run: fn(Option<&str>) -> Result<()>,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step {
         name: "packages",
         what: "programs that the tests need",
@@ -83,6 +83,13 @@ const STEPS: [Step; 9] = [
         fast: true,
         tests: true,
         run: |filter| simulate(filter, WORLDS),
+    },
+    Step {
+        name: "corpus",
+        what: "what is said of real configurations, beside what keepalived says",
+        fast: false,
+        tests: false,
+        run: |_| crate::corpus::step(),
     },
     Step {
         name: "everything",

@@ -64,9 +64,10 @@ pub(crate) fn shown(text: &str) -> String {
     out
 }
 
-/// Marks that show the text behind them in another order (three bytes each, like what replaces them).
+/// Marks that show the text behind them in another order, and those that cannot be seen at all (three bytes each, like what
+/// replaces them).
 const fn turns_text(character: char) -> bool {
-    matches!(character, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    matches!(character, '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// How many bytes [`decode`] was given for it.

@@ -146,6 +146,17 @@ pub struct Related {
     pub message: String,
 }
 
+/// A further thing that keepalived says of a mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Also {
+    /// What kind it is.
+    pub class: Class,
+    /// keepalived's words.
+    pub message: String,
+    /// keepalived says it when everything is read, and names no line.
+    pub afterwards: bool,
+}
+
 /// One thing to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -179,10 +190,13 @@ pub struct Diagnostic {
     /// What keepalived says, where that differs.
     pub keepalived_text: Option<String>,
     /// What keepalived says besides: it often reports a bad number first as such, then as a value of its keyword.
-    pub keepalived_also: Vec<(Class, String)>,
+    pub keepalived_also: Vec<Also>,
     /// The line that keepalived names: that of the end of a block which it judges as a whole, none for what it finds when
     /// everything is read.
     pub keepalived_line: Option<u32>,
+    /// It only follows from a mistake that has a message of its own: keepalived says it, and it counts, but who repairs the
+    /// other one need not read it.
+    pub follows: bool,
     /// When keepalived finds it; `None`: as the [`Reporter`] says.
     found: Option<Found>,
     /// What becomes `related` once the source is looked up.
@@ -208,6 +222,7 @@ impl Diagnostic {
             keepalived_text: None,
             keepalived_also: Vec::new(),
             keepalived_line: None,
+            follows: false,
             found: None,
             related_at: None,
         }
@@ -254,6 +269,14 @@ impl Diagnostic {
         self
     }
 
+    /// Shows another place, if it is known.
+    pub(crate) fn maybe_related(self, span: Option<Span>, message: &str) -> Self {
+        match span {
+            Some(span) => self.related(span, message),
+            None => self,
+        }
+    }
+
     /// Adds what was probably meant, or what to do.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(bytes::shown(&help.into()));
@@ -265,6 +288,13 @@ impl Diagnostic {
         self
     }
 
+    /// Puts a help that fits better in the place of the one there is, which stays as a note.
+    pub(crate) fn or_rather(mut self, help: &str) -> Self {
+        let before = self.help.replace(help.to_owned());
+        self.notes.extend(before);
+        self
+    }
+
     pub(crate) fn keepalived(mut self, text: impl Into<String>) -> Self {
         self.keepalived_text = Some(bytes::shown(&text.into()));
         self
@@ -272,8 +302,27 @@ impl Diagnostic {
 
     /// Adds a second thing that keepalived says about the same mistake.
     pub(crate) fn also(mut self, class: Class, text: impl Into<String>) -> Self {
-        self.keepalived_also
-            .push((class, bytes::shown(&text.into())));
+        self.keepalived_also.push(Also {
+            class,
+            message: bytes::shown(&text.into()),
+            afterwards: false,
+        });
+        self
+    }
+
+    /// Adds something that keepalived says of it when everything is read.
+    pub(crate) fn also_afterwards(mut self, class: Class, text: impl Into<String>) -> Self {
+        self.keepalived_also.push(Also {
+            class,
+            message: bytes::shown(&text.into()),
+            afterwards: true,
+        });
+        self
+    }
+
+    /// It only follows from another mistake, if `follows`.
+    pub(crate) const fn following(mut self, follows: bool) -> Self {
+        self.follows = follows;
         self
     }
 
@@ -296,17 +345,19 @@ impl Diagnostic {
         };
         let first = self.keepalived_text.as_ref().unwrap_or(&self.message);
         let mut said = format!("{place}{first}");
-        for (_, text) in &self.keepalived_also {
+        for also in &self.keepalived_also {
             said.push('\n');
-            said.push_str(&place);
-            said.push_str(text);
+            if !also.afterwards {
+                said.push_str(&place);
+            }
+            said.push_str(&also.message);
         }
         said
     }
 
     /// The classes of what keepalived says.
     pub fn classes(&self) -> impl Iterator<Item = Class> {
-        let also = self.keepalived_also.iter().map(|(class, _)| *class);
+        let also = self.keepalived_also.iter().map(|also| also.class);
         std::iter::once(self.class).chain(also)
     }
 }
@@ -321,13 +372,16 @@ pub(crate) enum Found {
     AtBlockEnd,
     /// When everything is read: there is no line any more.
     Afterwards,
+    /// At another place.
+    At(Span),
 }
 
 /// The status of `-t`: 0 when nothing is counted, else as the numerically largest class says.
 pub fn exit_status_of_test(diagnostics: &[Diagnostic]) -> i32 {
     let counted = || diagnostics.iter().filter(|d| d.class.is_counted());
     // keepalived leaves on the spot when a mandatory argument is missing, before it could count anything else.
-    if counted().any(|d| d.class == Class::MissingParameter && d.fatal) {
+    let lacks = |d: &Diagnostic| d.classes().any(|class| class == Class::MissingParameter);
+    if counted().any(|d| d.fatal && lacks(d)) {
         return 2;
     }
     match counted().flat_map(Diagnostic::classes).max() {
@@ -365,7 +419,8 @@ pub(crate) struct Reporter {
     /// The keywords that are not acted on, block and name, by where these texts are: this is asked for every statement of
     /// a large file, and comparing texts would show.
     pending: BTreeMap<(usize, usize), (&'static str, &'static str)>,
-    muted: bool,
+    /// What is reported follows from a mistake of this line, which is reported already.
+    part_of: Option<Span>,
     /// When keepalived would find what is reported now.
     finds: Found,
     /// The `}` of the block that is being judged.
@@ -376,6 +431,11 @@ impl Reporter {
     /// From now on what is reported is what keepalived finds at the end of a block, whose `}` stands there.
     pub(crate) const fn at_block_end(&mut self, end: Option<Span>) {
         self.finds = Found::AtBlockEnd;
+        self.block_end = end;
+    }
+
+    /// Notes the end of the block that is judged, for those diagnostics that keepalived makes there.
+    pub(crate) const fn block_ends(&mut self, end: Option<Span>) {
         self.block_end = end;
     }
 
@@ -410,13 +470,15 @@ impl Reporter {
 
     fn push(&mut self, place: Option<Span>, diagnostic: Diagnostic) {
         self.fatal |= diagnostic.fatal;
-        if self.muted {
+        if let Some(mistake) = self.part_of {
+            self.add_to(mistake, diagnostic);
             return;
         }
         let keepalived = match diagnostic.found.unwrap_or(self.finds) {
             Found::There => place,
             Found::AtBlockEnd => self.block_end.or(place),
             Found::Afterwards => None,
+            Found::At(place) => Some(place),
         };
         let class = 1_u32 << (diagnostic.class as u8);
         let fatal = diagnostic.fatal;
@@ -477,15 +539,45 @@ impl Reporter {
         }
     }
 
-    /// Drops what is reported from now on, or keeps it again: what is wrong with a statement was said already, and all
-    /// else follows from that. Whether the configuration can be used is noted all the same.
-    pub(crate) const fn mute(&mut self, muted: bool) {
-        self.muted = muted;
+    /// What is reported from now on follows from a mistake of that line, which is reported already; or does not any more.
+    /// It becomes part of what keepalived says of that mistake, or nothing at all when there is no such line. Whether the
+    /// configuration can be used is noted all the same.
+    pub(crate) const fn part_of(&mut self, mistake: Option<Span>) {
+        self.part_of = mistake;
+    }
+
+    /// Adds to the latest diagnostic of a line what keepalived says besides.
+    fn add_to(&mut self, mistake: Span, diagnostic: Diagnostic) {
+        if !diagnostic.class.is_counted() || self.is_full() {
+            return;
+        }
+        let of_line = |report: &&mut Report| {
+            report
+                .place
+                .is_some_and(|place| (place.file, place.line) == (mistake.file, mistake.line))
+        };
+        let Some(first) = self.found.iter_mut().rev().find(of_line) else {
+            return;
+        };
+        self.classes |= 1_u32 << (diagnostic.class as u8);
+        first.diagnostic.fatal |= diagnostic.fatal;
+        let also = &mut first.diagnostic.keepalived_also;
+        also.push(Also {
+            class: diagnostic.class,
+            message: diagnostic.keepalived_text.unwrap_or(diagnostic.message),
+            afterwards: diagnostic.found.unwrap_or(self.finds) == Found::Afterwards,
+        });
+        also.extend(diagnostic.keepalived_also);
     }
 
     /// Whether further diagnostics are only counted: there is no use in working hard for them.
     pub(crate) const fn is_full(&self) -> bool {
         self.found.len() >= MOST
+    }
+
+    /// Notes that the configuration cannot be used, for a reason that was reported.
+    pub(crate) const fn fails(&mut self) {
+        self.fatal = true;
     }
 
     /// Whether the configuration can be used so far.
@@ -564,15 +656,19 @@ fn located(
         let Some(including) = sources.file(place.file) else {
             break;
         };
+        let name = bytes::shown(&including.name);
+        let note = format!("included from {name}:{}", place.line);
+        directive = including.included;
+        // A file that includes itself is named once, and then who began it.
+        if diagnostic.notes.last() == Some(&note) {
+            continue;
+        }
         shown += 1;
         if shown > SHOWN_INCLUDES {
             diagnostic.notes.push("and so on".to_owned());
             break;
         }
-        let name = bytes::shown(&including.name);
-        let note = format!("included from {name}:{}", place.line);
         diagnostic.notes.push(note);
-        directive = including.included;
     }
     diagnostic
 }

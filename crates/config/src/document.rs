@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostics::{Class, Diagnostic, Found, Reporter, Span};
+use crate::foreign::{self, Sign};
 use crate::keywords::arguments::Needs;
 use crate::keywords::{BlockId, EntryId, Keyword, Shape, Table, blocks_of};
 use crate::lexer::split_plain;
@@ -90,7 +91,12 @@ pub(crate) struct Tree {
     words: Vec<(u16, u16)>,
     /// In the order of the nodes that have a block.
     ends: Vec<End>,
+    attempts: Attempts,
 }
+
+/// Keywords that a block has in the eyes of its author, though something was wrong with them: the block's node, and the
+/// keyword.
+type Attempts = BTreeSet<(Option<u32>, &'static str)>;
 
 impl Tree {
     /// The statements outside of all blocks.
@@ -213,6 +219,22 @@ impl<'a> Statement<'a> {
         }
     }
 
+    /// Whether something in its block was reported as misspelt or incomplete that was meant as that keyword.
+    pub(crate) fn misspells(&self, keyword: &'static str) -> bool {
+        self.tree.attempts.contains(&(Some(self.index), keyword))
+    }
+
+    /// Whether its block has a statement of that keyword, be it misspelt.
+    pub(crate) fn attempts(&self, keyword: &'static str) -> bool {
+        self.misspells(keyword) || self.block().any(|inner| inner.argument(0) == keyword)
+    }
+
+    /// Whether its block has a list of that keyword with something in it, be it misspelt.
+    pub(crate) fn attempts_entries(&self, keyword: &'static str) -> bool {
+        let mut lists = self.block().filter(|inner| inner.argument(0) == keyword);
+        self.misspells(keyword) || lists.any(|list| !list.block().is_empty())
+    }
+
     /// A quote is not closed, which was reported: words are missing.
     pub(crate) const fn is_damaged(&self) -> bool {
         self.node.what.0 & What::DAMAGED != 0
@@ -270,6 +292,11 @@ fn unquoted(word: &str) -> &str {
     }
 }
 
+/// Whether words may stand between the keyword of a list and its `{`.
+fn named(list: &Keyword) -> bool {
+    list.arguments.needs != Needs::Nothing
+}
+
 /// The number of a node or word; there are fewer of either than bytes of text.
 fn index(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
@@ -288,6 +315,10 @@ pub(crate) fn build(reader: Reader<'_>, report: &mut Reporter) -> Tree {
         last: None,
         mentioned: BTreeSet::new(),
         forgiven: 0,
+        attempts: BTreeSet::new(),
+        spread: BTreeSet::new(),
+        unclosed: 0,
+        first_unclosed: None,
     };
     while let Some(piece) = builder.reader.next(builder.report) {
         match piece {
@@ -364,6 +395,12 @@ struct Builder<'a, 'm> {
     mentioned: BTreeSet<*const Keyword>,
     /// Braces that close what a message has already declared to be closed, or never opened.
     forgiven: usize,
+    attempts: Attempts,
+    /// What was explained: everywhere, or in one block.
+    spread: BTreeSet<(Option<u32>, &'static str)>,
+    /// How many blocks were declared to be closed, and where the first one was.
+    unclosed: usize,
+    first_unclosed: Option<Span>,
 }
 
 impl Builder<'_, '_> {
@@ -376,7 +413,7 @@ impl Builder<'_, '_> {
     }
 
     fn statement(&mut self, text: Text) {
-        self.settle(Some(text));
+        self.settle(Some(text), Some(text.span));
         let Text { span, at, broken } = text;
         let raw = self
             .reader
@@ -443,7 +480,12 @@ impl Builder<'_, '_> {
             };
             self.push(with(entry));
             self.mention(keyword, name_span, in_pending);
-            if damaged || self.check_needs(keyword, self.words.len() - first_word, name_span) {
+            if damaged {
+                self.report.part_of(Some(span));
+            }
+            let complete = self.check_needs(keyword, self.words.len() - first_word, name_span);
+            self.report.part_of(None);
+            if complete {
                 self.last = Some(Last::Known(entry));
             } else {
                 // Should a block follow, it is the argument that was meant, and not one more mistake.
@@ -463,10 +505,12 @@ impl Builder<'_, '_> {
             self.push(with(entry));
             self.last = Some(Last::Outer(entry, closed));
         } else {
-            if !broken {
-                let name = name.to_owned();
-                self.unknown(context, &name, name_span);
+            let name = name.to_owned();
+            if broken {
+                self.report.part_of(Some(span));
             }
+            self.unknown(context, &name, name_span);
+            self.report.part_of(None);
             self.words.truncate(first_word);
             self.last = Some(Last::Unknown(name_span));
         }
@@ -481,6 +525,16 @@ impl Builder<'_, '_> {
         if let Some(node) = self.nodes.pop() {
             self.words.truncate(offset(node.words));
         }
+    }
+
+    /// What is written at a place of the last node.
+    fn text_of(&self, span: Span) -> &str {
+        let Some(node) = self.nodes.last() else {
+            return "";
+        };
+        let at = |column: u16| node.at + u32::from(column.saturating_sub(node.start));
+        let sources = self.reader.sources();
+        sources.part(node.file, at(span.start), at(span.end))
     }
 
     /// The first word of the last node, and its place.
@@ -569,12 +623,13 @@ impl Builder<'_, '_> {
                 });
             }
             Some(last @ (Last::Known(_) | Last::Entry)) => {
+                let (name, _) = self.last_name();
                 self.last = Some(last);
-                self.settle(None);
-                self.unexpected_open(span);
+                self.settle(None, None);
+                self.unexpected_open(span, Some(&name));
             }
             None if self.context().1 == Inside::Unknown => self.stray(),
-            None => self.unexpected_open(span),
+            None => self.unexpected_open(span, None),
         }
     }
 
@@ -585,9 +640,24 @@ impl Builder<'_, '_> {
         }
     }
 
-    fn unexpected_open(&mut self, span: Span) {
-        let diagnostic = Diagnostic::error(Class::UnexpectedOpen, "no block can begin here")
-            .help("this '{' and the '}' that belongs to it are ignored")
+    fn unexpected_open(&mut self, span: Span, owner: Option<&str>) {
+        // In a list keepalived takes it for an entry, and a bad one.
+        let class = match self.context().1 {
+            Inside::List { .. } => Class::General,
+            Inside::Keywords | Inside::Unknown => Class::UnexpectedOpen,
+        };
+        let message = match owner {
+            Some(owner) => format!("'{owner}' takes no block"),
+            None => "no keyword stands in front of this block".to_owned(),
+        };
+        let help = if owner.is_none() && self.nodes.is_empty() {
+            "a block begins with its keyword: 'vrrp_instance NAME {'; is this a file of another program, JSON perhaps?"
+        } else {
+            "remove this '{' and the '}' that belongs to it"
+        };
+        let diagnostic = Diagnostic::error(class, message)
+            .with_note("both braces are ignored")
+            .help(help)
             .keepalived("Unexpected '{' - ignoring");
         self.report.at(span, diagnostic);
         self.stray();
@@ -609,32 +679,31 @@ impl Builder<'_, '_> {
         }
     }
 
-    /// Begins the block of the last node.
+    /// Begins the block of the last node, behind its `{`.
     fn enter(&mut self, entry: EntryId, opened: Option<Span>) {
+        if let Some(keyword) = self.table.keyword(entry)
+            && keyword.shape() == Shape::List
+            && !named(keyword)
+            && let Some(node) = self.nodes.last().copied()
+            && let Some(words) = self.words_behind_name(node)
+        {
+            let message = format!("words between '{}' and its '{{' are ignored", keyword.name);
+            self.report
+                .at(words, Diagnostic::warning(Class::General, message));
+        }
+        self.begin(entry, opened);
+    }
+
+    /// Begins the block of the last node.
+    fn begin(&mut self, entry: EntryId, opened: Option<Span>) {
         let Some(keyword) = self.table.keyword(entry) else {
             return;
         };
         let (_, _, pending) = self.context();
-        let is_list = keyword.shape() == Shape::List;
         let owner = index(self.nodes.len()).saturating_sub(1);
-        if is_list
-            && keyword.arguments.needs == Needs::Nothing
-            && let Some(node) = self.nodes.last().copied()
-            && let Some((start, _)) = self.words.get(offset(node.words) + 1).copied()
-        {
-            let message = format!("words between '{}' and its '{{' are ignored", keyword.name);
-            let place = Span {
-                line: node.line,
-                file: node.file,
-                start: node.start + start,
-                end: node.end,
-            };
-            self.report
-                .at(place, Diagnostic::warning(Class::General, message));
-        }
         self.levels.push(Level {
             context: self.table.opens(entry),
-            inside: if is_list {
+            inside: if keyword.shape() == Shape::List {
                 Inside::List {
                     addresses: ADDRESSES.contains(&keyword.name),
                 }
@@ -648,8 +717,17 @@ impl Builder<'_, '_> {
         });
     }
 
+    /// The place of what stands behind the first word of the last node.
+    fn words_behind_name(&self, node: Node) -> Option<Span> {
+        let (start, _) = self.words.get(offset(node.words) + 1).copied()?;
+        Some(Span {
+            start: node.start + start,
+            ..node.whole()
+        })
+    }
+
     fn close(&mut self, span: Span) {
-        self.settle(None);
+        self.settle(None, Some(span));
         match self.levels.last_mut() {
             Some(level) if level.stray > 0 => level.stray -= 1,
             Some(level) => {
@@ -697,8 +775,19 @@ impl Builder<'_, '_> {
             }
             None => format!("a '}}' is missing before '{name}'"),
         };
-        let mut diagnostic = Diagnostic::error(Class::MissingClose, message)
-            .help("close the blocks above this line");
+        let help = match inner {
+            Some(inner) => format!("close '{}' above this line", inner.name),
+            None => "close the blocks above this line".to_owned(),
+        };
+        // Inside of the block keepalived takes it for one more keyword, or entry, of it; the want of a '}' shows at the end
+        // of all.
+        let (class, keepalived) = match level.map(|level| level.inside) {
+            Some(Inside::List { .. }) => (Class::General, format!("invalid entry '{name}'")),
+            _ => (Class::UnknownKeyword, format!("Unknown keyword '{name}'")),
+        };
+        let mut diagnostic = Diagnostic::error(class, message)
+            .help(help)
+            .keepalived(keepalived);
         if let Some(opened) = opened {
             diagnostic = diagnostic.related(opened, "this block is still open");
         }
@@ -708,15 +797,17 @@ impl Builder<'_, '_> {
             self.leave(end);
         }
         self.forgiven += count;
+        self.unclosed += count;
+        self.first_unclosed.get_or_insert(span);
     }
 
-    /// Decides what the statement before `next` was, now that no `{` can follow it.
-    fn settle(&mut self, next: Option<Text>) {
+    /// Decides what the statement before `next` was, now that no `{` can follow it. `at`: where that became clear.
+    fn settle(&mut self, next: Option<Text>, at: Option<Span>) {
         match self.last.take() {
             None | Some(Last::Unknown(_) | Last::Entry) => {}
             Some(Last::Known(entry)) => {
                 if self.opens_block(entry) {
-                    self.without_brace(entry, next);
+                    self.without_brace(entry, next, at);
                 }
             }
             Some(Last::Escaping(_) | Last::Outer(..)) => {
@@ -740,22 +831,13 @@ impl Builder<'_, '_> {
     }
 
     /// A block without its `{`. When what follows belongs into it, it is read as if the brace were there.
-    fn without_brace(&mut self, entry: EntryId, next: Option<Text>) {
+    fn without_brace(&mut self, entry: EntryId, next: Option<Text>, at: Option<Span>) {
         let (Some(keyword), Some(node)) = (self.table.keyword(entry), self.nodes.last().copied())
         else {
             return;
         };
-        let span = Span {
-            line: node.line,
-            file: node.file,
-            start: node.start,
-            end: node.end,
-        };
-        let diagnostic = Diagnostic::error(
-            Class::MissingOpen,
-            format!("'{}' needs a block", keyword.name),
-        )
-        .keepalived("Missing '{' at beginning of configuration block");
+        let span = node.whole();
+        let is_list = keyword.shape() == Shape::List;
         let follows = next.and_then(|text| {
             let length = u32::from(text.span.end - text.span.start);
             let text = self
@@ -765,40 +847,60 @@ impl Builder<'_, '_> {
             text.split_ascii_whitespace().next()
         });
         let inside = self.table.opens(entry);
-        let belongs = keyword.shape() == Shape::Block
-            && follows.is_some_and(|word| {
-                self.table.lookup(inside, word).is_some()
-                    && self.table.lookup(self.context().0, word).is_none()
-            });
+        let belongs = follows.is_some_and(|word| {
+            (is_list || self.table.lookup(inside, word).is_some())
+                && self.table.lookup(self.context().0, word).is_none()
+                && (!is_list || self.root_block(word).is_none())
+        });
+        let message = format!("'{}' needs a block", keyword.name);
+        let diagnostic = if !is_list {
+            let found = at.map_or(Found::Afterwards, Found::At);
+            Diagnostic::error(Class::MissingOpen, message)
+                .keepalived("Missing '{' at beginning of configuration block")
+                .found(found)
+        } else if let Some(words) = self.words_behind_name(node).filter(|_| !named(keyword)) {
+            let extra = self.text_of(words);
+            Diagnostic::error(Class::General, message).keepalived(format!(
+                "Block {} has extra parameters {extra} ...",
+                keyword.name
+            ))
+        } else if belongs {
+            // keepalived only logs it.
+            Diagnostic::warning(Class::Uncounted, message)
+        } else {
+            // There the lines that follow become entries, which are hardly good ones.
+            Diagnostic::error(Class::General, message)
+        };
         if belongs {
             self.report
                 .at(span, diagnostic.help("add '{' at the end of this line"));
-            self.enter(entry, Some(span));
+            self.begin(entry, Some(span));
         } else {
+            let owner = self.levels.last().and_then(|level| level.owner);
+            self.attempts.insert((owner, keyword.name));
+            let words = self.reader.sources().part(
+                node.file,
+                node.at,
+                node.at + u32::from(node.end - node.start),
+            );
+            let words = words.strip_prefix(keyword.name).unwrap_or_default().trim();
+            let inside = match keyword.shape() {
+                Shape::List if !words.is_empty() && keyword.arguments.needs == Needs::Nothing => {
+                    words
+                }
+                Shape::List | Shape::Block | Shape::Value => "...",
+            };
+            let help = format!("write {} {{ {inside} }}; this one is ignored", keyword.name);
             self.drop_last();
             self.forgiven += 1;
-            let help = format!("write {} {{ ... }}; this one is ignored", keyword.name);
             self.report.at(span, diagnostic.help(help));
         }
     }
 
     fn finish(mut self) -> Tree {
-        self.settle(None);
-        let first = self.levels.first().filter(|_| !self.reader.has_given_up());
-        if let Some(level) = first {
-            let count: u64 = self
-                .levels
-                .iter()
-                .map(|level| u64::from(level.stray) + 1)
-                .sum();
-            let diagnostic = Diagnostic::error(Class::MissingClose, "this block is never closed")
-                .help("add the missing '}'")
-                .keepalived(format!("There are {count} missing '}}'s or extra '{{'s"))
-                .found(Found::Afterwards);
-            match level.opened {
-                Some(opened) => self.report.at(opened, diagnostic),
-                None => self.report.nowhere(diagnostic),
-            }
+        self.settle(None, None);
+        if !self.reader.has_given_up() {
+            self.report_unclosed();
         }
         while !self.levels.is_empty() {
             self.leave(index(self.nodes.len()));
@@ -810,6 +912,44 @@ impl Builder<'_, '_> {
             nodes: self.nodes,
             words: self.words,
             ends: self.ends,
+            attempts: self.attempts,
+        }
+    }
+
+    /// Says that blocks are still open at the end of all.
+    fn report_unclosed(&mut self) {
+        let open: u64 = self
+            .levels
+            .iter()
+            .map(|level| u64::from(level.stray) + 1)
+            .sum();
+        let declared = u64::try_from(self.unclosed.min(self.forgiven)).unwrap_or(u64::MAX);
+        let count = open.saturating_add(declared);
+        let owner = self.levels.first().and_then(|level| level.owner);
+        let keyword = owner
+            .and_then(|owner| self.nodes.get(offset(owner)))
+            .and_then(|node| node.what.entry())
+            .and_then(|entry| self.table.keyword(entry));
+        let message = match keyword {
+            Some(keyword) => format!("the block of '{}' is never closed", keyword.name),
+            None => "this block is never closed".to_owned(),
+        };
+        let diagnostic = Diagnostic::error(Class::MissingClose, message)
+            .help("add the missing '}'")
+            .keepalived(format!("There are {count} missing '}}'s or extra '{{'s"))
+            .found(Found::Afterwards);
+        match (self.levels.first(), self.first_unclosed) {
+            (Some(level), _) => match level.opened {
+                Some(opened) => self.report.at(opened, diagnostic),
+                None => self.report.nowhere(diagnostic),
+            },
+            // Where the first `}` is missing was said.
+            (None, Some(first)) if declared > 0 => {
+                self.report.part_of(Some(first));
+                self.report.at(first, diagnostic);
+                self.report.part_of(None);
+            }
+            (None, _) => {}
         }
     }
 
@@ -820,20 +960,64 @@ impl Builder<'_, '_> {
         } else {
             format!("in {path}")
         };
-        let help = if self.report.is_full() {
-            None
-        } else if let Some(near) = nearest(name, self.table.names_in(context)) {
-            Some(format!("did you mean '{near}'?"))
-        } else {
-            let blocks = blocks_of(self.table, name);
-            (!blocks.is_empty()).then(|| format!("'{name}' belongs into {}", blocks.join(" or ")))
-        };
         let diagnostic = Diagnostic::error(
             Class::UnknownKeyword,
             format!("unknown keyword '{name}' {place}"),
         )
-        .maybe_help(help)
         .keepalived(format!("Unknown keyword '{name}'"));
+        if self.report.is_full() {
+            self.report.at(span, diagnostic);
+            return;
+        }
+        let sign = foreign::sign_of_keyword(name);
+        let cut = foreign::name_in(name);
+        let trimmed = cut.map_or(name, |(name, _)| name);
+        let trimmed = trimmed.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+        let near = nearest(trimmed, self.table.names_in(context));
+        let owner = self.levels.last().and_then(|level| level.owner);
+        if let Some(near) = near {
+            self.attempts.insert((owner, near));
+        }
+        let diagnostic = match (sign, near) {
+            (Some(Sign { help, spreads }), _) => diagnostic
+                .help(help)
+                .following(spreads && !self.spread.insert((None, help))),
+            (None, Some(near)) => match cut {
+                Some((_, mark)) => {
+                    diagnostic.help(format!("write '{near}' and a blank instead of '{mark}'"))
+                }
+                None => diagnostic.help(format!("did you mean '{near}'?")),
+            },
+            (None, None) => {
+                let blocks = blocks_of(self.table, name);
+                let inner = blocks.iter().find_map(|block| {
+                    let inner = block.strip_prefix(path)?.trim_start_matches('/');
+                    (context != BlockId::ROOT && !inner.contains('/')).then_some(inner)
+                });
+                if let Some(inner) = inner {
+                    self.attempts.insert((owner, inner));
+                    diagnostic.help(format!(
+                        "put it between the braces of '{inner}' in this block"
+                    ))
+                } else if !blocks.is_empty() {
+                    let help = format!("'{name}' belongs in {}", blocks.join(" or "));
+                    if context == BlockId::ROOT && !self.nodes.is_empty() {
+                        diagnostic.help(format!("{help}; does a '}}' above close it too early?"))
+                    } else {
+                        diagnostic.help(help)
+                    }
+                } else if path == "vrrp_sync_group" {
+                    self.attempts.insert((owner, "group"));
+                    let help = "the members of a group stand in 'group { }'";
+                    diagnostic
+                        .help(help)
+                        .following(!self.spread.insert((owner, help)))
+                } else {
+                    diagnostic
+                        .help("correct it or remove it; it is ignored, with all that belongs to it")
+                }
+            }
+        };
         self.report.at(span, diagnostic);
     }
 

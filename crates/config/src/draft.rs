@@ -1,5 +1,6 @@
 //! What the text says, before defaults and cross-checks: `read` fills it, `resolve` makes settings of it.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -57,9 +58,13 @@ pub(crate) struct Draft {
     pub(crate) processes: Vec<ProcessDraft>,
     pub(crate) bfd: Vec<BfdDraft>,
     pub(crate) track_groups: Vec<TrackGroupDraft>,
+    /// An interface was named that does not exist.
+    pub(crate) lacks_interface: bool,
     pub(crate) garp_groups: Vec<GarpGroup>,
     pub(crate) linkbeat: Vec<Linkbeat>,
     pub(crate) debounce: Vec<Debounce>,
+    /// Scripts that were tracked by a misspelt name, or before their definition; that was reported.
+    pub(crate) misspelt_scripts: BTreeSet<String>,
     /// Where secrets are written, and what they are called.
     pub(crate) secrets: Vec<At<&'static str>>,
 }
@@ -221,17 +226,32 @@ pub(crate) enum AuthType {
     Ah,
 }
 
+/// What an instance was given, usable or not; what is wrong with it was reported.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Attempted {
+    pub(crate) vrid: bool,
+    pub(crate) interface: bool,
+    pub(crate) addresses: bool,
+    /// Misspelt, that is.
+    pub(crate) password: bool,
+}
+
 /// A `vrrp_instance` block.
 #[derive(Clone, Debug)]
 pub(crate) struct InstanceDraft {
     pub(crate) name: String,
     pub(crate) span: Span,
     pub(crate) interface: Option<At<IfName>>,
+    /// Where the block ends.
+    pub(crate) end: Option<Span>,
     /// An interface was given, but cannot be used; that was said already.
     pub(crate) interface_refused: bool,
+    pub(crate) attempted: Attempted,
     pub(crate) family: Option<Family>,
     pub(crate) version: Option<At<Version>>,
     pub(crate) vrid: Option<At<Vrid>>,
+    /// A virtual_router_id was given, but is none; that was said already.
+    pub(crate) vrid_refused: bool,
     pub(crate) priority: Option<At<Priority>>,
     pub(crate) state: Option<At<InitialState>>,
     /// Microseconds.
@@ -286,11 +306,14 @@ impl InstanceDraft {
         Self {
             name,
             span,
+            end: None,
             interface: None,
             interface_refused: false,
+            attempted: Attempted::default(),
             family: None,
             version: None,
             vrid: None,
+            vrid_refused: false,
             priority: None,
             state: None,
             advert_int: None,
@@ -345,6 +368,8 @@ pub(crate) struct GroupDraft {
     pub(crate) name: String,
     pub(crate) span: Span,
     pub(crate) members: Vec<At<String>>,
+    /// There are no members, which was reported.
+    pub(crate) known_empty: bool,
     pub(crate) track_interface: Vec<TrackDraft>,
     pub(crate) track_script: Vec<TrackDraft>,
     pub(crate) tracked: TrackedLists,
@@ -360,6 +385,7 @@ impl GroupDraft {
             name,
             span,
             members: Vec::new(),
+            known_empty: false,
             track_interface: Vec::new(),
             track_script: Vec::new(),
             tracked: TrackedLists::default(),

@@ -9,6 +9,7 @@
 //! - `sources` keeps the texts, and finds lines in them when something is to be said about one.
 //! - `document` knows blocks, and what to make of braces that do not fit.
 //! - `keywords` is the language: one row per keyword.
+//! - `foreign` knows signs of text from elsewhere, to explain a mistake.
 //! - `read` walks the tree and lets each row's setter fill a draft; nothing else is touched.
 //! - `resolve` applies defaults, corrections and cross-checks.
 //! - `lints` finds what is legal and yet probably not meant, for those who ask.
@@ -24,6 +25,7 @@ mod describe;
 pub mod diagnostics;
 mod document;
 mod draft;
+mod foreign;
 mod generators;
 mod glob;
 mod include;
@@ -48,7 +50,7 @@ use std::collections::BTreeMap;
 
 pub use canonical::canonical;
 pub use describe::describe;
-pub use diagnostics::{Class, Diagnostic, Related, Severity, Style, exit_status_of_test};
+pub use diagnostics::{Also, Class, Diagnostic, Related, Severity, Style, exit_status_of_test};
 pub use keywords::{KeywordFacts, keywords};
 pub use lints::{Lint, lints};
 pub use machine::{FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem};

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use types::IfName;
 
-use crate::diagnostics::{Class, Diagnostic, Found, Reporter, Span};
+use crate::diagnostics::{Class, Diagnostic, Found, Reporter, Severity, Span};
 use crate::document::{Statement, Tree};
 use crate::draft::checkers::{CheckerBlock, CheckerDraft};
 use crate::draft::lvs::LvsReading;
@@ -17,6 +17,7 @@ use crate::draft::{
     At, BfdDraft, Draft, FileDraft, GarpGroupDraft, GroupDraft, Inherited, InstanceDraft,
     NotifyDraft, ProcessDraft, ScriptDraft, ScriptUser, TrackGroupDraft, TrackedLists,
 };
+use crate::foreign::sign_of_value;
 use crate::keywords::Role;
 use crate::keywords::arguments::Kind;
 use crate::keywords::tracked::What;
@@ -71,10 +72,14 @@ pub(crate) struct Names {
     pub(crate) weights: Weights,
     /// Interfaces that have a `garp_group`.
     pub(crate) garp_grouped: BTreeSet<IfName>,
+    /// Where each named block began, by keyword and name.
+    pub(crate) begun: BTreeMap<(&'static str, String), Span>,
     /// What the current instance or group tracks besides scripts and interfaces.
     pub(crate) tracked: BTreeSet<(What, String)>,
     /// The unicast peers of the current instance.
     pub(crate) peers: BTreeSet<IpAddr>,
+    /// The interface of the IPVS synchronisation, which one instance may name.
+    pub(crate) sync_daemon_interface: Option<IfName>,
     /// Names of devices that instances make.
     pub(crate) devices: BTreeMap<IfName, String>,
 }
@@ -187,15 +192,17 @@ impl Reading<'_> {
         self.report.finds(Found::There);
     }
 
-    /// Hands over a statement. Of one whose parameters have no value enough was said already.
+    /// Hands over a statement. What is said of one whose parameters have no value, or whose quotes do not fit, follows from
+    /// what was said already.
     fn carefully<T>(
         &mut self,
         statement: &Statement,
         set: impl FnOnce(&mut Self, &Statement) -> T,
     ) -> T {
-        self.report.mute(statement.is_broken());
+        let mistaken = statement.is_broken() || statement.is_damaged();
+        self.report.part_of(mistaken.then(|| statement.whole()));
         let done = set(self, statement);
-        self.report.mute(false);
+        self.report.part_of(None);
         done
     }
 
@@ -212,11 +219,16 @@ impl Reading<'_> {
                 && diagnostic.notes.is_empty();
             if about_argument && let Some(allowed) = keyword.arguments.allowed() {
                 diagnostic = diagnostic.with_note(match keyword.default {
-                    "" => format!("allowed: {allowed}"),
+                    "" | "required" => format!("allowed: {allowed}"),
                     default => format!("allowed: {allowed} (default: {default})"),
                 });
             }
             diagnostic = diagnostic.about(keyword.name);
+        }
+        let doubts =
+            diagnostic.severity == Severity::Error || diagnostic.class == Class::InvalidNumber;
+        if doubts && let Some(sign) = sign_of_value(statement.argument(index)) {
+            diagnostic = diagnostic.or_rather(sign);
         }
         self.report.at(statement.span(index), diagnostic);
     }
@@ -245,8 +257,9 @@ impl Reading<'_> {
             return None;
         }
         let name = statement.argument(0);
+        // Where the argument is mandatory the table has said so already.
         let diagnostic = Diagnostic::warning(
-            Class::MissingParameter,
+            Class::General,
             format!("'{name}' lacks its argument and is ignored"),
         )
         .maybe_help(
@@ -266,46 +279,32 @@ impl Reading<'_> {
         range: RangeInclusive<i64>,
         garbage: Garbage,
     ) -> Option<i64> {
-        let text = self.required(statement, index)?;
-        let (number, clean) = leading_number(text);
-        let name = statement.argument(0);
-        let (least, most) = (range.start(), range.end());
-        let range_note = |diagnostic: Diagnostic| {
-            // The row of a keyword says it, and its default, by itself.
-            match statement.keyword().and_then(|row| row.arguments.allowed()) {
-                Some(_) if index == 1 => diagnostic,
-                _ => diagnostic.with_note(format!("allowed: {least} to {most}")),
+        self.number_called(statement.argument(0), statement, index, range, garbage)
+    }
+
+    /// The same for a number that the keyword does not name.
+    pub(crate) fn number_called(
+        &mut self,
+        name: &str,
+        statement: &Statement,
+        index: usize,
+        range: RangeInclusive<i64>,
+        garbage: Garbage,
+    ) -> Option<i64> {
+        self.required(statement, index)?;
+        match judge_number(name, statement, index, &range, garbage) {
+            Ok(number) => Some(number),
+            Err(refusal) => {
+                let Refused { used, diagnostic } = *refusal;
+                // Of a number in a list keepalived speaks once.
+                let diagnostic = match statement.keyword() {
+                    Some(_) => refused(diagnostic, statement, statement.argument(index)),
+                    None => diagnostic,
+                };
+                self.complain(statement, index, diagnostic);
+                used
             }
-        };
-        let Some(number) = number else {
-            let message = format!("{name}: '{text}' is not a number");
-            let diagnostic = Diagnostic::error(Class::InvalidNumber, message)
-                .keepalived(format!("invalid number '{text}'"));
-            let diagnostic = range_note(diagnostic);
-            self.complain(statement, index, diagnostic);
-            return None;
-        };
-        if !clean {
-            let used = garbage == Garbage::Tolerated && range.contains(&number);
-            let message = format!("{name}: '{text}' is not a number");
-            let diagnostic = Diagnostic::error(Class::InvalidNumber, message)
-                .maybe_help(used.then(|| format!("{number} is used")))
-                .keepalived(format!("invalid number '{text}'"));
-            let diagnostic = range_note(diagnostic);
-            self.complain(statement, index, diagnostic);
-            return used.then_some(number);
         }
-        if range.contains(&number) {
-            return Some(number);
-        }
-        let diagnostic = Diagnostic::error(
-            Class::InvalidNumber,
-            format!("{name}: {text} is out of range"),
-        )
-        .keepalived(format!("number '{text}' outside range [{least}, {most}]"));
-        let diagnostic = range_note(diagnostic);
-        self.complain(statement, index, diagnostic);
-        None
     }
 
     /// The number behind a keyword, within the range that its row gives; anything else is reported and `None`.
@@ -341,6 +340,7 @@ impl Reading<'_> {
             least,
             most,
             places,
+            ..
         } = self.kind(statement)
         else {
             return None;
@@ -365,7 +365,17 @@ impl Reading<'_> {
                 Class::InvalidNumber,
                 format!("{name}: '{text}' is not a number"),
             )
-            .keepalived(format!("invalid number '{text}'"));
+            .keepalived(if is_negative(text) {
+                format!("negative number '{text}'")
+            } else {
+                format!("invalid number '{text}'")
+            });
+            // keepalived takes the digits in front for so many of the smallest unit.
+            let is_used = !is_negative(text) && range.contains(&leading_units(text));
+            let diagnostic = match statement.keyword() {
+                Some(_) if !is_used => refused(diagnostic, statement, text),
+                _ => diagnostic,
+            };
             self.complain(statement, index, diagnostic);
             return None;
         };
@@ -392,6 +402,10 @@ impl Reading<'_> {
             shown(*range.start()),
             shown(*range.end())
         ));
+        let diagnostic = match statement.keyword() {
+            Some(_) => refused(diagnostic, statement, text),
+            None => diagnostic,
+        };
         self.complain(statement, index, diagnostic);
         None
     }
@@ -417,8 +431,15 @@ impl Reading<'_> {
         if let Ok(address) = IpAddr::from_str(bare) {
             return Some(address);
         }
-        let message = format!("{}: '{text}' is not an IP address", statement.argument(0));
-        self.complain(statement, 1, Diagnostic::error(Class::General, message));
+        let name = statement.argument(0);
+        let message = format!("{name}: '{text}' is not an IP address");
+        let joined = text.rsplit_once(':').filter(|(host, port)| {
+            host.parse::<std::net::Ipv4Addr>().is_ok() && port.parse::<u16>().is_ok()
+        });
+        let help = joined
+            .map(|(host, port)| format!("write address and port apart: {name} {host} {port}"));
+        let diagnostic = Diagnostic::error(Class::General, message).maybe_help(help);
+        self.complain(statement, 1, diagnostic);
         None
     }
 
@@ -435,27 +456,48 @@ impl Reading<'_> {
     }
 
     /// An interface that exists, or may come later; else what to say about it.
-    pub(crate) fn known_interface(&self, text: &str) -> Result<IfName, Box<Diagnostic>> {
-        let name = IfName::new(text)
-            .map_err(|error| Box::new(Diagnostic::error(Class::General, error.to_string())))?;
-        if !self.draft.global.dynamic_interfaces && self.machine.interface(text).is_none() {
-            let help = if text.starts_with('$') {
-                format!(
-                    "parameter '{}' is not defined",
-                    text.trim_start_matches('$')
-                )
-            } else {
-                "create it first, correct the name, or set dynamic_interfaces in global_defs"
-                    .to_owned()
-            };
-            let diagnostic =
-                Diagnostic::error(Class::General, format!("interface {text} does not exist"))
-                    .help(help)
-                    .keepalived(format!("WARNING - interface {text} doesn't exist"))
-                    .fatal();
-            return Err(Box::new(diagnostic));
-        }
-        Ok(name)
+    pub(crate) fn known_interface(&mut self, text: &str) -> Result<IfName, Box<Diagnostic>> {
+        let (message, help) = match IfName::new(text) {
+            Ok(name)
+                if self.draft.global.dynamic_interfaces
+                    || self.machine.interface(text).is_some() =>
+            {
+                return Ok(name);
+            }
+            Err(error) if self.draft.global.dynamic_interfaces => {
+                return Err(Box::new(Diagnostic::error(
+                    Class::General,
+                    error.to_string(),
+                )));
+            }
+            Ok(_) if text.starts_with('$') => {
+                let help = format!(
+                    "no parameter of that name is defined above: write {text}=VALUE there, or correct the name"
+                );
+                (format!("interface {text} does not exist"), help)
+            }
+            Ok(_) => {
+                let help = "correct the name (`ip link` lists them), create it first, or set dynamic_interfaces in global_defs";
+                (format!("interface {text} does not exist"), help.to_owned())
+            }
+            Err(error) => (
+                format!("'{text}': {error}"),
+                "`ip link` lists the names".to_owned(),
+            ),
+        };
+        let diagnostic = Diagnostic::error(Class::General, message)
+            .help(help)
+            .keepalived(format!("WARNING - interface {text} doesn't exist"))
+            .fatal();
+        let again = std::mem::replace(&mut self.draft.lacks_interface, true);
+        Err(Box::new(if again {
+            diagnostic
+        } else {
+            diagnostic.also_afterwards(
+                Class::BadInterface,
+                "Non-existent interface specified in configuration",
+            )
+        }))
     }
 
     /// A text as it is; bytes that are not UTF-8 are replaced and reported.
@@ -541,6 +583,63 @@ impl Reading<'_> {
     }
 }
 
+/// A number that is none, or out of its range.
+pub(crate) struct Refused {
+    /// What a daemon of keepalived uses all the same.
+    pub(crate) used: Option<i64>,
+    /// What there is to say about it.
+    pub(crate) diagnostic: Diagnostic,
+}
+
+/// The n-th word as a whole number within a range; `name` is what it is called.
+pub(crate) fn judge_number(
+    name: &str,
+    statement: &Statement,
+    index: usize,
+    range: &RangeInclusive<i64>,
+    garbage: Garbage,
+) -> Result<i64, Box<Refused>> {
+    let text = statement.argument(index);
+    let (number, clean) = leading_number(text);
+    let (least, most) = (range.start(), range.end());
+    let fits = number.filter(|number| range.contains(number));
+    if clean && let Some(number) = fits {
+        return Ok(number);
+    }
+    let used = fits.filter(|_| garbage == Garbage::Tolerated);
+    let diagnostic = if clean && let Some(number) = number {
+        let text = if *least >= 0 && number < 0 {
+            format!("negative number '{text}'")
+        } else {
+            format!("number '{text}' outside range [{least}, {most}]")
+        };
+        let message = format!("{name}: {} is out of range", statement.argument(index));
+        Diagnostic::error(Class::InvalidNumber, message).keepalived(text)
+    } else {
+        let message = format!("{name}: '{text}' is not a number");
+        let severity = match used {
+            Some(_) => Severity::Warning,
+            None => Severity::Error,
+        };
+        Diagnostic::new(severity, Class::InvalidNumber, message)
+            .maybe_help(used.map(|number| format!("{number} is used")))
+            .keepalived(format!("invalid number '{text}'"))
+    };
+    // The row of a keyword says what is allowed, and its default, by itself.
+    let diagnostic = match statement.keyword().and_then(|row| row.arguments.allowed()) {
+        Some(_) if index == 1 => diagnostic,
+        _ => diagnostic.with_note(format!("allowed: {least} to {most}")),
+    };
+    Err(Box::new(Refused { used, diagnostic }))
+}
+
+/// Adds what keepalived says besides of a number that it refuses: after that it is a bad number, that it is no value of
+/// the keyword.
+fn refused(diagnostic: Diagnostic, statement: &Statement, text: &str) -> Diagnostic {
+    let second = format!("{} '{text}' is invalid", statement.argument(0));
+    diagnostic.also(Class::General, second)
+}
+
 /// The number at the start of a text, and whether that is all of it. The empty text is 0, as in keepalived.
 pub(crate) fn leading_number(text: &str) -> (Option<i64>, bool) {
     let text = text.trim_start();
@@ -570,7 +669,7 @@ fn parse_decimal(text: &str, places: u32) -> Option<(u64, bool)> {
     let text = text.strip_prefix('+').unwrap_or(text);
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() && fraction.is_empty() || !digits(whole) || !digits(fraction) {
+    if text == "." || !digits(whole) || !digits(fraction) {
         return None;
     }
     let places = usize::try_from(places).ok()?;
@@ -593,6 +692,22 @@ fn parse_decimal(text: &str, places: u32) -> Option<(u64, bool)> {
         units.saturating_add(up),
         dropped.bytes().all(|byte| byte == b'0'),
     ))
+}
+
+fn is_negative(text: &str) -> bool {
+    text.trim_start().starts_with('-')
+}
+
+/// The digits at the start of a text, a dot among them left out; 0 without any.
+fn leading_units(text: &str) -> u64 {
+    let text = text.trim_start();
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let decimal = |c: &char| c.is_ascii_digit() || *c == '.';
+    let digits: String = text.chars().take_while(decimal).collect();
+    match digits.replace('.', "").as_str() {
+        "" => 0,
+        digits => digits.parse().unwrap_or(u64::MAX),
+    }
 }
 
 /// A decimal as people write it.
@@ -630,6 +745,8 @@ mod tests {
             ("0.5", Some((500_000, true))),
             (".25", Some((250_000, true))),
             ("3.", Some((3_000_000, true))),
+            // keepalived: the empty text is 0.
+            ("", Some((0, true))),
             ("0.0000005", Some((1, false))),
             ("0.0000004", Some((0, false))),
             ("1.0000000", Some((1_000_000, true))),
@@ -641,6 +758,8 @@ mod tests {
         ] {
             assert_eq!(parse_decimal(text, 6), expected, "{text:?}");
         }
+        assert_eq!(leading_units("1.50s"), 150);
+        assert_eq!(leading_units("s"), 0);
         assert_eq!(show_decimal(4_294_967_295, 6), "4294.967295");
         assert_eq!(show_decimal(40_000_000, 6), "40");
     }

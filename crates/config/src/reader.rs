@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::bytes;
+use crate::diagnostics::mask::mask;
 use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
 use crate::generators::{self, Generator};
 use crate::glob::{self, Effort};
@@ -328,8 +329,9 @@ impl<'a> Reader<'a> {
         }
         let span = place(stripped.start, stripped.end);
         if stripped.open_quote {
-            let message = "a double quote is not closed";
-            report.at(span, Diagnostic::error(Class::UnmatchedQuote, message));
+            let quote = raw.get(..stripped.end).and_then(|text| text.rfind('"'));
+            let from = quote.unwrap_or(stripped.start);
+            report.at(place(from, stripped.end), open_quote(text));
         }
         line.at = line.base.saturating_add(narrow(stripped.start));
         line.end = line.base.saturating_add(narrow(stripped.end));
@@ -700,9 +702,7 @@ impl<'a> Reader<'a> {
             ..made
         };
         if stripped.open_quote && !was_open {
-            let message = "a double quote is not closed";
-            let diagnostic = Diagnostic::error(Class::UnmatchedQuote, message);
-            report.at(made.place(), diagnostic);
+            report.at(made.place(), open_quote(stripped.text(&expanded.text)));
         }
         if let Some(Job::Reading(frame)) = self.jobs.last_mut() {
             let origin = line.place();
@@ -744,7 +744,7 @@ impl<'a> Reader<'a> {
         if depth >= DEEPEST {
             let message = format!("files include each other more than {DEEPEST} deep");
             let diagnostic = Diagnostic::error(Class::IncludeCheck, message)
-                .help("a file that includes itself never ends");
+                .help("a file that includes itself, or one above it, never ends: remove this line");
             self.give_up(span, diagnostic, report);
             return true;
         }
@@ -836,7 +836,20 @@ impl<'a> Reader<'a> {
                     problem,
                     FileProblem::TooLarge { .. } | FileProblem::Changing
                 );
-                let diagnostic = about_include(message, counts || hopeless);
+                let help = match &problem {
+                    FileProblem::Missing => Some("correct the path, or make the file".to_owned()),
+                    FileProblem::Executable => {
+                        Some(format!("if it is one: chmod a-x {}", waiting.name))
+                    }
+                    FileProblem::Directory => {
+                        Some(format!("the files in it: include {}/*.conf", waiting.name))
+                    }
+                    FileProblem::NotRegular
+                    | FileProblem::Unreadable(_)
+                    | FileProblem::Changing
+                    | FileProblem::TooLarge { .. } => None,
+                };
+                let diagnostic = about_include(message, counts || hopeless).maybe_help(help);
                 if hopeless {
                     self.give_up(span, diagnostic, report);
                 } else {
@@ -910,6 +923,15 @@ impl Line {
 /// A length within a text; texts are no longer than 32 bits tell.
 fn narrow(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+/// keepalived says it of the line, and of the words that it finds in it.
+fn open_quote(text: &str) -> Diagnostic {
+    let (text, _) = mask(text, 0..0);
+    Diagnostic::error(Class::UnmatchedQuote, "a double quote is not closed")
+        .help("close it on the same line")
+        .keepalived(format!("Unmatched quote: '{text}'"))
+        .also(Class::General, format!("Unterminated quote '{text}'"))
 }
 
 fn about_parameter(problem: &ParameterProblem) -> Diagnostic {

@@ -37,6 +37,7 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
     draft.defaults.smtp_alert = mail.alert_vrrp.or(mail.alert).unwrap_or(false);
     let mut instances = Vec::new();
     for instance in &draft.instances {
+        report.block_ends(instance.end);
         if let Some(resolved) = instance::resolve(instance, &draft.defaults, machine, report) {
             instances.push(Member {
                 settings: resolved.settings,
@@ -100,7 +101,11 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
                 "script {} is not tracked by any running instance and never runs",
                 script.name
             );
-            report.at(span, Diagnostic::warning(Class::Uncounted, message));
+            let follows = draft.misspelt_scripts.contains(&script.name);
+            let diagnostic = Diagnostic::warning(Class::Uncounted, message)
+                .help("track it in an instance (track_script), or remove it")
+                .following(follows);
+            report.at(span, diagnostic);
         }
         if used.all.contains(&script.name) {
             settings.vrrp.scripts.push(script);
@@ -331,8 +336,13 @@ fn groups<'a>(
             }
         }
         let count = members.len();
-        if count < 2 {
-            report.at(group.span, small_group(&group.name, count));
+        if count < 2 && !group.known_empty {
+            // Its other members were reported one by one.
+            let follows = count < group.members.len();
+            report.at(
+                group.span,
+                small_group(&group.name, count).following(follows),
+            );
         }
         if count > 0 {
             let settings = SyncGroupSettings {
@@ -381,7 +391,8 @@ fn no_member(
 
 fn goes_without(group: &str, name: &str) -> Diagnostic {
     let message = format!("instance {name} is left out, so sync group {group} goes without it");
-    Diagnostic::warning(Class::Uncounted, message)
+    // Why it is left out was said where it stands.
+    Diagnostic::warning(Class::Uncounted, message).following(true)
 }
 
 fn small_group(name: &str, count: usize) -> Diagnostic {

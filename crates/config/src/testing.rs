@@ -16,7 +16,7 @@ use crate::{LoadOptions, Loaded, load};
 pub(crate) struct Fake {
     pub(crate) files: BTreeMap<PathBuf, Result<Vec<u8>, FileProblem>>,
     pub(crate) interfaces: BTreeMap<String, InterfaceFacts>,
-    pub(crate) scripts: BTreeSet<String>,
+    pub(crate) scripts: BTreeMap<String, Result<ResolvedScript, ScriptProblem>>,
     pub(crate) insecure: bool,
     pub(crate) addresses: BTreeMap<String, Vec<Prefix>>,
     pub(crate) readable_by_all: BTreeSet<PathBuf>,
@@ -27,7 +27,7 @@ impl Default for Fake {
         Self {
             files: BTreeMap::new(),
             interfaces: BTreeMap::new(),
-            scripts: BTreeSet::new(),
+            scripts: BTreeMap::new(),
             insecure: false,
             addresses: BTreeMap::new(),
             readable_by_all: BTreeSet::new(),
@@ -61,8 +61,27 @@ impl Fake {
         self
     }
 
-    pub(crate) fn script(mut self, path: &str) -> Self {
-        self.scripts.insert(path.into());
+    pub(crate) fn script(self, path: &str) -> Self {
+        self.with_script(path, None)
+    }
+
+    /// A script that somebody but root could change.
+    pub(crate) fn insecure_script(self, path: &str, why: &str) -> Self {
+        self.with_script(path, Some(why.to_owned()))
+    }
+
+    /// A script that cannot run.
+    pub(crate) fn unusable_script(mut self, path: &str, problem: ScriptProblem) -> Self {
+        self.scripts.insert(path.into(), Err(problem));
+        self
+    }
+
+    fn with_script(mut self, path: &str, insecure: Option<String>) -> Self {
+        let script = ResolvedScript {
+            path: path.to_owned(),
+            insecure,
+        };
+        self.scripts.insert(path.into(), Ok(script));
         self
     }
 
@@ -200,7 +219,10 @@ impl Machine for Fake {
         _: &RunAs,
         _: bool,
     ) -> Result<ResolvedScript, ScriptProblem> {
-        if !script.starts_with("/bin/") && !self.scripts.contains(script) {
+        if let Some(known) = self.scripts.get(script) {
+            return known.clone();
+        }
+        if !script.starts_with("/bin/") {
             return Err(ScriptProblem::NotFound);
         }
         let insecure = self.insecure.then(|| "/bin is writable by all".to_owned());

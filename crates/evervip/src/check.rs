@@ -45,9 +45,10 @@ Whoever needs keepalived's statuses: `evervip -t -f FILE` has them.
   test_status (what -t exits with),
   pending: [{block, keyword, effect}]    keywords of the file that evervip does not act on yet
   diagnostics: [{severity, class, code, lint, keyword, fatal, file, line, column, end_column, source,
-                 message, notes: [], help, keepalived, related}]
+                 message, notes: [], help, follows, keepalived, related}]
     severity is error, warning, lint or note; class and code are keepalived's kind of message;
-    lint is the name of a lint, as --explain takes it, else null;
+    lint is the name of a lint, as --explain takes it, else null; follows: it goes away with another
+    one, and is neither counted above nor shown to people;
     columns count characters of source, from 1, the end excluded; source is the line as it may
     be shown (secrets masked, long lines cut); keepalived is what keepalived says, where that
     differs; related is null or {file, line, column, end_column, source, message}";
@@ -237,7 +238,7 @@ impl Tally {
         // All keywords that do not act are one warning, if one of them matters.
         let matters = |one: &Diagnostic| is_pending(one) && !one.notes.is_empty();
         tally.warnings += usize::from(diagnostics.iter().any(matters));
-        for diagnostic in diagnostics.iter().filter(|one| !is_pending(one)) {
+        for diagnostic in diagnostics.iter().filter(|one| is_told(one)) {
             match diagnostic.severity {
                 Severity::Error => tally.errors += 1,
                 Severity::Warning => tally.warnings += 1,
@@ -253,6 +254,11 @@ impl Tally {
             || loaded.settings.is_none()
             || strict && (self.warnings > 0 || self.lints > 0)
     }
+}
+
+/// It has a message of its own: it does not merely follow from something that has one.
+fn is_told(diagnostic: &Diagnostic) -> bool {
+    !diagnostic.follows && !is_pending(diagnostic)
 }
 
 /// It says that a keyword does not act yet; all of them are told together.
@@ -306,7 +312,9 @@ mod tests {
 
     #[test]
     fn lints_are_tallied_apart() {
-        let tally = Tally::of(&[Diagnostic::lint("a"), Diagnostic::note("b")]);
+        let mut follows = Diagnostic::lint("c");
+        follows.follows = true;
+        let tally = Tally::of(&[Diagnostic::lint("a"), Diagnostic::note("b"), follows]);
         let expected = Tally {
             lints: 1,
             ..Tally::default()

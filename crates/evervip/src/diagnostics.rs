@@ -42,6 +42,9 @@ pub(crate) fn log(diagnostics: &[Diagnostic], options: &LogOptions, identity: &I
         };
         if draw {
             log::log!(target: SYSLOG_ONLY, level, "{line}");
+            if diagnostic.follows {
+                continue;
+            }
             for line in rendered(diagnostic).lines() {
                 sys::console::write_line(line);
             }

@@ -134,7 +134,7 @@ fn an_error_shows_its_place_and_what_was_meant() {
     9 |     advert_int soon
       |                ^^^^
       |
-      = note: allowed: 0.01 to 255, without a unit (default: 1)
+      = note: allowed: 0.01 to 255 seconds, written without the unit (default: 1)
 
     x.conf: 3 errors, 0 warnings, 0 lints: the daemon would start, without what is in error
     "#);

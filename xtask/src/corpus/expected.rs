@@ -91,7 +91,7 @@ impl Kind {
 }
 
 /// The first that fits. Written from the recordings.
-static KINDS: [Kind; 13] = [
+static KINDS: [Kind; 15] = [
     begins("Unknown keyword '}'", &["unexpected-close"]).structural(),
     begins("Unknown keyword '", &["unknown-keyword"]).structural(),
     begins("Unexpected '{'", &["unexpected-open"]).structural(),
@@ -107,6 +107,9 @@ static KINDS: [Kind; 13] = [
         "Non-existent interface specified",
         &["bad-interface", "fatal"],
     ),
+    // The status of a file with nothing else wrong tells that these are fatal.
+    begins("unknown interface ", &["fatal"]),
+    begins("Static address ", &["fatal"]),
     begins(
         "Config files missing",
         &["file-not-found", "uncounted", "include-check"],

@@ -49,6 +49,12 @@ impl Ours {
     }
 }
 
+/// The line that keepalived names.
+fn line(json: &Value) -> Option<usize> {
+    let line = json.get("keepalived_line").and_then(Value::as_u64);
+    line.and_then(|line| usize::try_from(line).ok())
+}
+
 impl Finding {
     /// What `-t` says of it, line by line: it names the lines that keepalived names.
     fn from_json(json: &Value, corpus: &Path) -> Vec<Self> {
@@ -65,10 +71,7 @@ impl Finding {
         let first = Self {
             class: text("class"),
             file: relative.unwrap_or(file),
-            line: json
-                .get("keepalived_line")
-                .and_then(Value::as_u64)
-                .and_then(|line| usize::try_from(line).ok()),
+            line: line(json),
             message: text("message"),
             source: text("source"),
         };
@@ -79,6 +82,7 @@ impl Finding {
                 .and_then(Value::as_str)
                 .unwrap_or_default()
                 .to_owned(),
+            line: line(also),
             ..first.clone()
         });
         let mut all: Vec<Self> = also.collect();
@@ -95,7 +99,8 @@ mod tests {
     fn paths_become_those_of_the_corpus() {
         let output = r#"{"test_status": 5, "diagnostics": [
             {"class": "general", "file": "/c/d/x.conf", "line": 1, "keepalived_line": 3, "message": "m", "source": "s",
-             "keepalived_also": [{"class": "invalid-number", "message": "x"}]},
+             "keepalived_also": [{"class": "invalid-number", "keepalived_line": 3, "message": "x"},
+                {"class": "bad-interface", "keepalived_line": null, "message": "y"}]},
             {"class": "security", "file": null, "line": null, "message": "n", "source": null}]}"#;
         let ours = Ours::parse(output, Path::new("/c")).unwrap();
         let places: Vec<_> = ours
@@ -105,7 +110,12 @@ mod tests {
             .collect();
         assert_eq!(
             places,
-            [("d/x.conf", Some(3)), ("d/x.conf", Some(3)), ("", None)]
+            [
+                ("d/x.conf", Some(3)),
+                ("d/x.conf", Some(3)),
+                ("d/x.conf", None),
+                ("", None)
+            ]
         );
         assert_eq!(ours.findings[1].class, "invalid-number");
         assert!(Ours::parse("Segmentation fault", Path::new("/c")).is_err());

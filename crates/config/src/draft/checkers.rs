@@ -50,6 +50,10 @@ impl CheckerBlock {
 pub(crate) struct CheckerDraft {
     pub(crate) block: CheckerBlock,
     pub(crate) span: Span,
+    /// A keyword that it cannot do without was reported as misspelt.
+    pub(crate) misspelt: bool,
+    /// Its `}`.
+    pub(crate) end: Option<Span>,
     pub(crate) pace: PaceDraft,
     pub(crate) connection: ConnectionDraft,
     pub(crate) misc: MiscDraft,
@@ -62,8 +66,6 @@ pub(crate) struct CheckerDraft {
     pub(crate) file: FileDraft,
     /// `name` of a BFD_CHECK.
     pub(crate) bfd: Option<String>,
-    /// What it cannot do without was given and refused, which was said.
-    pub(crate) complained: bool,
     /// It cannot be used, which was said: its further keywords have no effect.
     pub(crate) removed: bool,
 }
@@ -184,6 +186,7 @@ impl CheckerDraft {
         Self {
             block,
             span,
+            misspelt: false,
             pace: PaceDraft::default(),
             connection: ConnectionDraft::default(),
             misc: MiscDraft::default(),
@@ -194,7 +197,7 @@ impl CheckerDraft {
             dns: DnsDraft::default(),
             file: FileDraft::default(),
             bfd: None,
-            complained: false,
+            end: None,
             removed: false,
         }
     }

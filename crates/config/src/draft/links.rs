@@ -21,4 +21,6 @@ pub(crate) struct GarpGroupDraft {
     pub(crate) interfaces: Vec<IfName>,
     pub(crate) garp_interval: Option<Duration>,
     pub(crate) gna_interval: Option<Duration>,
+    /// An interval was given, but is none; that was said already.
+    pub(crate) interval_refused: bool,
 }

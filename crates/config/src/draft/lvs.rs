@@ -42,8 +42,8 @@ pub(crate) struct Waiting {
     pub(crate) real_servers: Vec<Span>,
     pub(crate) sorry_server: Option<Span>,
     /// It has no scheduler and no forwarding method of its own. That is no matter if there is no such group.
-    pub(crate) no_scheduler: bool,
-    pub(crate) no_method: bool,
+    pub(crate) no_scheduler: Option<bool>,
+    pub(crate) no_method: Option<bool>,
     /// `persistence_engine` of a service that is not persistent yet.
     pub(crate) persistence_engine: Option<At<String>>,
 }
@@ -94,6 +94,9 @@ pub(crate) struct VirtualServerDraft {
     pub(crate) family: Option<Family>,
     pub(crate) timing: TimingDraft,
     pub(crate) scheduler: Option<String>,
+    /// What was given as the scheduler, or as the method, was reported.
+    pub(crate) scheduler_refused: bool,
+    pub(crate) method_refused: bool,
     pub(crate) one_packet: bool,
     pub(crate) scheduler_flags: [bool; 3],
     pub(crate) lvs_method: Option<Forwarding>,
@@ -129,6 +132,8 @@ impl VirtualServerDraft {
             family,
             timing: TimingDraft::default(),
             scheduler: None,
+            scheduler_refused: false,
+            method_refused: false,
             one_packet: false,
             scheduler_flags: [false; 3],
             lvs_method: None,

@@ -99,6 +99,8 @@ const MULTIPLIER: NonZeroU8 = NonZeroU8::new(5).unwrap();
 pub(crate) struct BfdDraft {
     pub(crate) name: String,
     pub(crate) span: Span,
+    /// Where the block ends.
+    pub(crate) end: Option<Span>,
     pub(crate) neighbor: Option<At<IpAddr>>,
     /// The neighbour was given, but is no address; that was said already.
     pub(crate) refused: bool,
@@ -124,6 +126,7 @@ impl BfdDraft {
         Self {
             name,
             span,
+            end: None,
             neighbor: None,
             refused: false,
             source: None,

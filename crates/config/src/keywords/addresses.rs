@@ -39,7 +39,8 @@ pub(super) fn advertised(reading: &mut Reading<'_>, entry: &Statement) {
         return;
     };
     let ip = address.prefix.address();
-    if !adopt_family(reading, entry, 0, Family::of(ip)) {
+    let help = "addresses of the other family go into virtual_ipaddress_excluded";
+    if !adopt_family(reading, entry, 0, Family::of(ip), help) {
         return;
     }
     if !reading.vips.insert((ip, None)) {
@@ -93,6 +94,10 @@ fn default_interface(reading: &mut Reading<'_>, entry: &Statement) -> Option<IfN
         .keepalived(format!(
             "Static address {address} requires either an interface or default interface must exist"
         ))
+        .also_afterwards(
+            Class::BadInterface,
+            "Non-existent interface specified in configuration",
+        )
         .fatal();
     reading.complain(entry, 0, diagnostic);
     None
@@ -152,6 +157,8 @@ fn line(
     };
     let mut broadcast = None;
     let mut track_group = None;
+    // One word that nobody knows brings others with it.
+    let mut lost = entry.argument(0).ends_with(',');
     let mut index = 1;
     while let Some(option) = entry.word(index) {
         let value = index + 1;
@@ -195,8 +202,20 @@ fn line(
                 let help = match other {
                     "track_group" => Some("only static addresses have a track_group".to_owned()),
                     "use_vmac" => Some("only virtual addresses have a MAC of their own".to_owned()),
+                    "netmask" | "mask" => Some(match entry::mask_length(entry.argument(value)) {
+                        Some(length) => format!(
+                            "write the length of the mask behind the address: {}/{length}",
+                            entry.argument(0)
+                        ),
+                        None => "write the length of the mask behind the address: ADDRESS/LENGTH"
+                            .to_owned(),
+                    }),
+                    _ if entry::prefix(other.trim_end_matches(',')).is_some() => {
+                        Some("one address per line".to_owned())
+                    }
                     _ => near.map(|near| format!("did you mean '{near}'?")),
                 };
+                let follows = std::mem::replace(&mut lost, true) && near.is_none();
                 let diagnostic = Diagnostic::error(
                     Class::General,
                     format!("unknown option '{other}' of an address is ignored"),
@@ -204,7 +223,8 @@ fn line(
                 .maybe_help(help)
                 .keepalived(format!(
                     "Unknown configuration entry '{other}' for ip address - ignoring"
-                ));
+                ))
+                .following(follows);
                 reading.complain(entry, index, diagnostic);
             }
         }
@@ -240,9 +260,14 @@ fn group(reading: &mut Reading<'_>, entry: &Statement, index: usize) -> Option<S
 fn prefix(reading: &mut Reading<'_>, entry: &Statement) -> Option<Prefix> {
     let text = entry.argument(0);
     let Some((prefix, complaint)) = entry::prefix(text) else {
-        let diagnostic =
+        let mut diagnostic =
             Diagnostic::error(Class::General, format!("'{text}' is not an IP address"))
+                .help("it is ignored; an entry begins with ADDRESS/LENGTH, such as 192.0.2.10/24")
                 .keepalived(format!("VRRP parsed invalid IP {text}. skipping IP..."));
+        // keepalived takes it for IPv4 and judges the length first.
+        if let Some(bad) = entry::length_of_nothing(text) {
+            diagnostic = diagnostic.also(Class::InvalidNumber, bad);
+        }
         reading.complain(entry, 0, diagnostic);
         return None;
     };
@@ -370,7 +395,9 @@ fn lifetime(
                 Class::InvalidNumber,
                 format!("preferred_lft '{text}' is not valid"),
             )
-            .help("0 to 4294967295 seconds, or forever");
+            .help("0 to 4294967295 seconds, or forever")
+            .keepalived(format!("invalid number '{text}'"))
+            .also(Class::General, format!("preferred_lft {text} is invalid"));
             reading.complain(entry, index, diagnostic);
             None
         }

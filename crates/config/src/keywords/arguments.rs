@@ -35,7 +35,13 @@ pub(crate) enum Kind {
         garbage: Garbage,
     },
     /// A decimal number in units of `10^-places`.
-    Decimal { least: u64, most: u64, places: u32 },
+    Decimal {
+        least: u64,
+        most: u64,
+        places: u32,
+        /// What the whole part counts; it is never written.
+        unit: &'static str,
+    },
 }
 
 /// Nothing; what stands there all the same is passed over, as in keepalived.
@@ -94,7 +100,7 @@ pub(crate) const fn strict_integer(least: i64, most: i64) -> Arguments {
     }
 }
 
-/// A decimal number with so many places; the limits are in the unit of the last place.
+/// A number of seconds with so many places; the limits are in the unit of the last place.
 pub(crate) const fn decimal(least: u64, most: u64, places: u32) -> Arguments {
     Arguments {
         needs: Needs::Argument,
@@ -102,11 +108,20 @@ pub(crate) const fn decimal(least: u64, most: u64, places: u32) -> Arguments {
             least,
             most,
             places,
+            unit: "seconds",
         },
     }
 }
 
 impl Arguments {
+    /// A decimal number of milliseconds instead.
+    pub(crate) const fn milliseconds(mut self) -> Self {
+        if let Kind::Decimal { unit, .. } = &mut self.kind {
+            *unit = "milliseconds";
+        }
+        self
+    }
+
     /// The same, but its absence only warns.
     pub(crate) const fn optional(mut self) -> Self {
         self.needs = Needs::Optional;
@@ -123,9 +138,12 @@ impl Arguments {
                 least,
                 most,
                 places,
+                unit,
             } => {
                 let (least, most) = (show_decimal(least, places), show_decimal(most, places));
-                Some(format!("{least} to {most}, without a unit"))
+                Some(format!(
+                    "{least} to {most} {unit}, written without the unit"
+                ))
             }
         }
     }
@@ -142,6 +160,7 @@ impl fmt::Display for Arguments {
                 least,
                 most,
                 places,
+                ..
             } => {
                 let (least, most) = (show_decimal(least, places), show_decimal(most, places));
                 write!(f, "{least}..{most}")

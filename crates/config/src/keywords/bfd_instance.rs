@@ -33,7 +33,7 @@ const NEIGHBOR: Keyword = Keyword {
 
 /// A time in milliseconds with three decimals.
 const TIME: Keyword = Keyword {
-    arguments: decimal(1_000, 4_294_967_000, 3),
+    arguments: decimal(1_000, 4_294_967_000, 3).milliseconds(),
     default: "10",
     ..ROW
 };
@@ -103,7 +103,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "idle_tx",
-        arguments: decimal(1_000_000, 4_294_967_000, 3),
+        arguments: decimal(1_000_000, 4_294_967_000, 3).milliseconds(),
         default: "1000",
         help: "least milliseconds between packets that we send while not up",
         role: Role::Set(|r, s| {
@@ -269,5 +269,6 @@ fn close(reading: &mut Reading<'_>, statement: &Statement) {
             .bfd
             .insert(bfd.name.clone(), inherited);
     }
+    bfd.end = statement.end();
     reading.draft.bfd.push(bfd);
 }

@@ -210,10 +210,15 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         role: Role::Set(|r, s| match IfName::new(s.argument(1)) {
             Ok(name) => r.checker.connection.bind_if = Some(name),
             Err(error) => {
-                let diagnostic =
-                    Diagnostic::error(Class::General, format!("bind_if: {error}")).keepalived(
-                        format!("Interface name {} is too long - ignoring", s.argument(1)),
-                    );
+                // keepalived only looks at the length.
+                let text = s.argument(1);
+                let class = if text.len() > IfName::MAX_LENGTH {
+                    Class::General
+                } else {
+                    Class::Uncounted
+                };
+                let diagnostic = Diagnostic::error(class, format!("bind_if: {error}"))
+                    .keepalived(format!("Interface name {text} is too long - ignoring"));
                 r.complain(s, 1, diagnostic);
             }
         }),
@@ -353,6 +358,9 @@ fn open(reading: &mut Reading<'_>, statement: &Statement, block: CheckerBlock) -
     true
 }
 
+/// What checkers cannot do without.
+const LACKING: [&str; 4] = ["url", "misc_path", "track_file", "name"];
+
 /// Ends a checker; one that `judge` says false to is left out.
 fn finish(
     reading: &mut Reading<'_>,
@@ -363,6 +371,10 @@ fn finish(
         &mut reading.checker,
         CheckerDraft::new(CheckerBlock::Tcp, statement.whole()),
     );
+    checker.misspelt = LACKING
+        .into_iter()
+        .any(|keyword| statement.misspells(keyword));
+    checker.end = statement.end();
     if !checker.removed && judge(reading, &mut checker) {
         reading.checkers.push(checker);
     }
@@ -376,14 +388,11 @@ fn lacks(
     help: &str,
     keepalived: &str,
 ) {
-    // What was given and refused needs no second message.
-    if checker.complained {
-        return;
-    }
     let message = format!("this {} has no {what} and is dropped", checker.block.name());
     let diagnostic = Diagnostic::error(Class::General, message)
         .help(help)
-        .keepalived(keepalived);
+        .keepalived(keepalived)
+        .following(checker.misspelt);
     reading.report.at(checker.span, diagnostic);
 }
 

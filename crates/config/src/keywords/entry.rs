@@ -148,6 +148,11 @@ impl<'a, 's, 'm> Entry<'a, 's, 'm> {
         self.said.push((self.next.saturating_sub(1), diagnostic));
     }
 
+    /// Says something about the entry as a whole, at its first word.
+    pub(super) fn say_of_all(&mut self, diagnostic: Diagnostic) {
+        self.said.push((0, diagnostic));
+    }
+
     /// Says why the entry is dropped.
     pub(super) fn drop(&mut self, message: impl AsRef<str>) -> Dropped {
         let message = format!("{}; the {} is dropped", message.as_ref(), self.what);
@@ -222,14 +227,21 @@ impl<'a, 's, 'm> Entry<'a, 's, 'm> {
         match number.filter(|number| is_number && range.contains(number)) {
             Some(number) => Ok(number),
             None => {
-                let text = if is_number {
-                    format!("{name} {text} is out of range")
+                let (least, most) = (range.start(), range.end());
+                let (said, bad) = if is_number {
+                    let bad = format!("number '{text}' outside range [{least}, {most}]");
+                    (format!("{name} {text} is out of range"), bad)
                 } else {
-                    format!("{name} '{text}' is not a number")
+                    let bad = format!("invalid number '{text}'");
+                    (format!("{name} '{text}' is not a number"), bad)
                 };
-                let message = format!("{text}; the {} is dropped", self.what);
-                let help = format!("{} to {}", range.start(), range.end());
-                self.say(Diagnostic::error(Class::InvalidNumber, message).help(help));
+                let message = format!("{said}; the {} is dropped", self.what);
+                let second = format!("Invalid {name} {text} specified for {}", self.what);
+                let diagnostic = Diagnostic::error(Class::InvalidNumber, message)
+                    .help(format!("{least} to {most}"))
+                    .keepalived(bad)
+                    .also(Class::General, second);
+                self.say(diagnostic);
                 Err(Dropped)
             }
         }
@@ -470,14 +482,47 @@ pub(super) fn prefix(text: &str) -> Option<(Prefix, Option<Diagnostic>)> {
         Class::InvalidNumber,
         format!("prefix length '{length}' of {host} is not valid"),
     )
-    .help(format!(
-        "0 to {}; {} is used",
-        Family::of(address).host_prefix_length(),
-        used.length()
-    ))
-    .keepalived(format!(
-        "Invalid address prefix len {length} for address {text} - using {}",
-        used.length()
-    ));
+    .help(match mask_length(length) {
+        Some(length) => format!(
+            "this mask is /{length}: write {host}/{length}; /{} is used",
+            used.length()
+        ),
+        None => format!(
+            "0 to {}; {} is used",
+            Family::of(address).host_prefix_length(),
+            used.length()
+        ),
+    })
+    .keepalived(bad_length(length, clean))
+    .also(
+        Class::General,
+        format!(
+            "Invalid address prefix len {length} for address {text} - using {}",
+            used.length()
+        ),
+    );
     Some((used, Some(diagnostic)))
+}
+
+/// What keepalived says of a prefix length that is none, or out of range.
+fn bad_length(length: &str, is_number: bool) -> String {
+    if is_number {
+        format!("number '{length}' outside range [0, 32]")
+    } else {
+        format!("invalid number '{length}'")
+    }
+}
+
+/// What is wrong with the prefix length of a text that is no address, in keepalived's words.
+pub(super) fn length_of_nothing(text: &str) -> Option<String> {
+    let (_, length) = text.split_once('/')?;
+    let (number, clean) = leading_number(length);
+    let fits = clean && number.is_some_and(|number| (0..=32).contains(&number));
+    (!fits).then(|| bad_length(length, clean && number.is_some()))
+}
+
+/// The prefix length that a network mask such as `255.255.255.0` stands for.
+pub(super) fn mask_length(text: &str) -> Option<u32> {
+    let mask = text.parse::<std::net::Ipv4Addr>().ok()?.to_bits();
+    (mask != 0 && mask.leading_ones() == mask.count_ones()).then(|| mask.leading_ones())
 }

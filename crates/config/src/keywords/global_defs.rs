@@ -138,18 +138,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
 ];
 
-/// What the whole block shows when it ends.
-pub(super) fn close(reading: &mut Reading<'_>, statement: &Statement) {
-    for inner in statement.block() {
-        if inner.argument(0) == "notification_email" && inner.block().is_empty() {
-            let diagnostic = Diagnostic::warning(Class::General, "notification_email names nobody")
-                .help("notification_email { ADDRESS ... }")
-                .keepalived("Warning - empty notification_email block");
-            reading.complain(&inner, 0, diagnostic);
-        }
-    }
-}
-
 fn switch(reading: &mut Reading<'_>, statement: &Statement, slot: fn(&mut Draft) -> &mut bool) {
     if let Some(on) = reading.boolean(statement) {
         *slot(&mut reading.draft) = on;

@@ -65,13 +65,25 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         arguments: noted("{ INSTANCE ... }"),
         help: "the instances; they may be defined later",
         // DEVIATION(keepalived): there a second group block destroys the track_group; here its members are added.
-        role: Role::List(|r, entry| {
-            let members = entry.words().enumerate().map(|(index, word)| At {
-                value: crate::bytes::shown(word),
-                span: entry.span(index),
-            });
-            r.track_group.members.extend(members);
-        }),
+        role: Role::NamedList {
+            open: |_, _| true,
+            entry: |r, entry| {
+                let members = entry.words().enumerate().map(|(index, word)| At {
+                    value: crate::bytes::shown(word),
+                    span: entry.span(index),
+                });
+                r.track_group.members.extend(members);
+            },
+            close: |r, list| {
+                if list.block().is_empty() {
+                    let name = &r.track_group.name;
+                    let message = format!("track_group {name} has an empty list of members");
+                    let text = format!("Warning - track group {name} has empty group block");
+                    let diagnostic = Diagnostic::warning(Class::General, message).keepalived(text);
+                    r.complain(list, 0, diagnostic);
+                }
+            },
+        },
         ..ROW
     },
     Keyword {
@@ -122,11 +134,24 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         name: "interfaces",
         arguments: noted("{ INTERFACE ... }"),
         help: "interfaces that the limits are for, all of them together",
-        role: Role::List(|r, entry| {
-            for index in 0..entry.len() {
-                grouped(r, entry, index);
-            }
-        }),
+        role: Role::NamedList {
+            open: |_, _| true,
+            entry: |_, _| {},
+            // keepalived looks at the names when it has read them all.
+            close: |r, list| {
+                if list.block().is_empty() {
+                    let message = "this list of interfaces is empty";
+                    let diagnostic = Diagnostic::warning(Class::General, message)
+                        .keepalived("Warning - empty garp_group interfaces block");
+                    r.complain(list, 0, diagnostic);
+                }
+                for entry in list.block() {
+                    for index in 0..entry.len() {
+                        grouped(r, &entry, index);
+                    }
+                }
+            },
+        },
         ..IN_GARP_GROUP
     },
     Keyword {
@@ -147,7 +172,11 @@ pub(super) const KEYWORDS: &[Keyword] = &[
 ];
 
 fn interval(reading: &mut Reading<'_>, statement: &Statement) -> Option<Duration> {
-    let interval = Duration::from_micros(reading.decimal(statement)?);
+    let Some(micros) = reading.decimal(statement) else {
+        reading.garp_group.interval_refused = true;
+        return None;
+    };
+    let interval = Duration::from_micros(micros);
     if interval >= Duration::from_secs(1) {
         let message = format!(
             "{} of {} seconds: hosts learn late where the addresses are",
@@ -177,15 +206,11 @@ fn grouped(reading: &mut Reading<'_>, statement: &Statement, index: usize) {
 
 fn close_garp_group(reading: &mut Reading<'_>, statement: &Statement) {
     let group = std::mem::take(&mut reading.garp_group);
-    for list in statement.block() {
-        if list.argument(0) == "interfaces" && list.block().is_empty() {
-            let message = "this list of interfaces is empty";
-            let diagnostic = Diagnostic::warning(Class::General, message)
-                .keepalived("Warning - empty garp_group interfaces block");
-            reading.complain(&list, 0, diagnostic);
-        }
+    let no_interval = group.garp_interval.is_none() && group.gna_interval.is_none();
+    if no_interval && group.interval_refused {
+        return;
     }
-    let (message, class) = if group.garp_interval.is_none() && group.gna_interval.is_none() {
+    let (message, class) = if no_interval {
         (
             "this garp_group has no interval and is removed",
             Class::General,

@@ -5,7 +5,7 @@ use types::Family;
 
 use super::arguments::{SWITCH_WORD, integer, required};
 use super::scripts::{command, twice};
-use super::servers::{REAL_SERVER, port};
+use super::servers::{REAL_SERVER, end_point};
 use super::virtual_server::method::{METHOD, method};
 use super::{Keyword, PENDING, Role};
 use crate::diagnostics::{Class, Diagnostic};
@@ -128,10 +128,10 @@ fn set(reading: &mut Reading<'_>, set: impl FnOnce(&mut RealServerDraft)) {
 
 fn open(reading: &mut Reading<'_>, statement: &Statement) -> bool {
     // The want of an argument was reported already.
-    let Some(address) = statement.word(1).and_then(|_| reading.address(statement)) else {
+    let Some(_) = statement.word(1) else {
         return false;
     };
-    let Some(port) = port(reading, statement, 2) else {
+    let Some((address, port)) = end_point(reading, statement) else {
         return false;
     };
     let method = reading

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::arguments::{optional, required, strict_integer};
 use super::global_defs::twice;
 use super::{Keyword, PENDING, Role, pending};
-use crate::diagnostics::{Class, Diagnostic};
+use crate::diagnostics::{Class, Diagnostic, Found};
 use crate::document::Statement;
 use crate::draft::{GroupDraft, InstanceDraft, ScriptDraft};
 use crate::read::Reading;
@@ -22,7 +22,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         help: "settings of the daemon and defaults of all instances; may stand several times",
         role: Role::Block {
             open: |_, _| true,
-            close: super::global_defs::close,
+            close: |_, _| {},
         },
         ..ROW
     },
@@ -45,6 +45,11 @@ pub(super) const KEYWORDS: &[Keyword] = &[
             },
             close: |r, s| {
                 super::unicast::note_list(r, s);
+                let attempted = &mut r.instance.attempted;
+                attempted.vrid = s.attempts("virtual_router_id");
+                attempted.interface = s.attempts("interface");
+                attempted.addresses = s.attempts_entries("virtual_ipaddress");
+                r.instance.end = s.end();
                 let instance = std::mem::replace(
                     &mut r.instance,
                     InstanceDraft::new(String::new(), s.whole()),
@@ -71,6 +76,16 @@ pub(super) const KEYWORDS: &[Keyword] = &[
             },
             close: |r, s| {
                 one_list(r, s);
+                if r.group.members.is_empty() && !r.group.known_empty {
+                    let name = &r.group.name;
+                    let message = format!("sync group {name} has no members and is removed");
+                    let diagnostic = Diagnostic::error(Class::General, message)
+                        .help("group { INSTANCE ... }")
+                        .keepalived(format!("Sync group {name} has no members - removing"))
+                        .following(s.misspells("group"));
+                    r.complain(s, 1, diagnostic);
+                    r.group.known_empty = true;
+                }
                 let group =
                     std::mem::replace(&mut r.group, GroupDraft::new(String::new(), s.whole()));
                 r.draft.groups.push(group);
@@ -183,7 +198,7 @@ pub(super) fn one_list(reading: &mut Reading<'_>, statement: &Statement) {
                 "Group list already specified for sync group {}",
                 statement.argument(1)
             ));
-        reading.complain(&second, 0, diagnostic);
+        reading.complain(&second, 0, diagnostic.found(Found::There));
     }
 }
 
@@ -210,11 +225,15 @@ pub(super) fn name(
         reading.complain(statement, 0, Diagnostic::error(Class::General, message));
         return None;
     };
+    let block = statement.keyword().map_or("", |keyword| keyword.name);
     if taken(reading, &name) {
+        let first = reading.names.begun.get(&(block, name.clone())).copied();
         let diagnostic = Diagnostic::error(
             Class::General,
             format!("{keyword} {name} is already defined; the block is ignored"),
         )
+        .help("give it another name")
+        .maybe_related(first, "the first one")
         .keepalived(format!(
             "{} {name} already defined",
             keyword.replace('_', " ")
@@ -222,6 +241,8 @@ pub(super) fn name(
         reading.complain(statement, 1, diagnostic);
         return None;
     }
+    let key = (block, name.clone());
+    reading.names.begun.entry(key).or_insert(statement.whole());
     Some(name)
 }
 

@@ -513,9 +513,15 @@ fn weight(entry: &mut Entry<'_, '_, '_>) -> Result<Option<u16>, Dropped> {
     let message = format!(
         "weight '{text}' of a next hop is not valid; this hop and those behind it are ignored"
     );
-    let diagnostic = Diagnostic::error(Class::General, message)
-        .help("1 to 256")
-        .keepalived(format!("Invalid weight {text} specified for route"));
+    let said = format!("Invalid weight {text} specified for route");
+    let diagnostic = if weight == Some(0) {
+        Diagnostic::error(Class::General, message).keepalived(said)
+    } else {
+        Diagnostic::error(Class::InvalidNumber, message)
+            .keepalived(format!("number '{text}' outside range [0, 256]"))
+            .also(Class::General, said)
+    };
+    let diagnostic = diagnostic.help("1 to 256");
     entry.say(diagnostic);
     Ok(None)
 }

@@ -6,7 +6,7 @@ use vrrp::settings::routes::Realms;
 use vrrp::settings::rules::{FirewallMark, Lookup, Range, Rule, RuleAction};
 
 use super::arguments::noted;
-use super::entry::{Dropped, Entry, read};
+use super::entry::{Dropped, Entry, length_of_nothing, read};
 use super::{Keyword, Role, pending};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::names::Kind;
@@ -223,9 +223,12 @@ impl Draft {
         }
         let Some(prefix) = entry.prefix(text) else {
             let message = format!("{word} '{text}' is not an address; the rule is dropped");
-            let diagnostic = Diagnostic::error(Class::General, message)
+            let mut diagnostic = Diagnostic::error(Class::General, message)
                 .help("ADDRESS[/PREFIX], default, any or all")
                 .keepalived(format!("Invalid rule {word} address {text}"));
+            if let Some(bad) = length_of_nothing(text) {
+                diagnostic = diagnostic.also(Class::InvalidNumber, bad);
+            }
             entry.say(diagnostic);
             return Err(Dropped);
         };
@@ -325,7 +328,7 @@ fn next_preference(entry: &mut Entry<'_, '_, '_>, family: Family) -> u32 {
         .keepalived(format!(
             "Rule has no preference specified - setting to {preference}. This is probably not what you want."
         ));
-    entry.say(diagnostic);
+    entry.say_of_all(diagnostic);
     preference
 }
 
@@ -350,7 +353,11 @@ fn preference(entry: &mut Entry<'_, '_, '_>, word: &str) -> Result<u32, Dropped>
         let message = format!("{word} '{text}' is not valid; the rule is dropped");
         let diagnostic = Diagnostic::error(Class::InvalidNumber, message)
             .help("0 to 4294967295")
-            .keepalived(format!("Invalid rule preference {word} specified"));
+            .keepalived(format!("invalid number '{text}'"))
+            .also(
+                Class::General,
+                format!("Invalid rule preference {word} specified"),
+            );
         entry.say(diagnostic);
         Dropped
     })
@@ -418,7 +425,12 @@ fn ports(entry: &mut Entry<'_, '_, '_>, word: &str) -> Result<Range<u16>, Droppe
     };
     match (port(first), port(last)) {
         (Some(first), Some(last)) if first != 0 && first <= last => Ok(Range { first, last }),
-        _ if first.is_empty() || last.is_empty() => Err(entry.drop_with_help(bad, help)),
+        _ if [first, last]
+            .iter()
+            .any(|end| end.is_empty() || digits(end).is_none()) =>
+        {
+            Err(entry.drop_with_help(bad, help))
+        }
         // The kernel refuses such a rule; keepalived says nothing until then.
         _ => {
             let message = format!("{bad}; the rule is dropped");

@@ -1,5 +1,6 @@
 //! Command lines and the users they run as.
 
+use crate::diagnostics::mask::mask;
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::{CommandDraft, NotifyDraft};
@@ -9,10 +10,12 @@ use crate::settings::RunAs;
 
 /// The words of the command line that is the statement's first argument, and the words behind it.
 ///
-/// keepalived splits twice: first into command line, user and group, then the command line into its words.
+/// keepalived splits twice: first into command line, user and group, then the command line into its words. `empty`: how
+/// bad it finds a command of no characters; mostly it only logs that there is no such script.
 pub(super) fn command_line(
     reading: &mut Reading<'_>,
     statement: &Statement,
+    empty: Class,
 ) -> Option<(Vec<String>, Vec<String>)> {
     let name = statement.argument(0);
     let outer = split_shell(statement.raw(), Escapes::Keep);
@@ -41,7 +44,7 @@ pub(super) fn command_line(
     };
     if argv.first().is_none_or(String::is_empty) {
         let message = format!("{name}: the command is empty; it is ignored");
-        reading.complain(statement, 1, Diagnostic::error(Class::General, message));
+        reading.complain(statement, 1, Diagnostic::error(empty, message));
         return None;
     }
     let argv: Vec<String> = argv
@@ -103,7 +106,7 @@ pub(super) fn twice(reading: &mut Reading<'_>, statement: &Statement) {
 
 /// `COMMAND [USER [[:][GROUP]]]`.
 pub(super) fn command(reading: &mut Reading<'_>, statement: &Statement) -> Option<CommandDraft> {
-    let (argv, rest) = command_line(reading, statement)?;
+    let (argv, rest) = command_line(reading, statement, Class::Uncounted)?;
     let user = user_of(reading, statement, &rest)?;
     Some(CommandDraft {
         argv,
@@ -118,7 +121,7 @@ fn user_of(reading: &mut Reading<'_>, statement: &Statement, rest: &[String]) ->
         let default = reading.default_user();
         if default.is_none() {
             let message = format!("{name} is ignored: there is no user to run it as");
-            let diagnostic = Diagnostic::warning(Class::Uncounted, message)
+            let diagnostic = Diagnostic::error(Class::Uncounted, message)
                 .help("name an existing one with script_user");
             reading.complain(statement, 0, diagnostic);
         }
@@ -129,9 +132,22 @@ fn user_of(reading: &mut Reading<'_>, statement: &Statement, rest: &[String]) ->
         Ok(user) => Some(user),
         Err(unknown) => {
             let message = format!("{name} is ignored: there is no user or group '{unknown}'");
-            let diagnostic = Diagnostic::warning(Class::Uncounted, message).help(
-                "a command with arguments stands between double quotes; what follows it is a user",
-            );
+            let words = statement
+                .raw()
+                .strip_prefix(name)
+                .unwrap_or_default()
+                .trim();
+            let help = if words.contains('"') {
+                "the words behind the command are its user and group".to_owned()
+            } else {
+                {
+                    let line = mask(&format!("{name} \"{words}\""), 0..0).0;
+                    format!(
+                        "quote a command with its arguments: {line}; words behind it are its user and group"
+                    )
+                }
+            };
+            let diagnostic = Diagnostic::error(Class::Uncounted, message).help(help);
             reading.complain(statement, 2, diagnostic);
             None
         }

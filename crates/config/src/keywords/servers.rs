@@ -1,5 +1,7 @@
 //! What virtual and real servers have in common, and the arguments they are written with.
 
+use std::net::IpAddr;
+
 use lvs::settings::checkers::Microseconds;
 
 use super::arguments::{SWITCH_WORD, decimal, optional, strict_integer};
@@ -184,8 +186,24 @@ pub(super) fn port(reading: &mut Reading<'_>, statement: &Statement, index: usiz
     if !text.is_empty() && text.bytes().all(|byte| byte == b'0') {
         return Some(0);
     }
-    let port = reading.number(statement, index, 1..=65535, Garbage::Tolerated)?;
+    let port = reading.number_called("port", statement, index, 1..=65535, Garbage::Tolerated)?;
     u16::try_from(port).ok()
+}
+
+/// Says that a word is missing without which keepalived ends at once.
+pub(super) fn lacks(reading: &mut Reading<'_>, statement: &Statement, what: &str, help: &str) {
+    let message = format!("{} lacks {what}", statement.argument(0));
+    let diagnostic = Diagnostic::error(Class::MissingParameter, message)
+        .help(help)
+        .fatal();
+    reading.report.at(statement.whole(), diagnostic);
+}
+
+/// `ADDRESS [PORT]`; `None`: either is bad, which was reported. As in keepalived, a bad port is not passed over for a bad
+/// address.
+pub(super) fn end_point(reading: &mut Reading<'_>, statement: &Statement) -> Option<(IpAddr, u16)> {
+    let port = port(reading, statement, 2);
+    Some((reading.address(statement)?, port?))
 }
 
 /// Whether a switch is on that takes no argument.

@@ -9,6 +9,7 @@ use crate::{Class, Settings};
 
 mod blocks;
 mod instances;
+mod parity;
 
 #[test]
 fn every_row_belongs_to_a_block_that_some_row_opens() {
@@ -404,12 +405,12 @@ fn interface_and_vrid() {
         (
             "interface eth0\nvirtual_router_id 0",
             true,
-            vec![Class::General, Class::InvalidNumber],
+            vec![Class::InvalidNumber],
         ),
         (
             "interface eth0\nvirtual_router_id 256",
             true,
-            vec![Class::General, Class::InvalidNumber],
+            vec![Class::InvalidNumber],
         ),
     ] {
         let text = format!("vrrp_instance A {{\n{body}\nvirtual_ipaddress {{\n10.0.0.1\n}}\n}}");
@@ -598,7 +599,7 @@ fn tracked_interfaces() {
                 "eth1 -20 reverse",
                 &[],
             ),
-            ("track_interface {\neth1 weight 254\n}", "eth1 253", NUMBER),
+            ("track_interface {\neth1 weight 254\n}", "eth1 253", GENERAL),
             ("track_interface {\neth1 weight 255\n}", "eth1 0", NUMBER),
             ("track_interface {\neth1 weight\n}", "", GENERAL),
             ("track_interface {\neth1 weight=2\n}", "eth1 0", GENERAL),
@@ -775,7 +776,7 @@ fn notify_scripts() {
             "/bin/x 0:0[]",
             vec![Class::General, Class::Security],
         ),
-        ("notify_master \"\"", "", vec![Class::General]),
+        ("notify_master \"\"", "", vec![Class::Uncounted]),
     ] {
         let loaded = Fake::default().load(format!(
             "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {{\n10.0.0.1\n}}\n{line}\n}}"

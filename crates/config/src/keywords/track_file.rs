@@ -116,6 +116,18 @@ fn init_file(reading: &mut Reading<'_>, statement: &Statement) {
             let range = i64::from(i32::MIN)..=i64::from(i32::MAX);
             let number = reading.number(statement, index, range, Garbage::Refused);
             init.value = number.and_then(|n| i32::try_from(n).ok()).unwrap_or(0);
+            if !(-254..=254).contains(&init.value) {
+                let name = &reading.file.name;
+                let value = init.value;
+                let message =
+                    format!("track_file {name}: {value} is more than a priority can change");
+                let diagnostic = Diagnostic::warning(Class::General, message)
+                    .help("-254 to 254")
+                    .keepalived(format!(
+                        "Track file {name} init value {value} is outside sensible range [-254, 254]"
+                    ));
+                reading.complain(statement, index, diagnostic);
+            }
         } else {
             let message = format!("init_file: '{word}' is ignored");
             let diagnostic = Diagnostic::error(Class::General, message)

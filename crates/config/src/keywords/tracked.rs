@@ -8,7 +8,7 @@ use super::{Keyword, Role, pending};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::{Inherited, TrackedDraft};
-use crate::read::{Garbage, Reading};
+use crate::read::{Garbage, Reading, Refused, judge_number};
 
 const ROW: Keyword = Keyword {
     blocks: &["vrrp_instance", "vrrp_sync_group"],
@@ -179,7 +179,24 @@ pub(super) fn weight_of(
     what: What,
 ) -> Option<TrackWeight> {
     let most = what.most();
-    let number = reading.number(statement, index, -most..=most, Garbage::Tolerated)?;
+    reading.required(statement, index)?;
+    let judged = judge_number(
+        statement.argument(0),
+        statement,
+        index,
+        &(-most..=most),
+        Garbage::Tolerated,
+    );
+    let number = match judged {
+        Ok(number) => number,
+        Err(refusal) => {
+            let Refused { used, diagnostic } = *refusal;
+            let text = statement.argument(index);
+            let second = format!("weight {text} must be between [-{most}..{most}] inclusive");
+            reading.complain(statement, index, diagnostic.also(Class::General, second));
+            used?
+        }
+    };
     i16::try_from(number).ok().and_then(TrackWeight::new)
 }
 

@@ -10,6 +10,11 @@ use crate::read::{Reading, leading_number};
 /// An entry of `track_interface`; an interface that does not exist is reported.
 pub(super) fn interface(reading: &mut Reading<'_>, entry: &Statement) -> Option<TrackDraft> {
     let name = reading.interface(entry, 0)?;
+    if entry.word(3) == Some("noreverse") {
+        let message = "'noreverse' behind a weight is ignored: an interface has no other default";
+        let diagnostic = Diagnostic::error(Class::General, message).help("reverse, or nothing");
+        reading.complain(entry, 3, diagnostic);
+    }
     options(reading, entry, name.to_string(), Weight::FAULT, false)
 }
 
@@ -22,10 +27,13 @@ pub(super) fn script(
     let name = entry.argument(0);
     let Some((weight, reverse)) = reading.names.scripts.get(name).copied() else {
         let known = reading.names.scripts.keys().map(String::as_str);
-        let help = match crate::suggest::nearest(name, known) {
+        let near = crate::suggest::nearest(name, known).map(str::to_owned);
+        let help = match &near {
             Some(near) => format!("did you mean '{near}'?"),
-            None => format!("a 'vrrp_script {name}' must stand before its use"),
+            None => format!("define it with 'vrrp_script {name} {{ ... }}' above this block"),
         };
+        let meant = near.unwrap_or_else(|| name.to_owned());
+        reading.draft.misspelt_scripts.insert(meant);
         let diagnostic = Diagnostic::error(
             Class::General,
             format!("{owner} tracks script '{name}', which is not defined"),
@@ -141,12 +149,23 @@ pub(super) fn weight_of(
         Some(weight) => format!("-253 to 253; {} is used", weight.get()),
         None => "-253 to 253".to_owned(),
     };
-    let diagnostic = Diagnostic::error(
-        Class::InvalidNumber,
-        format!("weight '{text}' is not valid"),
-    )
-    .help(help)
-    .keepalived(format!("number '{text}' outside range [-253, 253]"));
+    let message = format!("weight '{text}' is not valid");
+    let limits = format!("weight {text} must be between [-253..253] inclusive");
+    // In a list keepalived corrects what is only one too many.
+    let is_corrected = clean && weight.is_some() && statement.keyword().is_none();
+    let diagnostic = if is_corrected {
+        Diagnostic::error(Class::General, message).keepalived(limits)
+    } else {
+        let bad = if clean && number.is_some() {
+            format!("number '{text}' outside range [-253, 253]")
+        } else {
+            format!("invalid number '{text}'")
+        };
+        Diagnostic::error(Class::InvalidNumber, message)
+            .keepalived(bad)
+            .also(Class::General, limits)
+    };
+    let diagnostic = diagnostic.help(help);
     reading.complain(statement, index, diagnostic);
     weight
 }

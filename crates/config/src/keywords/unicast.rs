@@ -80,6 +80,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         default: "a peer's is found out",
         help: "the VRRPv3 checksum of keepalived before 1.3.7; 'never' refuses it",
         role: Role::Set(|r, s| {
+            wanted(r, s);
             r.instance.unicast.old_checksum = match s.word(1) {
                 None => OldChecksum::Always,
                 Some("never") => OldChecksum::Never,
@@ -95,7 +96,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                     return;
                 }
             };
-            wanted(r, s);
         }),
         ..ROW
     },
@@ -173,7 +173,13 @@ fn peer(reading: &mut Reading<'_>, entry: &Statement) {
         reading.complain(entry, 0, diagnostic);
         return;
     };
-    if !super::vrrp_instance::adopt_family(reading, entry, 0, Family::of(address)) {
+    if !super::vrrp_instance::adopt_family(
+        reading,
+        entry,
+        0,
+        Family::of(address),
+        super::vrrp_instance::ONE_FAMILY,
+    ) {
         return;
     }
     if !reading.names.peers.insert(address) {

@@ -324,7 +324,13 @@ fn address(
         reading.complain(statement, index, Diagnostic::error(Class::General, message));
         return;
     };
-    if super::vrrp_instance::adopt_family(reading, statement, index, Family::of(ip)) {
+    if super::vrrp_instance::adopt_family(
+        reading,
+        statement,
+        index,
+        Family::of(ip),
+        super::vrrp_instance::ONE_FAMILY,
+    ) {
         *address = Some(prefix);
     }
 }

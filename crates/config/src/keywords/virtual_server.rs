@@ -7,7 +7,7 @@ use types::Family;
 
 use super::arguments::{integer, required, strict_integer};
 use super::scripts::{command, twice};
-use super::servers::{bare_switch, port};
+use super::servers::{bare_switch, end_point, lacks};
 use super::virtual_server_group::mark_at;
 use super::{Keyword, PENDING, Role, pending};
 use crate::diagnostics::{Class, Diagnostic};
@@ -296,7 +296,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "sorry_server_lvs_method",
-        arguments: METHOD,
+        arguments: METHOD.optional(),
         default: "lvs_method",
         help: "how packets get to the sorry server",
         role: Role::Set(|r, s| {
@@ -305,6 +305,10 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 .server
                 .as_ref()
                 .is_some_and(|server| server.sorry_server.is_some());
+            if there && s.word(1).is_none() {
+                lacks(r, s, "its argument", "NAT, DR or TUN");
+                return;
+            }
             let method = if there { method(r, s) } else { None };
             with_sorry_server(r, s, |sorry| sorry.lvs_method = method.or(sorry.lvs_method));
         }),
@@ -343,25 +347,29 @@ fn service(reading: &mut Reading<'_>, statement: &Statement) -> Option<ServiceDr
         "group" => {
             if statement.word(2).is_none() {
                 // DEVIATION(keepalived): it crashes.
-                let message = "virtual_server group lacks the name of the group";
-                let diagnostic = Diagnostic::error(Class::MissingParameter, message)
-                    .help("virtual_server group NAME")
-                    .fatal();
-                reading.report.at(statement.whole(), diagnostic);
+                lacks(
+                    reading,
+                    statement,
+                    "the name of its group",
+                    "virtual_server group NAME",
+                );
                 return None;
             }
             reading.text(statement, 2).map(ServiceDraft::Group)
         }
         _ => {
-            let address = reading.address(statement)?;
-            let port = port(reading, statement, 2)?;
+            let (address, port) = end_point(reading, statement)?;
             Some(ServiceDraft::Address(address, port))
         }
     }
 }
 
-fn close(reading: &mut Reading<'_>, _: &Statement) {
-    if let Some(draft) = reading.lvs.server.take() {
+fn close(reading: &mut Reading<'_>, statement: &Statement) {
+    if let Some(mut draft) = reading.lvs.server.take() {
+        let given =
+            |names: [&'static str; 2]| names.into_iter().any(|name| statement.attempts(name));
+        draft.scheduler_refused = draft.scheduler.is_none() && given(["lvs_sched", "lb_algo"]);
+        draft.method_refused = draft.lvs_method.is_none() && given(["lvs_method", "lb_kind"]);
         // global_defs is always read before.
         let mail = &reading.draft.global.mail;
         let alert = mail.alert_checker.or(mail.alert);
@@ -425,8 +433,8 @@ fn scheduler(reading: &mut Reading<'_>, statement: &Statement) {
         .find(|known| *known == lower)
         .or_else(|| nearest(word, SCHEDULERS.into_iter()));
     let help = match near {
-        Some(near) => format!("did you mean '{near}'?"),
-        None => SCHEDULERS.join(", "),
+        Some(near) => format!("did you mean '{near}'? wlc is used"),
+        None => format!("{}; wlc is used", SCHEDULERS.join(", ")),
     };
     let diagnostic = Diagnostic::error(
         Class::General,
@@ -563,10 +571,7 @@ fn quorum_script(
 
 /// The last of two counts.
 fn sorry_server(reading: &mut Reading<'_>, statement: &Statement) {
-    let Some(address) = reading.address(statement) else {
-        return;
-    };
-    let Some(port) = port(reading, statement, 2) else {
+    let Some((address, port)) = end_point(reading, statement) else {
         return;
     };
     let span = statement.whole();

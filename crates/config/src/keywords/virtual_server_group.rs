@@ -6,7 +6,7 @@ use lvs::settings::{Group, GroupEntry, GroupId};
 use types::Family;
 
 use super::arguments::required;
-use super::servers::port;
+use super::servers::{lacks, port};
 use super::{Keyword, PENDING, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
@@ -100,6 +100,7 @@ fn entry(reading: &mut Reading<'_>, statement: &Statement) {
 
 /// `fwmark N [inet|inet6]`.
 fn mark(reading: &mut Reading<'_>, statement: &Statement) -> Option<GroupEntry> {
+    let mark = mark_at(reading, statement, 1)?;
     let family = match statement.word(2) {
         None => None,
         Some("inet") => Some(Family::V4),
@@ -111,7 +112,6 @@ fn mark(reading: &mut Reading<'_>, statement: &Statement) -> Option<GroupEntry> 
             return None;
         }
     };
-    let mark = mark_at(reading, statement, 1)?;
     Some(GroupEntry::Mark { mark, family })
 }
 
@@ -125,14 +125,13 @@ pub(super) fn mark_at(
     index: usize,
 ) -> Option<u32> {
     if statement.word(index).is_none() {
-        let diagnostic = Diagnostic::error(Class::MissingParameter, "fwmark lacks its number")
-            .help("fwmark N")
-            .fatal();
-        reading.report.at(statement.whole(), diagnostic);
+        lacks(reading, statement, "the number of its mark", "fwmark N");
         return None;
     }
     let most = i64::from(u32::MAX);
-    let mark = reading.number(statement, index, 0..=most, Garbage::Tolerated)?;
+    let mark = reading
+        .number_called("fwmark", statement, index, 0..=most, Garbage::Tolerated)
+        .or_else(|| number_refused(reading, statement))?;
     if mark == 0 {
         let diagnostic = Diagnostic::error(
             Class::Uncounted,
@@ -145,8 +144,25 @@ pub(super) fn mark_at(
     u32::try_from(mark).ok()
 }
 
+/// After a bad number of an entry, which was reported, keepalived says of the whole entry that it is bad.
+fn number_refused<T>(reading: &mut Reading<'_>, statement: &Statement) -> Option<T> {
+    if statement.keyword().is_some() {
+        return None;
+    }
+    let diagnostic = Diagnostic::error(
+        Class::General,
+        format!("'{}' is left out", statement.argument(0)),
+    );
+    reading.report.part_of(Some(statement.whole()));
+    reading.report.at(statement.whole(), diagnostic);
+    reading.report.part_of(None);
+    None
+}
+
 /// `ADDRESS [PORT]`, `ADDRESS-LAST [PORT]` or `NETWORK/LENGTH [PORT]`.
 fn addresses(reading: &mut Reading<'_>, statement: &Statement) -> Option<GroupEntry> {
+    // As in keepalived, a bad port is not passed over for a bad address.
+    let port = port(reading, statement, 1);
     let text = statement.argument(0);
     let range = match range(text) {
         Ok(range) => Some(range),
@@ -162,7 +178,7 @@ fn addresses(reading: &mut Reading<'_>, statement: &Statement) -> Option<GroupEn
         }
     };
     let (first, last) = range?;
-    let port = port(reading, statement, 1)?;
+    let port = port.or_else(|| number_refused(reading, statement))?;
     let count = number(last).saturating_sub(number(first)).saturating_add(1);
     if count > MANY {
         let message = format!("'{text}' stands for {count} addresses: one service for each");

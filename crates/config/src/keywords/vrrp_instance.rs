@@ -48,6 +48,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         help: "the number that the routers of one group share",
         role: Role::Set(|r, s| {
             let vrid = r.fits(s).and_then(|number| Vrid::new(number).ok());
+            // What a parameter without a value leads to is keepalived's affair: there the number is then missing.
+            r.instance.vrid_refused = vrid.is_none() && !s.is_broken();
             r.instance.vrid = vrid.map(|value| At {
                 value,
                 span: s.span(1),
@@ -90,7 +92,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         name: "native_ipv6",
         help: "IPv6 and version 3, whatever the addresses",
         role: Role::Set(|r, s| {
-            if adopt_family(r, s, 0, Family::V6) {
+            if adopt_family(r, s, 0, Family::V6, ONE_FAMILY) {
                 if matches!(
                     r.instance.version,
                     Some(At {
@@ -99,7 +101,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                     })
                 ) {
                     let message = "native_ipv6 means version 3; 'version 2' is ignored";
-                    r.complain(s, 0, Diagnostic::warning(Class::General, message));
+                    r.complain(s, 0, Diagnostic::warning(Class::Uncounted, message));
                 }
                 r.instance.version = Some(At {
                     value: Version::V3,
@@ -186,7 +188,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 let message = format!("'{address}' is not a group for adverts; it is ignored");
                 let help = "an IPv4 multicast address, or an IPv6 one of link scope (ff02::...)";
                 r.complain(s, 1, Diagnostic::error(Class::General, message).help(help));
-            } else if adopt_family(r, s, 1, Family::of(address)) {
+            } else if adopt_family(r, s, 1, Family::of(address), ONE_FAMILY) {
                 r.instance.group = Some(At {
                     value: address,
                     span: s.whole(),
@@ -232,7 +234,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         help: "how adverts of version 2 are authenticated",
         role: Role::Block {
             open: |_, _| true,
-            close: |_, _| {},
+            close: |r, s| r.instance.attempted.password = s.misspells("auth_pass"),
         },
         ..ROW
     },
@@ -469,6 +471,10 @@ fn interface(reading: &mut Reading<'_>, statement: &Statement) {
             format!("{value} is a loopback interface and cannot carry VRRP"),
         )
         .help("name the interface that the other routers are on")
+        .also_afterwards(
+            Class::General,
+            format!("({}) Unknown interface !", reading.instance.name),
+        )
         .fatal();
         reading.instance.interface_refused = true;
         reading.complain(statement, 1, diagnostic);
@@ -554,17 +560,22 @@ pub(super) fn source(reading: &mut Reading<'_>, statement: &Statement) {
     let Some(address) = reading.address(statement) else {
         return;
     };
-    if adopt_family(reading, statement, 1, Family::of(address)) {
+    if adopt_family(reading, statement, 1, Family::of(address), ONE_FAMILY) {
         reading.instance.source = Some(address);
     }
 }
 
-/// The first address decides the family of an instance; false, with a report, for one of the other family.
+/// What to do about an address of the other family, in general.
+pub(super) const ONE_FAMILY: &str =
+    "all addresses of an instance are of one family; make an instance for each";
+
+/// The first address decides the family of an instance; false, with a report and `help`, for one of the other family.
 pub(super) fn adopt_family(
     reading: &mut Reading<'_>,
     statement: &Statement,
     index: usize,
     family: Family,
+    help: &str,
 ) -> bool {
     let own = *reading.instance.family.get_or_insert(family);
     if own == family {
@@ -575,7 +586,6 @@ pub(super) fn adopt_family(
         "'{}' is {family}, but instance {name} is {own}; it is ignored",
         statement.argument(index)
     );
-    let help = "addresses of the other family go into virtual_ipaddress_excluded";
     reading.complain(
         statement,
         index,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use types::IfName;
 use vrrp::settings::ExtraGarp;
 
 use super::arguments::{SWITCH_WORD, noted, optional, required, strict_integer};
@@ -125,7 +126,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         help: "the interface of the IPVS synchronisation that follows this instance",
         role: Role::Set(|r, s| {
             let name = &r.instance.name;
-            if let Some(before) = &r.instance.lvs_sync_daemon_interface {
+            if let Some(before) = &r.names.sync_daemon_interface {
                 let message =
                     format!("lvs_sync_daemon_interface is {before} already; this one is ignored");
                 let diagnostic = Diagnostic::warning(Class::General, message).keepalived(format!(
@@ -134,7 +135,21 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.complain(s, 1, diagnostic);
                 return;
             }
-            r.instance.lvs_sync_daemon_interface = r.interface(s, 1);
+            let text = s.argument(1);
+            match IfName::new(text) {
+                Ok(name) => {
+                    if r.machine.interface(text).is_none() {
+                        let message = format!("interface {text} does not exist");
+                        r.complain(s, 1, Diagnostic::warning(Class::Uncounted, message));
+                    }
+                    r.names.sync_daemon_interface = Some(name.clone());
+                    r.instance.lvs_sync_daemon_interface = Some(name);
+                }
+                Err(error) => {
+                    let diagnostic = Diagnostic::error(Class::Uncounted, error.to_string());
+                    r.complain(s, 1, diagnostic);
+                }
+            }
         }),
         deprecated: Some("lvs_sync_daemon"),
         ..ROW

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use super::arguments::{decimal, integer, optional, required};
 use super::{Keyword, Role};
+use crate::diagnostics::mask::mask;
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::{At, ScriptDraft};
+use crate::foreign::sign_of_value;
 use crate::read::Reading;
 
 const ROW: Keyword = Keyword {
@@ -28,16 +30,26 @@ pub(super) const KEYWORDS: &[Keyword] = &[
             if r.required(s, 1).is_none() {
                 return;
             }
-            let Some((value, rest)) = super::scripts::command_line(r, s) else {
+            let Some((value, rest)) = super::scripts::command_line(r, s, Class::Uncounted) else {
                 return;
             };
             if !rest.is_empty() {
                 let message = format!("script: the words behind '{}' are ignored", s.argument(1));
-                let help = "put the command and its arguments between double quotes";
-                r.report.at(
-                    s.span_from(2),
-                    Diagnostic::warning(Class::Uncounted, message).help(help),
-                );
+                let words = s
+                    .raw()
+                    .strip_prefix(s.argument(0))
+                    .unwrap_or_default()
+                    .trim();
+                let help = if words.contains('"') {
+                    "put the command and its arguments between double quotes".to_owned()
+                } else {
+                    let line = mask(&format!("script \"{words}\""), 0..0).0;
+                    format!("quote the command with its arguments: {line}")
+                };
+                let diagnostic = Diagnostic::warning(Class::Uncounted, message)
+                    .help(help)
+                    .following(sign_of_value(s.argument(1)).is_some());
+                r.report.at(s.span_from(2), diagnostic);
             }
             r.script.argv = Some(At {
                 value,
@@ -48,7 +60,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "interval",
-        arguments: decimal(0, LONGEST, 3),
+        arguments: decimal(1, LONGEST, 3),
         default: "1",
         help: "time between two runs",
         role: Role::Set(|r, s| {
@@ -60,7 +72,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "timeout",
-        arguments: decimal(0, LONGEST, 3),
+        arguments: decimal(1, LONGEST, 3),
         default: "the interval",
         help: "how long a run may take",
         role: Role::Set(|r, s| {
@@ -149,13 +161,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
 
 /// Seconds with three decimals; 0 becomes 1.
 fn seconds(reading: &mut Reading<'_>, statement: &Statement) -> Option<Duration> {
-    let milliseconds = reading.decimal(statement)?;
-    if milliseconds == 0 {
+    let is_zero = |text: &str| text.bytes().all(|byte| matches!(byte, b'0' | b'.'));
+    if statement.word(1).is_some_and(is_zero) {
         let message = format!("{} cannot be 0, 1 is used", statement.argument(0));
         reading.complain(statement, 1, Diagnostic::warning(Class::General, message));
         return Some(Duration::from_secs(1));
     }
-    Some(Duration::from_millis(milliseconds))
+    reading.decimal(statement).map(Duration::from_millis)
 }
 
 /// Begins a script.

@@ -4,7 +4,9 @@ use super::arguments::{SWITCH_WORD, noted, required};
 use super::scripts::notify;
 use super::{Keyword, Role, tracking};
 use crate::diagnostics::{Class, Diagnostic};
+use crate::document::Statement;
 use crate::draft::At;
+use crate::read::Reading;
 
 const ROW: Keyword = Keyword {
     blocks: &["vrrp_sync_group"],
@@ -24,13 +26,17 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         arguments: noted("{ INSTANCE ... }"),
         help: "the members; they may be defined later",
         // DEVIATION(keepalived): there a second group block destroys the sync group; here its members are added.
-        role: Role::List(|r, entry| {
-            let members = entry.words().enumerate().map(|(index, word)| At {
-                value: crate::bytes::shown(word),
-                span: entry.span(index),
-            });
-            r.group.members.extend(members);
-        }),
+        role: Role::NamedList {
+            open: |_, _| true,
+            entry: |r, entry| {
+                let members = entry.words().enumerate().map(|(index, word)| At {
+                    value: crate::bytes::shown(word),
+                    span: entry.span(index),
+                });
+                r.group.members.extend(members);
+            },
+            close: empty,
+        },
         ..ROW
     },
     Keyword {
@@ -118,3 +124,21 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         ..NOTIFY
     },
 ];
+
+/// A list without members, which keepalived reports here and again when it looks for them.
+fn empty(reading: &mut Reading<'_>, list: &Statement) {
+    if !list.block().is_empty() || !reading.group.members.is_empty() {
+        return;
+    }
+    let name = &reading.group.name;
+    let message = format!("sync group {name} has no members and is removed");
+    let diagnostic = Diagnostic::error(Class::General, message)
+        .help("group { INSTANCE ... }")
+        .keepalived(format!("Warning - sync group {name} has empty group block"))
+        .also_afterwards(
+            Class::General,
+            format!("Sync group {name} has no virtual router(s) - removing"),
+        );
+    reading.group.known_empty = true;
+    reading.complain(list, 0, diagnostic);
+}

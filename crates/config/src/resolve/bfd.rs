@@ -8,7 +8,7 @@ use std::time::Duration;
 use bfd::settings::{MaxHops, Session};
 use types::Family;
 
-use crate::diagnostics::{Class, Diagnostic, Reporter};
+use crate::diagnostics::{Class, Diagnostic, Found, Reporter};
 use crate::draft::{At, BfdDraft};
 
 /// The TTL of an IPv6 session that says nothing; keepalived takes the kernel's default.
@@ -24,10 +24,15 @@ struct Sources {
 /// The sessions that can run, in the order of the file.
 pub(super) fn sessions(drafts: &[BfdDraft], report: &mut Reporter) -> Vec<Session> {
     let mut known: BTreeMap<(IpAddr, bool), Sources> = BTreeMap::new();
-    drafts
+    let sessions = drafts
         .iter()
-        .filter_map(|draft| session(draft, &mut known, report))
-        .collect()
+        .filter_map(|draft| {
+            report.at_block_end(draft.end);
+            session(draft, &mut known, report)
+        })
+        .collect();
+    report.finds(Found::Afterwards);
+    sessions
 }
 
 fn session(
@@ -42,7 +47,7 @@ fn session(
             let said = if draft.refused { "no usable" } else { "no" };
             let message = format!("bfd_instance {name} has {said} neighbor_ip and is removed");
             let diagnostic = Diagnostic::error(Class::General, message)
-                .help("neighbor_ip ADDRESS")
+                .help("add 'neighbor_ip ADDRESS'")
                 .keepalived(format!(
                     "Configuration error: BFD instance {name} has no neighbor address set, disabling instance"
                 ));

@@ -8,7 +8,7 @@ use lvs::settings::checkers::{
 };
 use types::Family;
 
-use crate::diagnostics::{Class, Diagnostic, Reporter};
+use crate::diagnostics::{Class, Diagnostic, Found, Reporter};
 use crate::draft::CommandDraft;
 use crate::draft::checkers::{
     CheckerBlock, CheckerDraft, ConnectionDraft, HttpDraft, MiscDraft, RegexDraft, UdpDraft,
@@ -174,7 +174,8 @@ fn endpoint(
             .help("bind_if INTERFACE")
             .keepalived(format!(
                 "Checker link local address {to} requires a bind_if"
-            ));
+            ))
+            .found(draft.end.map_or(Found::Afterwards, Found::At));
         report.at(draft.span, diagnostic);
         return None;
     }
@@ -249,9 +250,11 @@ fn ends(
 
 fn other_family(name: &str, address: IpAddr, rival: &str, keepalived: &str) -> Diagnostic {
     let message = format!("{name} {address} is ignored: {rival} is of the other address family");
-    Diagnostic::error(Class::General, message).keepalived(format!(
-        "{name} address {address} does not match address family of {keepalived} - skipping"
-    ))
+    Diagnostic::error(Class::General, message)
+        .keepalived(format!(
+            "{name} address {address} does not match address family of {keepalived} - skipping"
+        ))
+        .found(Found::There)
 }
 
 fn misc(

@@ -157,13 +157,16 @@ impl Fixing<'_> {
     /// Without these two there is no virtual router; only one with unicast peers and a source needs no interface.
     fn essentials(&mut self) -> Option<(types::Vrid, Option<IfName>)> {
         let name = &self.draft.name;
-        if self.draft.vrid.is_none() {
+        if self.draft.vrid_refused {
+            self.report.fails();
+        } else if self.draft.vrid.is_none() {
             let diagnostic = Diagnostic::error(
                 Class::General,
                 format!("instance {name} has no virtual_router_id"),
             )
-            .help("virtual_router_id 1..255, the same on all routers of the group")
+            .help("add 'virtual_router_id NUMBER' (1 to 255), the same on all routers of the group")
             .keepalived(format!("({name}) the virtual router id must be set"))
+            .following(self.draft.attempted.vrid)
             .fatal();
             self.report.at(self.draft.span, diagnostic);
         }
@@ -174,7 +177,7 @@ impl Fixing<'_> {
         let without = if interface.is_some() {
             None
         } else if self.draft.unicast.peers.is_empty() {
-            Some(("", "interface NAME"))
+            Some(("", "add 'interface NAME'"))
         } else {
             match self.draft.source {
                 Some(IpAddr::V6(source)) if is_link_local(source) => Some((
@@ -193,6 +196,7 @@ impl Fixing<'_> {
             let diagnostic = Diagnostic::error(Class::General, message)
                 .help(help)
                 .keepalived(format!("({name}) Unknown interface !"))
+                .following(self.draft.attempted.interface)
                 .fatal();
             self.report.at(self.draft.span, diagnostic);
             return None;
@@ -369,7 +373,16 @@ impl Fixing<'_> {
             );
             let text =
                 format!("({name}) VRRPv{number} advertisement interval rounded to {used} seconds");
-            corrected(self.report, span, message, text);
+            let help = match version {
+                Version::V2 => {
+                    "whole seconds from 1 to 255; 'version 3' takes hundredths, on all routers of the group"
+                }
+                Version::V3 => "0.01 to 40.95 seconds in steps of 0.01",
+            };
+            let diagnostic = Diagnostic::warning(Class::General, message)
+                .help(help)
+                .keepalived(text);
+            self.report.at(span, diagnostic);
         }
         Centiseconds::new(
             u16::try_from(rounded / CENTISECOND).unwrap_or(Centiseconds::MAX_V3.get()),
@@ -425,12 +438,19 @@ impl Fixing<'_> {
             .keepalived(format!(
                 "({name}) No VIP specified; at least one is required"
             ))
+            .following(self.draft.attempted.addresses)
             .fatal();
             self.report.at(self.draft.span, diagnostic);
         } else {
             let message = format!("instance {name} has no virtual_ipaddress");
-            let text = format!("({name}) No VIP specified; at least one is sensible");
-            corrected(self.report, self.draft.span, message, text);
+            let diagnostic = Diagnostic::warning(Class::General, message)
+                .with_note("it elects a master, which then has no address to serve")
+                .help("list an address in virtual_ipaddress { }, or say no_virtual_ipaddress")
+                .keepalived(format!(
+                    "({name}) No VIP specified; at least one is sensible"
+                ))
+                .following(self.draft.attempted.addresses);
+            self.report.at(self.draft.span, diagnostic);
         }
     }
 

@@ -16,7 +16,7 @@ use lvs::settings::{
 use types::Family;
 
 use super::{checkers, corrected, scripts};
-use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
+use crate::diagnostics::{Class, Diagnostic, Found, Reporter, Span};
 use crate::draft::At;
 use crate::draft::lvs::{
     Commands, LvsDraft, RealServerDraft, ServiceDraft, SorryServerDraft, TimingDraft,
@@ -50,11 +50,13 @@ pub(crate) fn virtual_server(
         report.at(span, diagnostic);
         return;
     }
+    // keepalived does all of this when everything is read.
+    report.finds(Found::Afterwards);
     let service = service(&mut draft, report);
     let name = Name::of(&draft);
     let of_group = matches!(draft.service, ServiceDraft::Group(_));
-    let no_scheduler = draft.scheduler.is_none();
-    let no_method = draft.lvs_method.is_none();
+    let no_scheduler = draft.scheduler.is_none().then_some(draft.scheduler_refused);
+    let no_method = (draft.lvs_method.is_none()).then_some(draft.method_refused);
     if !of_group {
         defaults(no_scheduler, no_method, &name, span, report);
     }
@@ -219,29 +221,30 @@ fn common_family(addresses: impl Iterator<Item = IpAddr>) -> Option<Family> {
     families.all(|family| family == first).then_some(first)
 }
 
-/// Says what is used for the want of anything else.
+/// Says what is used for the want of anything else. `Some(true)`: what was given instead was reported.
 fn defaults(
-    no_scheduler: bool,
-    no_method: bool,
+    no_scheduler: Option<bool>,
+    no_method: Option<bool>,
     name: &impl fmt::Display,
     span: Span,
     report: &mut Reporter,
 ) {
-    if no_scheduler {
-        corrected(
-            report,
-            span,
-            format!("virtual server {name} has no lvs_sched; {SCHEDULER} is used"),
-            format!("Virtual server {name}: no scheduler set, setting default '{SCHEDULER}'"),
-        );
+    if let Some(refused) = no_scheduler {
+        let message = format!("virtual server {name} has no lvs_sched; {SCHEDULER} is used");
+        let text =
+            format!("Virtual server {name}: no scheduler set, setting default '{SCHEDULER}'");
+        let diagnostic = Diagnostic::warning(Class::General, message)
+            .keepalived(text)
+            .following(refused);
+        report.at(span, diagnostic);
     }
-    if no_method {
-        corrected(
-            report,
-            span,
-            format!("virtual server {name} has no lvs_method; NAT is used"),
-            format!("Virtual server {name}: no forwarding method set, setting default NAT"),
-        );
+    if let Some(refused) = no_method {
+        let message = format!("virtual server {name} has no lvs_method; NAT is used");
+        let text = format!("Virtual server {name}: no forwarding method set, setting default NAT");
+        let diagnostic = Diagnostic::warning(Class::General, message)
+            .keepalived(text)
+            .following(refused);
+        report.at(span, diagnostic);
     }
 }
 
@@ -284,14 +287,15 @@ fn no_one_packet(name: &impl fmt::Display, span: Span, report: &mut Reporter) {
 }
 
 fn every_port(name: &impl fmt::Display, span: Span, report: &mut Reporter) {
-    corrected(
-        report,
-        span,
-        format!(
-            "virtual server {name} is for every port, so it is persistent: persistence_timeout {DEFAULT_PERSISTENCE} is used"
-        ),
-        format!("Virtual server {name}: zero port only valid for persistent services - setting"),
+    let message = format!(
+        "virtual server {name} is for every port, so it is persistent: persistence_timeout {DEFAULT_PERSISTENCE} is used"
     );
+    let text =
+        format!("Virtual server {name}: zero port only valid for persistent services - setting");
+    let diagnostic = Diagnostic::warning(Class::General, message)
+        .help("name a port (virtual_server ADDRESS PORT), or say persistence_timeout")
+        .keepalived(text);
+    report.at(span, diagnostic);
 }
 
 /// What `persistence_*` comes to.
@@ -354,7 +358,7 @@ impl Context<'_> {
         commands: &mut Commands,
         report: &mut Reporter,
     ) -> (Vec<RealServer>, Vec<Span>) {
-        let mut written = BTreeSet::new();
+        let mut written = BTreeMap::new();
         let mut taken = BTreeSet::new();
         let mut servers = Vec::with_capacity(drafts.len());
         let mut spans = Vec::new();
@@ -364,7 +368,7 @@ impl Context<'_> {
             if draft.port == 0 {
                 draft.port = self.port.unwrap_or(0);
             }
-            if !written.insert((address, draft.port)) {
+            if let Some(first) = written.insert((address, draft.port), span) {
                 let name = self.name;
                 let message = format!(
                     "real server {address} port {} is given twice in {name}; the second one is left out",
@@ -374,7 +378,10 @@ impl Context<'_> {
                     "VS {name}: real server [{address}]:{} is duplicated - removing second rs",
                     draft.port
                 );
-                let diagnostic = Diagnostic::error(Class::General, message).keepalived(text);
+                let diagnostic = Diagnostic::error(Class::General, message)
+                    .related(first, "the first one")
+                    .help("give it its own address or port; for a larger share raise its weight")
+                    .keepalived(text);
                 report.at(span, diagnostic);
                 continue;
             }
@@ -704,7 +711,9 @@ fn of_group(
         Ok(family) => family,
         Err(why) => {
             let message = format!("virtual server group {} is left out: {why}", waiting.group);
-            report.at(span, Diagnostic::error(Class::Uncounted, message));
+            let diagnostic = Diagnostic::error(Class::Uncounted, message)
+                .help("make a group of each family, and a virtual_server for each group");
+            report.at(span, diagnostic);
             return None;
         }
     };
@@ -746,11 +755,11 @@ fn of_group(
     }
     let reals = server.real_servers.iter().zip(&waiting.real_servers);
     for (real, place) in reals {
-        let what = format_args!("real server {}", real.address);
+        let what = format_args!("virtual server {name}, real server {}", real.address);
         port_of_group(facts, real.port, real.lvs_method, &what, *place, report);
     }
     if let (Some(sorry), Some(place)) = (&server.sorry_server, waiting.sorry_server) {
-        let what = format_args!("sorry server {}", sorry.address);
+        let what = format_args!("virtual server {name}, sorry server {}", sorry.address);
         port_of_group(facts, sorry.port, sorry.lvs_method, &what, place, report);
     }
     Some(Service::Group {
@@ -778,7 +787,7 @@ fn family_of_group(
                 .all(|method| matches!(method, Forwarding::Tunnel(_)));
             if !tunnelled || waiting.family.is_some() || facts.open_marks {
                 return Err(
-                    "its group has both families, which takes lvs_method TUN for every server and no ip_family"
+                    "its group has IPv4 and IPv6, which only lvs_method TUN for every server, without ip_family, can serve"
                         .to_owned(),
                 );
             }

@@ -23,29 +23,36 @@ impl Fixing<'_> {
             Some((
                 "beside auth_hmac",
                 "authentication and auth_hmac are both configured. Ignoring authentication.",
+                "remove the authentication block",
             ))
         } else if self.strict {
             Some((
                 "in strict mode",
                 "Strict mode does not support authentication. Ignoring.",
+                "remove the authentication block, or strict mode",
             ))
         } else if version == Version::V3 {
             Some((
                 "in version 3",
                 "VRRP version 3 does not support authentication. Ignoring.",
+                "remove the authentication block; only version 2 has passwords",
             ))
         } else if value == AuthType::Ah && family == Family::V6 {
             Some((
                 "of type AH over IPv6",
                 "Cannot use AH authentication with IPv6. ignoring",
+                "remove the authentication block",
             ))
         } else {
             None
         };
-        if let Some((why, text)) = why {
+        if let Some((why, text, help)) = why {
             let message =
                 format!("instance {name}: there is no authentication {why}; it is ignored");
-            corrected(self.report, span, message, format!("({name}) {text}"));
+            let diagnostic = Diagnostic::warning(Class::General, message)
+                .help(help)
+                .keepalived(format!("({name}) {text}"));
+            self.report.at(span, diagnostic);
             return hmac.unwrap_or(Authentication::None);
         }
         let pass = self.draft.auth_pass.as_ref();
@@ -54,7 +61,11 @@ impl Fixing<'_> {
                 "instance {name} authenticates without a password; authentication is ignored"
             );
             let text = format!("({name}) Authentication specified but no password given. Ignoring");
-            corrected(self.report, span, message, text);
+            let diagnostic = Diagnostic::warning(Class::General, message)
+                .help("add 'auth_pass PASSWORD'")
+                .keepalived(text)
+                .following(self.draft.attempted.password);
+            self.report.at(span, diagnostic);
             return Authentication::None;
         };
         let pass = AuthPass::new(&pass.value);

@@ -7,7 +7,7 @@ use vrrp::settings::{Preempt, Unicast, VirtualInterface, VirtualInterfaceKind};
 
 use super::corrected;
 use super::instance::Fixing;
-use crate::diagnostics::{Class, Diagnostic, Span};
+use crate::diagnostics::{Class, Diagnostic, Found, Span};
 use crate::draft::{Defaults, VmacAddress, VmacDraft};
 
 impl Fixing<'_> {
@@ -21,7 +21,9 @@ impl Fixing<'_> {
                     format!("instance {name} has no unicast peers; unicast_ttl is ignored");
                 let text =
                     format!("({name}): Cannot use unicast_ttl without unicast peers - resetting");
-                corrected(self.report, ttl.span, message, text);
+                let diagnostic = Diagnostic::warning(Class::General, message).keepalived(text);
+                self.report
+                    .at(ttl.span, diagnostic.found(Found::AtBlockEnd));
             }
             let span = draft.wanted?;
             if !draft.fault_no_peer {
@@ -103,7 +105,8 @@ impl Fixing<'_> {
             let text = format!(
                 "({name}): Cannot use VMAC/ipvlan with unicast and no interface - clearing use_vmac"
             );
-            corrected(self.report, span, message, text);
+            let diagnostic = Diagnostic::warning(Class::General, message).keepalived(text);
+            self.report.at(span, diagnostic.found(Found::AtBlockEnd));
             return None;
         }
         let transmit_on_base = self.transmit_on_base(span, unicast);
@@ -148,7 +151,8 @@ impl Fixing<'_> {
             let text = format!("({name}) unicast with use_vmac requires vmac_xmit_base - setting");
             let diagnostic = Diagnostic::warning(Class::General, message)
                 .help("say so with vmac_xmit_base")
-                .keepalived(text);
+                .keepalived(text)
+                .found(Found::AtBlockEnd);
             self.report.at(span, diagnostic);
         }
         unicast || self.draft.vmac_xmit_base.is_some()
@@ -191,6 +195,7 @@ impl Fixing<'_> {
         let Some(draft) = &self.draft.ipvlan else {
             return false;
         };
+        // A VMAC wins over it.
         if family == Family::V6 || draft.address.is_some() || self.draft.vmac.is_some() {
             return false;
         }

@@ -6,6 +6,7 @@ use vrrp::settings::ScriptSettings;
 
 use crate::diagnostics::{Class, Diagnostic, Reporter};
 use crate::draft::{At, CommandDraft, Draft, ScriptDraft};
+use crate::foreign;
 use crate::machine::{Machine, ScriptProblem};
 use crate::settings::{Command, RunAs};
 
@@ -76,18 +77,30 @@ impl<'a> Judge<'a> {
                 Err(refusal) => {
                     let name = &draft.name;
                     let program = argv.value.first().map_or("", String::as_str);
-                    let (message, text) = match refusal {
+                    let help = remedy(&refusal, program);
+                    // keepalived only logs that its user may not execute it.
+                    let class = match &refusal {
+                        Refusal::Problem(ScriptProblem::NotExecutable) => Class::Uncounted,
+                        Refusal::Problem(_) | Refusal::Insecure(_) => Class::General,
+                    };
+                    let (why, text) = match refusal {
+                        Refusal::Problem(ScriptProblem::Other(why)) => (
+                            why,
+                            format!("Disabling track script {name} due to insecure"),
+                        ),
                         Refusal::Problem(problem) => (
-                            format!("script {name} is disabled: {program} is {problem}"),
+                            format!("{program} is {problem}"),
                             format!("Disabling track script {name} since not found/accessible"),
                         ),
                         Refusal::Insecure(why) => (
-                            format!("script {name} is disabled: {program} is not secure: {why}"),
+                            format!("{program} is not secure: {why}"),
                             format!("Disabling track script {name} due to insecure"),
                         ),
                     };
-                    let diagnostic = Diagnostic::error(Class::General, message)
-                        .help("instances that track it go on as if they did not")
+                    let message = format!("script {name} is disabled: {why}");
+                    let diagnostic = Diagnostic::error(class, message)
+                        .with_note("instances that track it go on as if they did not")
+                        .maybe_help(help)
                         .keepalived(text);
                     report.at(argv.span, diagnostic);
                 }
@@ -117,13 +130,15 @@ impl<'a> Judge<'a> {
             Err(refusal) => refusal,
         };
         let program = draft.argv.first().map_or("", String::as_str);
+        let help = remedy(&refusal, program);
         let message = match refusal {
             Refusal::Problem(problem) => format!("{purpose} {program} is disabled: {problem}"),
             Refusal::Insecure(why) => {
                 format!("{purpose} {program} is disabled: not secure: {why}")
             }
         };
-        report.at(draft.span, Diagnostic::warning(Class::Uncounted, message));
+        let diagnostic = Diagnostic::error(Class::Uncounted, message).maybe_help(help);
+        report.at(draft.span, diagnostic);
         None
     }
 
@@ -171,6 +186,25 @@ impl<'a> Judge<'a> {
             self.kind
         ));
         report.nowhere(diagnostic);
+    }
+}
+
+/// What to do about a script that cannot run.
+fn remedy(refusal: &Refusal, program: &str) -> Option<String> {
+    match refusal {
+        Refusal::Problem(ScriptProblem::NotFound) => Some(
+            foreign::sign_of_value(program)
+                .unwrap_or("correct its path, or put it there")
+                .to_owned(),
+        ),
+        Refusal::Problem(ScriptProblem::NotExecutable) => {
+            Some(format!("let the user that it runs as execute it: chmod a+rx {program}"))
+        }
+        Refusal::Problem(ScriptProblem::Other(_)) => None,
+        Refusal::Insecure(_) => Some(
+            "let root alone own and write the file and every directory above it; or let it run as another user"
+                .to_owned(),
+        ),
     }
 }
 

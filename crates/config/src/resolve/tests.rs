@@ -263,3 +263,13 @@ fn authentication_that_does_not_apply() {
     let proof = &settings.unwrap().vrrp.instances[0].authentication;
     assert_eq!(*proof, vrrp::settings::Authentication::None);
 }
+
+#[test]
+fn an_ipvlan_that_is_ignored_lacks_nothing() {
+    let inside = "interface eth0\nuse_vmac\nuse_ipvlan vi0\nvirtual_ipaddress {\n10.0.0.1\n}";
+    let (settings, classes) = load(&one("A", inside));
+    assert!(settings.unwrap().left_out.is_empty());
+    assert_eq!(classes, [Class::Uncounted]);
+    let (settings, _) = load(&one("A", &inside.replace("use_vmac\n", "")));
+    assert!(settings.unwrap().left_out.contains("A"));
+}

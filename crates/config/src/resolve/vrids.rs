@@ -72,6 +72,7 @@ fn conflict(member: &Member<'_>, other: &InstanceDraft, report: &mut Reporter) {
         .vrid
         .as_ref()
         .map_or(member.draft.span, |vrid| vrid.span);
+    let first = other.vrid.as_ref().map_or(other.span, |vrid| vrid.span);
     let text = if settings.unicast.is_some() {
         format!(
             "({}) duplicate VRID conflict with {name} VRID {vrid}",
@@ -86,6 +87,7 @@ fn conflict(member: &Member<'_>, other: &InstanceDraft, report: &mut Reporter) {
         )
     };
     let diagnostic = Diagnostic::error(Class::General, message)
+        .related(first, "the first one")
         .help(help)
         .keepalived(text)
         .fatal();

@@ -83,8 +83,11 @@ fn a_missing_closing_brace_is_found_at_the_next_block() {
         "vrrp_instance B {{\ninterface eth0\nvirtual_router_id 2\nvirtual_ipaddress {{\n10.0.0.2\n}}\n{}",
         instance("")
     ));
-    assert_eq!(classes(&loaded), [(Class::MissingClose, 7)]);
+    assert_eq!(classes(&loaded), [(Class::UnknownKeyword, 7)]);
     assert_eq!(names(&loaded), ["B", "A"]);
+    // keepalived takes the next block for a keyword of the open one, and misses the brace at the end.
+    let all: Vec<_> = loaded.diagnostics[0].classes().collect();
+    assert_eq!(all, [Class::UnknownKeyword, Class::MissingClose]);
 }
 
 #[test]
@@ -92,7 +95,7 @@ fn a_missing_closing_brace_within_an_instance_is_found_too() {
     let text =
         instance("authentication {\nauth_type PASS\nauth_pass x\ntrack_interface {\neth1\n}");
     let loaded = Fake::default().load(text);
-    assert_eq!(classes(&loaded), [(Class::MissingClose, 10)]);
+    assert_eq!(classes(&loaded), [(Class::UnknownKeyword, 10)]);
     assert_eq!(
         loaded.settings.unwrap().vrrp.instances[0]
             .track_interface
@@ -117,6 +120,72 @@ fn a_missing_opening_brace_is_read_as_if_it_were_there() {
         loaded.settings.unwrap().vrrp.instances[0].authentication,
         vrrp::settings::Authentication::Pass(_)
     ));
+}
+
+#[test]
+fn a_list_without_its_brace_is_read_all_the_same() {
+    for (lines, expected, tracked) in [
+        // keepalived only logs that.
+        ("track_interface\neth1\n}", vec![], 1),
+        (
+            "track_interface eth1\neth1\n}",
+            vec![(Class::General, 7)],
+            1,
+        ),
+        ("track_interface eth1", vec![(Class::General, 7)], 0),
+        ("track_interface", vec![(Class::General, 7)], 0),
+        (
+            "track_interface {\neth1 {\n}\n}",
+            vec![(Class::General, 8)],
+            1,
+        ),
+    ] {
+        let loaded = Fake::default().load(instance(&format!("{lines}\nnopreempt")));
+        let said: Vec<_> = loaded
+            .diagnostics
+            .iter()
+            .filter(|d| d.class.is_counted())
+            .map(|d| (d.class, d.line))
+            .collect();
+        assert_eq!(said, expected, "{lines}");
+        let settings = loaded.settings.unwrap().vrrp;
+        let instance = &settings.instances[0];
+        assert_eq!(instance.track_interface.len(), tracked, "{lines}");
+        assert_eq!(instance.preempt, vrrp::settings::Preempt::Never, "{lines}");
+    }
+}
+
+#[test]
+fn what_follows_from_an_open_quote_is_part_of_it() {
+    let of = |line: &str| {
+        let loaded = Fake::default().load(instance(line));
+        let all: Vec<Vec<Class>> = loaded
+            .diagnostics
+            .iter()
+            .map(|diagnostic| diagnostic.classes().collect())
+            .collect();
+        (all, loaded.settings.is_some())
+    };
+    let (quote, general) = (Class::UnmatchedQuote, Class::General);
+    assert_eq!(
+        of("notify_master /bin/x \"a"),
+        (vec![vec![quote, general, quote]], true)
+    );
+    assert_eq!(
+        of("priority \"100"),
+        (vec![vec![quote, general, Class::MissingParameter]], false)
+    );
+    assert_eq!(
+        of("state ${NONE}"),
+        (vec![vec![Class::UnexpectedOpen, general]], true)
+    );
+    assert_eq!(
+        of("nosuch ${NONE}"),
+        (
+            vec![vec![Class::UnexpectedOpen, Class::UnknownKeyword]],
+            true
+        )
+    );
 }
 
 #[test]
@@ -151,7 +220,7 @@ fn one_mistake_with_braces_is_one_message() {
         // An instance within an instance: the last brace is the outer one's.
         (
             instance(&format!("nopreempt\n{other}")),
-            vec![(Class::MissingClose, 8)],
+            vec![(Class::UnknownKeyword, 8)],
             vec!["A", "B"],
         ),
         (
@@ -161,7 +230,7 @@ fn one_mistake_with_braces_is_one_message() {
         ),
         (
             instance("virtual_ipaddress_excluded {\n10.0.0.9\npriority 50\nnopreempt"),
-            vec![(Class::MissingClose, 9)],
+            vec![(Class::General, 9)],
             vec!["A"],
         ),
         (

@@ -126,7 +126,7 @@ fn an_insecure_script_runs_or_not_as_script_security_says() {
         said,
         [
             (Severity::Error, Class::General),
-            (Severity::Warning, Class::Uncounted)
+            (Severity::Error, Class::Uncounted)
         ]
     );
 }
@@ -141,6 +141,28 @@ fn without_a_user_for_scripts_they_are_removed() {
 }
 
 #[test]
+fn what_follows_from_a_mistake_is_marked_and_counts() {
+    let told = |text: &str| -> Vec<(bool, String)> {
+        let loaded = Fake::default().load(text);
+        let said = loaded.diagnostics.into_iter();
+        said.map(|one| (one.follows, one.message)).collect()
+    };
+    let lacks = "instance B has no virtual_router_id".to_owned();
+    let misspelt = GOOD.replace("virtual_router_id 2", "virtual_routerid 2");
+    assert!(told(&misspelt).contains(&(true, lacks.clone())));
+    let loaded = Fake::default().load(&misspelt);
+    assert_eq!((loaded.settings, loaded.status), (None, 2));
+    let absent = GOOD.replace("virtual_router_id 2", "");
+    assert!(told(&absent).contains(&(false, lacks)));
+
+    let empty = "vrrp_sync_group H {\n group {\n}\n}\n";
+    let removed = "sync group H has no members and is removed".to_owned();
+    assert!(told(&format!("{GOOD}{empty}")).contains(&(false, removed.clone())));
+    let outside = empty.replace("group {\n}", "A");
+    assert!(told(&format!("{GOOD}{outside}")).contains(&(true, removed)));
+}
+
+#[test]
 fn a_secret_is_in_no_message() {
     for text in [
         GOOD.replace("auth_pass", "auth_pasword"),
@@ -148,6 +170,8 @@ fn a_secret_is_in_no_message() {
         GOOD.replace("auth_pass hunter2", "auth_pass \"hunter2"),
         GOOD.replace("auth_type PASS", "auth_type PASS auth_pass hunter2 {"),
         format!("$PASSWORD=hunter2\\\n{GOOD}").replace("auth_pass hunter2", ""),
+        GOOD.replace("script /bin/x", "script /bin/x --password hunter2"),
+        GOOD.replace("\"/bin/y a\"", "/bin/y --password hunter2"),
     ] {
         for diagnostic in Fake::default().load(&text).diagnostics {
             let shown = format!(

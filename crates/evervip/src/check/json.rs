@@ -61,6 +61,7 @@ struct Finding<'a> {
     message: &'a str,
     notes: &'a [String],
     help: Option<&'a str>,
+    follows: bool,
     keepalived: Option<&'a str>,
     keepalived_line: Option<u32>,
     keepalived_also: Vec<Also<'a>>,
@@ -82,6 +83,7 @@ struct Place<'a> {
 struct Also<'a> {
     class: &'static str,
     message: &'a str,
+    keepalived_line: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -110,14 +112,16 @@ impl<'a> From<&'a Diagnostic> for Finding<'a> {
             message: &diagnostic.message,
             notes: &diagnostic.notes,
             help: diagnostic.help.as_deref(),
+            follows: diagnostic.follows,
             keepalived: diagnostic.keepalived_text.as_deref(),
             keepalived_line: diagnostic.keepalived_line,
             keepalived_also: diagnostic
                 .keepalived_also
                 .iter()
-                .map(|(class, message)| Also {
-                    class: class.name(),
-                    message,
+                .map(|also| Also {
+                    class: also.class.name(),
+                    message: &also.message,
+                    keepalived_line: diagnostic.keepalived_line.filter(|_| !also.afterwards),
                 })
                 .collect(),
             related: diagnostic.related.as_ref().map(|related| Place {

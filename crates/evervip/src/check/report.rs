@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use config::{Diagnostic, Loaded, Style};
 
-use super::{Tally, count, is_pending};
+use super::{Tally, count, is_pending, is_told};
 
 /// How many keywords that do not act are named; the list itself is another question.
 const NAMED: usize = 8;
@@ -23,7 +23,7 @@ pub(super) fn report(file: &str, loaded: &Loaded, tally: Tally, style: Style) ->
     let shown: Vec<&Diagnostic> = loaded
         .diagnostics
         .iter()
-        .filter(|one| !is_pending(one))
+        .filter(|one| is_told(one))
         .collect();
     for diagnostic in merged(&shown) {
         text.push_str(diagnostic.render(style).trim_end());

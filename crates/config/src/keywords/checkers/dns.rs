@@ -70,7 +70,8 @@ fn name(reading: &mut Reading<'_>, statement: &Statement) {
     }
     let bare = name.strip_suffix('.').unwrap_or(&name);
     let mut labels = bare.split('.');
-    if !bare.is_empty() && labels.clone().any(str::is_empty) {
+    let root = name == ".";
+    if !root && labels.clone().any(str::is_empty) {
         let message = format!("name: '{name}' has nothing between two dots and is ignored");
         let diagnostic = Diagnostic::error(Class::General, message).keepalived(format!(
             "DNS_CHECK name '{name}' has empty label - ignoring"

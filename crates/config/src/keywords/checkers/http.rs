@@ -409,7 +409,6 @@ fn close_url(reading: &mut Reading<'_>, statement: &Statement) {
         let diagnostic = Diagnostic::error(Class::General, "this url has no path and is ignored")
             .help("path PATH")
             .keepalived("HTTP/SSL_GET checker url has no path - ignoring");
-        reading.checker.complained = true;
         reading.report.at(statement.whole(), diagnostic);
         return;
     }
@@ -442,7 +441,7 @@ pub(super) fn judge(reading: &mut Reading<'_>, checker: &mut CheckerDraft) -> bo
             reading,
             checker,
             "url",
-            "url { path PATH }",
+            "add 'url { path PATH }'",
             "HTTP/SSL_GET checker has no urls specified - ignoring",
         );
         return false;

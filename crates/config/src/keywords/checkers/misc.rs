@@ -23,11 +23,9 @@ pub(in crate::keywords) const KEYWORDS: &[Keyword] = &[
         help: "the command; status 0 is success",
         role: Role::Set(|r, s| {
             if s.word(1).is_none() {
-                r.checker.complained |= s.is_damaged();
                 return;
             }
-            let Some((value, rest)) = scripts::command_line(r, s) else {
-                r.checker.complained = true;
+            let Some((value, rest)) = scripts::command_line(r, s, Class::Uncounted) else {
                 return;
             };
             if !rest.is_empty() {
@@ -82,7 +80,7 @@ pub(in crate::keywords) const KEYWORDS: &[Keyword] = &[
         default: "script_user",
         help: "whom to run the command as",
         role: Role::Set(|r, s| {
-            if r.required(s, 1).is_none() {
+            if r.checker.removed || r.required(s, 1).is_none() {
                 return;
             }
             let found = r.user(s.argument(1), s.word(2));
@@ -113,7 +111,7 @@ pub(super) fn judge(reading: &mut Reading<'_>, checker: &mut CheckerDraft) -> bo
             reading,
             checker,
             "misc_path",
-            "misc_path \"COMMAND ARGUMENTS\"",
+            "add 'misc_path \"COMMAND ARGUMENTS\"'",
             "No script path has been specified for MISC_CHECKER - skipping",
         );
         return false;

@@ -62,6 +62,7 @@ pub(super) fn close(reading: &mut Reading<'_>, statement: &Statement) {
     let hosts: Vec<CheckerDraft> = hosts
         .into_iter()
         .map(|mut host| {
+            host.end = statement.end();
             host.pace = pace_over(host.pace, &checker.pace);
             host.connection = connection_over(host.connection, &checker.connection);
             host.smtp.helo_name = checker.smtp.helo_name.clone();

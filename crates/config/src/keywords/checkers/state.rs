@@ -59,7 +59,6 @@ fn track_file(reading: &mut Reading<'_>, statement: &Statement) {
         reading.checker.file.track_file = Some(name);
         return;
     }
-    reading.checker.complained = true;
     let near = nearest(&name, reading.names.track_files.iter().map(String::as_str));
     let help = match near {
         Some(near) => format!("did you mean '{near}'?"),

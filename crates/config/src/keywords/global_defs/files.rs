@@ -254,6 +254,17 @@ fn umask(reading: &mut Reading<'_>, statement: &Statement) {
         text.split('|')
             .try_fold(0, |mode, name| bit(name.trim()).map(|bit| mode | bit))
     };
+    let rest = if first.starts_with(|c: char| c.is_ascii_digit()) {
+        2
+    } else {
+        usize::MAX
+    };
+    if statement.word(rest).is_some() {
+        let message = "umask takes one number; what follows is ignored";
+        let diagnostic = Diagnostic::warning(Class::General, message)
+            .keepalived("Extra parameter(s) to umask option");
+        reading.complain(statement, rest, diagnostic);
+    }
     match mode {
         Some(mode) => reading.draft.global.umask = mode,
         None => {

@@ -92,13 +92,25 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
         name: "notification_email",
         arguments: noted("{ ADDRESS ... }"),
         help: "whom alerts go to",
-        role: Role::List(|r, s| {
-            for index in 0..s.len() {
-                if let Some(text) = r.text(s, index) {
-                    r.draft.global.mail.to.push(mailbox(&text));
+        role: Role::NamedList {
+            open: |_, _| true,
+            entry: |r, s| {
+                for index in 0..s.len() {
+                    if let Some(text) = r.text(s, index) {
+                        r.draft.global.mail.to.push(mailbox(&text));
+                    }
                 }
-            }
-        }),
+            },
+            close: |r, s| {
+                if s.block().is_empty() {
+                    let message = "notification_email names nobody";
+                    let diagnostic = Diagnostic::warning(Class::General, message)
+                        .help("notification_email { ADDRESS ... }")
+                        .keepalived("Warning - empty notification_email block");
+                    r.complain(s, 0, diagnostic);
+                }
+            },
+        },
         pending: pending("no mail is sent"),
         ..ROW
     },

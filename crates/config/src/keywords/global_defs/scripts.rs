@@ -88,7 +88,8 @@ fn script_user(reading: &mut Reading<'_>, statement: &Statement) {
                 Class::General,
                 format!("script_user: there is no user or group '{unknown}'"),
             )
-            .help("scripts that name no user of their own are removed")
+            .with_note("scripts that name no user of their own are removed")
+            .help("make that user, or name one that exists")
             .keepalived("Error setting global script uid/gid");
             reading.complain(statement, 1, diagnostic);
             ScriptUser::Unknown
@@ -118,19 +119,19 @@ fn timeout(
     }
 }
 
-/// `COMMAND [USER [[:]GROUP]]`; `nobody` is the class of a user that is not there.
+/// `COMMAND [USER [[:]GROUP]]`; `class` is that of an empty command and of a user that is not there.
 pub(super) fn command(
     reading: &mut Reading<'_>,
     statement: &Statement,
-    nobody: Class,
+    class: Class,
 ) -> Option<CommandDraft> {
     reading.required(statement, 1)?;
-    let (argv, rest) = command_line(reading, statement)?;
+    let (argv, rest) = command_line(reading, statement, class)?;
     let name = statement.argument(0);
     let user = match rest.first() {
         None => reading.default_user().ok_or_else(|| {
             Diagnostic::error(
-                nobody,
+                class,
                 format!("{name} is ignored: there is no user to run it as"),
             )
             .help("name an existing one with script_user, above this line")
@@ -139,7 +140,7 @@ pub(super) fn command(
             .user(user, rest.get(1).map(String::as_str))
             .map_err(|unknown| {
                 Diagnostic::error(
-                    nobody,
+                    class,
                     format!("{name} is ignored: there is no user or group '{unknown}'"),
                 )
                 .help("a command with arguments stands between double quotes; what follows it is a user")

@@ -126,7 +126,7 @@ fn names_and_times() {
                 "Some((Some(\"b\"), None)) 60000000 None",
                 GENERAL,
             ),
-            ("virtualhost", "None 60000000 None", MISSING),
+            ("virtualhost", "None 60000000 None", GENERAL),
             (
                 "snmp_name a",
                 "Some((None, Some(\"a\"))) 60000000 None",

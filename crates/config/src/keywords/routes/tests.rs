@@ -384,7 +384,7 @@ fn several_ways() {
         (
             "10.1.0.0/16 nexthop via 10.0.0.1 weight 257",
             "10.1.0.0/16",
-            GENERAL,
+            NUMBER,
         ),
         (
             "10.1.0.0/16 nexthop via 10.0.0.1 mtu 1400",

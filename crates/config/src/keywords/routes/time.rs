@@ -26,7 +26,8 @@ pub(super) fn read(
         let help = format!("a number with the unit s or ms; without a unit it counts {unit}");
         let diagnostic = Diagnostic::error(Class::InvalidNumber, message)
             .help(help)
-            .keepalived(format!("Invalid {name} {text} for route"));
+            .keepalived(format!("invalid number '{text}'"))
+            .also(Class::General, format!("Invalid {name} {text} for route"));
         entry.say(diagnostic);
         return Err(Dropped);
     };

@@ -3,7 +3,7 @@
 use lvs::settings::ssl::Password;
 
 use crate::Class;
-use crate::keywords::servers::testing::{GENERAL, MISSING, load};
+use crate::keywords::servers::testing::{GENERAL, load};
 
 #[test]
 fn what_is_kept() {
@@ -25,10 +25,10 @@ fn what_is_kept() {
         ),
         ("key a", "None None None Some(\"a\")", &[]),
         ("key a\nkey b", "None None None Some(\"b\")", GENERAL),
-        ("password", "None None None None", MISSING),
-        ("ca", "None None None None", MISSING),
-        ("certificate", "None None None None", MISSING),
-        ("key", "None None None None", MISSING),
+        ("password", "None None None None", GENERAL),
+        ("ca", "None None None None", GENERAL),
+        ("certificate", "None None None None", GENERAL),
+        ("key", "None None None None", GENERAL),
     ];
     for (lines, expected, classes) in rows {
         let (settings, said) = load(&format!("SSL {{\n {lines}\n}}"));

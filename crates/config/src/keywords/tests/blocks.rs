@@ -53,11 +53,7 @@ fn track_files() {
             vec![Class::InvalidNumber, Class::General],
         ),
         ("weight 3", "none", vec![Class::General; 2]),
-        (
-            "file",
-            "none",
-            vec![Class::General, Class::General, Class::MissingParameter],
-        ),
+        ("file", "none", vec![Class::General; 3]),
         ("file /nowhere/x", "none", vec![Class::General; 2]),
     ] {
         let text = format!(

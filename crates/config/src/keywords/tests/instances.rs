@@ -91,7 +91,11 @@ fn peers() {
                 "10.0.0.9 0-255 new None",
                 &[],
             ),
-            ("old_unicast_checksum ever", "multicast", &[Class::General]),
+            (
+                "old_unicast_checksum ever",
+                "multicast",
+                &[Class::Deprecated, Class::General],
+            ),
         ],
     );
 }

@@ -21,16 +21,16 @@ pub(in crate::keywords) fn method(
     let method = match statement.argument(1) {
         "NAT" => Forwarding::Nat,
         "DR" => Forwarding::DirectRouting,
-        "TUN" => {
-            let tunnel = tunnel(reading, statement).unwrap_or(Tunnel::Ipip);
-            return Some(Forwarding::Tunnel(tunnel));
-        }
+        "TUN" => Forwarding::Tunnel(Tunnel::Ipip),
         other => {
             let name = statement.argument(0);
             let message = format!("{name}: there is no forwarding method '{other}'; it is ignored");
             let help = match other.to_ascii_uppercase().as_str() {
                 known @ ("NAT" | "DR" | "TUN") => format!("did you mean '{known}'?"),
-                _ => "NAT, DR or TUN".to_owned(),
+                upper => match crate::suggest::nearest(upper, ["NAT", "DR", "TUN"].into_iter()) {
+                    Some(near) => format!("did you mean '{near}'?"),
+                    None => "NAT, DR or TUN".to_owned(),
+                },
             };
             let diagnostic = Diagnostic::error(Class::General, message)
                 .help(help)
@@ -39,7 +39,12 @@ pub(in crate::keywords) fn method(
             return None;
         }
     };
-    if let Some(word) = statement.word(2) {
+    // keepalived judges the options of every method.
+    let tunnel = tunnel(reading, statement);
+    if let Forwarding::Tunnel(_) = method {
+        return Some(Forwarding::Tunnel(tunnel.unwrap_or(Tunnel::Ipip)));
+    }
+    if let (Some(word), Some(_)) = (statement.word(2), tunnel) {
         let message = format!("'{word}' is passed over: only TUN has options");
         reading.complain(statement, 2, Diagnostic::warning(Class::Uncounted, message));
     }
@@ -126,7 +131,10 @@ fn refuse(
     message: String,
     help: &str,
 ) -> Option<Tunnel> {
-    let message = format!("{message}; a plain ipip tunnel is used");
+    let message = match statement.argument(1) {
+        "TUN" => format!("{message}; a plain ipip tunnel is used"),
+        _ => message,
+    };
     let diagnostic = Diagnostic::error(Class::General, message).help(help);
     reading.complain(statement, index, diagnostic);
     None

@@ -240,7 +240,8 @@ fn forwarding() {
             ("lvs_method TUN type gre remcsum", "Tunnel(Ipip)", GENERAL),
             ("lvs_method TUN csum", "Tunnel(Ipip)", GENERAL),
             ("lvs_method TUN fast", "Tunnel(Ipip)", GENERAL),
-            ("lvs_method NAT fast", "Nat", LOGGED),
+            ("lvs_method NAT fast", "Nat", GENERAL),
+            ("lvs_method NAT type ipip", "Nat", LOGGED),
             ("lvs_method DR\nlvs_method FNAT", "DirectRouting", GENERAL),
             ("lvs_method dr", "Nat", GENERAL),
             ("lvs_method", "fatal", MISSING),
@@ -405,7 +406,7 @@ fn names() {
         &[
             ("virtualhost a", "Some(\"a\") None", &[]),
             ("virtualhost a\nvirtualhost b", "Some(\"b\") None", GENERAL),
-            ("virtualhost", "None None", MISSING),
+            ("virtualhost", "None None", GENERAL),
             ("snmp_name a", "None Some(\"a\")", &[]),
             ("snmp_name \"a b\"", "None Some(\"a b\")", &[]),
             ("snmp_name a b", "None None", GENERAL),

@@ -30,7 +30,7 @@ fn type_and_name() {
             ("name www.example.com.", "SOA 'www.example.com'", &[]),
             ("name a.example", "SOA 'a.example'", &[]),
             ("name .", "SOA ''", &[]),
-            ("name \"\"", "SOA ''", &[]),
+            ("name \"\"", "SOA ''", GENERAL),
             ("name ..", "SOA ''", GENERAL),
             ("name a..b", "SOA ''", GENERAL),
             ("name .a", "SOA ''", GENERAL),

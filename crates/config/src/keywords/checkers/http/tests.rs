@@ -43,7 +43,7 @@ fn keywords_of_the_checker() {
                 ("", "", &[]),
                 ("virtualhost a", "a", &[]),
                 ("virtualhost a\nvirtualhost b", "b", GENERAL),
-                ("virtualhost a\nvirtualhost", "a", MISSING),
+                ("virtualhost a\nvirtualhost", "a", GENERAL),
             ],
         );
         table(
@@ -56,7 +56,7 @@ fn keywords_of_the_checker() {
                 ("http_protocol 1.0c", "V1_0Close", &[]),
                 ("http_protocol 1.1", "V1_1", &[]),
                 ("http_protocol 1.1\nhttp_protocol 2", "V1_1", GENERAL),
-                ("http_protocol", "V1_0", MISSING),
+                ("http_protocol", "V1_0", GENERAL),
             ],
         );
         table(
@@ -130,11 +130,11 @@ fn pages() {
                 GENERAL,
             ),
             ("", "", GENERAL),
-            ("url {\n}", "", GENERAL),
+            ("url {\n}", "", &[Class::General, Class::General]),
             (
                 "url {\npath\n}",
                 "fatal",
-                &[Class::General, Class::MissingParameter],
+                &[Class::General, Class::General, Class::MissingParameter],
             ),
         ],
     );
@@ -151,7 +151,7 @@ fn pages() {
             &[
                 ("virtualhost a", "a", &[]),
                 ("virtualhost a\nvirtualhost b", "b", GENERAL),
-                ("virtualhost", "", MISSING),
+                ("virtualhost", "", GENERAL),
             ],
         );
     }

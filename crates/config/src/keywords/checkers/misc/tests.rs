@@ -66,15 +66,19 @@ fn commands() {
         ),
         ("", "", GENERAL),
         ("misc_path", "", GENERAL),
-        ("misc_path \"\"", "", GENERAL),
-        ("misc_path '/bin/true", "", &[Class::UnmatchedQuote]),
+        ("misc_path \"\"", "", &[Class::General, Class::Uncounted]),
+        (
+            "misc_path '/bin/true",
+            "",
+            &[Class::General, Class::UnmatchedQuote],
+        ),
         ("misc_path /bin/true\nuser daemon", "/bin/true as 1:1", &[]),
         (
             "user daemon nobody\nmisc_path /bin/true",
             "/bin/true as 1:65534",
             &[],
         ),
-        ("misc_path /bin/true\nuser", "/bin/true as 0:0", MISSING),
+        ("misc_path /bin/true\nuser", "/bin/true as 0:0", GENERAL),
         // Dropped; what follows is read without effect.
         (
             "misc_path /bin/true\nuser nosuch\nuser root\nretry 3",

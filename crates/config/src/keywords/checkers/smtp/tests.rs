@@ -1,6 +1,6 @@
 use lvs::settings::checkers::{Checker, CheckerKind};
 
-use super::super::tests::{GENERAL, MISSING, SILENT, outcome, table};
+use super::super::tests::{GENERAL, SILENT, outcome, table};
 use crate::Class;
 
 fn show(checker: &Checker) -> String {
@@ -25,7 +25,7 @@ fn helo_name() {
             (
                 "helo_name",
                 "smtpchecker.keepalived.org 192.0.2.1:80 1",
-                MISSING,
+                GENERAL,
             ),
         ],
     );

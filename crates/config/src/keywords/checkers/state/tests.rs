@@ -1,6 +1,6 @@
 use lvs::settings::checkers::{Checker, CheckerKind};
 
-use super::super::tests::{GENERAL, MISSING, NUMBER, table};
+use super::super::tests::{GENERAL, NUMBER, table};
 use crate::Class;
 
 fn show(checker: &Checker) -> String {
@@ -28,7 +28,7 @@ fn file_check() {
         &[
             ("track_file load", "load 1 true", &[]),
             ("track_file load\ntrack_file nosuch", "load 1 true", GENERAL),
-            ("track_file nosuch", "", GENERAL),
+            ("track_file nosuch", "", &[Class::General, Class::General]),
             ("", "", GENERAL),
             ("weight 3", "", GENERAL),
             (
@@ -49,7 +49,7 @@ fn file_check() {
             ("weight -2147483648", "load 1 true", NUMBER),
             ("weight 3\nweight x", "load 3 false", NUMBER),
             ("weight 3 backwards", "load 1 true", GENERAL),
-            ("weight", "load 1 true", MISSING),
+            ("weight", "load 1 true", GENERAL),
             ("alpha", "load 1 true", &[Class::UnknownKeyword]),
         ],
     );

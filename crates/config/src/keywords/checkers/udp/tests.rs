@@ -35,7 +35,7 @@ fn payload_and_reply() {
             ("payload 00\npayload zz", "[00] none", GENERAL),
             ("payload 0x", "none", GENERAL),
             ("payload \"\"", "none", GENERAL),
-            ("payload", "none", MISSING),
+            ("payload", "none", GENERAL),
             ("require_reply", "any", &[]),
             (
                 "require_reply 00 1x X1 xx",
