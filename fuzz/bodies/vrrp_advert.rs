@@ -4,9 +4,11 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use evervip_wire::ah;
 use evervip_wire::arp::GratuitousArp;
 use evervip_wire::ipv4::Datagram;
 use evervip_wire::ndisc::NeighbourAdvertisement;
+use evervip_wire::trailer::{self, Signed, Trailer};
 use evervip_wire::vrrp::{ADVERTISEMENT, Advert, Message, auth_type};
 use types::{Centiseconds, Family, Version, Vrid};
 
@@ -18,6 +20,7 @@ pub(crate) fn run(data: &[u8]) {
     if let Some(datagram) = Datagram::parse(data) {
         assert!(data.ends_with(datagram.payload), "the payload is the end");
         advert(Family::V4, datagram.payload);
+        authentication_header(&datagram);
     }
     if let Some(arp) = GratuitousArp::parse(data) {
         assert_eq!(GratuitousArp::parse(&arp.encode()), Some(arp));
@@ -26,6 +29,43 @@ pub(crate) fn run(data: &[u8]) {
         let again = NeighbourAdvertisement::parse(&neighbour.encode());
         assert_eq!(again, Some(neighbour));
     }
+}
+
+/// Nothing is authentic by chance, and what we make of the same packet is.
+fn authentication_header(datagram: &Datagram<'_>) {
+    let Some((header, message)) = ah::Header::parse(datagram.payload) else {
+        return;
+    };
+    assert_eq!(header.encode(), datagram.payload[..ah::LENGTH]);
+    assert_eq!(datagram.payload.len(), ah::LENGTH + message.len());
+    assert!(!header.is_signed_with(b"unguessed", &datagram.header, message));
+    let ours = ah::Header::sign(header.sequence, b"secret", &datagram.header, message);
+    assert!(ours.is_signed_with(b"secret", &datagram.header, message));
+}
+
+/// The same for the trailer; and there is none where the message alone is well-formed.
+fn trailer(family: Family, source: IpAddr, data: &[u8]) {
+    let (message, found) = Advert::split_trailer(family, data);
+    let Some(found) = found else {
+        assert_eq!(message, data);
+        return;
+    };
+    assert_eq!([message, found.as_slice()].concat(), data);
+    assert!(Advert::parse(family, message).is_ok());
+    assert!(Advert::parse(family, data).is_err());
+    let Some(found) = Trailer::parse(found) else {
+        return;
+    };
+    assert_eq!(found.encode(), data[data.len() - trailer::LENGTH..]);
+    let signed = Signed {
+        version: Version::V3,
+        vrid: Vrid::new(51).expect("not zero"),
+        source,
+        message,
+    };
+    assert!(!found.is_signed_with(b"unguessed", &signed));
+    let ours = Trailer::sign(found.key_id, found.sequence, b"secret", &signed);
+    assert!(ours.is_signed_with(b"secret", &signed));
 }
 
 fn advert(family: Family, data: &[u8]) {
@@ -39,6 +79,7 @@ fn advert(family: Family, data: &[u8]) {
             family.vrrp_group(),
         ),
     };
+    trailer(family, source, data);
     let advert = match Advert::parse(family, data) {
         Ok(advert) => advert,
         Err(error) => {

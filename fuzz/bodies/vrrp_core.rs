@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 use types::{
@@ -12,11 +13,13 @@ use types::{
     Vrid, Weight,
 };
 use vrrp::settings::{
-    AuthPass, Authentication, GarpSettings, InitialState, InstanceSettings, OldChecksum, Preempt,
-    ScriptSettings, SyncGroupSettings, TrackScript, Unicast, UnicastPeer, VirtualAddress,
+    AntiReplay, AuthHmac, AuthPass, Authentication, GarpSettings, HmacKey, HmacMode, InitialState,
+    InstanceSettings, OldChecksum, Preempt, ScriptSettings, Secret, SyncGroupSettings, TrackScript,
+    Unicast, UnicastPeer, VirtualAddress,
 };
 use vrrp::{
-    Action, Interface, InterfaceAddress, Packet, Release, ScriptOutcome, Settings, StateName, Vrrp,
+    Action, Carrier, Interface, InterfaceAddress, Packet, Release, ScriptOutcome, Settings,
+    StateName, Vrrp,
 };
 use wire::vrrp::Message;
 
@@ -87,6 +90,10 @@ impl Host {
             }
             10 => self.vrrp.handle_settings(self.now, settings(bytes)),
             _ => match bytes.next() {
+                3 => {
+                    let clock = Duration::from_secs(bytes.next().into());
+                    self.vrrp.handle_wall_clock(self.now, clock);
+                }
                 0 => {
                     self.vrrp.handle_stop(self.now, Release::Everything);
                     return true;
@@ -160,22 +167,29 @@ impl Host {
             between: (source, destination),
         }
         .encode();
-        self.packet(source, destination, &message);
+        self.packet(Carrier::Vrrp, source, destination, &message);
     }
 
     fn junk(&mut self, bytes: &mut Bytes<'_>) {
         let length = usize::from(bytes.next() % 48);
         let payload: Vec<u8> = (0..length).map(|_| bytes.next()).collect();
         let source = IpAddr::V4(Ipv4Addr::new(198, 18, 0, bytes.next()));
-        self.packet(source, Family::V4.vrrp_group(), &payload);
+        let carrier = if bytes.next().is_multiple_of(4) {
+            let identification = 1;
+            Carrier::Ah { identification }
+        } else {
+            Carrier::Vrrp
+        };
+        self.packet(carrier, source, Family::V4.vrrp_group(), &payload);
     }
 
-    fn packet(&mut self, source: IpAddr, destination: IpAddr, payload: &[u8]) {
+    fn packet(&mut self, carrier: Carrier, source: IpAddr, destination: IpAddr, payload: &[u8]) {
         let packet = Packet {
             interface: index(),
             source,
             destination,
             hop_limit: 255,
+            carrier,
             promised: payload.len(),
             payload,
         };
@@ -293,10 +307,11 @@ fn instance(number: u8, bytes: &mut Bytes<'_>) -> InstanceSettings {
             100..200 => Preempt::Never,
             delay => Preempt::After(Duration::from_millis(delay.into())),
         },
-        authentication: if flags & 2 != 0 && version == Version::V2 {
-            Authentication::Pass(AuthPass::new(b"secret"))
-        } else {
-            Authentication::None
+        authentication: match (flags & 6, version, family) {
+            (2, Version::V2, _) => Authentication::Pass(AuthPass::new(b"secret")),
+            (4, Version::V2, Family::V4) => Authentication::Ah(AuthPass::new(b"secret")),
+            (6, _, _) => Authentication::Hmac(Box::new(signed(flags))),
+            _ => Authentication::None,
         },
         virtual_ipaddress: (0..=bytes.next() % 2)
             .map(|which| virtual_address(family, number / 2 * 2 + which))
@@ -325,6 +340,27 @@ fn instance(number: u8, bytes: &mut Bytes<'_>) -> InstanceSettings {
         v3_checksum_as_v2: flags & 3 == 3,
         notify_priority_changes: flags & 1 != 0,
         ..InstanceSettings::new(&format!("VI_{number}"), name(), vrid(number / 2))
+    }
+}
+
+fn signed(flags: u8) -> AuthHmac {
+    let key = |id: u8| HmacKey {
+        id: NonZeroU8::new(id).expect("not zero"),
+        secret: Secret::new(&[id; 32]).expect("long enough"),
+    };
+    AuthHmac {
+        keys: vec![key(1), key(2)],
+        active_key: NonZeroU8::MIN,
+        mode: match flags & 24 {
+            0 => HmacMode::ReceiveOnly,
+            8 => HmacMode::Permissive,
+            _ => HmacMode::Enforce,
+        },
+        anti_replay: if flags & 32 == 0 {
+            AntiReplay::Time { window: 5 }
+        } else {
+            AntiReplay::Monotonic
+        },
     }
 }
 

@@ -27,7 +27,9 @@ use sys::process;
 use sys::signals::SignalSet;
 use sys::timer::Timer;
 use types::{Family, IfIndex, Instant, Vrid};
-use vrrp::{Packet, Release, Vrrp};
+use vrrp::settings::Authentication;
+use vrrp::{Carrier, Packet, Release, Vrrp};
+use wire::{ah, ipv4};
 
 use self::hands::Hands;
 use crate::exit::{Exit, NEEDED_RIGHTS};
@@ -86,6 +88,8 @@ struct VrrpProcess {
     events: EventLoop,
     monitor: Monitor,
     receivers: BTreeMap<Family, AdvertReceiver>,
+    /// For instances with authentication headers, if there are any.
+    ah_receiver: Option<AdvertReceiver>,
     heartbeat: Option<Heartbeat>,
     core: Vrrp,
     hands: Hands,
@@ -161,6 +165,7 @@ impl VrrpProcess {
             events,
             monitor,
             receivers: BTreeMap::new(),
+            ah_receiver: None,
             heartbeat,
             core,
             hands,
@@ -184,7 +189,7 @@ impl VrrpProcess {
         loop {
             self.timer.arm(self.next_wake())?;
             self.events.wait(&mut ready)?;
-            let now = sys::clock::now();
+            let now = self.read_clocks();
             // After a timer, too: what arrived while nobody looked comes before the conclusion that nothing did.
             self.receive(now)?;
             for token in &ready {
@@ -225,13 +230,14 @@ impl VrrpProcess {
     fn receive(&mut self, now: Instant) -> Result<()> {
         let Self {
             receivers,
+            ah_receiver,
             core,
             hands,
             settings,
             unknown_vrids,
             ..
         } = self;
-        for receiver in receivers.values_mut() {
+        for receiver in receivers.values_mut().chain(ah_receiver) {
             for _round in 0..MOST_ROUNDS {
                 let summary = receiver.receive(|received| {
                     if let Some(packet) = packet(&received) {
@@ -256,6 +262,14 @@ impl VrrpProcess {
             }
         }
         Ok(())
+    }
+
+    /// The time, which the core is told on the wall clock, too.
+    fn read_clocks(&mut self) -> Instant {
+        let now = sys::clock::now();
+        self.core
+            .handle_wall_clock(now, sys::clock::wall().since_epoch());
+        now
     }
 
     fn carry_out(&mut self, now: Instant) {
@@ -359,7 +373,7 @@ impl VrrpProcess {
         let vrrp = std::mem::take(&mut settings.vrrp);
         self.listen_for(&vrrp, settings.global.log_unknown_vrids)?;
         self.hands.scripts_change(&vrrp.scripts);
-        let now = sys::clock::now();
+        let now = self.read_clocks();
         self.core.handle_settings(now, vrrp);
         // Whoever is deleted by these settings is announced with the scripts of the old ones.
         let old = std::mem::replace(&mut self.settings, settings);
@@ -403,6 +417,30 @@ impl VrrpProcess {
                 (None, true) => {}
             }
         }
+        self.listen_behind_ah(settings)
+    }
+
+    /// The same for what follows an authentication header.
+    fn listen_behind_ah(&mut self, settings: &vrrp::Settings) -> Result<()> {
+        let vrids: BTreeSet<Vrid> = settings
+            .instances
+            .iter()
+            .filter(|instance| matches!(instance.authentication, Authentication::Ah(_)))
+            .map(|instance| instance.vrid)
+            .collect();
+        if vrids.is_empty() {
+            if let Some(receiver) = self.ah_receiver.take() {
+                self.events.remove(&receiver)?;
+            }
+            return Ok(());
+        }
+        if let Some(receiver) = &mut self.ah_receiver {
+            return Ok(receiver.listen_for(&vrids)?);
+        }
+        let mut receiver = AdvertReceiver::behind_ah()?;
+        receiver.listen_for(&vrids)?;
+        self.events.add(&receiver, RECEIVERS)?;
+        self.ah_receiver = Some(receiver);
         Ok(())
     }
 
@@ -481,15 +519,23 @@ impl VrrpProcess {
 
 /// What the core is told of a received packet; `None` when it is too short for its own IP header, or was cut.
 fn packet<'a>(received: &Received<'a>) -> Option<Packet<'a>> {
-    let (payload, promised) = match received.family {
+    let (payload, promised, carrier) = match received.family {
         Family::V4 => {
-            let datagram = wire::ipv4::Datagram::parse(received.datagram)?;
+            let datagram = ipv4::Datagram::parse(received.datagram)?;
             (
                 datagram.payload,
                 usize::from(datagram.header.payload_length),
+                match datagram.header {
+                    ipv4::Header {
+                        protocol: ah::PROTOCOL,
+                        identification,
+                        ..
+                    } => Carrier::Ah { identification },
+                    ipv4::Header { .. } => Carrier::Vrrp,
+                },
             )
         }
-        Family::V6 => (received.datagram, received.datagram.len()),
+        Family::V6 => (received.datagram, received.datagram.len(), Carrier::Vrrp),
     };
     if received.truncated {
         return None;
@@ -499,6 +545,7 @@ fn packet<'a>(received: &Received<'a>) -> Option<Packet<'a>> {
         source: received.source,
         destination: received.destination,
         hop_limit: received.hop_limit,
+        carrier,
         promised,
         payload,
     })
@@ -553,6 +600,8 @@ fn resumable(
         .instances
         .iter()
         .filter(|instance| masters.contains(&instance.name))
+        // The number of its last advert died with the process, and with a lesser one nobody would believe it.
+        .filter(|instance| !matches!(instance.authentication, Authentication::Ah(_)))
         .filter(|instance| {
             // At the last beat the advert could be almost one interval old.
             let patience = instance.advert_int.as_duration()

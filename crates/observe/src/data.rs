@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use types::{Family, Instant, Version};
 use vrrp::settings::{
-    Authentication, OldChecksum, Preempt, PreferredLifetime, Unicast, VirtualAddress,
+    AntiReplay, AuthHmac, Authentication, HmacMode, OldChecksum, Preempt, PreferredLifetime,
+    Unicast, VirtualAddress,
 };
 use vrrp::{InstanceView, ScriptState, ScriptView, StateName, Vrrp};
 
@@ -246,6 +247,27 @@ impl Page {
         self.0 += &format!("{:indent$}{text}\n", "");
     }
 
+    fn extension(&mut self, hmac: &AuthHmac) {
+        self.field(format_args!("Authentication extension = HMAC-SHA256-128"));
+        self.entry(format_args!(
+            "Keys = {}, active key id = {}",
+            hmac.keys.len(),
+            hmac.active_key
+        ));
+        let mode = match hmac.mode {
+            HmacMode::Enforce => "enforce",
+            HmacMode::Permissive => "permissive",
+            HmacMode::ReceiveOnly => "receive-only",
+        };
+        self.entry(format_args!("Mode = {mode}"));
+        match hmac.anti_replay {
+            AntiReplay::Time { window } => {
+                self.entry(format_args!("Anti replay = time, window = {window} sec"));
+            }
+            AntiReplay::Monotonic => self.entry(format_args!("Anti replay = monotonic")),
+        }
+    }
+
     fn instance(&mut self, view: &InstanceView<'_>, group: Option<&str>, context: &Context<'_>) {
         let settings = view.settings;
         self.object(format_args!("VRRP Instance = {}", settings.name));
@@ -395,7 +417,8 @@ impl Page {
             Authentication::None if settings.version == Version::V2 => {
                 self.field(format_args!("Authentication type = none"));
             }
-            Authentication::None | Authentication::Hmac(_) => {}
+            Authentication::None => {}
+            Authentication::Hmac(hmac) => self.extension(hmac),
             Authentication::Ah(_) => {
                 self.field(format_args!("Authentication type = IPSEC_AH"));
                 self.field(format_args!("Password = ********"));

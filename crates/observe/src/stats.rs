@@ -26,12 +26,12 @@ pub fn stats(vrrp: &Vrrp) -> String {
     Type Mismatch: {}
     Failure: {}
   Authentication Extension Errors:
-    Missing: 0
-    Malformed: 0
-    Unknown Key: 0
-    Invalid HMAC: 0
-    Stale: 0
-    Replay: 0
+    Missing: {}
+    Malformed: {}
+    Unknown Key: {}
+    Invalid HMAC: {}
+    Stale: {}
+    Replay: {}
   Priority Zero:
     Received: {}
     Sent: {}
@@ -48,6 +48,12 @@ pub fn stats(vrrp: &Vrrp) -> String {
             s.invalid_authtype,
             s.authtype_mismatch,
             s.auth_failure,
+            s.auth_ext_missing,
+            s.auth_ext_malformed,
+            s.auth_ext_unknown_key,
+            s.auth_ext_invalid_hmac,
+            s.auth_ext_stale,
+            s.auth_ext_replay,
             s.pri_zero_rcvd,
             s.pri_zero_sent,
             name = instance.settings.name,

@@ -136,6 +136,7 @@ fn hear_master(router: &mut Vrrp, now: Instant) {
             source: between.0,
             destination: between.1,
             hop_limit: 255,
+            carrier: vrrp::Carrier::Vrrp,
             promised: payload.len(),
             payload: &payload,
         },

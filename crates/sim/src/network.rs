@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use vrrp::Carrier;
+
 use crate::random::Random;
 
 /// Which LAN; interface `ethN` of every node is on LAN N.
@@ -24,6 +26,8 @@ pub(crate) struct Frame {
     pub source: IpAddr,
     /// Destination address.
     pub destination: IpAddr,
+    /// As which IP protocol.
+    pub carrier: Carrier,
     /// TTL or hop limit.
     pub hop_limit: u8,
     /// What follows the IP header.

@@ -262,6 +262,7 @@ impl Node {
                     source: frame.source,
                     destination: frame.destination,
                     hop_limit: frame.hop_limit,
+                    carrier: frame.carrier,
                     promised: frame.message.len(),
                     payload: &frame.message,
                 };
@@ -346,6 +347,7 @@ impl Node {
                 source,
                 destination,
                 hop_limit,
+                carrier,
                 message,
             } => {
                 let nic = interface.and_then(|interface| self.kernel.by_index(interface));
@@ -360,6 +362,7 @@ impl Node {
                     source,
                     destination,
                     hop_limit: hop_limit.unwrap_or(DEFAULT_HOP_LIMIT),
+                    carrier,
                     message,
                 });
             }

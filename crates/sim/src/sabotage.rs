@@ -92,6 +92,7 @@ impl Sabotage {
                     source,
                     destination,
                     hop_limit,
+                    carrier,
                     message,
                 },
             ) => {
@@ -104,6 +105,7 @@ impl Sabotage {
                     source,
                     destination,
                     hop_limit,
+                    carrier,
                     message: bytes.into(),
                 };
                 [Some(action), None]
@@ -115,6 +117,7 @@ impl Sabotage {
                     source,
                     destination,
                     hop_limit,
+                    carrier,
                     message,
                 },
             ) => {
@@ -124,6 +127,7 @@ impl Sabotage {
                     source,
                     destination,
                     hop_limit,
+                    carrier,
                     message,
                 };
                 [Some(action), None]

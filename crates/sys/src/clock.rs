@@ -52,6 +52,12 @@ impl WallTime {
         self.seconds
     }
 
+    /// The time since 1970-01-01 00:00:00 UTC; zero before.
+    pub fn since_epoch(self) -> Duration {
+        u64::try_from(self.seconds)
+            .map_or(Duration::ZERO, |seconds| Duration::new(seconds, self.nanos))
+    }
+
     /// Nanoseconds within the second, 0..=999 999 999.
     pub fn nanos(self) -> u32 {
         self.nanos

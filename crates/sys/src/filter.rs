@@ -44,9 +44,11 @@ pub(crate) fn drop_all() -> [SockFilter; 1] {
     [native(Instruction::plain(libc::BPF_RET | libc::BPF_K, 0))]
 }
 
-/// Lets the adverts of `vrids` through, whole.
-pub(crate) fn only_vrids(family: Family, vrids: &BTreeSet<Vrid>) -> Vec<SockFilter> {
-    vrid_program(family, vrids)
+/// Lets the adverts of `vrids` through, whole. `offset` bytes lie between IP's header and VRRP's.
+pub(crate) fn only_vrids(family: Family, offset: usize, vrids: &BTreeSet<Vrid>) -> Vec<SockFilter> {
+    // An offset beyond the packet lets nothing through.
+    let offset = u32::try_from(offset).unwrap_or(u32::MAX);
+    vrid_program(family, offset, vrids)
         .into_iter()
         .map(native)
         .collect()
@@ -55,20 +57,21 @@ pub(crate) fn only_vrids(family: Family, vrids: &BTreeSet<Vrid>) -> Vec<SockFilt
 /// The second byte of the VRRP header is the VRID (RFC 9568 5.2.3). The kernel shows a raw IPv4 socket
 /// the packet from its IP header on, whose length varies with its options; and a raw IPv6 socket the
 /// packet from the VRRP header on. A packet that is too short to have a VRID is dropped by the load.
-fn vrid_program(family: Family, vrids: &BTreeSet<Vrid>) -> Vec<Instruction> {
+fn vrid_program(family: Family, offset: u32, vrids: &BTreeSet<Vrid>) -> Vec<Instruction> {
     use libc::{
         BPF_ABS, BPF_ALU, BPF_AND, BPF_B, BPF_IMM, BPF_IND, BPF_JA, BPF_JEQ, BPF_JMP, BPF_JSET,
         BPF_K, BPF_LD, BPF_LDX, BPF_MEM, BPF_MISC, BPF_MSH, BPF_RET, BPF_RSH, BPF_ST, BPF_TAX,
         BPF_X,
     };
     let plain = Instruction::plain;
+    let vrid = offset.saturating_add(1);
 
     let mut program = match family {
         Family::V4 => vec![
             plain(BPF_LDX | BPF_B | BPF_MSH, 0),
-            plain(BPF_LD | BPF_B | BPF_IND, 1),
+            plain(BPF_LD | BPF_B | BPF_IND, vrid),
         ],
-        Family::V6 => vec![plain(BPF_LD | BPF_B | BPF_ABS, 1)],
+        Family::V6 => vec![plain(BPF_LD | BPF_B | BPF_ABS, vrid)],
     };
     program.extend([
         plain(BPF_ST, 0),

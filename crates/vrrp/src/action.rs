@@ -14,7 +14,7 @@ use crate::state::StateName;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "an action that is not carried out is a router that does not do what it decided"]
 pub enum Action {
-    /// Send this message, encoded once and shared, as IP protocol 112.
+    /// Send this message, encoded once and shared, in an IP packet.
     SendAdvert {
         /// Out of this interface; `None`: wherever the route to the destination leads.
         interface: Option<IfIndex>,
@@ -24,6 +24,8 @@ pub enum Action {
         destination: IpAddr,
         /// TTL or hop limit; `None`: the kernel's own.
         hop_limit: Option<u8>,
+        /// As which IP protocol.
+        carrier: Carrier,
         /// What follows the IP header. The checksum of an IPv6 message is for the kernel to fill in.
         message: Arc<[u8]>,
     },
@@ -80,6 +82,29 @@ pub enum Action {
     Announce(Announcement),
     /// Something for the log only.
     Report(Report),
+}
+
+/// The IP protocol that a VRRP message travels as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// Protocol 112, VRRP itself.
+    Vrrp,
+    /// Protocol 51: the message follows an authentication header.
+    Ah {
+        /// The identification of the IP packet, never 0 in one to send: the header covers it.
+        identification: u16,
+    },
+}
+
+impl Carrier {
+    /// Its number.
+    #[must_use]
+    pub const fn protocol(self) -> u8 {
+        match self {
+            Self::Vrrp => wire::vrrp::PROTOCOL,
+            Self::Ah { .. } => wire::ah::PROTOCOL,
+        }
+    }
 }
 
 /// How a script is asked to end.
@@ -313,6 +338,15 @@ pub enum Event {
         /// Which.
         interface: IfName,
     },
+    /// A signed advert was accepted, but its sender's clock is so far from ours that soon none will be.
+    ClockSkew {
+        /// Who sent it.
+        from: IpAddr,
+        /// Whole seconds that its clock is behind ours; negative: ahead.
+        behind: i32,
+    },
+    /// A master has used up the numbers of authentication headers and gives way.
+    NumbersUsedUp,
     /// Mastership was kept over a restart of the process.
     Resumed,
     /// A script's result changed.
@@ -350,6 +384,8 @@ impl Report {
             | Event::NoPeers
             | Event::OldChecksum { .. }
             | Event::InterfaceDown { .. }
+            | Event::ClockSkew { .. }
+            | Event::NumbersUsedUp
             | Event::Resumed
             | Event::ScriptChanged { .. }
             | Event::ScriptTimedOut => Detail::Normal,
@@ -463,6 +499,20 @@ impl fmt::Display for Report {
             Event::InterfaceDown { interface } => {
                 write!(f, "({name}) interface {interface} is down or missing")
             }
+            Event::ClockSkew { from, behind } => {
+                let (seconds, where_to) = (
+                    behind.unsigned_abs(),
+                    if *behind > 0 { "behind" } else { "ahead of" },
+                );
+                write!(
+                    f,
+                    "({name}) the clock of {from} is {seconds} s {where_to} ours: set them right before its adverts are refused"
+                )
+            }
+            Event::NumbersUsedUp => write!(
+                f,
+                "({name}) no authentication header has a number left: giving way, numbers begin again"
+            ),
             Event::Resumed => write!(f, "({name}) was MASTER before the restart and stays MASTER"),
             Event::ScriptChanged { good: true, .. } => write!(f, "VRRP_Script({name}) succeeded"),
             Event::ScriptChanged {

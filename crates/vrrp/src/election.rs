@@ -146,7 +146,13 @@ impl Instance {
             settings: &self.settings,
             effective: self.effective,
         };
-        match judge(packet, recipient) {
+        let time = shared.clock.at(now);
+        let judgement = judge(packet, recipient, &mut self.proof, time);
+        if let Some(behind) = self.proof.complaint(time) {
+            let from = packet.source;
+            shared.report(&self.name, Event::ClockSkew { from, behind });
+        }
+        match judgement {
             Ok(advert) => {
                 self.statistics.advert_rcvd += 1;
                 if let Err(rejection) = judge_sender(packet, &self.settings) {
@@ -165,7 +171,7 @@ impl Instance {
 
     fn refuse(&mut self, from: IpAddr, why: Rejection, shared: &mut Shared) {
         why.count(&mut self.statistics);
-        let bit = u32::from(why.bit());
+        let bit = why.bit();
         self.say_once(bit, shared, || Event::Rejected { from, why });
     }
 
@@ -381,6 +387,9 @@ impl Instance {
                     master.rogue = Rogue::None;
                 }
                 let due = master.advert_at;
+                if due <= now && self.proof.is_used_up(&self.settings) {
+                    return self.give_way_for_numbers(shared);
+                }
                 let rounds = master.garp.take_due(&self.settings.garp, now);
                 if due <= now {
                     self.send_advert(now, shared);
@@ -394,6 +403,17 @@ impl Instance {
                 Consequence::Nothing
             }
         }
+    }
+
+    /// Nothing that we could send now would be believed. Whoever is elected next begins with 1.
+    fn give_way_for_numbers(&mut self, shared: &mut Shared) -> Consequence {
+        self.proof.begin_anew();
+        shared.report(&self.name, Event::NumbersUsedUp);
+        Consequence::BecomeBackup(BackupEntry {
+            farewell: Farewell::None,
+            timer: BackupTimer::MasterDown,
+            master: None,
+        })
     }
 
     /// The next advert is due one interval after the last one *was due*, so that a late wake-up does not add up, unless
@@ -514,11 +534,11 @@ impl Instance {
 }
 
 // Bits of `Instance::said` above those of `Rejection::bit`.
-const INTERVAL_BIT: u32 = 1 << 16;
-const ADDRESSES_BIT: u32 = 1 << 17;
-const LOWER_PRIORITY_BIT: u32 = 1 << 18;
-const OURSELVES_BIT: u32 = 1 << 19;
-const TWO_OWNERS_BIT: u32 = 1 << 20;
+const INTERVAL_BIT: u32 = 1 << 27;
+const ADDRESSES_BIT: u32 = 1 << 28;
+const LOWER_PRIORITY_BIT: u32 = 1 << 29;
+const OURSELVES_BIT: u32 = 1 << 30;
+const TWO_OWNERS_BIT: u32 = 1 << 31;
 
 #[cfg(test)]
 mod tests;

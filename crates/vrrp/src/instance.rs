@@ -17,6 +17,7 @@ use crate::deadlines::Armed;
 use crate::garp::{AddressOf, Pace, Schedule};
 use crate::holdings::Holdings;
 use crate::interfaces::Interfaces;
+use crate::proof::{Proof, WallClock};
 use crate::settings::{
     Authentication, InitialState, InstanceSettings, OldChecksum, VirtualAddress,
 };
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) holdings: Holdings,
     pub(crate) queue: VecDeque<Queued>,
     pub(crate) pace: Pace,
+    pub(crate) clock: WallClock,
     /// State changes of all instances so far.
     pub(crate) transitions: u64,
 }
@@ -84,8 +86,9 @@ pub(crate) struct Instance {
     /// An owner that gave up ownership because of another one.
     pub(crate) owner_lowered: bool,
     pub(crate) master_advert_int: Centiseconds,
-    /// The advert as it is sent to each destination, until something in it changes.
+    /// The advert as it is sent to each destination, without a proof, until something in it changes.
     messages: Vec<Arc<[u8]>>,
+    pub(crate) proof: Proof,
     /// A peer computes its checksums in the old way.
     pub(crate) old_checksum_seen: bool,
     /// Which complaints about packets have been logged already.
@@ -115,6 +118,7 @@ impl Instance {
             owner_lowered: false,
             master_advert_int,
             messages: Vec::new(),
+            proof: Proof::default(),
             old_checksum_seen: false,
             said: 0,
             statistics: Statistics::default(),
@@ -263,11 +267,28 @@ impl Instance {
             family: self.settings.family,
             between: (source, destination),
         };
-        message.encode_covering(coverage).into()
+        match &self.settings.authentication {
+            Authentication::Ah(_) => message.encode_behind_ah().into(),
+            Authentication::None | Authentication::Pass(_) | Authentication::Hmac(_) => {
+                message.encode_covering(coverage).into()
+            }
+        }
     }
 
-    /// Hands out one advert for each destination.
-    fn transmit(&self, messages: &[Arc<[u8]>], source: IpAddr, shared: &mut Shared) {
+    /// Proves an advert and hands out one for each destination; false: it has no proof and is not worth sending.
+    fn transmit(
+        &mut self,
+        messages: &[Arc<[u8]>],
+        source: IpAddr,
+        now: Instant,
+        shared: &mut Shared,
+    ) -> bool {
+        let time = shared.clock.at(now);
+        // They differ in their checksums at most, which no proof of all of them covers.
+        let any = messages.first().map(AsRef::as_ref).unwrap_or_default();
+        let Some(seal) = self.proof.seal(&self.settings, source, any, time) else {
+            return false;
+        };
         let hop_limit = match self.settings.unicast.as_deref() {
             None => Some(HOP_LIMIT),
             Some(unicast) => unicast
@@ -275,14 +296,19 @@ impl Instance {
                 .or((self.settings.family == Family::V4).then_some(HOP_LIMIT)),
         };
         for (destination, message) in self.destinations().zip(messages) {
+            let (carrier, message) = seal.put_on(message, source, destination);
             shared.act(Action::SendAdvert {
                 interface: self.interface,
                 source,
                 destination,
                 hop_limit,
-                message: Arc::clone(message),
+                carrier,
+                message,
             });
         }
+        self.statistics.advert_sent += 1;
+        self.last.advert_sent = Some(now);
+        true
     }
 
     /// Sends an advert and counts the interval from now.
@@ -291,9 +317,9 @@ impl Instance {
             if self.messages.is_empty() {
                 self.messages = self.encode(Claim::At(self.effective), source);
             }
-            self.transmit(&self.messages, source, shared);
-            self.statistics.advert_sent += 1;
-            self.last.advert_sent = Some(now);
+            let messages = core::mem::take(&mut self.messages);
+            self.transmit(&messages, source, now, shared);
+            self.messages = messages;
         }
         if let State::Master(master) = &mut self.state {
             master.advert_at = now + self.settings.advert_int.as_duration();
@@ -303,11 +329,10 @@ impl Instance {
     fn send_farewell(&mut self, now: Instant, shared: &mut Shared) {
         if let Some(source) = self.ready_to_send() {
             let messages = self.encode(Claim::Leaving, source);
-            self.transmit(&messages, source, shared);
-            self.statistics.advert_sent += 1;
-            self.statistics.pri_zero_sent += 1;
-            self.last.advert_sent = Some(now);
-            shared.report(&self.name, Event::SentPriorityZero);
+            if self.transmit(&messages, source, now, shared) {
+                self.statistics.pri_zero_sent += 1;
+                shared.report(&self.name, Event::SentPriorityZero);
+            }
         }
     }
 
@@ -392,6 +417,9 @@ impl Instance {
     /// -> MASTER. The advert leaves first: every backup that hears it stays quiet while we set up.
     pub(crate) fn enter_master(&mut self, now: Instant, telling: Telling, shared: &mut Shared) {
         let garp = Schedule::begin(&self.settings.garp, now);
+        if self.proof.is_used_up(&self.settings) {
+            self.proof.begin_anew();
+        }
         self.state = State::Master(Master {
             advert_at: now,
             garp,

@@ -36,6 +36,7 @@
 //! |---|---|
 //! | what an advert does to a Backup or a Master | `election.rs` |
 //! | why a packet is refused, and which counter says so | `receive.rs` |
+//! | how adverts are signed, and what a replay is | `proof.rs` |
 //! | skew and master-down arithmetic | `timers.rs` |
 //! | when gratuitous ARPs and neighbour advertisements leave | `garp.rs` |
 //! | why the effective priority is 90; what is a fault | `track.rs` |
@@ -57,6 +58,7 @@ mod garp;
 mod holdings;
 mod instance;
 mod interfaces;
+mod proof;
 mod receive;
 mod reload;
 mod script;
@@ -71,7 +73,9 @@ mod track;
 mod view;
 mod vrrp;
 
-pub use crate::action::{Action, Announced, Announcement, Detail, Event, Report, Signal, Subject};
+pub use crate::action::{
+    Action, Announced, Announcement, Carrier, Detail, Event, Report, Signal, Subject,
+};
 pub use crate::interfaces::{Interface, InterfaceAddress};
 pub use crate::receive::{Packet, Rejection};
 pub use crate::script::{ScriptOutcome, ScriptState, ScriptView};

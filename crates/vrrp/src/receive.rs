@@ -1,18 +1,21 @@
 //! Whether a received packet is an advert that this instance has to listen to.
 //!
-//! Pure judgement: the checks of keepalived in keepalived's order (RFC 9568 7.1 and RFC 3768 7.1 ask for the same ones),
-//! each with its counter.
+//! The checks of keepalived in keepalived's order (RFC 9568 7.1 and RFC 3768 7.1 ask for the same ones), each with its
+//! counter. Pure judgement, but for what a proof must remember so that nothing is heard twice.
 
 use core::fmt;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 
 use types::{Centiseconds, Family, IfIndex, Priority, Version};
+use wire::ah;
 use wire::vrrp::{self, Advert, Coverage, auth_type};
 
-use crate::settings::{Authentication, InstanceSettings, OldChecksum, UnicastPeer};
+use crate::action::Carrier;
+use crate::proof::{Proof, Time};
+use crate::settings::{AuthPass, Authentication, InstanceSettings, OldChecksum, UnicastPeer};
 use crate::statistics::Statistics;
 
-/// A packet of protocol 112, as the host received it.
+/// A packet of protocol 112 or 51, as the host received it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet<'a> {
     /// The interface that it came in on.
@@ -23,6 +26,8 @@ pub struct Packet<'a> {
     pub destination: IpAddr,
     /// TTL or hop limit.
     pub hop_limit: u8,
+    /// As which IP protocol.
+    pub carrier: Carrier,
     /// How many bytes the IP header promised to follow it.
     pub promised: usize,
     /// The bytes that did.
@@ -94,7 +99,7 @@ pub enum Rejection {
     NotMulticast,
     /// We own the addresses and are told not to care about others.
     WeAreOwner,
-    /// Nobody of our peers sent it (`check_unicast_src`).
+    /// Nobody of our peers sent it (`check_unicast_src`, or it is signed).
     NotAPeer,
     /// A peer sent it, from nearer or farther away than it should be.
     PeerHopLimit {
@@ -104,6 +109,52 @@ pub enum Rejection {
         least: u8,
         /// The peer's `max_ttl`.
         most: u8,
+    },
+    /// It has no signature, and we insist on one (`auth_hmac`).
+    Unsigned,
+    /// Its trailer is of no kind that exists.
+    MalformedTrailer,
+    /// Its time stamp is too far from our clock: an old recording, or a clock that is wrong.
+    Stale {
+        /// Whole seconds that it is behind our clock; negative: ahead.
+        behind: i32,
+        /// Seconds that it may be.
+        window: u16,
+    },
+    /// It is signed with a key that we do not have.
+    UnknownKey {
+        /// The number of the key.
+        id: u8,
+    },
+    /// Its signature is wrong: forged, changed on its way, or made with another key of the same number.
+    WrongSignature {
+        /// The number of the key.
+        id: u8,
+    },
+    /// Its sequence is not beyond that of the sender's last advert: it was sent before.
+    Replayed,
+    /// It comes without an authentication header (AH), and we insist on one.
+    NoAuthHeader,
+    /// It comes with an authentication header (AH), which we do not use.
+    AuthHeader,
+    /// Something else than VRRP follows its authentication header.
+    NextHeader {
+        /// That protocol.
+        got: u8,
+    },
+    /// The index in its authentication header is not its sender's address.
+    SecurityIndex {
+        /// The index.
+        got: Ipv4Addr,
+    },
+    /// The check value of its authentication header is wrong: forged, changed, or made with another password.
+    CheckValue,
+    /// The number in its authentication header was used before.
+    OldNumber {
+        /// The number.
+        got: u32,
+        /// The last one that we have heard or used.
+        last: u32,
     },
 }
 
@@ -115,8 +166,20 @@ impl Rejection {
             Self::HopLimit { .. } | Self::PeerHopLimit { .. } => &mut statistics.ip_ttl_err,
             Self::Version { .. } => &mut statistics.version_err,
             Self::UnknownAuthType { .. } => &mut statistics.invalid_authtype,
-            Self::AuthTypeMismatch { .. } => &mut statistics.authtype_mismatch,
-            Self::WrongPassword => &mut statistics.auth_failure,
+            Self::AuthTypeMismatch { .. } | Self::NoAuthHeader | Self::AuthHeader => {
+                &mut statistics.authtype_mismatch
+            }
+            Self::Unsigned => &mut statistics.auth_ext_missing,
+            Self::MalformedTrailer => &mut statistics.auth_ext_malformed,
+            Self::Stale { .. } => &mut statistics.auth_ext_stale,
+            Self::UnknownKey { .. } => &mut statistics.auth_ext_unknown_key,
+            Self::WrongSignature { .. } => &mut statistics.auth_ext_invalid_hmac,
+            Self::Replayed => &mut statistics.auth_ext_replay,
+            Self::WrongPassword
+            | Self::NextHeader { .. }
+            | Self::SecurityIndex { .. }
+            | Self::CheckValue
+            | Self::OldNumber { .. } => &mut statistics.auth_failure,
             Self::AdvertInterval { .. } => &mut statistics.advert_interval_err,
             Self::PacketType { .. } => &mut statistics.invalid_type_rcvd,
             Self::Checksum => &mut statistics.checksum_err,
@@ -128,7 +191,7 @@ impl Rejection {
     }
 
     /// One bit for each kind, to say each only once.
-    pub(crate) const fn bit(&self) -> u16 {
+    pub(crate) const fn bit(&self) -> u32 {
         1 << match self {
             Self::Length(_) => 0,
             Self::HopLimit { .. } => 1,
@@ -144,6 +207,16 @@ impl Rejection {
             Self::WeAreOwner => 11,
             Self::NotAPeer => 14,
             Self::PeerHopLimit { .. } => 15,
+            Self::Unsigned => 16,
+            Self::MalformedTrailer => 18,
+            Self::Stale { .. } => 19,
+            Self::UnknownKey { .. } => 20,
+            Self::WrongSignature { .. } => 21,
+            Self::Replayed => 22,
+            Self::NoAuthHeader | Self::AuthHeader => 23,
+            // What is wrong with a header is of one kind: the others do not have our password.
+            Self::NextHeader { .. } | Self::SecurityIndex { .. } | Self::CheckValue => 24,
+            Self::OldNumber { .. } => 25,
         }
     }
 }
@@ -178,6 +251,41 @@ impl fmt::Display for Rejection {
                     "TTL or hop limit {got}, {least} to {most} expected from this peer"
                 )
             }
+            Self::Unsigned => f.write_str("it is not signed"),
+            Self::MalformedTrailer => f.write_str("its signature is of no kind that exists"),
+            Self::Stale { behind, window } => {
+                let (seconds, where_to) = if *behind > 0 {
+                    (behind.unsigned_abs(), "behind")
+                } else {
+                    (behind.unsigned_abs(), "ahead of")
+                };
+                write!(
+                    f,
+                    "its time is {seconds} s {where_to} ours, {window} s allowed: an old recording, or a wrong clock"
+                )
+            }
+            Self::UnknownKey { id } => {
+                write!(f, "it is signed with key {id}, which we do not have")
+            }
+            Self::WrongSignature { id } => write!(f, "its signature with key {id} is wrong"),
+            Self::Replayed => f.write_str("it was sent before"),
+            Self::NoAuthHeader => f.write_str("it has no authentication header, ours have"),
+            Self::AuthHeader => f.write_str("it has an authentication header, ours have not"),
+            Self::NextHeader { got } => {
+                write!(f, "protocol {got} follows its authentication header")
+            }
+            Self::SecurityIndex { got } => {
+                write!(f, "its authentication header is that of {got}")
+            }
+            Self::CheckValue => {
+                f.write_str("its authentication header is not made with our password")
+            }
+            Self::OldNumber { got, last } => {
+                write!(
+                    f,
+                    "its authentication header has number {got}, {last} was there before"
+                )
+            }
         }
     }
 }
@@ -193,9 +301,16 @@ pub(crate) struct Recipient<'a> {
 pub(crate) fn judge<'p>(
     packet: &Packet<'p>,
     recipient: Recipient<'_>,
+    proof: &mut Proof,
+    time: Time,
 ) -> Result<Advert<'p>, Rejection> {
     let settings = recipient.settings;
-    let advert = Advert::parse(packet.family(), packet.payload).map_err(Rejection::Length)?;
+    let (header, payload) = authentication_header(packet, &settings.authentication)?;
+    let (message, trailer) = match &settings.authentication {
+        Authentication::Hmac(_) => Advert::split_trailer(packet.family(), payload),
+        Authentication::None | Authentication::Pass(_) | Authentication::Ah(_) => (payload, None),
+    };
+    let advert = Advert::parse(packet.family(), message).map_err(Rejection::Length)?;
     if settings.unicast.is_none() && packet.hop_limit != vrrp::HOP_LIMIT {
         return Err(Rejection::HopLimit {
             got: packet.hop_limit,
@@ -207,8 +322,14 @@ pub(crate) fn judge<'p>(
             ours: settings.version,
         });
     }
+    if let Authentication::Hmac(hmac) = &settings.authentication {
+        proof.check_trailer(packet, settings, hmac, (message, trailer), time)?;
+    }
     if settings.version == Version::V2 {
         authenticate(&advert, &settings.authentication)?;
+        if let Some((header, identification, pass)) = &header {
+            proof.check_header(packet, *identification, pass, header, message)?;
+        }
         if advert.advert_int != settings.advert_int {
             return Err(Rejection::AdvertInterval {
                 got: advert.advert_int,
@@ -238,6 +359,36 @@ pub(crate) fn judge<'p>(
         return Err(Rejection::WeAreOwner);
     }
     Ok(advert)
+}
+
+/// An authentication header, the identification of its packet, and our password.
+type Header<'s> = (ah::Header, u16, &'s AuthPass);
+
+/// Splits off the authentication header, which is there exactly if we use one.
+fn authentication_header<'p, 's>(
+    packet: &Packet<'p>,
+    ours: &'s Authentication,
+) -> Result<(Option<Header<'s>>, &'p [u8]), Rejection> {
+    match (packet.carrier, ours) {
+        (Carrier::Vrrp, Authentication::Ah(_)) => Err(Rejection::NoAuthHeader),
+        (
+            Carrier::Vrrp,
+            Authentication::None | Authentication::Pass(_) | Authentication::Hmac(_),
+        ) => Ok((None, packet.payload)),
+        (
+            Carrier::Ah { .. },
+            Authentication::None | Authentication::Pass(_) | Authentication::Hmac(_),
+        ) => Err(Rejection::AuthHeader),
+        (Carrier::Ah { identification }, Authentication::Ah(pass)) => {
+            let too_short = vrrp::ParseError {
+                got: packet.payload.len(),
+                expected: ah::LENGTH + vrrp::HEADER_LENGTH,
+            };
+            let (header, message) =
+                ah::Header::parse(packet.payload).ok_or(Rejection::Length(too_short))?;
+            Ok((Some((header, identification, pass)), message))
+        }
+    }
 }
 
 /// Judges the sender of an advert that has passed everything else, and counts as received.

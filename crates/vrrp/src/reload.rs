@@ -302,6 +302,9 @@ impl Changed {
         let old = core::mem::replace(&mut instance.settings, settings);
         let old_addresses = core::mem::take(&mut instance.addresses);
         instance.settings_changed();
+        instance
+            .proof
+            .settings_changed(&old.authentication, &instance.settings.authentication);
         if instance.settings.priority != old.priority {
             instance.owner_lowered = false;
         }

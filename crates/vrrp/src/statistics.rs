@@ -31,6 +31,18 @@ pub struct Statistics {
     pub authtype_mismatch: u64,
     /// Packets with another password than ours.
     pub auth_failure: u64,
+    /// Adverts without a signature where one is demanded.
+    pub auth_ext_missing: u64,
+    /// Adverts with a trailer of a kind that does not exist.
+    pub auth_ext_malformed: u64,
+    /// Adverts signed with a key that we do not have.
+    pub auth_ext_unknown_key: u64,
+    /// Adverts whose signature is wrong.
+    pub auth_ext_invalid_hmac: u64,
+    /// Adverts whose time is too far from ours.
+    pub auth_ext_stale: u64,
+    /// Adverts that were sent before.
+    pub auth_ext_replay: u64,
     /// Adverts of a master that leaves.
     pub pri_zero_rcvd: u64,
     /// Adverts with which we left.

@@ -14,7 +14,7 @@ use crate::settings::{
     AuthPass, Authentication, GarpSettings, InstanceSettings, ScriptSettings, Settings,
     VirtualAddress,
 };
-use crate::{Action, InstanceView, Interface, InterfaceAddress, Packet, StateName, Vrrp};
+use crate::{Action, Carrier, InstanceView, Interface, InterfaceAddress, Packet, StateName, Vrrp};
 
 pub(crate) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -244,6 +244,17 @@ impl Bench {
         hop_limit: u8,
         payload: &[u8],
     ) -> Vec<String> {
+        self.packet_as(Carrier::Vrrp, instance, from, hop_limit, payload)
+    }
+
+    pub(crate) fn packet_as(
+        &mut self,
+        carrier: Carrier,
+        instance: usize,
+        from: &str,
+        hop_limit: u8,
+        payload: &[u8],
+    ) -> Vec<String> {
         let settings = self.view(instance).settings;
         let (interface, destination) = (settings.interface.clone(), self.destination(instance));
         let interface = self
@@ -257,6 +268,7 @@ impl Bench {
             source: ip(from),
             destination,
             hop_limit,
+            carrier,
             promised: payload.len(),
             payload,
         };
@@ -297,15 +309,23 @@ pub(crate) fn words(action: &Action) -> String {
         Action::SendAdvert {
             message,
             source,
+            carrier,
             destination,
             ..
         } => {
-            let advert = Advert::parse(Family::of(*source), message).unwrap();
-            let claim = advert.claim.to_wire();
+            let family = Family::of(*source);
+            let (proof, message) = match carrier {
+                Carrier::Ah { .. } => (" with a header", &message[wire::ah::LENGTH..]),
+                Carrier::Vrrp => match Advert::split_trailer(family, message) {
+                    (message, Some(_)) => (" signed", message),
+                    (message, None) => ("", message),
+                },
+            };
+            let claim = Advert::parse(family, message).unwrap().claim.to_wire();
             if destination.is_multicast() {
-                format!("advert {claim}")
+                format!("advert {claim}{proof}")
             } else {
-                format!("advert {claim} to {destination}")
+                format!("advert {claim}{proof} to {destination}")
             }
         }
         Action::AddAddress { address, .. } => format!("add {}", address.prefix.address()),

@@ -5,14 +5,16 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use core::time::Duration;
 
 use types::{Family, IfIndex, IfName, Instant, Prefix};
 
-use crate::action::{Action, Announced, Event, Signal};
+use crate::action::{Action, Announced, Carrier, Event, Signal};
 use crate::deadlines::{Deadlines, Owner};
 use crate::holdings::kernel_prefix;
 use crate::instance::{Instance, Queued, Shared};
 use crate::interfaces::{Interface, InterfaceAddress};
+use crate::proof::WallClock;
 use crate::receive::Packet;
 use crate::script::{Script, ScriptOutcome, ScriptView};
 use crate::state::{Farewell, State, Telling};
@@ -249,6 +251,14 @@ impl Vrrp {
         for (index, prefix) in found {
             self.source_may_have_changed(now, index, prefix);
         }
+    }
+
+    /// The wall clock at `now`, as the time since the Unix epoch (1970-01-01 00:00 UTC). It may jump either way.
+    ///
+    /// Only `auth_hmac` asks for it. Tell it with each wake-up: between two words of the host the core takes it to run like
+    /// the monotonic clock.
+    pub fn handle_wall_clock(&mut self, now: Instant, since_epoch: Duration) {
+        self.shared.clock = WallClock::new(now, since_epoch);
     }
 
     /// An interface appeared or changed.
@@ -652,7 +662,11 @@ impl Vrrp {
 
     /// The instance that a packet is for.
     pub(crate) fn recipient(&mut self, packet: &Packet<'_>) -> Option<usize> {
-        let vrid = *packet.payload.get(1)?;
+        let before = match packet.carrier {
+            Carrier::Vrrp => 0,
+            Carrier::Ah { .. } => wire::ah::LENGTH,
+        };
+        let vrid = *packet.payload.get(before + 1)?;
         let found = self.listener(packet, vrid);
         if found.is_none() {
             self.unknown_vrid += 1;

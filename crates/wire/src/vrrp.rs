@@ -7,6 +7,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use types::{Centiseconds, Claim, Family, Version, Vrid};
 
 use crate::checksum::Checksum;
+use crate::trailer;
 
 /// VRRP's protocol number.
 pub const PROTOCOL: u8 = 112;
@@ -74,6 +75,21 @@ impl Message<'_> {
     /// The same with another checksum.
     #[must_use]
     pub fn encode_covering(&self, coverage: Coverage) -> Vec<u8> {
+        let auth_type = if self.auth_pass.is_some() {
+            auth_type::PASS
+        } else {
+            auth_type::NONE
+        };
+        self.encode_as(auth_type, coverage)
+    }
+
+    /// The same for a message of version 2 that follows an [authentication header](crate::ah).
+    #[must_use]
+    pub fn encode_behind_ah(&self) -> Vec<u8> {
+        self.encode_as(auth_type::AH, Coverage::Message)
+    }
+
+    fn encode_as(&self, auth_type: u8, coverage: Coverage) -> Vec<u8> {
         let count = u8::try_from(self.addresses.len()).unwrap_or(u8::MAX);
         let addresses = self.addresses.get(..usize::from(count)).unwrap_or_default();
         let mut bytes = Vec::with_capacity(HEADER_LENGTH + addresses.len() * 16 + AUTH_DATA_LENGTH);
@@ -85,11 +101,6 @@ impl Message<'_> {
         ]);
         match self.version {
             Version::V2 => {
-                let auth_type = if self.auth_pass.is_some() {
-                    auth_type::PASS
-                } else {
-                    auth_type::NONE
-                };
                 let seconds = u8::try_from(self.advert_int.get() / 100).unwrap_or(u8::MAX);
                 bytes.extend([auth_type, seconds]);
             }
@@ -103,7 +114,7 @@ impl Message<'_> {
                 IpAddr::V6(address) => bytes.extend(address.octets()),
             }
         }
-        if has_auth_data(self.version.number(), self.family) {
+        if auth_data_length(self.version.number(), self.family) > 0 {
             bytes.extend(self.auth_pass.unwrap_or(&[0; AUTH_DATA_LENGTH]));
         }
         if let Some(checksum) = checksum(self.version.number(), coverage, &bytes, self.between)
@@ -158,11 +169,7 @@ impl<'a> Advert<'a> {
         };
         let version = first >> 4;
         let addresses_length = usize::from(count) * family.address_length();
-        let auth_length = if has_auth_data(version, family) {
-            AUTH_DATA_LENGTH
-        } else {
-            0
-        };
+        let auth_length = auth_data_length(version, family);
         let expected = HEADER_LENGTH + addresses_length + auth_length;
         let Some(message) = bytes.get(..expected) else {
             return Err(ParseError {
@@ -204,6 +211,26 @@ impl<'a> Advert<'a> {
             },
             message,
         })
+    }
+
+    /// Splits off the trailer of a signed message, if as many bytes follow the message as a trailer has. Padding can never
+    /// look like this: it leaves 2 when divided by 4.
+    #[must_use]
+    pub fn split_trailer(family: Family, bytes: &[u8]) -> (&[u8], Option<&[u8; trailer::LENGTH]>) {
+        let Some((message, trailer)) = bytes.split_last_chunk::<{ trailer::LENGTH }>() else {
+            return (bytes, None);
+        };
+        match message {
+            [first, _, _, count, ..]
+                if message.len()
+                    == HEADER_LENGTH
+                        + usize::from(*count) * family.address_length()
+                        + auth_data_length(first >> 4, family) =>
+            {
+                (message, Some(trailer))
+            }
+            _ => (bytes, None),
+        }
     }
 
     /// Whether the checksum is right for a packet between these two addresses. Always true over IPv6, where the
@@ -276,8 +303,11 @@ pub struct ParseError {
 }
 
 /// Version 2 over IPv4 always ends in eight bytes of authentication data, used or not.
-const fn has_auth_data(version: u8, family: Family) -> bool {
-    version == 2 && matches!(family, Family::V4)
+const fn auth_data_length(version: u8, family: Family) -> usize {
+    match (version, family) {
+        (2, Family::V4) => AUTH_DATA_LENGTH,
+        _ => 0,
+    }
 }
 
 /// The checksum over `message`, or `None` where the kernel takes care of it.

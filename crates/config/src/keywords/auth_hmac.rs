@@ -6,7 +6,7 @@ use std::path::Path;
 use vrrp::settings::{HmacKey, HmacMode, Secret};
 
 use super::arguments::{noted, optional, required, strict_integer};
-use super::{Keyword, REFUSES, Role};
+use super::{Keyword, Role};
 use crate::bytes;
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
@@ -15,7 +15,6 @@ use crate::read::{Garbage, Reading};
 
 const ROW: Keyword = Keyword {
     blocks: &["vrrp_instance/auth_hmac"],
-    pending: REFUSES,
     ..super::ROW
 };
 

@@ -410,17 +410,17 @@ fn authentication() {
 }
 
 #[test]
-fn what_would_talk_to_the_wrong_routers_is_left_out() {
+fn instances_with_peers_or_proofs_run() {
     for line in [
+        "unicast_peer {\n10.0.0.9\n}",
         "authentication {\nauth_type AH\nauth_pass 1\n}",
         "auth_hmac {\nkey 1 0123456789abcdef0123456789abcdef\nactive_key 1\n}",
     ] {
         let (settings, classes) = whole(&with(line));
         let settings = settings.unwrap();
-        assert_eq!(classes, [Class::Pending], "{line}");
-        assert_eq!(settings.vrrp.instances.len(), 1, "{line}");
-        assert!(settings.left_out.contains("A"), "{line}");
-        assert_eq!(settings.vrrp_to_run(), vrrp::Settings::default(), "{line}");
+        assert_eq!(classes, [], "{line}");
+        assert!(settings.left_out.is_empty(), "{line}");
+        assert_eq!(settings.vrrp_to_run(), settings.vrrp, "{line}");
     }
     let (settings, classes) = whole(&with("unicast_peer {\n}"));
     assert_eq!(

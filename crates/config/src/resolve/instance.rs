@@ -51,7 +51,7 @@ pub(super) fn resolve(
     let authentication = fixing.authentication(family, version);
     let state = fixing.state_with(&authentication, state, priority);
     let unicast = fixing.unicast(interface.is_some() && multicast, defaults);
-    let mut left_out = fixing.left_out(unicast.as_deref(), &authentication, multicast);
+    let mut left_out = fixing.left_out(unicast.as_deref(), multicast);
     left_out |= fixing.lacks_ipvlan_address(family);
     let virtual_interface = fixing.virtual_interface(interface.as_ref(), vrid, unicast.is_some());
     let promote_secondaries = fixing.promote_secondaries(virtual_interface.is_some());
@@ -220,26 +220,10 @@ impl Fixing<'_> {
     }
 
     /// Whether the daemon leaves it out. What it does not do yet would make the instance talk to the wrong routers.
-    fn left_out(
-        &mut self,
-        unicast: Option<&vrrp::settings::Unicast>,
-        authentication: &Authentication,
-        multicast: bool,
-    ) -> bool {
+    fn left_out(&mut self, unicast: Option<&vrrp::settings::Unicast>, multicast: bool) -> bool {
         let mut reasons: Vec<(Span, &str)> = Vec::new();
         if let (Some(vrf), None) = (&self.draft.vrf, &self.draft.interface) {
             reasons.push((vrf.span, "vrf"));
-        }
-        match authentication {
-            Authentication::None | Authentication::Pass(_) => {}
-            Authentication::Ah(_) => {
-                let span = self.draft.auth_type.as_ref().map(|at| at.span);
-                reasons.push((span.unwrap_or(self.draft.span), "auth_type AH"));
-            }
-            Authentication::Hmac(_) => {
-                let span = self.draft.hmac.as_ref().map(|hmac| hmac.span);
-                reasons.push((span.unwrap_or(self.draft.span), "auth_hmac"));
-            }
         }
         let name = &self.draft.name;
         for (span, what) in &reasons {

@@ -21,7 +21,7 @@ use sys::process::Exit;
 use types::{Family, IfIndex, Instant};
 use vrrp::settings::{PreferredLifetime, ScriptSettings, VirtualAddress};
 use vrrp::{
-    Action, Announcement, Detail, Interface, InterfaceAddress, Report, ScriptOutcome, Vrrp,
+    Action, Announcement, Carrier, Detail, Interface, InterfaceAddress, Report, ScriptOutcome, Vrrp,
 };
 use wire::arp::GratuitousArp;
 use wire::ndisc::NeighbourAdvertisement;
@@ -143,9 +143,11 @@ impl Hands {
                 source,
                 destination,
                 hop_limit,
+                carrier,
                 message,
             } => {
-                self.send_advert((interface, destination), source, hop_limit, &message);
+                let to = (interface, destination);
+                self.send_advert(to, source, hop_limit, carrier, &message);
             }
             Action::AddAddress { interface, address } => {
                 self.later
@@ -208,13 +210,21 @@ impl Hands {
         to: (Option<IfIndex>, IpAddr),
         source: IpAddr,
         hop_limit: Option<u8>,
+        carrier: Carrier,
         message: &[u8],
     ) {
         let Some(sender) = self.senders.get_mut(&Family::of(source)) else {
             return;
         };
         let (interface, destination) = to;
-        match sender.send(interface, source, destination, hop_limit, message) {
+        let sent = match carrier {
+            Carrier::Vrrp => sender.send(interface, source, destination, hop_limit, message),
+            Carrier::Ah { identification } => {
+                let ends = (source, destination);
+                sender.send_behind_ah(interface, ends, hop_limit, identification, message)
+            }
+        };
+        match sent {
             Ok(()) => {
                 if !self.cannot_send.is_empty() {
                     self.cannot_send.remove(&to);

@@ -22,6 +22,8 @@ pub(crate) struct Advert {
     pub(crate) vrid: u8,
     pub(crate) claim: Claim,
     pub(crate) addresses: Vec<IpAddr>,
+    /// The key that signed it.
+    pub(crate) key_id: Option<u8>,
 }
 
 /// What a frame says as an advert, if it is one.
@@ -30,12 +32,14 @@ pub(crate) fn advert(frame: &Frame) -> Option<Advert> {
     let (source, family, message) = match header.ethertype {
         ethernet::IPV4 => {
             let datagram = wire::ipv4::Datagram::parse(packet)?;
-            if datagram.header.protocol != wire::vrrp::PROTOCOL {
-                return None;
-            }
             let length = usize::from(datagram.header.payload_length);
             // Ethernet's padding of short frames does not belong to the packet.
-            let message = datagram.payload.get(..length)?;
+            let payload = datagram.payload.get(..length)?;
+            let message = match datagram.header.protocol {
+                wire::vrrp::PROTOCOL => payload,
+                wire::ah::PROTOCOL => wire::ah::Header::parse(payload)?.1,
+                _ => return None,
+            };
             (IpAddr::V4(datagram.header.source), Family::V4, message)
         }
         ethernet::IPV6 => {
@@ -47,6 +51,7 @@ pub(crate) fn advert(frame: &Frame) -> Option<Advert> {
         }
         _ => return None,
     };
+    let (message, trailer) = wire::vrrp::Advert::split_trailer(family, message);
     let advert = wire::vrrp::Advert::parse(family, message).ok()?;
     Some(Advert {
         at: frame.at,
@@ -55,6 +60,7 @@ pub(crate) fn advert(frame: &Frame) -> Option<Advert> {
         vrid: advert.vrid,
         claim: advert.claim,
         addresses: advert.addresses.iter().collect(),
+        key_id: trailer.map(|trailer| trailer[1]),
     })
 }
 

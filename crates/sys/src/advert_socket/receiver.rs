@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use socket2::Socket;
 use types::{Family, IfIndex, Vrid};
 
-use super::{CHECKSUM_OFFSET, open};
+use super::{CHECKSUM_OFFSET, PROTOCOL, open};
 use crate::batch::{Batch, Datagram, MAX_SLOTS, Wait, control_messages};
 use crate::{Error, filter, option};
 
@@ -24,11 +24,13 @@ const BATCHES: u32 = 8;
 /// Bytes in an IPv4 header without options.
 const IPV4_HEADER: usize = 20;
 
-/// Receives VRRP messages of one family, from every interface where a group was joined or we have an
+/// Receives VRRP messages of one family and protocol, from every interface where a group was joined or we have an
 /// address. Never waits: [`AsFd`] tells when to [`Self::receive`].
 pub struct AdvertReceiver {
     socket: Socket,
     family: Family,
+    /// Bytes between IP's header and VRRP's.
+    offset: usize,
     batch: Batch,
 }
 
@@ -47,7 +49,7 @@ pub struct Received<'a> {
     pub hop_limit: u8,
     /// It was longer than 4224 bytes: the rest is missing.
     pub truncated: bool,
-    /// IPv4: the packet from its IP header on. IPv6: the VRRP message.
+    /// IPv4: the packet from its IP header on, which tells its protocol. IPv6: the VRRP message.
     pub datagram: &'a [u8],
 }
 
@@ -70,8 +72,20 @@ impl AdvertReceiver {
     /// # Errors
     /// Without the right to open raw sockets (CAP_NET_RAW), or when an option is not to be had.
     pub fn new(family: Family) -> Result<Self, Error> {
+        Self::of_protocol(family, PROTOCOL, 0)
+    }
+
+    /// The same for what follows an authentication header, which is over IPv4 only.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn behind_ah() -> Result<Self, Error> {
+        Self::of_protocol(Family::V4, wire::ah::PROTOCOL, wire::ah::LENGTH)
+    }
+
+    fn of_protocol(family: Family, protocol: u8, offset: usize) -> Result<Self, Error> {
         const OPTION: &str = "prepare the socket that receives adverts";
-        let socket = open(family)?;
+        let socket = open(family, protocol)?;
         socket
             .attach_filter(&filter::drop_all())
             .map_err(Error::system(OPTION))?;
@@ -102,6 +116,7 @@ impl AdvertReceiver {
         let mut receiver = Self {
             socket,
             family,
+            offset,
             batch: Batch::new(MAX_SLOTS, DATAGRAM_SIZE),
         };
         receiver
@@ -117,7 +132,7 @@ impl AdvertReceiver {
     /// When the kernel does not take the filter.
     pub fn listen_for(&mut self, vrids: &BTreeSet<Vrid>) -> Result<(), Error> {
         self.socket
-            .attach_filter(&filter::only_vrids(self.family, vrids))
+            .attach_filter(&filter::only_vrids(self.family, self.offset, vrids))
             .map_err(Error::system(
                 "attach the filter for virtual router identifiers",
             ))

@@ -34,7 +34,7 @@ impl AdvertSender {
     /// Without the right to open raw sockets (CAP_NET_RAW), or when an option is not to be had.
     pub fn new(family: Family) -> Result<Self, Error> {
         const OPTION: &str = "prepare the socket that sends adverts";
-        let socket = open(family)?;
+        let socket = open(family, PROTOCOL)?;
         // A raw socket hears its protocol from the start, and nobody would ever read it from this one.
         socket
             .attach_filter(&filter::drop_all())
@@ -101,7 +101,8 @@ impl AdvertSender {
         let route = Route { interface, ttl };
         let sent = match (self.family, source, destination) {
             (Family::V4, IpAddr::V4(from), IpAddr::V4(to)) => {
-                self.send_v4(route, from, to, message)
+                let packet = self.next_packet(PROTOCOL);
+                self.send_v4(route, packet, from, to, message)
             }
             (Family::V6, IpAddr::V6(from), IpAddr::V6(to)) => {
                 self.send_v6(route, from, to, message)
@@ -111,23 +112,57 @@ impl AdvertSender {
         sent.map_err(|error| SendError::sort(error, interface, Some(source), message.len()))
     }
 
-    fn send_v4(
+    /// The same for a message of version 2 behind its authentication header: the header covers the packet's
+    /// identification, which must not be 0, or the kernel replaces it.
+    ///
+    /// # Errors
+    /// As above; also for addresses that are not IPv4.
+    pub fn send_behind_ah(
         &mut self,
+        interface: Option<IfIndex>,
+        (source, destination): (IpAddr, IpAddr),
+        ttl: Option<u8>,
+        identification: u16,
+        payload: &[u8],
+    ) -> Result<(), SendError> {
+        let (Family::V4, IpAddr::V4(from), IpAddr::V4(to)) = (self.family, source, destination)
+        else {
+            let (from, to) = (source, destination);
+            return Err(SendError::Family { from, to });
+        };
+        let packet = PacketKind {
+            protocol: wire::ah::PROTOCOL,
+            identification,
+        };
+        self.send_v4(Route { interface, ttl }, packet, from, to, payload)
+            .map_err(|error| SendError::sort(error, interface, Some(source), payload.len()))
+    }
+
+    fn next_packet(&mut self, protocol: u8) -> PacketKind {
+        // 0 would ask the kernel for a number of its own.
+        self.identification = self.identification.checked_add(1).unwrap_or(1);
+        PacketKind {
+            protocol,
+            identification: self.identification,
+        }
+    }
+
+    fn send_v4(
+        &self,
         route: Route,
+        packet: PacketKind,
         from: Ipv4Addr,
         to: Ipv4Addr,
         message: &[u8],
     ) -> io::Result<()> {
         let too_long = |_| io::Error::from_raw_os_error(libc::EMSGSIZE);
         let payload_length = u16::try_from(message.len()).map_err(too_long)?;
-        // 0 would ask the kernel for a number of its own.
-        self.identification = self.identification.checked_add(1).unwrap_or(1);
         let header = ipv4::Header {
             source: from,
             destination: to,
             ttl: route.ttl.unwrap_or(HOP_LIMIT),
-            protocol: PROTOCOL,
-            identification: self.identification,
+            protocol: packet.protocol,
+            identification: packet.identification,
             payload_length,
         }
         .encode();
@@ -216,4 +251,11 @@ impl Route {
     fn number(self) -> u32 {
         self.interface.map_or(0, IfIndex::get)
     }
+}
+
+/// What one IPv4 packet has of its own.
+#[derive(Clone, Copy)]
+struct PacketKind {
+    protocol: u8,
+    identification: u16,
 }

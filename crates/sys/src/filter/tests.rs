@@ -70,7 +70,7 @@ fn set(vrids: impl IntoIterator<Item = u8>) -> BTreeSet<Vrid> {
 fn every_vrid_alone_passes_alone() {
     for family in [Family::V4, Family::V6] {
         for wanted in 1..=255 {
-            let program = vrid_program(family, &set([wanted]));
+            let program = vrid_program(family, 0, &set([wanted]));
             for vrid in 0..=255 {
                 let expected = if vrid == wanted { WHOLE_PACKET } else { 0 };
                 assert_eq!(
@@ -88,7 +88,7 @@ fn sets_and_header_options() {
     let odd = set((1..=255).filter(|vrid| vrid % 2 == 1 || vrid % 7 == 0));
     for family in [Family::V4, Family::V6] {
         for options in 0..=10 {
-            let program = vrid_program(family, &odd);
+            let program = vrid_program(family, 0, &odd);
             for vrid in 0..=255 {
                 let expected = Vrid::new(vrid).is_ok_and(|vrid| odd.contains(&vrid));
                 assert_eq!(
@@ -104,7 +104,8 @@ fn sets_and_header_options() {
 #[test]
 fn size_is_constant_and_within_the_kernels_limit() {
     for family in [Family::V4, Family::V6] {
-        let sizes = [set([]), set([1]), set(1..=255)].map(|vrids| only_vrids(family, &vrids).len());
+        let sizes =
+            [set([]), set([1]), set(1..=255)].map(|vrids| only_vrids(family, 0, &vrids).len());
         assert_eq!(sizes[0], sizes[1]);
         assert_eq!(sizes[0], sizes[2]);
         assert!(sizes[0] <= 4096, "BPF_MAXINSNS");
@@ -116,7 +117,7 @@ fn short_packets_and_the_empty_set_pass_nothing() {
     for family in [Family::V4, Family::V6] {
         let whole = packet(family, 0, 7);
         let up_to_vrid = whole.len() - 6;
-        let program = vrid_program(family, &set([7]));
+        let program = vrid_program(family, 0, &set([7]));
         for length in 0..=whole.len() {
             let expected = if length >= up_to_vrid {
                 WHOLE_PACKET
@@ -129,7 +130,26 @@ fn short_packets_and_the_empty_set_pass_nothing() {
                 "{family} {length}"
             );
         }
-        let none = vrid_program(family, &set([]));
+        let none = vrid_program(family, 0, &set([]));
         assert!((0..=255).all(|vrid| run(&none, &packet(family, 0, vrid)) == 0));
+    }
+}
+
+#[test]
+fn behind_an_authentication_header() {
+    let program = vrid_program(Family::V4, 24, &set([7]));
+    for options in 0..=10 {
+        for vrid in 0..=255 {
+            let mut behind = packet(Family::V4, options, 7);
+            let header = behind.len() - 8;
+            behind.splice(header..header, [99; 24]);
+            behind[header + 25] = vrid;
+            assert_eq!(run(&program, &behind) != 0, vrid == 7, "{vrid}");
+            assert_eq!(
+                run(&program, &behind[..header + 25]),
+                0,
+                "too short to have one"
+            );
+        }
     }
 }

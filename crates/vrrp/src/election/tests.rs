@@ -353,6 +353,7 @@ fn receive_checks() {
         source: ip(BETTER),
         destination: ip("198.18.0.5"),
         hop_limit: 255,
+        carrier: crate::Carrier::Vrrp,
         promised: bytes.len(),
         payload: &bytes,
     };

@@ -68,6 +68,7 @@ fn sent(bench: &mut Bench) -> Vec<Sent> {
             destination,
             hop_limit,
             message,
+            ..
         } = action
         {
             all.push(Sent {
@@ -394,6 +395,7 @@ fn what_is_sent_to_somebody_else_is_not_heard() {
             source: ip(PEER),
             destination: ip(destination),
             hop_limit: 255,
+            carrier: crate::Carrier::Vrrp,
             promised: payload.len(),
             payload: &payload,
         };
@@ -523,6 +525,7 @@ fn without_an_interface_it_listens_and_sends_everywhere() {
             source: ip(PEER),
             destination: ip("192.0.2.5"),
             hop_limit: 64,
+            carrier: crate::Carrier::Vrrp,
             promised: payload.len(),
             payload: &payload,
         };

@@ -94,6 +94,15 @@ impl Secret {
     }
 }
 
+impl Drop for Secret {
+    /// Whoever finds the memory later finds no key in it.
+    fn drop(&mut self) {
+        self.0.fill(0);
+        // Keeps the compiler from leaving out a write that nobody reads.
+        core::hint::black_box(&self.0);
+    }
+}
+
 impl fmt::Debug for Secret {
     /// Never shows a byte: secrets do not reach a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,400 @@
+//! Routers that prove who they are: authentication headers beside Debian's keepalived, signed adverts between two of ours,
+//! and somebody on the link who records, replays and forges.
+
+mod common;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use lab::{Capture, Direction, Host, Lab, pause, scenario, wait_until};
+use sys::link_socket::LinkSocket;
+use sys::netlink::RouteSocket;
+use types::{Centiseconds, Claim, Family, IfName, MacAddress, Version, Vrid};
+use wire::{ethernet, ipv4};
+
+use common::packets::{adverts, claims, longest_gap};
+use common::{Daemon, SOON, evervip, gains, holds, keepalived, loses};
+
+fn main() -> ExitCode {
+    scenario::main(&[
+        ("ah_evervip_is_master", ah_evervip_is_master),
+        ("ah_evervip_is_backup", ah_evervip_is_backup),
+        ("ah_with_another_password", ah_with_another_password),
+        ("signed_v2", |lab| {
+            signed(lab, "version 2\n advert_int 1", VIP)
+        }),
+        ("signed_v3", |lab| {
+            signed(lab, "version 3\n advert_int 0.2", VIP)
+        }),
+        ("signed_v6", |lab| {
+            signed(lab, "version 3\n advert_int 0.2", "fe80::18:64")
+        }),
+        ("keys_are_rotated", keys_are_rotated),
+        ("a_recording_is_not_heard", a_recording_is_not_heard),
+        ("a_forger_in_each_mode", a_forger_in_each_mode),
+        ("another_key", another_key),
+    ])
+}
+
+const VRID: u8 = 51;
+const VIP: &str = "198.18.0.100";
+const INTERVAL: Duration = Duration::from_millis(200);
+const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+
+fn instance(priority: u8, keywords: &str, address: &str) -> String {
+    let length = if address.contains(':') { 64 } else { 24 };
+    format!(
+        "vrrp_instance VI {{\n interface eth0\n virtual_router_id {VRID}\n priority {priority}\n {keywords}\n \
+         virtual_ipaddress {{\n {address}/{length}\n }}\n}}\n"
+    )
+}
+
+fn ah(priority: u8, password: &str) -> String {
+    let keywords =
+        format!("advert_int 1\n authentication {{\n auth_type AH\n auth_pass {password}\n }}\n");
+    instance(priority, &keywords, VIP)
+}
+
+/// Keys 1 to 3 are the same everywhere; key 9 is not.
+fn hmac(keys: &[u8], active: u8, mode: &str) -> String {
+    let keys: String = keys
+        .iter()
+        .map(|id| format!("key {id} hex:{}\n ", format!("{id:02x}").repeat(32)))
+        .collect();
+    format!("auth_hmac {{\n {keys}active_key {active}\n mode {mode}\n }}\n")
+}
+
+fn fast(priority: u8, hmac: &str) -> String {
+    instance(
+        priority,
+        &format!("version 3\n advert_int 0.2\n {hmac}"),
+        VIP,
+    )
+}
+
+fn pair(lab: &Lab) -> Result<(Host, Host, Capture)> {
+    let lan = lab.segment()?;
+    let a = common::host(lab, &lan, "a", 1)?;
+    let b = common::host(lab, &lan, "b", 2)?;
+    let capture = b.capture("eth0")?;
+    Ok((a, b, capture))
+}
+
+/// Frames with an authentication header.
+fn with_header(capture: &Capture, direction: Direction) -> usize {
+    let has = |bytes: &[u8]| bytes.get(23) == Some(&wire::ah::PROTOCOL);
+    let frames = capture.frames();
+    let frames = frames.iter().filter(|frame| frame.direction == direction);
+    frames.filter(|frame| has(&frame.bytes)).count()
+}
+
+fn ah_evervip_is_master(lab: &mut Lab) -> Result<()> {
+    let keepalived = keepalived()?;
+    let (a, b, capture) = pair(lab)?;
+    let mut ours = Daemon::start(&a, &evervip(), &ah(150, "secret-7"))?;
+    gains(&a, VIP)?;
+    let mut theirs = Daemon::start(&b, &keepalived, &ah(100, "secret-7"))?;
+    theirs.says("Entering BACKUP STATE")?;
+    pause(Duration::from_secs(5));
+    ensure!(!holds(&b, VIP), "keepalived does not believe us");
+    ensure!(with_header(&capture, Direction::In) > 3);
+
+    let crash = capture.count();
+    ours.crash()?;
+    gains(&b, VIP)?;
+    // It has forgotten its number, hears keepalived's, and preempts with a higher one.
+    let mut ours = Daemon::start(&a, &evervip(), &ah(150, "secret-7"))?;
+    capture.wait_for_since(crash, "keepalived as master", SOON, |frame| {
+        claims(frame, Direction::Out, 100)
+    })?;
+    loses(&b, VIP)?;
+    gains(&a, VIP)?;
+    let before = capture.count();
+    ours.stop()?;
+    capture.wait_for_since(before, "our priority 0", SOON, |frame| {
+        claims(frame, Direction::In, 0)
+    })?;
+    gains(&b, VIP)?;
+    let counters = theirs.counters()?;
+    ensure!(
+        counters.errors().is_empty(),
+        "keepalived: {:?}",
+        counters.errors()
+    );
+    ensure!(counters.get("VI", "Priority Zero/Received")? == 1);
+    Ok(())
+}
+
+fn ah_evervip_is_backup(lab: &mut Lab) -> Result<()> {
+    let keepalived = keepalived()?;
+    let (a, b, capture) = pair(lab)?;
+    let mut theirs = Daemon::start(&a, &keepalived, &ah(150, "secret-7"))?;
+    gains(&a, VIP)?;
+    let mut ours = Daemon::start(&b, &evervip(), &ah(100, "secret-7"))?;
+    ours.says("Entering BACKUP STATE")?;
+    pause(Duration::from_secs(5));
+    ensure!(!holds(&b, VIP), "we do not believe keepalived");
+    theirs.crash()?;
+    gains(&b, VIP)?;
+    let mut theirs = Daemon::start(&a, &keepalived, &ah(150, "secret-7"))?;
+    loses(&b, VIP)?;
+    gains(&a, VIP)?;
+    let before = capture.count();
+    theirs.stop()?;
+    capture.wait_for_since(before, "keepalived's priority 0", SOON, |frame| {
+        claims(frame, Direction::In, 0)
+    })?;
+    gains(&b, VIP)?;
+    let counters = ours.counters()?;
+    ensure!(counters.errors().is_empty(), "{:?}", counters.errors());
+    ensure!(counters.get("VI", "Priority Zero/Received")? == 1);
+    ensure!(counters.get("VI", "Became master")? == 2);
+    Ok(())
+}
+
+fn ah_with_another_password(lab: &mut Lab) -> Result<()> {
+    let keepalived = keepalived()?;
+    let (a, b, _capture) = pair(lab)?;
+    let mut ours = Daemon::start(&a, &evervip(), &ah(150, "secret-7"))?;
+    let mut theirs = Daemon::start(&b, &keepalived, &ah(100, "secret-8"))?;
+    gains(&a, VIP)?;
+    gains(&b, VIP)?;
+    ours.says("not made with our password")?;
+    pause(Duration::from_secs(3));
+    ensure!(holds(&a, VIP) && holds(&b, VIP));
+    let failure = "Authentication Errors/Failure";
+    ensure!(theirs.counters()?.get("VI", failure)? > 1);
+    // keepalived takes our adverts, which it refuses, for a reason to wait before it sends its own: there may be one only.
+    ensure!(ours.counters()?.get("VI", failure)? > 0);
+    Ok(())
+}
+
+fn signed(lab: &mut Lab, keywords: &str, address: &str) -> Result<()> {
+    let (a, b, capture) = pair(lab)?;
+    let configuration = |priority| {
+        let keywords = format!("{keywords}\n {}", hmac(&[1], 1, "enforce"));
+        instance(priority, &keywords, address)
+    };
+    let mut first = Daemon::start(&a, &evervip(), &configuration(150))?;
+    gains(&a, address)?;
+    let mut second = Daemon::start(&b, &evervip(), &configuration(100))?;
+    second.says("Entering BACKUP STATE")?;
+    pause(Duration::from_secs(5));
+    ensure!(
+        !holds(&b, address),
+        "the backup does not believe the master"
+    );
+    first.crash()?;
+    gains(&b, address)?;
+    let mut first = Daemon::start(&a, &evervip(), &configuration(150))?;
+    loses(&b, address)?;
+    gains(&a, address)?;
+    first.stop()?;
+    gains(&b, address)?;
+    let all: Vec<_> = [Direction::In, Direction::Out]
+        .into_iter()
+        .flat_map(|direction| adverts(&capture, 0, direction, VRID))
+        .collect();
+    ensure!(all.len() > 5 && all.iter().all(|advert| advert.key_id == Some(1)));
+    let counters = second.counters()?;
+    ensure!(counters.errors().is_empty(), "{:?}", counters.errors());
+    ensure!(counters.get("VI", "Priority Zero/Received")? == 1);
+    Ok(())
+}
+
+/// From one key to another by reloads alone: nobody misses an advert.
+fn keys_are_rotated(lab: &mut Lab) -> Result<()> {
+    let (a, b, capture) = pair(lab)?;
+    let mut first = Daemon::start(&a, &evervip(), &fast(150, &hmac(&[1], 1, "enforce")))?;
+    gains(&a, VIP)?;
+    let mut second = Daemon::start(&b, &evervip(), &fast(100, &hmac(&[1], 1, "enforce")))?;
+    second.says("Entering BACKUP STATE")?;
+    let from = capture.count();
+    for (reload, (keys, active)) in [(&[1_u8, 2][..], 1), (&[1, 2], 2), (&[2], 2)]
+        .into_iter()
+        .enumerate()
+    {
+        for (daemon, priority) in [(&mut second, 100), (&mut first, 150)] {
+            daemon.reload(&fast(priority, &hmac(keys, active, "enforce")))?;
+            wait_until(SOON, "the reload", || {
+                daemon.times_said("Reloading") > reload
+            })?;
+            pause(INTERVAL * 3);
+        }
+    }
+    let sent = adverts(&capture, from, Direction::In, VRID);
+    let ids: Vec<_> = sent.iter().filter_map(|advert| advert.key_id).collect();
+    ensure!(ids.len() == sent.len() && ids.is_sorted());
+    ensure!(ids.first() == Some(&1) && ids.last() == Some(&2));
+    ensure!(
+        longest_gap(&sent) < INTERVAL * 2,
+        "a gap of {:?}",
+        longest_gap(&sent)
+    );
+    ensure!(adverts(&capture, from, Direction::Out, VRID).is_empty());
+    let counters = second.counters()?;
+    ensure!(counters.errors().is_empty(), "{:?}", counters.errors());
+    ensure!(counters.get("VI", "Became master")? == 0);
+
+    // Whoever still has the old key only is heard by nobody.
+    first.reload(&fast(150, &hmac(&[1], 1, "enforce")))?;
+    gains(&b, VIP)?;
+    second.says("signed with key 1, which we do not have")?;
+    ensure!(
+        second
+            .counters()?
+            .get("VI", "Authentication Extension Errors/Unknown Key")?
+            > 0
+    );
+    // And comes back when it has the new one.
+    first.reload(&fast(150, &hmac(&[2], 2, "enforce")))?;
+    loses(&b, VIP)
+}
+
+/// Sends frames from a third host.
+fn send_from(host: &Host, frames: Vec<Vec<u8>>, every: Duration) -> Result<()> {
+    host.run(move || -> Result<()> {
+        let name = IfName::new("eth0")?;
+        let links = RouteSocket::new()?.links()?;
+        let interface = links
+            .into_iter()
+            .find(|link| link.name == name)
+            .context("eth0")?
+            .index;
+        let socket = LinkSocket::new()?;
+        for frame in frames {
+            socket.send(interface, &frame)?;
+            pause(every);
+        }
+        Ok(())
+    })?
+}
+
+/// What the master said a moment ago, said again by somebody else, neither keeps it alive nor disturbs anybody.
+fn a_recording_is_not_heard(lab: &mut Lab) -> Result<()> {
+    let lan = lab.segment()?;
+    let a = common::host(lab, &lan, "a", 1)?;
+    let b = common::host(lab, &lan, "b", 2)?;
+    let c = common::host(lab, &lan, "c", 3)?;
+    let capture = c.capture("eth0")?;
+    let mut first = Daemon::start(&a, &evervip(), &fast(150, &hmac(&[1], 1, "enforce")))?;
+    gains(&a, VIP)?;
+    let mut second = Daemon::start(&b, &evervip(), &fast(100, &hmac(&[1], 1, "enforce")))?;
+    second.says("Entering BACKUP STATE")?;
+    pause(INTERVAL * 5);
+    let recorded: Vec<Vec<u8>> = capture
+        .frames()
+        .into_iter()
+        .filter(|frame| claims(frame, Direction::In, 150))
+        .map(|frame| frame.bytes)
+        .collect();
+    ensure!(recorded.len() >= 4, "{} adverts", recorded.len());
+    first.crash()?;
+    // Two seconds of them; the backup waits for less than one.
+    let again: Vec<Vec<u8>> = recorded.iter().cycle().take(40).cloned().collect();
+    send_from(&c, again, Duration::from_millis(50))?;
+    ensure!(holds(&b, VIP), "the recording keeps the backup quiet");
+    let replayed = "Authentication Extension Errors/Replay";
+    ensure!(second.counters()?.get("VI", replayed)? > 10);
+    ensure!(second.times_said("Entering MASTER STATE") == 1);
+    // When it is older than the window, its time alone gives it away.
+    pause(Duration::from_secs(6));
+    send_from(&c, recorded, Duration::from_millis(10))?;
+    second.says("an old recording, or a wrong clock")?;
+    let stale = "Authentication Extension Errors/Stale";
+    ensure!(second.counters()?.get("VI", stale)? >= 4);
+    ensure!(holds(&b, VIP) && second.times_said("Entering BACKUP STATE") == 1);
+    Ok(())
+}
+
+/// An unsigned advert of the highest priority.
+fn forged() -> Result<Vec<u8>> {
+    let source = Ipv4Addr::new(198, 18, 0, 3);
+    let vip: IpAddr = VIP.parse()?;
+    let message = wire::vrrp::Message {
+        version: Version::V3,
+        vrid: Vrid::new(VRID)?,
+        claim: Claim::from_wire(254),
+        advert_int: Centiseconds::new(20),
+        addresses: &[vip],
+        auth_pass: None,
+        family: Family::V4,
+        between: (source.into(), GROUP.into()),
+    }
+    .encode();
+    let mut header = ipv4::Header {
+        source,
+        destination: GROUP,
+        ttl: 255,
+        protocol: wire::vrrp::PROTOCOL,
+        identification: 1,
+        payload_length: u16::try_from(message.len())?,
+    }
+    .encode();
+    let sum = wire::checksum::Checksum::new().with(&header).finish();
+    let field = header.get_mut(10..12).context("the checksum")?;
+    field.copy_from_slice(&sum.to_be_bytes());
+    let ethernet = ethernet::Header {
+        destination: MacAddress([0x01, 0x00, 0x5e, 0, 0, 18]),
+        source: MacAddress([2, 0, 0, 0, 0, 3]),
+        ethertype: ethernet::IPV4,
+    };
+    Ok([&ethernet.encode()[..], &header, &message].concat())
+}
+
+/// Only who insists on signatures is safe from somebody without a key.
+fn a_forger_in_each_mode(lab: &mut Lab) -> Result<()> {
+    for (mode, believes, signs) in [
+        ("enforce", false, true),
+        ("permissive", true, true),
+        ("receive-only", true, false),
+    ] {
+        let lan = lab.segment()?;
+        let a = common::host(lab, &lan, &format!("a-{mode}"), 1)?;
+        let c = common::host(lab, &lan, &format!("c-{mode}"), 3)?;
+        let capture = c.capture("eth0")?;
+        let mut master = Daemon::start(&a, &evervip(), &fast(150, &hmac(&[1, 2], 2, mode)))?;
+        gains(&a, VIP)?;
+        send_from(&c, vec![forged()?; 20], Duration::from_millis(100))?;
+        let gave_way = master.times_said("Entering BACKUP STATE") > 1;
+        ensure!(gave_way == believes, "{mode}: gave way: {gave_way}");
+        let missing = "Authentication Extension Errors/Missing";
+        let counted = master.counters()?.get("VI", missing)?;
+        ensure!(
+            (counted > 0) != believes,
+            "{mode}: {counted} without a signature"
+        );
+        gains(&a, VIP)?;
+        let sent = adverts(&capture, 0, Direction::In, VRID);
+        let expected = signs.then_some(2);
+        ensure!(
+            sent.iter().all(|advert| advert.key_id == expected),
+            "{mode}: {sent:?}"
+        );
+        if mode == "enforce" {
+            ensure!(
+                longest_gap(&sent) < INTERVAL * 2,
+                "the forger silences the master"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Keys of the same number that differ: two masters, and both say why.
+fn another_key(lab: &mut Lab) -> Result<()> {
+    let (a, b, _capture) = pair(lab)?;
+    let other = hmac(&[1], 1, "enforce").replace("hex:01", "hex:11");
+    let mut first = Daemon::start(&a, &evervip(), &fast(150, &hmac(&[1], 1, "enforce")))?;
+    let mut second = Daemon::start(&b, &evervip(), &fast(100, &other))?;
+    gains(&a, VIP)?;
+    gains(&b, VIP)?;
+    first.says("its signature with key 1 is wrong")?;
+    second.says("its signature with key 1 is wrong")?;
+    let wrong = "Authentication Extension Errors/Invalid HMAC";
+    ensure!(first.counters()?.get("VI", wrong)? > 0);
+    ensure!(second.counters()?.get("VI", wrong)? > 0);
+    Ok(())
+}
