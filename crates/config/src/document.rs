@@ -11,7 +11,7 @@ use crate::foreign::{self, Sign};
 use crate::keywords::arguments::Needs;
 use crate::keywords::{BlockId, EntryId, Keyword, Shape, Table, blocks_of};
 use crate::lexer::split_plain;
-use crate::reader::{Piece, Reader, Text};
+use crate::reader::{Piece, Reader, Text, unmatched_quote};
 use crate::sources::{Sources, offset};
 use crate::suggest::nearest;
 
@@ -302,6 +302,24 @@ fn index(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
+/// Says that the words of a statement end within a quote, unless its line was found to have one.
+fn say_open_quote(reader: &Reader<'_>, report: &mut Reporter, text: Text) {
+    let Text { span, at, .. } = text;
+    if reader.has_said_open_quote(span) {
+        return;
+    }
+    let length = u32::from(span.end - span.start);
+    let raw = reader.sources().part(span.file, at, at + length);
+    // An escaped quote ends a word here, so the last one is the open one.
+    let quote = raw.rfind('"').unwrap_or_default();
+    let place = Span {
+        start: span.start + u16::try_from(quote).unwrap_or_default(),
+        ..span
+    };
+    let diagnostic = unmatched_quote(raw).with_note("a backslash does not protect a quote here");
+    report.at(place, diagnostic);
+}
+
 /// Reads everything into a tree.
 pub(crate) fn build(reader: Reader<'_>, report: &mut Reporter) -> Tree {
     let mut builder = Builder {
@@ -382,6 +400,29 @@ const ADDRESSES: [&str; 4] = [
     "static_ipaddress",
 ];
 
+/// Keywords whose words are split as a shell would.
+const SPLIT_AS_SHELL: [&str; 19] = [
+    "lvs_notify_fifo_script",
+    "misc_path",
+    "notify",
+    "notify_backup",
+    "notify_deleted",
+    "notify_down",
+    "notify_fault",
+    "notify_fifo_script",
+    "notify_master",
+    "notify_master_rx_lower_pri",
+    "notify_stop",
+    "notify_up",
+    "quorum_down",
+    "quorum_up",
+    "regex",
+    "script",
+    "shutdown_script",
+    "startup_script",
+    "vrrp_notify_fifo_script",
+];
+
 struct Builder<'a, 'm> {
     table: &'static Table,
     reader: Reader<'m>,
@@ -421,13 +462,16 @@ impl Builder<'_, '_> {
             .part(span.file, at, at + u32::from(span.end - span.start));
         let first_word = self.words.len();
         let words = &mut self.words;
-        let damaged = split_plain(raw, |start, end| {
+        let mut damaged = split_plain(raw, |start, end| {
             // Lines are shorter than 16 bits can tell.
             let column = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
             words.push((column(start), column(end)));
         })
         .is_err();
         let Some((start, end)) = words.get(first_word).copied() else {
+            if damaged {
+                say_open_quote(&self.reader, self.report, text);
+            }
             return;
         };
         let name = unquoted(
@@ -470,6 +514,18 @@ impl Builder<'_, '_> {
         } else {
             None
         };
+        let is_shell = here
+            .and_then(|entry| self.table.keyword(entry))
+            .is_some_and(|keyword| SPLIT_AS_SHELL.contains(&keyword.name));
+        if damaged && inside != Inside::Unknown {
+            // What is balanced for a shell is no mistake there, and its own splitter tells.
+            if is_shell && !self.reader.has_said_open_quote(span) {
+                damaged = false;
+                node.what = What::new(None, damaged, broken);
+            } else {
+                say_open_quote(&self.reader, self.report, text);
+            }
+        }
         let with = |entry| Node {
             what: What::new(Some(entry), damaged, broken),
             ..node
