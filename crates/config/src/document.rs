@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::diagnostics::mask::{self, mask};
 use crate::diagnostics::{Class, Diagnostic, Found, Reporter, Span};
 use crate::foreign::{self, Sign};
 use crate::keywords::arguments::Needs;
@@ -514,9 +515,25 @@ impl Builder<'_, '_> {
         } else {
             None
         };
-        let is_shell = here
-            .and_then(|entry| self.table.keyword(entry))
-            .is_some_and(|keyword| SPLIT_AS_SHELL.contains(&keyword.name));
+        let keyword = here.and_then(|entry| self.table.keyword(entry));
+        if self.may_hold_secret(context, inside, name, keyword, span.is_made()) {
+            let behind = raw.get(usize::from(end)..).unwrap_or_default();
+            let secrets = &mut self.report.secrets;
+            if let Some((name, _)) = foreign::name_in(unquoted(name)) {
+                secrets.add(
+                    raw.get(usize::from(start) + name.len() + 1..)
+                        .unwrap_or_default(),
+                );
+            }
+            if !mask::is_harmless(behind) {
+                secrets.add(behind);
+                secrets.add_place(Span {
+                    start: (span.start + end + 1).min(span.end),
+                    ..span
+                });
+            }
+        }
+        let is_shell = keyword.is_some_and(|keyword| SPLIT_AS_SHELL.contains(&keyword.name));
         if damaged && inside != Inside::Unknown {
             // What is balanced for a shell is no mistake there, and its own splitter tells.
             if is_shell && !self.reader.has_said_open_quote(span) {
@@ -569,6 +586,28 @@ impl Builder<'_, '_> {
             self.report.part_of(None);
             self.words.truncate(first_word);
             self.last = Some(Last::Unknown(name_span));
+        }
+    }
+
+    /// Whether what stands behind a word must not be shown, though the look of its line may not tell.
+    fn may_hold_secret(
+        &self,
+        context: BlockId,
+        inside: Inside,
+        name: &str,
+        keyword: Option<&Keyword>,
+        made: bool,
+    ) -> bool {
+        let path = self.table.path(context);
+        let within = !matches!(inside, Inside::List { .. }) && mask::keeps_secrets(path);
+        match keyword {
+            None => within || mask::resembles_secret(name),
+            Some(keyword) if keyword.shape() != Shape::Value => mask::keeps_secrets(keyword.name),
+            // The files of SSL are named in messages.
+            Some(keyword) if within && path == "SSL" => made && keyword.name == "password",
+            // A message about the number of a key would show what stands there instead.
+            Some(keyword) if within => made || keyword.name != "auth_pass",
+            Some(_) => false,
         }
     }
 
@@ -1016,11 +1055,12 @@ impl Builder<'_, '_> {
         } else {
             format!("in {path}")
         };
+        let (shown, _) = mask(name, 0..0);
         let diagnostic = Diagnostic::error(
             Class::UnknownKeyword,
-            format!("unknown keyword '{name}' {place}"),
+            format!("unknown keyword '{shown}' {place}"),
         )
-        .keepalived(format!("Unknown keyword '{name}'"));
+        .keepalived(format!("Unknown keyword '{shown}'"));
         if self.report.is_full() {
             self.report.at(span, diagnostic);
             return;

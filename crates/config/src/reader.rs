@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::bytes;
-use crate::diagnostics::mask::mask;
+use crate::diagnostics::mask::{mask, secret};
 use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
 use crate::generators::{self, Generator};
 use crate::glob::{self, Effort};
@@ -666,6 +666,7 @@ impl<'a> Reader<'a> {
                         "~LST(NAME, VALUE, VALUE ...) TEXT, or ~LST({NAME, NAME}, {VALUE, VALUE} ...) TEXT"
                     }
                 };
+                let (rest, _) = mask(rest, 0..0);
                 let message = format!("{name} {mistake}; the line is ignored");
                 let diagnostic = Diagnostic::error(Class::General, message)
                     .help(help)
@@ -692,6 +693,12 @@ impl<'a> Reader<'a> {
     fn expand(&mut self, line: &Line, report: &mut Reporter) -> Option<Option<Line>> {
         let text = self.rest(line);
         let was_open = strip(text).open_quote;
+        if let Some(secret) = secret(text) {
+            let uses = text.get(secret).unwrap_or_default();
+            for value in self.parameters.values_in(uses) {
+                report.secrets.add(value);
+            }
+        }
         let expanded = self
             .parameters
             .expand(text, LONGEST_LINE, &self.surroundings())?;
