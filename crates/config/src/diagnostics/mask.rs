@@ -74,8 +74,8 @@ fn is_small_number(word: &str) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct Secrets {
     words: BTreeSet<String>,
-    /// How long they are, in bytes.
-    lengths: BTreeSet<usize>,
+    /// How long they are, in bytes, by their first byte: most places in a text are passed over at once.
+    lengths: BTreeMap<u8, BTreeSet<usize>>,
     /// Columns of lines, by file and line.
     places: BTreeMap<(u16, u32), (u16, u16)>,
 }
@@ -109,7 +109,9 @@ impl Secrets {
             if word.len() >= SHORTEST && !is_small_number(word) && !known {
                 let end = bytes::boundary(word, LONGEST.min(word.len()));
                 let word = word.get(..end).unwrap_or_default();
-                self.lengths.insert(word.len());
+                if let Some(first) = word.bytes().next() {
+                    self.lengths.entry(first).or_default().insert(word.len());
+                }
                 self.words.insert(word.to_owned());
             }
         }
@@ -156,7 +158,15 @@ impl Secrets {
         while at < text.len() {
             let rest = text.get(at..).unwrap_or_default();
             let before = text.get(..at).and_then(|head| head.chars().next_back());
-            let longest = self.lengths.iter().rev().copied().find(|length| {
+            let lengths = rest
+                .bytes()
+                .next()
+                .and_then(|first| self.lengths.get(&first));
+            let mut lengths = lengths
+                .into_iter()
+                .flat_map(|lengths| lengths.iter().rev())
+                .copied();
+            let longest = lengths.find(|length| {
                 rest.get(..*length).is_some_and(|word| {
                     let after = rest.get(*length..).and_then(|tail| tail.chars().next());
                     self.words.contains(word)
