@@ -15,6 +15,7 @@ pub(crate) use crate::sources::Span;
 pub(crate) mod mask;
 mod render;
 
+use mask::Secrets;
 pub use render::Style;
 
 /// How many diagnostics are kept; a file that earns more of them is not helped by the rest.
@@ -427,6 +428,8 @@ pub(crate) struct Reporter {
     finds: Found,
     /// The `}` of the block that is being judged.
     block_end: Option<Span>,
+    /// What must not be shown.
+    pub(crate) secrets: Secrets,
 }
 
 impl Reporter {
@@ -612,11 +615,14 @@ impl Reporter {
             .into_iter()
             .map(|(_, report)| {
                 let mut diagnostic = match report.place {
-                    Some(span) => located(report.diagnostic, span, sources, &mut lines),
+                    Some(span) => {
+                        located(report.diagnostic, span, sources, &mut lines, &self.secrets)
+                    }
                     None => report.diagnostic,
                 };
                 let line = report.keepalived.map(|span| sources.physical(span).line);
                 diagnostic.keepalived_line = line.filter(|line| *line > 0);
+                hide(&mut diagnostic, &self.secrets);
                 diagnostic
             })
             .collect();
@@ -635,18 +641,43 @@ fn order(span: Span, sources: &Sources) -> Order {
     (place.file, place.line, place.start, made)
 }
 
+/// Takes the secrets out of everything that is said.
+fn hide(diagnostic: &mut Diagnostic, secrets: &Secrets) {
+    let Diagnostic {
+        message,
+        notes,
+        related,
+        help,
+        keepalived_text,
+        keepalived_also,
+        ..
+    } = diagnostic;
+    let also = keepalived_also.iter_mut().map(|also| &mut also.message);
+    let related = related.iter_mut().map(|related| &mut related.message);
+    for text in std::iter::once(message)
+        .chain(notes)
+        .chain(related)
+        .chain(help)
+        .chain(keepalived_text)
+        .chain(also)
+    {
+        secrets.hide(text);
+    }
+}
+
 /// The diagnostic with its place: the line of the file, what became of it, and how the file was reached.
 fn located(
     mut diagnostic: Diagnostic,
     span: Span,
     sources: &Sources,
     lines: &mut Lines<'_>,
+    secrets: &Secrets,
 ) -> Diagnostic {
     let place = sources.physical(span);
     let Some(source) = sources.file(place.file) else {
         return diagnostic;
     };
-    let shown = shown_line(place, source, lines);
+    let shown = shown_line(place, source, lines, secrets);
     diagnostic.file = Some(shown.file);
     diagnostic.line = shown.line;
     diagnostic.source = shown.source;
@@ -655,11 +686,11 @@ fn located(
         let place = sources.physical(span);
         diagnostic.related = sources.file(place.file).map(|source| Related {
             message,
-            ..shown_line(place, source, &mut Lines::new(sources))
+            ..shown_line(place, source, &mut Lines::new(sources), secrets)
         });
     }
     if let Some((text, maker)) = sources.making(span) {
-        let text = mask::mask(&bytes::shown(text), 0..0).0;
+        let text = secrets.hide_line(span, text, 0..0).0;
         let text = cut(text, usize::from(span.start)..usize::from(span.end)).0;
         let note = bytes::shown(&format!("in what {maker} made of it: {text}"));
         diagnostic.notes.push(note);
@@ -688,9 +719,10 @@ fn located(
 }
 
 /// A line of a file as it may be shown.
-fn shown_line(place: Span, source: &Source, lines: &mut Lines<'_>) -> Related {
-    let line = bytes::shown(lines.get(place.file, place.line));
-    let (line, columns) = mask::mask(&line, usize::from(place.start)..usize::from(place.end));
+fn shown_line(place: Span, source: &Source, lines: &mut Lines<'_>, secrets: &Secrets) -> Related {
+    let line = lines.get(place.file, place.line);
+    let columns = usize::from(place.start)..usize::from(place.end);
+    let (line, columns) = secrets.hide_line(place, line, columns);
     let (line, columns) = cut(line, columns);
     Related {
         file: bytes::shown(&source.name),

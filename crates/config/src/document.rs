@@ -6,12 +6,13 @@
 
 use std::collections::BTreeSet;
 
+use crate::diagnostics::mask::{self, mask};
 use crate::diagnostics::{Class, Diagnostic, Found, Reporter, Span};
 use crate::foreign::{self, Sign};
 use crate::keywords::arguments::Needs;
 use crate::keywords::{BlockId, EntryId, Keyword, Shape, Table, blocks_of, includes, modern_name};
 use crate::lexer::split_plain;
-use crate::reader::{Around, Piece, Reader, Text};
+use crate::reader::{Around, Piece, Reader, Text, unmatched_quote};
 use crate::sources::{Sources, offset};
 use crate::suggest::nearest;
 
@@ -302,6 +303,24 @@ fn index(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
+/// Says that the words of a statement end within a quote, unless its line was found to have one.
+fn say_open_quote(reader: &Reader<'_>, report: &mut Reporter, text: Text) {
+    let Text { span, at, .. } = text;
+    if reader.has_said_open_quote(span) {
+        return;
+    }
+    let length = u32::from(span.end - span.start);
+    let raw = reader.sources().part(span.file, at, at + length);
+    // An escaped quote ends a word here, so the last one is the open one.
+    let quote = raw.rfind('"').unwrap_or_default();
+    let place = Span {
+        start: span.start + u16::try_from(quote).unwrap_or_default(),
+        ..span
+    };
+    let diagnostic = unmatched_quote(raw).with_note("a backslash does not protect a quote here");
+    report.at(place, diagnostic);
+}
+
 /// Reads everything into a tree.
 pub(crate) fn build(reader: Reader<'_>, report: &mut Reporter) -> Tree {
     let mut builder = Builder {
@@ -389,6 +408,29 @@ const TEMPLATE: &str = "'{{' and '{%' are marks of a template: let its program f
 const SHELL_PARAMETER: &str =
     "'${NAME:-VALUE}' is for shells: write $NAME=VALUE above, and ${NAME} here";
 
+/// Keywords whose words are split as a shell would.
+const SPLIT_AS_SHELL: [&str; 19] = [
+    "lvs_notify_fifo_script",
+    "misc_path",
+    "notify",
+    "notify_backup",
+    "notify_deleted",
+    "notify_down",
+    "notify_fault",
+    "notify_fifo_script",
+    "notify_master",
+    "notify_master_rx_lower_pri",
+    "notify_stop",
+    "notify_up",
+    "quorum_down",
+    "quorum_up",
+    "regex",
+    "script",
+    "shutdown_script",
+    "startup_script",
+    "vrrp_notify_fifo_script",
+];
+
 struct Builder<'a, 'm> {
     table: &'static Table,
     reader: Reader<'m>,
@@ -428,13 +470,16 @@ impl Builder<'_, '_> {
             .part(span.file, at, at + u32::from(span.end - span.start));
         let first_word = self.words.len();
         let words = &mut self.words;
-        let damaged = split_plain(raw, |start, end| {
+        let mut damaged = split_plain(raw, |start, end| {
             // Lines are shorter than 16 bits can tell.
             let column = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
             words.push((column(start), column(end)));
         })
         .is_err();
         let Some((start, end)) = words.get(first_word).copied() else {
+            if damaged {
+                say_open_quote(&self.reader, self.report, text);
+            }
             return;
         };
         let name = unquoted(
@@ -480,6 +525,34 @@ impl Builder<'_, '_> {
         } else {
             None
         };
+        let keyword = here.and_then(|entry| self.table.keyword(entry));
+        if self.may_hold_secret(context, inside, name, keyword, span.is_made()) {
+            let behind = raw.get(usize::from(end)..).unwrap_or_default();
+            let secrets = &mut self.report.secrets;
+            if let Some((name, _)) = foreign::name_in(unquoted(name)) {
+                secrets.add(
+                    raw.get(usize::from(start) + name.len() + 1..)
+                        .unwrap_or_default(),
+                );
+            }
+            if !mask::is_harmless(behind) {
+                secrets.add(behind);
+                secrets.add_place(Span {
+                    start: (span.start + end + 1).min(span.end),
+                    ..span
+                });
+            }
+        }
+        let is_shell = keyword.is_some_and(|keyword| SPLIT_AS_SHELL.contains(&keyword.name));
+        if damaged && inside != Inside::Unknown {
+            // What is balanced for a shell is no mistake there, and its own splitter tells.
+            if is_shell && !self.reader.has_said_open_quote(span) {
+                damaged = false;
+                node.what = What::new(None, damaged, broken);
+            } else {
+                say_open_quote(&self.reader, self.report, text);
+            }
+        }
         let with = |entry| Node {
             what: What::new(Some(entry), damaged, broken),
             ..node
@@ -525,6 +598,28 @@ impl Builder<'_, '_> {
             self.report.part_of(None);
             self.words.truncate(first_word);
             self.last = Some(Last::Unknown(name_span));
+        }
+    }
+
+    /// Whether what stands behind a word must not be shown, though the look of its line may not tell.
+    fn may_hold_secret(
+        &self,
+        context: BlockId,
+        inside: Inside,
+        name: &str,
+        keyword: Option<&Keyword>,
+        made: bool,
+    ) -> bool {
+        let path = self.table.path(context);
+        let within = !matches!(inside, Inside::List { .. }) && mask::keeps_secrets(path);
+        match keyword {
+            None => within || mask::resembles_secret(name),
+            Some(keyword) if keyword.shape() != Shape::Value => mask::keeps_secrets(keyword.name),
+            // The files of SSL are named in messages.
+            Some(keyword) if within && path == "SSL" => made && keyword.name == "password",
+            // A message about the number of a key would show what stands there instead.
+            Some(keyword) if within => made || keyword.name != "auth_pass",
+            Some(_) => false,
         }
     }
 
@@ -996,11 +1091,12 @@ impl Builder<'_, '_> {
         } else {
             format!("in {path}")
         };
+        let (shown, _) = mask(name, 0..0);
         let diagnostic = Diagnostic::error(
             Class::UnknownKeyword,
-            format!("unknown keyword '{name}' {place}"),
+            format!("unknown keyword '{shown}' {place}"),
         )
-        .keepalived(format!("Unknown keyword '{name}'"));
+        .keepalived(format!("Unknown keyword '{shown}'"));
         if self.report.is_full() {
             self.report.at(span, diagnostic);
             return;

@@ -109,6 +109,16 @@ impl Parameters {
         self.values.contains_key(name) || BUILT_IN.contains(&name)
     }
 
+    /// The values of the parameters that a text names, as they were defined.
+    pub(crate) fn values_in(&self, text: &str) -> impl Iterator<Item = &str> {
+        text.split('$').skip(1).filter_map(|rest| {
+            let name = rest.strip_prefix('{').unwrap_or(rest);
+            let end = name.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+            let name = name.get(..end.unwrap_or(name.len()))?;
+            self.values.get(name).map(|value| &**value)
+        })
+    }
+
     /// The known name that is most like this one.
     pub(crate) fn nearest(&self, name: &str) -> Option<&str> {
         crate::suggest::nearest(name, self.values.keys().map(String::as_str))

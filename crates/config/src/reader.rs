@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::bytes;
-use crate::diagnostics::mask::mask;
+use crate::diagnostics::mask::{mask, secret};
 use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
 use crate::generators::{self, Generator};
 use crate::glob::{self, Effort};
@@ -150,6 +150,8 @@ pub(crate) struct Reader<'a> {
     rounds_left: usize,
     effort: Effort,
     nuls: usize,
+    /// The latest line whose open quote was reported.
+    said_quote: Option<(u16, u32)>,
     /// Reading ended before its time, which was reported.
     given_up: bool,
 }
@@ -171,6 +173,7 @@ impl<'a> Reader<'a> {
             rounds_left: MOST_ROUNDS,
             effort: Effort::default(),
             nuls: 0,
+            said_quote: None,
             given_up: false,
         }
     }
@@ -188,6 +191,14 @@ impl<'a> Reader<'a> {
     /// Whether reading ended before its time, which was reported.
     pub(crate) const fn has_given_up(&self) -> bool {
         self.given_up
+    }
+
+    /// Whether it was said that a quote is open in a line, or in the line of a file that it was made of.
+    pub(crate) fn has_said_open_quote(&self, span: Span) -> bool {
+        self.said_quote.is_some_and(|said| {
+            let physical = self.sources.physical(span);
+            said == (span.file, span.line) || said == (physical.file, physical.line)
+        })
     }
 
     /// Opens the main files; false when there is none to read.
@@ -344,6 +355,7 @@ impl<'a> Reader<'a> {
         if stripped.open_quote {
             let quote = raw.get(..stripped.end).and_then(|text| text.rfind('"'));
             let from = quote.unwrap_or(stripped.start);
+            self.said_quote = Some((line.file, line.number));
             report.at(place(from, stripped.end), open_quote(text));
         }
         line.at = line.base.saturating_add(narrow(stripped.start));
@@ -680,6 +692,7 @@ impl<'a> Reader<'a> {
                         "~LST(NAME, VALUE, VALUE ...) TEXT, or ~LST({NAME, NAME}, {VALUE, VALUE} ...) TEXT"
                     }
                 };
+                let (rest, _) = mask(rest, 0..0);
                 let message = format!("{name} {mistake}; the line is ignored");
                 let diagnostic = Diagnostic::error(Class::General, message)
                     .help(help)
@@ -706,6 +719,12 @@ impl<'a> Reader<'a> {
     fn expand(&mut self, line: &Line, report: &mut Reporter) -> Option<Option<Line>> {
         let text = self.rest(line);
         let was_open = strip(text).open_quote;
+        if let Some(secret) = secret(text) {
+            let uses = text.get(secret).unwrap_or_default();
+            for value in self.parameters.values_in(uses) {
+                report.secrets.add(value);
+            }
+        }
         let expanded = self
             .parameters
             .expand(text, LONGEST_LINE, &self.surroundings())?;
@@ -728,6 +747,7 @@ impl<'a> Reader<'a> {
             ..made
         };
         if stripped.open_quote && !was_open {
+            self.said_quote = Some((made.file, made.number));
             report.at(made.place(), open_quote(stripped.text(&expanded.text)));
         }
         if let Some(Job::Reading(frame)) = self.jobs.last_mut() {
@@ -953,11 +973,16 @@ fn narrow(length: usize) -> u32 {
 
 /// keepalived says it of the line, and of the words that it finds in it.
 fn open_quote(text: &str) -> Diagnostic {
+    let (shown, _) = mask(text, 0..0);
+    unmatched_quote(text).also(Class::General, format!("Unterminated quote '{shown}'"))
+}
+
+/// What is said when only the words end within a quote.
+pub(crate) fn unmatched_quote(text: &str) -> Diagnostic {
     let (text, _) = mask(text, 0..0);
     Diagnostic::error(Class::UnmatchedQuote, "a double quote is not closed")
         .help("close it on the same line")
         .keepalived(format!("Unmatched quote: '{text}'"))
-        .also(Class::General, format!("Unterminated quote '{text}'"))
 }
 
 fn about_parameter(problem: &ParameterProblem) -> Diagnostic {

@@ -6,4 +6,5 @@ mod language;
 mod load;
 mod mistakes;
 mod properties;
+mod secrets;
 mod seeds;

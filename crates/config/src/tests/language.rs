@@ -672,3 +672,52 @@ fn bytes_that_are_no_text_count_as_bytes() {
         "a line of 1023 bytes: keepalived reads at most 1022"
     );
 }
+
+#[test]
+fn an_escaped_quote_leaves_words_open() {
+    for (line, shell) in [
+        (
+            "authentication {\nauth_type PASS\nauth_pass \"ab\\\"cd\"\n}",
+            false,
+        ),
+        ("unicast_peer {\n\"10.0.0.5\\\"\"\n}", false),
+        ("description \"a\\\"b\"", false),
+        ("notify \"/bin/x \\\"q\\\" \"", true),
+        ("notify \"/bin/x \\\"a b\\\" q\"", true),
+    ] {
+        let loaded = Fake::default().load(instance(line));
+        let quotes = loaded
+            .diagnostics
+            .iter()
+            .filter(|d| d.class == Class::UnmatchedQuote)
+            .count();
+        assert_eq!(
+            quotes,
+            usize::from(!shell),
+            "{line} {:?}",
+            loaded.diagnostics
+        );
+        assert_eq!(
+            exit_status_of_test(&loaded.diagnostics) == 5,
+            !shell,
+            "{line}"
+        );
+    }
+    let script = |text: &str| {
+        format!(
+            "vrrp_script s {{\nscript {text}\n}}\n{}",
+            instance("track_script {\ns\n}")
+        )
+    };
+    let loaded = Fake::default().load(script("\"/bin/x \\\"q\\\" \\\"a b\\\"\""));
+    assert!(
+        loaded
+            .diagnostics
+            .iter()
+            .all(|d| d.class != Class::UnmatchedQuote)
+    );
+    assert_eq!(loaded.settings.unwrap().vrrp.instances.len(), 1);
+    let loaded = Fake::default().load(script("\"/bin/x \\\"q\""));
+    let text = crate::describe(&loaded.settings.unwrap());
+    assert!(text.contains("command = '/bin/x' '\"q'"), "{text}");
+}
