@@ -9,7 +9,7 @@ use crate::testing::Fake;
 use crate::{LoadOptions, exit_status_of_test, load};
 
 /// How many of the test statuses equal keepalived's. It only grows.
-const EQUAL: usize = 110;
+const EQUAL: usize = 121;
 
 /// The machine that the corpus' README describes.
 struct Room {
