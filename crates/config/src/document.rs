@@ -408,29 +408,6 @@ const TEMPLATE: &str = "'{{' and '{%' are marks of a template: let its program f
 const SHELL_PARAMETER: &str =
     "'${NAME:-VALUE}' is for shells: write $NAME=VALUE above, and ${NAME} here";
 
-/// Keywords whose words are split as a shell would.
-const SPLIT_AS_SHELL: [&str; 19] = [
-    "lvs_notify_fifo_script",
-    "misc_path",
-    "notify",
-    "notify_backup",
-    "notify_deleted",
-    "notify_down",
-    "notify_fault",
-    "notify_fifo_script",
-    "notify_master",
-    "notify_master_rx_lower_pri",
-    "notify_stop",
-    "notify_up",
-    "quorum_down",
-    "quorum_up",
-    "regex",
-    "script",
-    "shutdown_script",
-    "startup_script",
-    "vrrp_notify_fifo_script",
-];
-
 struct Builder<'a, 'm> {
     table: &'static Table,
     reader: Reader<'m>,
@@ -543,9 +520,9 @@ impl Builder<'_, '_> {
                 });
             }
         }
-        let is_shell = keyword.is_some_and(|keyword| SPLIT_AS_SHELL.contains(&keyword.name));
         if damaged && inside != Inside::Unknown {
             // What is balanced for a shell is no mistake there, and its own splitter tells.
+            let is_shell = keyword.is_some_and(|keyword| keyword.shell_words);
             if is_shell && !self.reader.has_said_open_quote(span) {
                 damaged = false;
                 node.what = What::new(None, damaged, broken);

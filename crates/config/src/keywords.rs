@@ -51,6 +51,8 @@ pub(crate) struct Keyword {
     pub(crate) blocks: &'static [&'static str],
     pub(crate) name: &'static str,
     pub(crate) arguments: Arguments,
+    /// Its words are split as a shell would, by its setter.
+    pub(crate) shell_words: bool,
     /// What holds without it.
     pub(crate) default: &'static str,
     /// What it is for.
@@ -67,6 +69,7 @@ const ROW: Keyword = Keyword {
     blocks: &[],
     name: "",
     arguments: NONE,
+    shell_words: false,
     default: "",
     help: "",
     role: Role::Ignored,

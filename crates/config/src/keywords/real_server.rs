@@ -104,6 +104,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "notify_up",
+        shell_words: true,
         arguments: required("COMMAND [USER [[:]GROUP]]"),
         default: "none",
         help: "run when the server goes up",
@@ -112,6 +113,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "notify_down",
+        shell_words: true,
         arguments: required("COMMAND [USER [[:]GROUP]]"),
         default: "none",
         help: "run when the server goes down",

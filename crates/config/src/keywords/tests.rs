@@ -92,6 +92,15 @@ fn a_limit_that_no_person_reaches_is_not_told() {
 }
 
 #[test]
+fn commands_are_split_as_a_shell_would() {
+    for (block, row) in Table::get().rows() {
+        // `process` names what others run; its words are plain ones.
+        let takes_command = row.arguments.to_string().contains("COMMAND") && row.name != "process";
+        assert!(!takes_command || row.shell_words, "{block}/{}", row.name);
+    }
+}
+
+#[test]
 fn no_keyword_has_two_rows_in_a_block() {
     let mut seen = BTreeMap::new();
     for row in SOURCES.iter().flat_map(|rows| rows.iter()) {

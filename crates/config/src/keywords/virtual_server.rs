@@ -230,6 +230,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "quorum_up",
+        shell_words: true,
         arguments: required("COMMAND [USER [[:]GROUP]]"),
         default: "none",
         help: "run when the quorum is gained",
@@ -238,6 +239,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "quorum_down",
+        shell_words: true,
         arguments: required("COMMAND [USER [[:]GROUP]]"),
         default: "none",
         help: "run when the quorum is lost",

@@ -28,6 +28,7 @@ const SWITCH: Keyword = Keyword {
 /// A script with its user.
 const NOTIFY: Keyword = Keyword {
     arguments: required("COMMAND [USER [[:]GROUP]]"),
+    shell_words: true,
     default: "none",
     ..ROW
 };

@@ -22,6 +22,7 @@ const LONGEST: u64 = 4_294_000;
 pub(super) const KEYWORDS: &[Keyword] = &[
     Keyword {
         name: "script",
+        shell_words: true,
         arguments: optional("\"COMMAND ARGUMENTS\""),
         default: "required",
         help: "the command; status 0 is success",

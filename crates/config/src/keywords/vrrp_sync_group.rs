@@ -16,6 +16,7 @@ const ROW: Keyword = Keyword {
 /// A script with its user.
 const NOTIFY: Keyword = Keyword {
     arguments: required("COMMAND [USER [[:]GROUP]]"),
+    shell_words: true,
     default: "none",
     ..ROW
 };

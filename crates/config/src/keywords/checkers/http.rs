@@ -172,6 +172,7 @@ pub(in crate::keywords) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "regex",
+        shell_words: true,
         arguments: optional("\"PATTERN\""),
         help: "a pattern (PCRE2) that the body must match",
         role: Role::Set(regex),

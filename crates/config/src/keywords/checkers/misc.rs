@@ -18,6 +18,7 @@ const ROW: Keyword = Keyword {
 pub(in crate::keywords) const KEYWORDS: &[Keyword] = &[
     Keyword {
         name: "misc_path",
+        shell_words: true,
         arguments: optional("\"COMMAND ARGUMENTS\""),
         default: "required",
         help: "the command; status 0 is success",

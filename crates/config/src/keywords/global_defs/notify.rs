@@ -20,6 +20,7 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "notify_fifo_script",
+        shell_words: true,
         arguments: optional("COMMAND [USER [[:]GROUP]]"),
         help: "what reads notify_fifo; the path is its last argument",
         role: Role::Set(|r, s| reader(r, s, |d| &mut d.notify_fifo)),
@@ -36,6 +37,7 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "vrrp_notify_fifo_script",
+        shell_words: true,
         arguments: optional("COMMAND [USER [[:]GROUP]]"),
         help: "what reads vrrp_notify_fifo; the path is its last argument",
         role: Role::Set(|r, s| reader(r, s, |d| &mut d.vrrp_notify_fifo)),
@@ -52,6 +54,7 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "lvs_notify_fifo_script",
+        shell_words: true,
         arguments: optional("COMMAND [USER [[:]GROUP]]"),
         help: "what reads lvs_notify_fifo; the path is its last argument",
         role: Role::Set(|r, s| reader(r, s, |d| &mut d.lvs_notify_fifo)),

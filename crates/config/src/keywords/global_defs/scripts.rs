@@ -41,6 +41,7 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "startup_script",
+        shell_words: true,
         arguments: optional("COMMAND [USER [[:]GROUP]]"),
         help: "run once, before the children start",
         role: Role::Set(|r, s| around(r, s, |d| &mut d.startup)),
@@ -55,6 +56,7 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "shutdown_script",
+        shell_words: true,
         arguments: optional("COMMAND [USER [[:]GROUP]]"),
         help: "run once, when the children have ended",
         role: Role::Set(|r, s| around(r, s, |d| &mut d.shutdown)),
