@@ -125,7 +125,7 @@ impl Vrrp {
         let unit = self.unit(id);
         let entry = BackupEntry {
             farewell: Farewell::PriorityZero,
-            timer: BackupTimer::Skew,
+            timer: BackupTimer::Rest,
             master: None,
         };
         self.move_unit(&unit, StateName::Backup, |instance, telling, shared| {
