@@ -129,6 +129,7 @@ impl Watch {
     ) -> Result<(), Violation> {
         let wrong = |what: String| Err(Violation::new(ADVERTS_ARE_RIGHT, what));
         let family = Family::of(between.0);
+        let (message, _signature) = Advert::split_trailer(family, message);
         let advert = match Advert::parse(family, message) {
             Ok(advert) => advert,
             Err(error) => return wrong(error.to_string()),
