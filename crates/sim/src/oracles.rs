@@ -356,6 +356,11 @@ impl Watch {
         };
         if announcement.what == Announced::Deleted {
             self.announced.remove(&announcement.subject);
+            // Another router may have its name from now on: what this one has said does not bind it.
+            if let Subject::Instance(name) = &announcement.subject {
+                self.goodbyes.retain(|said| **said != **name);
+                self.instances.remove(&**name);
+            }
             return Ok(());
         }
         let before = self.announced.insert(announcement.subject.clone(), word);
