@@ -554,7 +554,7 @@ impl fmt::Display for Report {
             Event::DuplicateAddress { address, interface } => write!(
                 f,
                 "({name}) another host has {address}, too: it is not announced on {interface}; remove it there, then \
-                 restart evervip here"
+                 here: it is put back and tested again"
             ),
             Event::DualMaster {
                 other,

@@ -186,7 +186,13 @@ impl Vrrp {
 
     /// Duplicate address detection found that another host has this address, too. It stays on the interface, where the
     /// kernel does not use it, and is not announced.
-    pub fn handle_duplicate_address(&mut self, interface: IfIndex, prefix: Prefix) {
+    pub fn handle_duplicate_address(&mut self, now: Instant, address: InterfaceAddress) {
+        let tentative = InterfaceAddress {
+            tentative: true,
+            ..address
+        };
+        self.handle_address(now, tentative);
+        let (interface, prefix) = (address.interface, address.prefix);
         let name = self.shared.interfaces.by_index(interface);
         let Some(name) = name.map(|interface| interface.name.clone()) else {
             return;

@@ -69,6 +69,9 @@ impl Echoes {
                 core.handle_interface_gone(now, *index);
             }
             Event::Address { port_id, .. } if *port_id == own_port => {}
+            Event::Address { address: known, .. } if known.dadfailed => {
+                core.handle_duplicate_address(now, address(known));
+            }
             Event::Address { address: known, .. } => core.handle_address(now, address(known)),
             Event::AddressGone { address: lost, .. } => {
                 if !self.is_ours(lost.interface, lost.prefix) {

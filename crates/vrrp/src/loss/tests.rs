@@ -195,13 +195,49 @@ fn an_address_under_test_is_not_announced() {
     bench.link(0, false);
     bench.link(0, true);
     bench.run(3_500);
-    bench.vrrp.handle_duplicate_address(heard.interface, prefix);
+    bench.vrrp.handle_duplicate_address(bench.now, heard);
     assert_eq!(
         bench.drain(),
         [
-            "log (VI) another host has fd00:18::100/128, too: it is not announced on eth0; remove it there, then \
-             restart evervip here"
+            "log (VI) another host has fd00:18::100/128, too: it is not announced on eth0; remove it there, \
+             then here: it is put back and tested again"
         ]
     );
     assert_eq!(announced(&bench.run(2_000), "fd00:18::100"), 0);
+}
+
+/// Of a group, only the address that was taken comes back; when it is given up, all members leave and return together.
+#[test]
+fn a_group_leaves_together() {
+    let other = InstanceSettings {
+        interface: Some(eth(1)),
+        virtual_ipaddress: vec![virtual_address("198.18.1.100", eth(1))],
+        ..instance("B")
+    };
+    let settings = crate::Settings {
+        instances: vec![instance("A"), other],
+        sync_groups: vec![crate::settings::SyncGroupSettings {
+            name: "G".into(),
+            members: vec!["A".into(), "B".into()],
+            smtp_alert: false,
+        }],
+        ..crate::Settings::default()
+    };
+    let (mut bench, _) = Bench::with(settings);
+    bench.run(4_000);
+    for times in 1..=6 {
+        bench.address(0, "198.18.0.100", 32, false);
+        let expected = if times < 6 {
+            StateName::Master
+        } else {
+            StateName::Backup
+        };
+        assert_eq!((bench.state(0), bench.state(1)), (expected, expected));
+    }
+    assert_eq!(bench.run(999), NOTHING);
+    bench.run(1);
+    assert_eq!(
+        (bench.state(0), bench.state(1)),
+        (StateName::Master, StateName::Master)
+    );
 }
