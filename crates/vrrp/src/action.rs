@@ -355,6 +355,11 @@ pub enum Event {
         /// How it came about.
         truce: Truce,
     },
+    /// The start is delayed (`vrrp_startup_delay`, `vrrp_delay_after_boot`).
+    StartDelayed {
+        /// By so much, from now.
+        by: Duration,
+    },
     /// The delay before the start is over (`vrrp_startup_delay`, `vrrp_delay_after_boot`).
     DelayedStartCompleted,
     /// A master slept while others must have taken over (`timer_expired_backup`): it gives way.
@@ -431,6 +436,7 @@ impl Report {
             | Event::DuplicateAddress { .. }
             | Event::DualMaster { .. }
             | Event::DualMasterEnded { .. }
+            | Event::StartDelayed { .. }
             | Event::DelayedStartCompleted
             | Event::Overslept { .. }
             | Event::NoSourceAddress { .. }
@@ -582,6 +588,9 @@ impl fmt::Display for Report {
                     Truce::WeGaveWay => write!(f, "we give way to {other}"),
                     Truce::WeLeft => write!(f, "we leave MASTER to {other}"),
                 }
+            }
+            Event::StartDelayed { by } => {
+                write!(f, "Delaying startup for {} seconds", by.as_secs_f64())
             }
             Event::DelayedStartCompleted => write!(f, "Delayed start completed"),
             Event::Overslept { silent } => {

@@ -94,6 +94,11 @@ impl Vrrp {
             Some(before) if before == end => {}
             _ => {
                 startup.progress = Progress::Delayed { began, until: end };
+                let by = end.since(now);
+                if !by.is_zero() {
+                    let event = Event::StartDelayed { by };
+                    self.shared.report(&Arc::from(""), event);
+                }
                 self.restart_waiting_backups(end.max(now));
             }
         }
