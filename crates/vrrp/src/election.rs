@@ -450,13 +450,12 @@ impl Instance {
     fn compare_addresses(&mut self, from: IpAddr, advert: &Advert<'_>, shared: &mut Shared) {
         let ours = self.advertised();
         let theirs = advert.addresses.len();
-        let same_order = ours.len() == theirs && ours.iter().copied().eq(advert.addresses.iter());
+        let same_order = ours.len() == theirs && ours.clone().eq(advert.addresses.iter());
         if same_order {
             return;
         }
         let missing = ours
-            .iter()
-            .copied()
+            .clone()
             .find(|ours| !advert.addresses.iter().any(|theirs| theirs == *ours));
         if missing.is_none() && ours.len() == theirs {
             return;
