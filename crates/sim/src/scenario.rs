@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use types::{Centiseconds, Family, IfName, Prefix, Priority, Version, Vrid, Weight};
 use vrrp::settings::{
-    AuthPass, Authentication, GarpSettings, InitialState, InstanceSettings, OldChecksum, Preempt,
-    ScriptSettings, SyncGroupSettings, TrackInterface, TrackScript, Unicast, UnicastPeer,
+    AuthPass, Authentication, Few, GarpSettings, InitialState, InstanceSettings, OldChecksum,
+    Preempt, ScriptSettings, SyncGroupSettings, TrackInterface, TrackScript, Unicast, UnicastPeer,
     VirtualAddress,
 };
 use vrrp::{Settings, timers};
@@ -333,19 +333,20 @@ fn draw_instance(
                 router.family,
                 ADDRESSES,
             )]
+            .into()
         } else {
-            Vec::new()
+            Few::EMPTY
         },
         mcast_dst_ip: router.family.vrrp_group(),
         dont_track_primary: character.dont_track_primary,
-        track_interface: character.track_interface,
-        track_script: character.track_script,
+        track_interface: character.track_interface.into(),
+        track_script: character.track_script.into(),
         garp: draw_garp(random),
         lower_prio_no_advert: random.percent(15),
         higher_prio_send_advert: random.percent(15),
         skip_check_adv_addr: random.percent(20),
-        virtual_routes: Vec::new(),
-        virtual_rules: Vec::new(),
+        virtual_routes: Vec::new().into(),
+        virtual_rules: Vec::new().into(),
         notify_priority_changes: random.percent(20),
         ..InstanceSettings::new(&name, interface_name(router.lan), vrid(router.vrid))
     }

@@ -3,6 +3,7 @@
 //! The functions here *apply* a decision; they are called from `election.rs`, `sync_group.rs` and `reload.rs`, which take it.
 
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -95,7 +96,7 @@ pub(crate) struct Instance {
 
 impl Instance {
     pub(crate) fn new(id: usize, settings: InstanceSettings) -> Self {
-        let name = Arc::clone(&settings.name);
+        let name: Arc<str> = settings.name.as_str().into();
         let effective = settings.priority;
         let master_advert_int = settings.advert_int;
         Self {
@@ -157,7 +158,7 @@ impl Instance {
     }
 
     /// What adverts list.
-    pub(crate) fn advertised(&self) -> impl ExactSizeIterator<Item = IpAddr> + Clone {
+    pub(crate) fn advertised(&self) -> impl ExactSizeIterator<Item = IpAddr> {
         let advertised = self.settings.virtual_ipaddress.iter();
         advertised.map(|address| address.prefix.address())
     }
@@ -253,12 +254,13 @@ impl Instance {
             Authentication::None | Authentication::Ah(_) | Authentication::Hmac(_) => None,
             Authentication::Pass(pass) => Some(pass.bytes()),
         };
+        let addresses: Vec<IpAddr> = self.advertised().collect();
         let message = Message {
             version: self.settings.version,
             vrid: self.settings.vrid,
             claim,
             advert_int: self.settings.advert_int,
-            addresses: &self.advertised,
+            addresses: &addresses,
             auth_pass,
             family: self.settings.family,
             between: (source, destination),
@@ -322,7 +324,7 @@ impl Instance {
         }
     }
 
-    fn send_farewell(&mut self, now: Instant, shared: &mut Shared) {
+    pub(crate) fn send_farewell(&mut self, now: Instant, shared: &mut Shared) {
         if let Some(source) = self.ready_to_send() {
             let messages = self.encode(Claim::Leaving, source);
             if self.transmit(&messages, source, now, shared) {
@@ -540,7 +542,7 @@ impl Instance {
     pub(crate) fn identity(
         settings: &InstanceSettings,
     ) -> (
-        Arc<str>,
+        String,
         u8,
         Family,
         Option<IfName>,
@@ -552,7 +554,7 @@ impl Instance {
             Some(_) => Err(settings.mcast_src_ip),
         };
         (
-            Arc::clone(&settings.name),
+            settings.name.clone(),
             settings.vrid.get(),
             settings.family,
             settings.interface,

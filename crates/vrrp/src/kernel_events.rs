@@ -141,8 +141,7 @@ impl Vrrp {
             .filter(|instance| instance.is_master())
         {
             for address in instance
-                .addresses
-                .iter()
+                .addresses()
                 .filter(|address| address.interface == *name)
             {
                 if self
@@ -226,7 +225,7 @@ impl Vrrp {
     fn address_lost(&mut self, now: Instant, interface: &IfName, prefix: Prefix) {
         let holder = self.instances.iter().position(|instance| {
             instance.is_master()
-                && instance.addresses.iter().any(|address| {
+                && instance.addresses().any(|address| {
                     !address.no_track
                         && address.interface == *interface
                         && kernel_prefix(address) == prefix

@@ -84,7 +84,7 @@ pub struct Static<T> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceSettings {
     /// Its name in the file; unique.
-    pub name: Arc<str>,
+    pub name: String,
     /// Where it sends and listens. It need not exist yet. `None`: wherever the routes to its unicast peers lead; it then
     /// has a source address.
     pub interface: Option<IfName>,
@@ -174,7 +174,7 @@ impl InstanceSettings {
     /// A virtual router over IPv4 on an interface, with keepalived's defaults and no address yet.
     pub fn new(name: &str, interface: IfName, vrid: Vrid) -> Self {
         Self {
-            name: name.into(),
+            name: String::from(name),
             interface: Some(interface),
             vrf: None,
             family: Family::V4,

@@ -43,10 +43,15 @@ impl<T> Few<T> {
 
     /// Takes the last element away; `None`: there was none.
     pub fn pop(&mut self) -> Option<T> {
+        self.remove(self.len().checked_sub(1)?)
+    }
+
+    /// Takes an element away; `None`: there was none at that place.
+    pub fn remove(&mut self, place: usize) -> Option<T> {
         let mut list = Vec::from(core::mem::take(self));
-        let last = list.pop();
+        let gone = (place < list.len()).then(|| list.remove(place));
         *self = Self::from(list);
-        last
+        gone
     }
 }
 
