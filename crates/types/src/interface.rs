@@ -147,3 +147,35 @@ pub enum IfNameError {
         character: char,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_small_and_ordered_as_its_text() {
+        assert_eq!(size_of::<Option<IfName>>(), 16);
+        let names = ["a", "a.1", "ab", "b", "fifteen-letters"];
+        for (left, right) in names.iter().zip(names.iter().skip(1)) {
+            assert!(IfName::new(left).unwrap() < IfName::new(right).unwrap());
+        }
+        for name in names {
+            assert_eq!(IfName::new(name).unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn what_no_interface_is_called() {
+        for name in ["", ".", ".."] {
+            assert_eq!(IfName::new(name), Err(IfNameError::Empty));
+        }
+        let length = 300;
+        let long = [b'x'; 300];
+        let long = core::str::from_utf8(&long).unwrap();
+        assert_eq!(IfName::new(long), Err(IfNameError::TooLong { length }));
+        assert_eq!(
+            IfName::new("a/b"),
+            Err(IfNameError::Character { character: '/' })
+        );
+    }
+}

@@ -26,7 +26,7 @@ impl Vrrp {
             .shared
             .interfaces
             .all()
-            .map(|interface| (interface.index, interface.name.clone()))
+            .map(|interface| (interface.index, interface.name))
             .collect();
         let mut changed = Vec::new();
         for (index, name) in known {
@@ -37,12 +37,12 @@ impl Vrrp {
             }
         }
         for interface in interfaces {
-            let name = interface.name.clone();
+            let name = interface.name;
             let before = self
                 .shared
                 .interfaces
                 .by_index(interface.index)
-                .map(|known| known.name.clone());
+                .map(|known| known.name);
             if self.shared.interfaces.present(interface) {
                 changed.extend(before.filter(|before| *before != name));
                 changed.push(name);
@@ -84,8 +84,8 @@ impl Vrrp {
             .shared
             .interfaces
             .by_index(interface.index)
-            .map(|known| known.name.clone());
-        let name = interface.name.clone();
+            .map(|known| known.name);
+        let name = interface.name;
         if !self.shared.interfaces.present(interface) {
             return;
         }
@@ -101,7 +101,7 @@ impl Vrrp {
             .shared
             .interfaces
             .by_index(index)
-            .map(|interface| interface.name.clone())
+            .map(|interface| interface.name)
         else {
             return;
         };
@@ -200,7 +200,7 @@ impl Vrrp {
             .shared
             .interfaces
             .by_index(interface)
-            .map(|interface| interface.name.clone())
+            .map(|interface| interface.name)
         else {
             return;
         };
@@ -238,7 +238,7 @@ impl Vrrp {
                 &name,
                 Event::AddressLost {
                     address: prefix,
-                    interface: interface.clone(),
+                    interface: *interface,
                 },
             );
         }
@@ -250,7 +250,7 @@ impl Vrrp {
             .shared
             .interfaces
             .by_index(index)
-            .map(|interface| interface.name.clone())
+            .map(|interface| interface.name)
         else {
             return;
         };

@@ -256,7 +256,7 @@ impl Bench {
         payload: &[u8],
     ) -> Vec<String> {
         let settings = self.view(instance).settings;
-        let (interface, destination) = (settings.interface.clone(), self.destination(instance));
+        let (interface, destination) = (settings.interface, self.destination(instance));
         let interface = self
             .vrrp
             .interfaces()

@@ -53,7 +53,7 @@ impl Subnets {
             .filter_map(|name| {
                 let addresses = machine.addresses(name.as_str())?;
                 let subnets = addresses.into_iter().filter_map(subnet).collect();
-                Some((name.clone(), subnets))
+                Some((*name, subnets))
             })
             .collect();
         Self { known }

@@ -93,7 +93,7 @@ pub(super) fn resolve(
             .vrf
             .as_ref()
             .filter(|_| interface.is_none())
-            .map(|vrf| vrf.value.clone()),
+            .map(|vrf| vrf.value),
         interface,
         family,
         version,
@@ -141,7 +141,7 @@ pub(super) fn resolve(
         smtp_alert: draft.smtp_alert.unwrap_or(defaults.smtp_alert),
         kernel_rx_buf_size: draft.kernel_rx_buf_size,
         garp_extra_if: draft.garp_extra_if.unwrap_or(defaults.garp_extra_if),
-        lvs_sync_daemon_interface: draft.lvs_sync_daemon_interface.clone(),
+        lvs_sync_daemon_interface: draft.lvs_sync_daemon_interface,
     };
     Some(Resolved { settings, left_out })
 }
@@ -170,7 +170,7 @@ impl Fixing<'_> {
             .fatal();
             self.report.at(self.draft.span, diagnostic);
         }
-        let interface = self.draft.interface.as_ref().map(|at| at.value.clone());
+        let interface = self.draft.interface.as_ref().map(|at| at.value);
         if self.draft.interface_refused && interface.is_none() {
             return None;
         }
@@ -216,7 +216,7 @@ impl Fixing<'_> {
             self.report
                 .at(draft.span, Diagnostic::error(Class::Uncounted, message));
         }
-        interface.map(|interface| address(draft, interface.clone()))
+        interface.map(|interface| address(draft, *interface))
     }
 
     /// Whether the daemon leaves it out. What it does not do yet would make the instance talk to the wrong routers.
