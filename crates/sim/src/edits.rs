@@ -48,7 +48,7 @@ pub(crate) fn edit(
                     .is_some_and(|name| name.as_str() == "eth1"),
             );
             let fresh = virtual_address(
-                instance.vrid.get(),
+                instance.vrid.get() % OTHER,
                 lan,
                 instance.family,
                 random.byte(0, ADDRESSES - 1),
