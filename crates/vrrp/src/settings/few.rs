@@ -46,6 +46,18 @@ impl<T> Few<T> {
         self.remove(self.len().checked_sub(1)?)
     }
 
+    /// Takes all elements away.
+    pub fn clear(&mut self) {
+        *self = Self::EMPTY;
+    }
+
+    /// Keeps only the elements that `wanted` says yes to.
+    pub fn retain(&mut self, wanted: impl FnMut(&T) -> bool) {
+        let mut list = Vec::from(core::mem::take(self));
+        list.retain(wanted);
+        *self = Self::from(list);
+    }
+
     /// Takes an element away; `None`: there was none at that place.
     pub fn remove(&mut self, place: usize) -> Option<T> {
         let mut list = Vec::from(core::mem::take(self));
