@@ -214,10 +214,10 @@ impl Instance {
         let mut unlimited = 0;
         let places = match which {
             Which::One(address) => address..address + 1,
-            Which::All | Which::Further { .. } => 0..self.addresses.len(),
+            Which::All | Which::Further { .. } => 0..self.addresses().count(),
         };
         for place in places {
-            let Some(address) = self.addresses.get(place) else {
+            let Some(address) = self.address(place) else {
                 continue;
             };
             let family = address.prefix.family();
@@ -247,7 +247,7 @@ impl Instance {
 
     /// The announcement of one address, if it is there, its interface does ARP, and nobody else may have the address.
     fn announcement(&self, address: usize, interfaces: &Interfaces) -> Option<Action> {
-        let address = self.addresses.get(address)?;
+        let address = self.address(address)?;
         let interface = interfaces.by_name(&address.interface)?;
         let index = interface.index;
         if !interfaces.is_there(index, kernel_prefix(address)) {
@@ -272,8 +272,8 @@ impl Vrrp {
         };
         let instance = instances.get(block.instance)?;
         let which = block.which;
-        while let Some(place) = block.next(instance.addresses.len()) {
-            let Some(address) = instance.addresses.get(place) else {
+        while let Some(place) = block.next(instance.addresses().count()) {
+            let Some(address) = instance.address(place) else {
                 continue;
             };
             let family = address.prefix.family();
@@ -334,7 +334,7 @@ impl Vrrp {
                 let instance = self.instances.get(of.instance)?;
                 Some(Waiting {
                     instance: Arc::clone(&instance.name),
-                    address: Arc::clone(instance.addresses.get(of.address)?),
+                    address: Arc::clone(instance.address(of.address)?),
                     turns,
                 })
             })
@@ -348,7 +348,7 @@ impl Vrrp {
         }
         let mut places = BTreeMap::new();
         for instance in self.instances.iter().filter(|i| i.is_master()) {
-            for (place, address) in instance.addresses.iter().enumerate() {
+            for (place, address) in instance.addresses().enumerate() {
                 places.insert((&*instance.name, &**address), (instance.id, place));
             }
         }

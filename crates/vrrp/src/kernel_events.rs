@@ -25,7 +25,7 @@ impl Vrrp {
             .shared
             .interfaces
             .all()
-            .map(|interface| (interface.index, interface.name.clone()))
+            .map(|interface| (interface.index, interface.name))
             .collect();
         let mut changed = Vec::new();
         for (index, name) in known {
@@ -36,12 +36,12 @@ impl Vrrp {
             }
         }
         for interface in interfaces {
-            let name = interface.name.clone();
+            let name = interface.name;
             let before = self
                 .shared
                 .interfaces
                 .by_index(interface.index)
-                .map(|known| known.name.clone());
+                .map(|known| known.name);
             if self.shared.interfaces.present(interface) {
                 changed.extend(before.filter(|before| *before != name));
                 changed.push(name);
@@ -84,8 +84,8 @@ impl Vrrp {
             .shared
             .interfaces
             .by_index(interface.index)
-            .map(|known| known.name.clone());
-        let name = interface.name.clone();
+            .map(|known| known.name);
+        let name = interface.name;
         if !self.shared.interfaces.present(interface) {
             return;
         }
@@ -101,7 +101,7 @@ impl Vrrp {
             .shared
             .interfaces
             .by_index(index)
-            .map(|interface| interface.name.clone())
+            .map(|interface| interface.name)
         else {
             return;
         };
@@ -134,7 +134,7 @@ impl Vrrp {
         let masters = self.instances.iter().filter(|i| i.is_master());
         let missing: Vec<(usize, usize)> = masters
             .flat_map(|instance| {
-                let places = instance.addresses.iter().enumerate();
+                let places = instance.addresses().enumerate();
                 let missing = places.filter(|(_, address)| {
                     address.interface == *name
                         && !interfaces.has_address(index, kernel_prefix(address))
@@ -172,7 +172,7 @@ impl Vrrp {
     /// Nobody else has this address: it is announced, if a master holds it.
     fn address_is_ours(&mut self, now: Instant, interface: IfIndex, prefix: Prefix) {
         let name = self.shared.interfaces.by_index(interface);
-        let Some(name) = name.map(|interface| interface.name.clone()) else {
+        let Some(name) = name.map(|interface| interface.name) else {
             return;
         };
         if let Some((id, place)) = self.master_with(&name, prefix)
@@ -194,7 +194,7 @@ impl Vrrp {
         self.handle_address(now, tentative);
         let (interface, prefix) = (address.interface, address.prefix);
         let name = self.shared.interfaces.by_index(interface);
-        let Some(name) = name.map(|interface| interface.name.clone()) else {
+        let Some(name) = name.map(|interface| interface.name) else {
             return;
         };
         if let Some((id, _)) = self.master_with(&name, prefix)
@@ -226,7 +226,7 @@ impl Vrrp {
             .shared
             .interfaces
             .by_index(interface)
-            .map(|interface| interface.name.clone())
+            .map(|interface| interface.name)
         else {
             return;
         };
@@ -253,7 +253,7 @@ impl Vrrp {
             .shared
             .interfaces
             .by_index(index)
-            .map(|interface| interface.name.clone())
+            .map(|interface| interface.name)
         else {
             return;
         };

@@ -136,7 +136,7 @@ impl Vrrp {
         if words != Words::None {
             let event = Event::AddressLost {
                 address: prefix,
-                interface: interface.clone(),
+                interface: *interface,
                 given_up: verdict == Verdict::GiveUp,
             };
             self.shared.report(&name, event);
@@ -155,7 +155,7 @@ impl Vrrp {
         let Some(instance) = self.instances.get(id) else {
             return;
         };
-        let Some(address) = instance.addresses.get(place) else {
+        let Some(address) = instance.address(place) else {
             return;
         };
         let shared = &mut self.shared;
@@ -183,7 +183,7 @@ impl Vrrp {
     ) -> Option<(usize, usize)> {
         let mut masters = self.instances.iter().filter(|i| i.is_master());
         masters.find_map(|instance| {
-            let place = instance.addresses.iter().position(|address| {
+            let place = instance.addresses().position(|address| {
                 address.interface == *interface
                     && kernel_prefix(address) == prefix
                     && cares(address)

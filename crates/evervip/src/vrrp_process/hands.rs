@@ -334,11 +334,10 @@ impl Hands {
             match words {
                 Words::Report(report) => match report.detail() {
                     Detail::Normal => {
-                        let who = match report.event {
-                            vrrp::Event::AddressLost { .. } => {
-                                self.culprits.words(now, self.route.port_id())
-                            }
-                            _ => String::new(),
+                        let who = if matches!(report.event, vrrp::Event::AddressLost { .. }) {
+                            self.culprits.words(now, self.route.port_id())
+                        } else {
+                            String::new()
                         };
                         info!("{report}{who}");
                     }
@@ -481,7 +480,7 @@ fn refused(problem: &AddressError, address: &VirtualAddress) {
 fn kernel_address(address: &VirtualAddress) -> KernelAddress {
     let mut kernel = KernelAddress::new(address.prefix);
     kernel.scope = address.scope;
-    kernel.label.clone_from(&address.label);
+    kernel.label = address.label.as_deref().map(str::to_owned);
     kernel.broadcast = address.broadcast;
     kernel.peer = address.peer;
     kernel.nodad = !address.dad;

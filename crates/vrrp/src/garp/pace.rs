@@ -123,7 +123,7 @@ impl Pace {
     ) {
         let members = groups.iter().enumerate().flat_map(|(number, group)| {
             let interfaces = group.interfaces.iter();
-            interfaces.map(move |name| (name.clone(), number))
+            interfaces.map(move |name| (*name, number))
         });
         let group_of = members.collect();
         if self.limits.groups != groups {

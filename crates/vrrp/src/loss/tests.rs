@@ -50,7 +50,9 @@ fn a_lost_address_is_put_back_and_announced_alone() {
 
 #[test]
 fn an_untracked_address_is_left_to_whoever_took_it() {
-    let mut bench = Bench::master(with(|s| s.virtual_ipaddress[0].no_track = true));
+    let mut bench = Bench::master(with(|s| {
+        alloc::sync::Arc::make_mut(&mut s.virtual_ipaddress[0]).no_track = true;
+    }));
     assert_eq!(bench.address(0, "198.18.0.100", 32, false), NOTHING);
     assert_eq!(bench.state(0), StateName::Master);
 }
@@ -162,7 +164,7 @@ fn an_address_under_test_is_not_announced() {
     let settings = with(|s| {
         s.family = types::Family::V6;
         s.mcast_dst_ip = types::Family::V6.vrrp_group();
-        s.virtual_ipaddress = vec![address, virtual_address("fd00:18::101", eth(0))];
+        s.virtual_ipaddress = vec![address, virtual_address("fd00:18::101", eth(0))].into();
         s.garp.master_delay = 1;
     });
     let mut bench = Bench::one(settings.clone());
@@ -211,7 +213,7 @@ fn an_address_under_test_is_not_announced() {
 fn a_group_leaves_together() {
     let other = InstanceSettings {
         interface: Some(eth(1)),
-        virtual_ipaddress: vec![virtual_address("198.18.1.100", eth(1))],
+        virtual_ipaddress: vec![virtual_address("198.18.1.100", eth(1))].into(),
         ..instance("B")
     };
     let settings = crate::Settings {
