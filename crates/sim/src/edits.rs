@@ -59,14 +59,14 @@ pub(crate) fn edit(
                 instance.family,
                 random.byte(0, ADDRESSES - 1),
             );
-            if instance.addresses().all(|address| *address != fresh) {
+            if instance.addresses().all(|address| **address != fresh) {
                 instance.virtual_ipaddress.push(fresh);
             }
             return "add an address";
         }
         3 if instance.virtual_ipaddress.len() > 1 => {
             if let Some(gone) = random.index(instance.virtual_ipaddress.len()) {
-                instance.virtual_ipaddress.remove(gone);
+                let _gone = instance.virtual_ipaddress.remove(gone);
             }
             return "remove an address";
         }

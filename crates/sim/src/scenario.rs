@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use types::{Centiseconds, Family, IfName, Prefix, Priority, Version, Vrid, Weight};
 use vrrp::settings::{
-    AntiReplay, AuthHmac, AuthPass, Authentication, GarpSettings, HmacKey, HmacMode, InitialState,
-    InstanceSettings, OldChecksum, Preempt, ScriptSettings, Secret, SyncGroupSettings,
-    TrackInterface, TrackScript, Unicast, UnicastPeer, VirtualAddress,
+    AntiReplay, AuthHmac, AuthPass, Authentication, Few, GarpSettings, HmacKey, HmacMode,
+    InitialState, InstanceSettings, OldChecksum, Preempt, ScriptSettings, Secret,
+    SyncGroupSettings, TrackInterface, TrackScript, Unicast, UnicastPeer, VirtualAddress,
 };
 use vrrp::{Settings, timers};
 
@@ -339,19 +339,20 @@ fn draw_instance(
                 router.family,
                 ADDRESSES,
             )]
+            .into()
         } else {
-            Vec::new()
+            Few::EMPTY
         },
         mcast_dst_ip: router.family.vrrp_group(),
         dont_track_primary: character.dont_track_primary,
-        track_interface: character.track_interface,
-        track_script: character.track_script,
+        track_interface: character.track_interface.into(),
+        track_script: character.track_script.into(),
         garp: draw_garp(random),
         lower_prio_no_advert: random.percent(15),
         higher_prio_send_advert: random.percent(15),
         skip_check_adv_addr: random.percent(20),
-        virtual_routes: Vec::new(),
-        virtual_rules: Vec::new(),
+        virtual_routes: Vec::new().into(),
+        virtual_rules: Vec::new().into(),
         notify_priority_changes: random.percent(20),
         ..InstanceSettings::new(&name, interface_name(router.lan), vrid(router.vrid))
     }
