@@ -31,7 +31,7 @@ pub(crate) fn edit(
     let Some(instance) = settings.instances.get_mut(index) else {
         return "nothing";
     };
-    match random.below(14) {
+    match random.below(15) {
         0 => return "nothing",
         1 if !instance.is_owner() => {
             let priority = Priority::new(random.byte(1, 254)).unwrap_or(Priority::DEFAULT);
@@ -45,6 +45,10 @@ pub(crate) fn edit(
                 instance.priority = priority;
             }
             return "priority";
+        }
+        14 => {
+            instance.accept = !instance.accept;
+            return "accept";
         }
         2 => {
             let lan = u8::from(

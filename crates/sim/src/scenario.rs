@@ -347,6 +347,7 @@ fn draw_instance(
         virtual_routes: Vec::new(),
         virtual_rules: Vec::new(),
         notify_priority_changes: random.percent(20),
+        accept: !random.percent(25),
         ..InstanceSettings::new(&name, interface_name(router.lan), vrid(router.vrid))
     }
 }

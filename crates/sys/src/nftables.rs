@@ -60,6 +60,8 @@ pub struct Table {
     pub by_index: bool,
     /// It has rules for addresses that take nothing.
     pub blocks: bool,
+    /// Such addresses send nothing either.
+    pub outgoing: bool,
     /// It has rules for macvlans.
     pub macvlans: bool,
 }
@@ -117,11 +119,17 @@ impl Table {
 
     /// Its chains; those that are not only gone to, with their hook.
     fn chains(&self) -> Vec<(&'static str, Option<u32>)> {
-        let mut chains = vec![(OUT, Some(numbers::HOOK_OUTPUT))];
+        let mut chains = Vec::new();
+        if self.macvlans || self.outgoing {
+            chains.push((OUT, Some(numbers::HOOK_OUTPUT)));
+        }
         if self.blocks {
             chains.push((IN, Some(numbers::HOOK_INPUT)));
             if self.family == Family::V6 {
-                chains.extend([(IN_LINK_LOCAL, None), (OUT_LINK_LOCAL, None)]);
+                chains.push((IN_LINK_LOCAL, None));
+                if self.outgoing {
+                    chains.push((OUT_LINK_LOCAL, None));
+                }
             }
         }
         chains
@@ -186,6 +194,9 @@ impl Table {
             (IN, IN_LINK_LOCAL, End::Destination),
         ];
         for (chain, link_local, end) in directions {
+            if end == End::Source && !self.outgoing {
+                continue;
+            }
             if self.family == Family::V6 {
                 // Others must be able to find out who has the address: we still forward for it.
                 let discovery = vec![

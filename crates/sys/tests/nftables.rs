@@ -95,6 +95,7 @@ fn table(family: Family) -> Table {
         counters: false,
         by_index: false,
         blocks: true,
+        outgoing: true,
         macvlans: false,
     }
 }

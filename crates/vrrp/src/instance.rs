@@ -14,6 +14,7 @@ use wire::vrrp::{Coverage, HOP_LIMIT, Message};
 
 use crate::action::{Action, Announced, Announcement, Event, Report, Subject};
 use crate::deadlines::Armed;
+use crate::firewall::{Blocked, Firewall};
 use crate::garp::{AddressOf, Pace, Schedule};
 use crate::holdings::Holdings;
 use crate::interfaces::Interfaces;
@@ -33,6 +34,7 @@ use crate::track::Faults;
 pub(crate) struct Shared {
     pub(crate) interfaces: Interfaces,
     pub(crate) holdings: Holdings,
+    pub(crate) firewall: Firewall,
     pub(crate) queue: VecDeque<Queued>,
     pub(crate) pace: Pace,
     pub(crate) clock: WallClock,
@@ -75,6 +77,8 @@ pub(crate) struct Instance {
     /// Advertised addresses, then excluded ones.
     pub(crate) addresses: Vec<Arc<VirtualAddress>>,
     advertised: Vec<IpAddr>,
+    /// What it has blocked.
+    pub(crate) blocked: Vec<Blocked>,
     pub(crate) group: Option<usize>,
     pub(crate) state: State,
     pub(crate) wants: StateName,
@@ -107,6 +111,7 @@ impl Instance {
             name,
             addresses: Vec::new(),
             advertised: Vec::new(),
+            blocked: Vec::new(),
             group: None,
             state: State::Init,
             wants: StateName::Backup,
@@ -433,6 +438,7 @@ impl Instance {
         shared.transitions += 1;
         self.send_advert(now, shared);
         self.take_a_slot(now);
+        self.block_addresses(shared);
         self.hold_addresses(shared);
         self.announce_addresses(self.settings.garp.master_repeat, now, shared);
         self.tell(Announced::Master, telling, shared);
@@ -460,6 +466,7 @@ impl Instance {
         }
         shared.pace.forget(self.id);
         Self::release_addresses(&self.addresses, shared);
+        Self::unblock_addresses(core::mem::take(&mut self.blocked), shared);
         self.statistics.release_master += 1;
     }
 

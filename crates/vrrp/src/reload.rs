@@ -12,6 +12,7 @@ use types::Instant;
 
 use crate::action::{Announced, Signal};
 use crate::deadlines::Armed;
+use crate::firewall::Blocked;
 use crate::instance::{Instance, Queued, Shared};
 use crate::script::Script;
 use crate::settings::{
@@ -58,7 +59,7 @@ impl Vrrp {
             .iter()
             .flat_map(|instance| instance.addresses.iter().cloned())
             .collect();
-        let changes = self.replace_instances(instances, now);
+        let mut changes = self.replace_instances(instances, now);
         self.replace_groups(sync_groups);
         let instances = &self.instances;
         // What is about to be released is still there, but no source of adverts.
@@ -72,7 +73,7 @@ impl Vrrp {
             self.assess(id, now);
         }
         self.update_listeners();
-        self.apply(&changes, now);
+        self.apply(&mut changes, now);
         for id in 0..self.instances.len() {
             self.settle(id, now);
         }
@@ -154,6 +155,7 @@ impl Vrrp {
                     instance.id = id;
                     instance.armed = Armed::default();
                     if instance.settings != settings {
+                        changes.unblocked.append(&mut instance.blocked);
                         changes
                             .changed
                             .push(Changed::begin(&mut instance, settings));
@@ -174,6 +176,7 @@ impl Vrrp {
             } else {
                 Vec::new()
             };
+            changes.unblocked.append(&mut instance.blocked);
             instance.enter_stop(
                 now,
                 Farewell::PriorityZero,
@@ -235,12 +238,13 @@ impl Vrrp {
     }
 
     /// Gives changed masters their new addresses before the old ones go.
-    fn apply(&mut self, changes: &Changes, now: Instant) {
+    fn apply(&mut self, changes: &mut Changes, now: Instant) {
         for changed in &changes.changed {
             let Some(instance) = self.instances.get_mut(changed.id) else {
                 continue;
             };
             if instance.is_master() {
+                instance.block_addresses(&mut self.shared);
                 instance.hold_addresses(&mut self.shared);
             }
         }
@@ -253,6 +257,8 @@ impl Vrrp {
             }
         }
         Instance::release_addresses(&changes.released, &mut self.shared);
+        let unblocked = core::mem::take(&mut changes.unblocked);
+        Instance::unblock_addresses(unblocked, &mut self.shared);
         for changed in &changes.changed {
             let Some(instance) = self.instances.get_mut(changed.id) else {
                 continue;
@@ -287,6 +293,8 @@ struct Changes {
     changed: Vec<Changed>,
     /// What deleted masters held.
     released: Vec<Arc<VirtualAddress>>,
+    /// What changed and deleted masters had blocked.
+    unblocked: Vec<Blocked>,
 }
 
 /// An instance that stays, with other settings.

@@ -13,6 +13,7 @@ fn table(family: Family) -> Table {
         counters: false,
         by_index: false,
         blocks: true,
+        outgoing: true,
         macvlans: true,
     }
 }
@@ -84,15 +85,19 @@ fn keys_have_the_length_that_their_set_says() {
 
 #[test]
 fn every_set_that_a_rule_asks_is_made_before() {
-    for (family, blocks, macvlans, by_index) in [
-        (Family::V4, true, false, false),
-        (Family::V4, false, true, false),
-        (Family::V4, true, true, false),
-        (Family::V6, true, false, true),
-        (Family::V6, false, true, false),
-        (Family::V6, true, true, false),
+    for (family, blocks, macvlans, outgoing, by_index) in [
+        (Family::V4, true, false, true, false),
+        (Family::V4, true, false, false, false),
+        (Family::V4, false, true, true, false),
+        (Family::V4, true, true, false, false),
+        (Family::V6, true, false, true, true),
+        (Family::V6, true, false, false, true),
+        (Family::V6, false, true, true, false),
+        (Family::V6, true, true, true, false),
+        (Family::V6, true, true, false, false),
     ] {
         let table = Table {
+            outgoing,
             blocks,
             macvlans,
             by_index,
