@@ -178,10 +178,10 @@ fn answers(client: &Host, address: &str) -> Result<bool> {
         IpAddr::V4(address) => (address, 4711).into(),
         IpAddr::V6(address) => (address, 4711).into(),
     };
-    if let SocketAddr::V6(to) = &mut to {
-        if to.ip().is_unicast_link_local() {
-            to.set_scope_id(client.link("eth0")?.index.get());
-        }
+    if let SocketAddr::V6(to) = &mut to
+        && to.ip().is_unicast_link_local()
+    {
+        to.set_scope_id(client.link("eth0")?.index.get());
     }
     let attempt = client.run(move || TcpStream::connect_timeout(&to, PATIENCE))?;
     match attempt {
