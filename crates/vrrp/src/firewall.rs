@@ -5,14 +5,13 @@
 //! is blocked for whoever else holds it; a link-local address is another one on each interface.
 
 use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use types::IfName;
 
 use crate::action::Action;
 use crate::instance::{Instance, Shared};
-use crate::settings::{InstanceSettings, VirtualAddress};
+use crate::settings::{Few, InstanceSettings, VirtualAddress};
 use crate::vrrp::Vrrp;
 
 /// An address that takes and sends no packets but those of neighbour discovery.
@@ -35,7 +34,7 @@ impl Blocked {
         };
         Self {
             address: on,
-            interface: link_local.then(|| address.interface.clone()),
+            interface: link_local.then_some(address.interface),
         }
     }
 }
@@ -82,12 +81,11 @@ impl Instance {
         if !self.settings.blocks() {
             return;
         }
-        let wanted: Vec<Blocked> = self
-            .addresses
-            .iter()
+        let wanted: Few<Blocked> = self
+            .addresses()
             .map(|address| Blocked::of(address))
             .collect();
-        for blocked in &wanted {
+        for blocked in wanted.iter() {
             if let Some(action) = shared.firewall.claim(blocked) {
                 shared.act(action);
             }
@@ -96,7 +94,10 @@ impl Instance {
     }
 
     /// Lets go of what was blocked before; the addresses are gone by now, or take packets again.
-    pub(crate) fn unblock_addresses(blocked: Vec<Blocked>, shared: &mut Shared) {
+    pub(crate) fn unblock_addresses(
+        blocked: impl IntoIterator<Item = Blocked>,
+        shared: &mut Shared,
+    ) {
         for blocked in blocked {
             if let Some(action) = shared.firewall.release(blocked) {
                 shared.act(action);

@@ -251,7 +251,7 @@ fn element(
             let key = if table.by_index {
                 InterfaceKey::Index(*names.get(interface)?)
             } else {
-                InterfaceKey::Name(interface.clone())
+                InterfaceKey::Name(*interface)
             };
             Some(Element::LinkLocal(address, key))
         }

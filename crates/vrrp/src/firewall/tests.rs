@@ -84,7 +84,8 @@ fn excluded_addresses_are_blocked_too_and_link_local_ones_on_their_interface() {
             virtual_address("fe80::100", eth(0)),
             virtual_address("fe80::100", eth(1)),
             virtual_address("fd00::100", eth(1)),
-        ],
+        ]
+        .into(),
         ..forwards("V")
     });
     let said: Vec<String> = bench
@@ -137,7 +138,8 @@ fn a_reload_touches_only_what_changes() {
         virtual_ipaddress: vec![
             virtual_address("198.18.0.101", eth(0)),
             virtual_address("198.18.0.100", eth(0)),
-        ],
+        ]
+        .into(),
         ..priority.clone()
     };
     let said = of_addresses(bench.settings(settings(vec![two])));
