@@ -18,6 +18,7 @@ pub mod clock;
 pub mod console;
 pub mod error;
 pub mod event_loop;
+pub mod fifo;
 pub mod heartbeat;
 pub mod link_socket;
 pub mod namespace;

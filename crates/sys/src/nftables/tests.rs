@@ -50,10 +50,7 @@ fn keys_have_the_length_that_their_set_says() {
     let samples = [
         (Family::V4, Element::Address("198.18.0.1".parse().unwrap())),
         (Family::V6, Element::Address("fd00::1".parse().unwrap())),
-        (
-            Family::V6,
-            Element::LinkLocal(v6, InterfaceKey::Name(name.clone())),
-        ),
+        (Family::V6, Element::LinkLocal(v6, InterfaceKey::Name(name))),
         (Family::V6, Element::ParentLinkLocal(v6, name)),
         (Family::V6, Element::NoSolicitation(index)),
         (
