@@ -276,7 +276,8 @@ fn router(version: Version, authentication: Authentication) -> InstanceSettings 
         virtual_ipaddress: vec![
             virtual_address("198.18.0.100", eth(0)),
             virtual_address("198.18.0.101", eth(0)),
-        ],
+        ]
+        .into(),
         ..instance("VI")
     }
 }
@@ -317,7 +318,8 @@ fn v6() -> InstanceSettings {
         virtual_ipaddress: vec![
             virtual_address("fe80::100", eth(0)),
             virtual_address("fd00:18::100", eth(0)),
-        ],
+        ]
+        .into(),
         ..router(Version::V3, Authentication::None)
     }
 }
