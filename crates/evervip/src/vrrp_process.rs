@@ -6,6 +6,7 @@
 
 mod culprit;
 mod dumps;
+mod firewall;
 mod hands;
 mod kernel_view;
 mod notify;
@@ -375,6 +376,7 @@ impl VrrpProcess {
         let vrrp = std::mem::take(&mut settings.vrrp);
         self.listen_for(&vrrp, settings.global.log_unknown_vrids)?;
         self.hands.scripts_change(&vrrp.scripts);
+        self.hands.filter_changes(&vrrp, &settings.global.firewall);
         let now = self.read_clocks();
         self.core.handle_uptime(now, sys::clock::uptime());
         self.core.handle_settings(now, vrrp);
@@ -463,6 +465,7 @@ impl VrrpProcess {
     }
 
     fn end(&mut self) -> Result<()> {
+        self.hands.end();
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove()?;
         }
