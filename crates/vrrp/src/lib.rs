@@ -44,6 +44,7 @@
 //! | which instance a packet is for | `listeners.rs` |
 //! | when a check script runs, and when its failure counts | `script.rs` |
 //! | which addresses we hold, and what the kernel holds | `holdings.rs` |
+//! | which addresses take no packets | `firewall.rs` |
 //! | instances that move together | `sync_group.rs` |
 //! | the states and how they are entered | `state.rs`, `instance.rs` |
 //! | what a reload does | `reload.rs` |
@@ -57,6 +58,7 @@ mod action;
 mod assess;
 mod deadlines;
 mod election;
+mod firewall;
 mod garp;
 mod holdings;
 mod instance;
@@ -82,6 +84,7 @@ mod vrrp;
 pub use crate::action::{
     Action, Announced, Announcement, Carrier, Detail, Event, Report, Signal, Subject,
 };
+pub use crate::firewall::Blocked;
 pub use crate::interfaces::{Interface, InterfaceAddress};
 pub use crate::receive::{Packet, Rejection};
 pub use crate::script::{ScriptOutcome, ScriptState, ScriptView};
