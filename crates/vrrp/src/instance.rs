@@ -4,7 +4,6 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -68,6 +67,10 @@ impl Shared {
 const TOGETHER: usize = 64;
 /// Parts of an interval that adverts are spread over.
 const SLOTS: u32 = 64;
+
+/// What the packets of an instance are known by: VRID, family, interface, and the group that they go to or the source that
+/// its peers know.
+pub(crate) type Identity = (u8, Family, Option<IfName>, Result<IpAddr, Option<IpAddr>>);
 
 #[derive(Debug)]
 pub(crate) struct Instance {
@@ -526,23 +529,15 @@ impl Instance {
         }
     }
 
-    /// The identity that decides whether a reload means this instance: everything that its packets are known by.
-    pub(crate) fn identity(
-        settings: &InstanceSettings,
-    ) -> (
-        String,
-        u8,
-        Family,
-        Option<IfName>,
-        Result<IpAddr, Option<IpAddr>>,
-    ) {
+    /// The identity that decides whether a reload means this instance: everything that its packets are known by. Its name
+    /// is our own business.
+    pub(crate) fn identity(settings: &InstanceSettings) -> Identity {
         // The group, or with peers the source that they know us by.
         let known_by = match &settings.unicast {
             None => Ok(settings.mcast_dst_ip),
             Some(_) => Err(settings.mcast_src_ip),
         };
         (
-            settings.name.clone(),
             settings.vrid.get(),
             settings.family,
             settings.interface,
