@@ -14,9 +14,11 @@ mod numbers;
 mod refusal;
 mod route_socket;
 mod socket;
+mod stacked;
 
 pub use address::{Address, AddressChange, AddressError, Changed, KernelAddress};
 pub use link::Link;
 pub use monitor::{Drained, Event, Monitor};
 pub use refusal::{Reason, Refusal};
 pub use route_socket::RouteSocket;
+pub use stacked::{IpvlanReach, LinkKind};
