@@ -39,7 +39,9 @@
 //! | how adverts are signed, and what a replay is | `proof.rs` |
 //! | skew and master-down arithmetic | `timers.rs` |
 //! | when gratuitous ARPs and neighbour advertisements leave | `garp.rs` |
-//! | why the effective priority is 90; what is a fault | `track.rs` |
+//! | why the effective priority is 90; what is a fault | `track.rs`, `assess.rs` |
+//! | what the kernel's events do | `kernel_events.rs` |
+//! | which instance a packet is for | `listeners.rs` |
 //! | when a check script runs, and when its failure counts | `script.rs` |
 //! | which addresses we hold, and what the kernel holds | `holdings.rs` |
 //! | instances that move together | `sync_group.rs` |
@@ -52,12 +54,15 @@
 extern crate alloc;
 
 mod action;
+mod assess;
 mod deadlines;
 mod election;
 mod garp;
 mod holdings;
 mod instance;
 mod interfaces;
+mod kernel_events;
+mod listeners;
 mod proof;
 mod receive;
 mod reload;
@@ -70,6 +75,7 @@ mod sync_group;
 mod testbench;
 pub mod timers;
 mod track;
+mod verdicts;
 mod view;
 mod vrrp;
 
