@@ -44,6 +44,7 @@ impl Vrrp {
             garp_groups: _,
             linkbeat: _,
             debounce: _,
+            address_devices: _,
         } = settings;
         self.shared.pace.garp_interval = garp_interval;
         self.shared.pace.gna_interval = gna_interval;
