@@ -18,8 +18,8 @@ use vrrp::settings::{
     Unicast, UnicastPeer, VirtualAddress,
 };
 use vrrp::{
-    Action, Carrier, Interface, InterfaceAddress, Packet, Release, ScriptOutcome, Settings,
-    StateName, Vrrp,
+    Action, Carrier, Interface, InterfaceAddress, InterfaceKind, Packet, Release, ScriptOutcome,
+    Settings, StateName, Vrrp,
 };
 use wire::vrrp::Message;
 
@@ -220,6 +220,7 @@ impl Host {
                 }
                 Action::SendAdvert { message, .. } => assert!(message.len() >= 8),
                 Action::AnnounceAddress { .. }
+                | Action::Device(_)
                 | Action::JoinGroup { .. }
                 | Action::LeaveGroup { .. }
                 | Action::RunScript { .. }
@@ -421,6 +422,9 @@ fn interface(usable: bool) -> Interface {
         name: name(),
         usable,
         mac: Some(MacAddress([2, 0, 0, 0, 0, 1])),
+        kind: InterfaceKind::Other,
+        base: None,
+        master: None,
     }
 }
 

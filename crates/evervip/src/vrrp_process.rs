@@ -4,6 +4,7 @@
 //! the kernel has to tell, then everything else, and only then the timers. A process that was not scheduled for a while
 //! must hear what the master said meanwhile before it concludes that the master was silent.
 
+mod devices;
 mod dumps;
 mod hands;
 mod kernel_view;

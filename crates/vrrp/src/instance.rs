@@ -14,6 +14,7 @@ use wire::vrrp::{Coverage, HOP_LIMIT, Message};
 
 use crate::action::{Action, Announced, Announcement, Event, Report, Subject};
 use crate::deadlines::Armed;
+use crate::devices::Devices;
 use crate::garp::{AddressOf, Pace, Schedule};
 use crate::holdings::Holdings;
 use crate::interfaces::Interfaces;
@@ -32,6 +33,7 @@ use crate::track::Faults;
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     pub(crate) interfaces: Interfaces,
+    pub(crate) devices: Devices,
     pub(crate) holdings: Holdings,
     pub(crate) queue: VecDeque<Queued>,
     pub(crate) pace: Pace,
@@ -79,7 +81,12 @@ pub(crate) struct Instance {
     pub(crate) state: State,
     pub(crate) wants: StateName,
     pub(crate) armed: Armed,
+    /// The interface that adverts leave by.
     pub(crate) interface: Option<IfIndex>,
+    /// The interface that it is configured on.
+    pub(crate) base: Option<IfIndex>,
+    /// Its own device.
+    pub(crate) device: Option<IfIndex>,
     pub(crate) source: Option<IpAddr>,
     pub(crate) faults: Faults,
     pub(crate) effective: Priority,
@@ -112,6 +119,8 @@ impl Instance {
             wants: StateName::Backup,
             armed: Armed::default(),
             interface: None,
+            base: None,
+            device: None,
             source: None,
             faults: Faults::default(),
             effective,
@@ -216,7 +225,8 @@ impl Instance {
 
     /// The source of adverts, if there is a way out for them.
     fn ready_to_send(&self) -> Option<IpAddr> {
-        let way_out = self.interface.is_some() || self.settings.interface.is_none();
+        let anywhere = self.settings.interface.is_none() && self.settings.vrf.is_none();
+        let way_out = self.interface.is_some() || anywhere;
         self.source.filter(|_| way_out)
     }
 
@@ -544,7 +554,7 @@ impl Instance {
         String,
         u8,
         Family,
-        Option<IfName>,
+        (Option<IfName>, Option<IfName>, bool),
         Result<IpAddr, Option<IpAddr>>,
     ) {
         // The group, or with peers the source that they know us by.
@@ -556,7 +566,11 @@ impl Instance {
             settings.name.clone(),
             settings.vrid.get(),
             settings.family,
-            settings.interface.clone(),
+            (
+                settings.interface.clone(),
+                settings.vrf.clone(),
+                settings.virtual_interface.is_some(),
+            ),
             known_by,
         )
     }

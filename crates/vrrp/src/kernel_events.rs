@@ -8,7 +8,7 @@ use types::{IfIndex, IfName, Instant, Prefix};
 
 use crate::action::{Action, Event};
 use crate::holdings::kernel_prefix;
-use crate::instance::Queued;
+use crate::instance::{Queued, Shared};
 use crate::interfaces::{Interface, InterfaceAddress};
 use crate::vrrp::Vrrp;
 
@@ -112,17 +112,72 @@ impl Vrrp {
     }
 
     fn interface_changed(&mut self, now: Instant, name: &IfName) {
+        let useful = self.converge_devices(name);
+        let leaning: BTreeSet<IfName> = self
+            .shared
+            .interfaces
+            .all()
+            .filter(|one| {
+                let below = self.shared.interfaces.below(&one.name);
+                below.is_some_and(|below| below.name == *name)
+            })
+            .map(|one| one.name.clone())
+            .collect();
         self.reassess_all(now, |instance| {
             instance.settings.is_on(name)
+                || instance.settings.stands_on(name)
                 || instance
                     .settings
                     .track_interface
                     .iter()
                     .any(|tracked| tracked.interface == *name)
                 || instance.settings.track_src_ip
+                || instance
+                    .settings
+                    .interface
+                    .as_ref()
+                    .is_some_and(|own| leaning.contains(own))
         });
         self.restore_addresses(name);
+        if useful {
+            self.announce_addresses_on(now, name);
+        }
         self.update_listeners();
+    }
+
+    /// An address that a master put on a device that was still to come has not been announced.
+    fn announce_addresses_on(&mut self, now: Instant, name: &IfName) {
+        let shared = &mut self.shared;
+        for instance in self.instances.iter().filter(|one| one.is_master()) {
+            let mut addresses = instance.addresses.iter();
+            if addresses.any(|address| address.interface == *name) {
+                instance.announce_addresses(instance.settings.garp.master_repeat, now, shared);
+            }
+        }
+    }
+
+    /// Looks at the devices that an interface concerns. True when the interface is one, and can be used at last.
+    fn converge_devices(&mut self, name: &IfName) -> bool {
+        let Shared {
+            devices,
+            interfaces,
+            holdings,
+            queue,
+            ..
+        } = &mut self.shared;
+        devices.converge_about(name, interfaces, holdings, |action| {
+            queue.push_back(Queued::Action(action));
+        })
+    }
+
+    /// The kernel refused a device that we asked for, or a part of it; the host has said why. It is tried again when
+    /// something about the device, or the interface below, changes.
+    pub fn handle_device_refused(&mut self, now: Instant, name: &IfName) {
+        self.shared.devices.refused(name);
+        self.reassess_all(now, |instance| {
+            let mut tracked = instance.settings.track_interface.iter();
+            instance.settings.stands_on(name) || tracked.any(|tracked| tracked.interface == *name)
+        });
     }
 
     /// Puts back what a master holds on an interface that was re-created, or came up again, without it.
@@ -258,9 +313,11 @@ impl Vrrp {
         if self.shared.holdings.is_managed(&name, prefix) {
             return;
         }
+        self.converge_devices(&name);
         self.reassess_all(now, |instance| {
             let settings = &instance.settings;
             settings.is_on(&name)
+                || settings.stands_on(&name)
                 || (settings.track_src_ip && settings.mcast_src_ip == Some(prefix.address()))
         });
     }

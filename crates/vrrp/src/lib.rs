@@ -43,6 +43,7 @@
 //! | what the kernel's events do | `kernel_events.rs` |
 //! | which instance a packet is for | `listeners.rs` |
 //! | when a check script runs, and when its failure counts | `script.rs` |
+//! | the macvlans and ipvlans that we make | `devices.rs` |
 //! | which addresses we hold, and what the kernel holds | `holdings.rs` |
 //! | instances that move together | `sync_group.rs` |
 //! | the states and how they are entered | `state.rs`, `instance.rs` |
@@ -56,6 +57,7 @@ extern crate alloc;
 mod action;
 mod assess;
 mod deadlines;
+mod devices;
 mod election;
 mod garp;
 mod holdings;
@@ -80,9 +82,9 @@ mod view;
 mod vrrp;
 
 pub use crate::action::{
-    Action, Announced, Announcement, Carrier, Detail, Event, Report, Signal, Subject,
+    Action, Announced, Announcement, Carrier, Detail, DeviceAction, Event, Report, Signal, Subject,
 };
-pub use crate::interfaces::{Interface, InterfaceAddress};
+pub use crate::interfaces::{Interface, InterfaceAddress, InterfaceKind};
 pub use crate::receive::{Packet, Rejection};
 pub use crate::script::{ScriptOutcome, ScriptState, ScriptView};
 pub use crate::settings::Settings;

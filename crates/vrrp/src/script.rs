@@ -366,6 +366,7 @@ mod tests {
                 | Action::AddAddress { .. }
                 | Action::RemoveAddress { .. }
                 | Action::AnnounceAddress { .. }
+                | Action::Device(_)
                 | Action::JoinGroup { .. }
                 | Action::LeaveGroup { .. }
                 | Action::Announce(_)) => panic!("{other:?}"),

@@ -229,6 +229,13 @@ impl InstanceSettings {
         self.interface.as_ref() == Some(interface)
     }
 
+    /// Whether it runs on this device, or in this VRF.
+    pub(crate) fn stands_on(&self, interface: &IfName) -> bool {
+        let device = self.virtual_interface.as_ref();
+        self.vrf.as_ref() == Some(interface)
+            || device.is_some_and(|device| device.name == *interface)
+    }
+
     /// Whether this router owns the addresses: configured with priority 255.
     pub const fn is_owner(&self) -> bool {
         self.priority.is_owner()

@@ -14,7 +14,10 @@ use crate::settings::{
     AuthPass, Authentication, GarpSettings, InstanceSettings, ScriptSettings, Settings,
     VirtualAddress,
 };
-use crate::{Action, Carrier, InstanceView, Interface, InterfaceAddress, Packet, StateName, Vrrp};
+use crate::{
+    Action, Carrier, DeviceAction, InstanceView, Interface, InterfaceAddress, InterfaceKind,
+    Packet, StateName, Vrrp,
+};
 
 pub(crate) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -88,6 +91,9 @@ impl Bench {
             name: eth(number),
             usable,
             mac: Some(MacAddress([2, 0, 0, 0, 0, 5])),
+            kind: InterfaceKind::Other,
+            base: None,
+            master: None,
         }
     }
 
@@ -331,6 +337,9 @@ pub(crate) fn words(action: &Action) -> String {
         Action::AddAddress { address, .. } => format!("add {}", address.prefix.address()),
         Action::RemoveAddress { address, .. } => format!("remove {}", address.prefix.address()),
         Action::AnnounceAddress { address, .. } => format!("garp {address}"),
+        Action::Device(DeviceAction::Create { device, .. }) => format!("make {}", device.name),
+        Action::Device(DeviceAction::SetUp { device, .. }) => format!("set up {}", device.name),
+        Action::Device(DeviceAction::Remove { device, .. }) => format!("delete {}", device.name),
         Action::JoinGroup { group, .. } => format!("join {group}"),
         Action::LeaveGroup { group, .. } => format!("leave {group}"),
         Action::RunScript { script } => format!("run {script}"),

@@ -2,6 +2,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
@@ -14,6 +15,7 @@ use crate::instance::{Instance, Queued, Shared};
 use crate::interfaces::Interface;
 use crate::proof::WallClock;
 use crate::script::{Script, ScriptView};
+use crate::settings::Device;
 use crate::state::{Farewell, State, StateName};
 use crate::sync_group::{Group, GroupView};
 use crate::track::ScriptVerdicts;
@@ -215,6 +217,12 @@ impl Vrrp {
             group.state = StateName::Stop;
             self.shared.act(group.announcement(Announced::Stop));
         }
+        if release == Release::Everything {
+            let removals: Vec<Action> = self.shared.devices.removals().collect();
+            for removal in removals {
+                self.shared.act(removal);
+            }
+        }
         self.deadlines.clear();
     }
 
@@ -246,6 +254,11 @@ impl Vrrp {
     /// The interfaces as the host told us.
     pub fn interfaces(&self) -> impl Iterator<Item = &Interface> {
         self.shared.interfaces.all()
+    }
+
+    /// The devices of our own that are there, with their numbers.
+    pub fn devices(&self) -> impl Iterator<Item = (IfIndex, &Arc<Device>)> {
+        self.shared.devices.there()
     }
 
     /// Whether the kernel has an address, as far as the host has told and we have asked for.

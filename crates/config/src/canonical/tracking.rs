@@ -1,6 +1,6 @@
 //! What instances watch: the definitions, and the lists of those who name them.
 
-use types::Weight;
+use types::{IfName, Weight};
 use vrrp::settings::{
     AddressDevice, Debounce, FileInit, FileSettings, GarpGroup, InstanceSettings, Linkbeat,
     LinkbeatMethod, ParameterMatch, ProcessSettings, ScriptSettings, TrackGroup, TrackInterface,
@@ -149,7 +149,7 @@ fn write_links(page: &mut Page, settings: &Settings) {
 /// What an instance watches. `devices`: those that addresses are put on; they follow from the addresses, and need not be
 /// there yet.
 pub(super) fn write_lists(page: &mut Page, instance: &InstanceSettings, devices: &[AddressDevice]) {
-    let made = |name| devices.iter().any(|device| device.name == *name);
+    let made = |name: &IfName| devices.iter().any(|device| device.name == *name);
     let interfaces = instance
         .track_interface
         .iter()

@@ -21,11 +21,13 @@ use sys::process::Exit;
 use types::{Family, IfIndex, Instant};
 use vrrp::settings::{PreferredLifetime, ScriptSettings, VirtualAddress};
 use vrrp::{
-    Action, Announcement, Carrier, Detail, Interface, InterfaceAddress, Report, ScriptOutcome, Vrrp,
+    Action, Announcement, Carrier, Detail, DeviceAction, Interface, InterfaceAddress, Report,
+    ScriptOutcome, Vrrp,
 };
 use wire::arp::GratuitousArp;
 use wire::ndisc::NeighbourAdvertisement;
 
+use super::devices::{Devices, Refused};
 use super::kernel_view::{self, Echoes};
 use super::notify;
 use super::scripts::Scripts;
@@ -42,6 +44,7 @@ pub(super) struct Hands {
     link: LinkSocket,
     memberships: Memberships,
     scripts: Scripts,
+    devices: Devices,
     echoes: Echoes,
     forwarding: BTreeMap<IfIndex, (Instant, bool)>,
     /// Where sending has failed, to say it only once.
@@ -90,6 +93,7 @@ impl Hands {
             link: LinkSocket::new()?,
             memberships: Memberships::new(),
             scripts: Scripts::default(),
+            devices: Devices::default(),
             echoes: Echoes::default(),
             forwarding: BTreeMap::new(),
             cannot_send: BTreeSet::new(),
@@ -121,7 +125,10 @@ impl Hands {
             let mut any = false;
             while let Some(action) = core.poll_action() {
                 any = true;
-                self.perform(action, settings, old);
+                match action {
+                    Action::Device(action) => self.change_device(now, &action, core),
+                    action => self.perform(action, settings, old),
+                }
             }
             if !any {
                 return;
@@ -133,6 +140,17 @@ impl Hands {
             for script in std::mem::take(&mut self.later.failed_scripts) {
                 core.handle_script_exit(now, &script, ScriptOutcome::NotStarted);
             }
+        }
+    }
+
+    /// Addresses that are to leave a device leave it before it goes.
+    fn change_device(&mut self, now: Instant, action: &DeviceAction, core: &mut Vrrp) {
+        self.change_addresses(core);
+        let (DeviceAction::Create { device, .. }
+        | DeviceAction::SetUp { device, .. }
+        | DeviceAction::Remove { device, .. }) = action;
+        if let Err(Refused) = self.devices.perform(action, &mut self.route) {
+            core.handle_device_refused(now, &device.name);
         }
     }
 
@@ -166,6 +184,8 @@ impl Hands {
             } => {
                 self.later.announcements.push((interface, mac, address));
             }
+            // They go by `change_device`.
+            Action::Device(_) => {}
             Action::JoinGroup { interface, group } => {
                 if let Err(problem) = self.memberships.join(interface, group) {
                     error!("{problem}");
@@ -355,6 +375,9 @@ impl Hands {
     }
 
     pub(super) fn tell_core(&mut self, now: Instant, event: &Event, core: &mut Vrrp) {
+        if let Event::LinkGone { name, .. } = event {
+            self.devices.interface_is_gone(name);
+        }
         let own_port = self.route.port_id();
         self.echoes.tell(now, event, own_port, core);
     }

@@ -81,6 +81,8 @@ pub struct Device {
     pub family: Family,
     /// It carries IPv6, be it only for addresses of the other family.
     pub carries_v6: bool,
+    /// It has the link-local address of the interface below, which instances without one on it do not provide.
+    pub speaks_for_base: bool,
 }
 
 /// What kind of device it is.
@@ -145,6 +147,7 @@ impl Settings {
                 kind,
                 family: instance.family,
                 carries_v6: instance.family == Family::V6,
+                speaks_for_base: false,
             })
         });
         let for_addresses = self.address_devices.iter().map(|device| Device {
@@ -157,6 +160,7 @@ impl Settings {
             },
             family: device.family,
             carries_v6: device.family == Family::V6,
+            speaks_for_base: device.family == Family::V6,
         });
         own.chain(for_addresses).map(move |mut device| {
             device.carries_v6 |= carry_v6.contains(&device.name);
