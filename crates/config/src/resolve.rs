@@ -64,7 +64,7 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
     let made: BTreeSet<IfName> = devices
         .of_addresses
         .iter()
-        .map(|device| device.name.clone())
+        .map(|device| device.name)
         .collect();
     for member in &mut instances {
         let group = member.group.and_then(|index| groups.get(index));
@@ -186,11 +186,11 @@ fn rest(settings: &mut Settings, draft: Draft) {
     let delays: BTreeMap<_, _> = draft
         .debounce
         .into_iter()
-        .map(|delay| (delay.interface.clone(), delay))
+        .map(|delay| (delay.interface, delay))
         .collect();
     vrrp.debounce = delays.into_values().collect();
     for Static { entry, track_group } in draft.static_ipaddress {
-        if let Some(interface) = entry.interface.clone() {
+        if let Some(interface) = entry.interface {
             vrrp.static_ipaddress.push(Static {
                 entry: instance::address(&entry, interface),
                 track_group,
@@ -221,7 +221,7 @@ fn linkbeat(draft: &Draft, instances: &[Member<'_>]) -> Vec<Linkbeat> {
     let own = instances
         .iter()
         .filter(|member| member.draft.linkbeat_use_polling)
-        .filter_map(|member| member.settings.interface.clone())
+        .filter_map(|member| member.settings.interface)
         .map(|interface| Linkbeat {
             interface,
             method: None,
@@ -232,7 +232,7 @@ fn linkbeat(draft: &Draft, instances: &[Member<'_>]) -> Vec<Linkbeat> {
         .iter()
         .cloned()
         .chain(own)
-        .filter(|linkbeat| known.insert(linkbeat.interface.clone()))
+        .filter(|linkbeat| known.insert(linkbeat.interface))
         .collect()
 }
 
@@ -643,16 +643,16 @@ fn implied(settings: &mut InstanceSettings, made: &BTreeSet<IfName>) {
     let mut known: BTreeSet<IfName> = settings
         .track_interface
         .iter()
-        .map(|track| track.interface.clone())
+        .map(|track| track.interface)
         .collect();
-    known.extend(settings.interface.clone());
+    known.extend(settings.interface);
     let device = settings.virtual_interface.as_ref();
-    known.extend(device.map(|device| device.name.clone()));
+    known.extend(device.map(|device| device.name));
     let (made, mut missing): (Vec<_>, Vec<_>) = settings
         .addresses()
         .filter(|address| !address.no_track)
-        .map(|address| address.interface.clone())
-        .filter(|interface| known.insert(interface.clone()))
+        .map(|address| address.interface)
+        .filter(|interface| known.insert(*interface))
         .partition(|interface| made.contains(interface));
     missing.extend(made);
     settings

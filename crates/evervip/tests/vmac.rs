@@ -442,15 +442,15 @@ fn left_by_keepalived(lab: &mut Lab) -> Result<()> {
 /// The kernel's settings that matter to macvlans, and what they are.
 fn kernel_settings(host: &Host) -> Result<Vec<(String, String)>> {
     let list = "all/rp_filter default/rp_filter lo/rp_filter eth0/rp_filter eth0/arp_ignore eth0/arp_filter";
-    let read = host.run(move || {
+
+    host.run(move || {
         let read = |name: &str| {
             let path = format!("/proc/sys/net/ipv4/conf/{name}");
             let text = std::fs::read_to_string(path)?;
             Ok((name.to_owned(), text.trim().to_owned()))
         };
         list.split(' ').map(read).collect::<Result<Vec<_>>>()
-    })?;
-    read
+    })?
 }
 
 /// With `all.rp_filter` no macvlan would hear anything; what was changed is put back.

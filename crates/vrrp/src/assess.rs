@@ -166,9 +166,9 @@ impl Ground {
                 sends_on: base,
                 anywhere: false,
                 down: !interfaces.usable(configured),
-                base_down: below.map(|below| below.name.clone()),
+                base_down: below.map(|below| below.name),
                 awaited: false,
-                named: Some(configured.clone()),
+                named: Some(*configured),
             };
         };
         let awaited = shared.devices.is_awaited(&own.name);
@@ -183,7 +183,7 @@ impl Ground {
             down: !awaited && (device.is_none() || !interfaces.usable(&own.name)),
             base_down: Some(configured).filter(unusable).cloned(),
             awaited,
-            named: Some(own.name.clone()),
+            named: Some(own.name),
         }
     }
 }
@@ -196,7 +196,7 @@ fn config_error(settings: &InstanceSettings, shared: &Shared) -> Option<Event> {
     if let Some(own) = &settings.virtual_interface
         && shared.devices.is_taken(&own.name)
     {
-        let device = own.name.clone();
+        let device = own.name;
         return Some(Event::NameTaken { device });
     }
     let unicast = settings.unicast.as_deref();

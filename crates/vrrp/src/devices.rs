@@ -129,7 +129,7 @@ impl Entry {
                     PreferredLifetime::Forever
                 }
             },
-            ..VirtualAddress::new(prefix, self.device.name.clone())
+            ..VirtualAddress::new(prefix, self.device.name)
         })
     }
 }
@@ -164,12 +164,12 @@ impl Devices {
                 }
                 None => Entry::new(device),
             };
-            self.entries.insert(entry.device.name.clone(), entry);
+            self.entries.insert(entry.device.name, entry);
         }
         self.above.clear();
         for (name, entry) in &self.entries {
-            let above = self.above.entry(entry.device.base.clone()).or_default();
-            above.push(name.clone());
+            let above = self.above.entry(entry.device.base).or_default();
+            above.push(*name);
         }
         old.values().filter_map(Entry::removal).collect()
     }

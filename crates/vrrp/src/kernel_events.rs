@@ -26,7 +26,7 @@ impl Vrrp {
             .shared
             .interfaces
             .all()
-            .map(|interface| (interface.index, interface.name.clone()))
+            .map(|interface| (interface.index, interface.name))
             .collect();
         let mut changed = Vec::new();
         for (index, name) in known {
@@ -37,12 +37,12 @@ impl Vrrp {
             }
         }
         for interface in interfaces {
-            let name = interface.name.clone();
+            let name = interface.name;
             let before = self
                 .shared
                 .interfaces
                 .by_index(interface.index)
-                .map(|known| known.name.clone());
+                .map(|known| known.name);
             if self.shared.interfaces.present(interface) {
                 changed.extend(before.filter(|before| *before != name));
                 changed.push(name);
@@ -84,8 +84,8 @@ impl Vrrp {
             .shared
             .interfaces
             .by_index(interface.index)
-            .map(|known| known.name.clone());
-        let name = interface.name.clone();
+            .map(|known| known.name);
+        let name = interface.name;
         if !self.shared.interfaces.present(interface) {
             return;
         }
@@ -101,7 +101,7 @@ impl Vrrp {
             .shared
             .interfaces
             .by_index(index)
-            .map(|interface| interface.name.clone())
+            .map(|interface| interface.name)
         else {
             return;
         };
@@ -121,7 +121,7 @@ impl Vrrp {
                 let below = self.shared.interfaces.below(&one.name);
                 below.is_some_and(|below| below.name == *name)
             })
-            .map(|one| one.name.clone())
+            .map(|one| one.name)
             .collect();
         self.reassess_all(now, |instance| {
             instance.settings.is_on(name)
@@ -149,7 +149,7 @@ impl Vrrp {
     fn announce_addresses_on(&mut self, now: Instant, name: &IfName) {
         let shared = &mut self.shared;
         for instance in self.instances.iter().filter(|one| one.is_master()) {
-            let mut addresses = instance.addresses.iter();
+            let mut addresses = instance.addresses();
             if addresses.any(|address| address.interface == *name) {
                 instance.announce_addresses(instance.settings.garp.master_repeat, now, shared);
             }
@@ -196,8 +196,7 @@ impl Vrrp {
             .filter(|instance| instance.is_master())
         {
             for address in instance
-                .addresses
-                .iter()
+                .addresses()
                 .filter(|address| address.interface == *name)
             {
                 if self
@@ -256,7 +255,7 @@ impl Vrrp {
             .shared
             .interfaces
             .by_index(interface)
-            .map(|interface| interface.name.clone())
+            .map(|interface| interface.name)
         else {
             return;
         };
@@ -281,7 +280,7 @@ impl Vrrp {
     fn address_lost(&mut self, now: Instant, interface: &IfName, prefix: Prefix) {
         let holder = self.instances.iter().position(|instance| {
             instance.is_master()
-                && instance.addresses.iter().any(|address| {
+                && instance.addresses().any(|address| {
                     !address.no_track
                         && address.interface == *interface
                         && kernel_prefix(address) == prefix
@@ -294,7 +293,7 @@ impl Vrrp {
                 &name,
                 Event::AddressLost {
                     address: prefix,
-                    interface: interface.clone(),
+                    interface: *interface,
                 },
             );
         }
@@ -306,7 +305,7 @@ impl Vrrp {
             .shared
             .interfaces
             .by_index(index)
-            .map(|interface| interface.name.clone())
+            .map(|interface| interface.name)
         else {
             return;
         };

@@ -44,15 +44,11 @@ pub(super) struct Occupied;
 impl<'a> Devices<'a> {
     pub(super) fn new(draft: &Draft, prefixes: VmacNames, machine: &'a dyn Machine) -> Self {
         let named = |instance: &InstanceDraft| {
-            let vmac = instance.vmac.as_ref().and_then(|vmac| vmac.name.clone());
-            let ipvlan = instance
-                .ipvlan
-                .as_ref()
-                .and_then(|ipvlan| ipvlan.name.clone());
+            let vmac = instance.vmac.as_ref().and_then(|vmac| vmac.name);
+            let ipvlan = instance.ipvlan.as_ref().and_then(|ipvlan| ipvlan.name);
             vmac.into_iter().chain(ipvlan)
         };
-        let used =
-            |instance: &InstanceDraft| instance.interface.as_ref().map(|at| at.value.clone());
+        let used = |instance: &InstanceDraft| instance.interface.as_ref().map(|at| at.value);
         Self {
             machine,
             prefixes,
@@ -76,7 +72,7 @@ impl<'a> Devices<'a> {
         (family, vrid): (Family, Vrid),
     ) -> (IfName, Option<Occupied>) {
         let occupied = match wanted {
-            Some(wanted) if self.is_free_for(wanted, base, kind) => return (wanted.clone(), None),
+            Some(wanted) if self.is_free_for(wanted, base, kind) => return (*wanted, None),
             Some(_) => Some(Occupied),
             None => None,
         };
@@ -93,12 +89,12 @@ impl<'a> Devices<'a> {
         name: &IfName,
         instance: &str,
     ) -> Option<String> {
-        let place = (base.clone(), address);
+        let place = (*base, address);
         if let Some(other) = self.macvlans.get(&place) {
             return Some(other.instance.clone());
         }
         let macvlan = Macvlan {
-            name: name.clone(),
+            name: *name,
             instance: instance.to_owned(),
         };
         self.macvlans.insert(place, macvlan);
@@ -138,24 +134,24 @@ impl<'a> Devices<'a> {
         family: Family,
         of: &Owner<'_>,
     ) -> IfName {
-        if let Some(known) = self.macvlans.get(&(base.clone(), mac)) {
+        if let Some(known) = self.macvlans.get(&(*base, mac)) {
             if known.instance != of.name {
                 self.shared
                     .push((of.name.to_owned(), known.instance.clone()));
             }
-            return known.name.clone();
+            return known.name;
         }
         let prefix = self.prefixes.addresses.clone();
         let kind = DeviceFacts::PrivateMacvlan;
         let name = self.next_name(&prefix, base, kind, (family, of.vrid));
         let macvlan = Macvlan {
-            name: name.clone(),
+            name,
             instance: of.name.to_owned(),
         };
-        self.macvlans.insert((base.clone(), mac), macvlan);
+        self.macvlans.insert((*base, mac), macvlan);
         self.of_addresses.push(AddressDevice {
-            name: name.clone(),
-            base: base.clone(),
+            name,
+            base: *base,
             family,
             address: mac,
         });
@@ -187,8 +183,8 @@ impl<'a> Devices<'a> {
             .flatten()
             .find(|name| !self.taken.contains(name) && self.is_free_for(name, base, kind))
             // More devices than numbers: the kernel will refuse this one, and the instance says so.
-            .unwrap_or_else(|| base.clone());
-        self.taken.insert(name.clone());
+            .unwrap_or(*base);
+        self.taken.insert(name);
         name
     }
 

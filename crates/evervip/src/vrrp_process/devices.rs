@@ -159,7 +159,7 @@ impl Devices {
     /// An interface is gone: what was changed on it went with it.
     pub(super) fn interface_is_gone(&mut self, name: &IfName) {
         self.overrides.interface_is_gone(name);
-        let theirs = Whose::Interface(name.clone());
+        let theirs = Whose::Interface(*name);
         for claims in self.claims.values_mut() {
             claims.retain(|setting| setting.whose != theirs);
         }
@@ -171,7 +171,7 @@ impl Devices {
         let DeviceKind::Macvlan { .. } = device.kind else {
             return;
         };
-        let own = |family, name| Sysctl::of(family, device.name.clone(), name);
+        let own = |family, name| Sysctl::of(family, device.name, name);
         let v6 = own(Family::V6, "disable_ipv6");
         match device.family {
             Family::V4 => {
@@ -195,7 +195,7 @@ impl Devices {
 
     fn below_v4(&mut self, device: &Device, route: &mut RouteSocket) {
         for (name, least) in BELOW_V4_MACVLAN {
-            let setting = Sysctl::of(Family::V4, device.base.clone(), name);
+            let setting = Sysctl::of(Family::V4, device.base, name);
             self.claim(device, setting, least);
         }
         self.move_reverse_path_filter(device, route);
@@ -237,7 +237,7 @@ impl Devices {
 
     /// Wants a setting elsewhere to be at least so much, for as long as a device is there; once for each device.
     fn claim(&mut self, device: &Device, setting: Sysctl, least: i64) {
-        let claims = self.claims.entry(device.name.clone()).or_default();
+        let claims = self.claims.entry(device.name).or_default();
         if claims.contains(&setting) {
             return;
         }
@@ -246,10 +246,7 @@ impl Devices {
             .read(&setting)
             .map_or(least, |now| now.max(least));
         if self.attempt(device, |overrides| overrides.claim(&setting, wanted)) {
-            self.claims
-                .entry(device.name.clone())
-                .or_default()
-                .push(setting);
+            self.claims.entry(device.name).or_default().push(setting);
         }
     }
 

@@ -125,9 +125,10 @@ impl Hands {
             let mut any = false;
             while let Some(action) = core.poll_action() {
                 any = true;
-                match action {
-                    Action::Device(action) => self.change_device(now, &action, core),
-                    action => self.perform(action, settings, old),
+                if let Action::Device(action) = &action {
+                    self.change_device(now, action, core);
+                } else {
+                    self.perform(action, settings, old);
                 }
             }
             if !any {
@@ -477,7 +478,7 @@ fn refused(problem: &AddressError, address: &VirtualAddress) {
 fn kernel_address(address: &VirtualAddress) -> KernelAddress {
     let mut kernel = KernelAddress::new(address.prefix);
     kernel.scope = address.scope;
-    kernel.label.clone_from(&address.label);
+    kernel.label = address.label.as_deref().map(str::to_owned);
     kernel.broadcast = address.broadcast;
     kernel.peer = address.peer;
     kernel.nodad = !address.dad;

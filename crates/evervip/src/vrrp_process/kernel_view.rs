@@ -11,7 +11,7 @@ use vrrp::{Interface, InterfaceAddress, InterfaceKind, Vrrp};
 pub(super) fn interface(link: &Link) -> Interface {
     Interface {
         index: link.index,
-        name: link.name.clone(),
+        name: link.name,
         usable: link.up && link.running,
         mac: link
             .mac

@@ -241,7 +241,8 @@ mod tests {
             1_u16.to_ne_bytes(),
             2_u16.to_ne_bytes(),
         );
-        let cases: [(&str, &[(u16, &[u8])], LinkKind); 9] = [
+        type Data<'a> = &'a [(u16, &'a [u8])];
+        let cases: [(&str, Data<'_>, LinkKind); 9] = [
             ("macvlan", &[(1, &one)], private),
             ("macvlan", &[(1, &four), (2, &short_0)], bridge),
             ("macvlan", &[], bridge),

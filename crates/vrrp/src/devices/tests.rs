@@ -33,7 +33,7 @@ fn with_macvlan() -> InstanceSettings {
         transmit_on_base: false,
     };
     InstanceSettings {
-        virtual_ipaddress: vec![virtual_address("198.18.0.100", name("vrrp.51"))],
+        virtual_ipaddress: vec![virtual_address("198.18.0.100", name("vrrp.51"))].into(),
         virtual_interface: Some(Box::new(device)),
         ..base
     }
@@ -44,7 +44,7 @@ fn with_macvlan_v6() -> InstanceSettings {
     InstanceSettings {
         family: Family::V6,
         mcast_dst_ip: Family::V6.vrrp_group(),
-        virtual_ipaddress: vec![virtual_address("fe80::100", name("vrrp.51"))],
+        virtual_ipaddress: vec![virtual_address("fe80::100", name("vrrp.51"))].into(),
         ..with_macvlan()
     }
 }
@@ -386,7 +386,8 @@ fn a_reload_touches_only_what_changes() {
 fn an_address_of_a_master_that_waits_for_its_device_is_announced_when_it_comes() {
     let mut bench = master();
     let mut settings = with_macvlan();
-    settings.virtual_ipaddress_excluded = vec![virtual_address("198.18.1.9", name("vrrp1.51"))];
+    settings.virtual_ipaddress_excluded =
+        vec![virtual_address("198.18.1.9", name("vrrp1.51"))].into();
     let said = bench.settings(Settings {
         instances: vec![settings],
         address_devices: vec![AddressDevice {

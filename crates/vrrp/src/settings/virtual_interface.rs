@@ -141,8 +141,8 @@ impl Settings {
                 VirtualInterfaceKind::Ipvlan { mode, .. } => DeviceKind::Ipvlan { mode },
             };
             Some(Device {
-                name: device.name.clone(),
-                base: instance.interface.clone()?,
+                name: device.name,
+                base: instance.interface?,
                 group: device.group,
                 kind,
                 family: instance.family,
@@ -151,8 +151,8 @@ impl Settings {
             })
         });
         let for_addresses = self.address_devices.iter().map(|device| Device {
-            name: device.name.clone(),
-            base: device.base.clone(),
+            name: device.name,
+            base: device.base,
             group: None,
             kind: DeviceKind::Macvlan {
                 address: device.address,
