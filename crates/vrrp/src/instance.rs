@@ -3,13 +3,12 @@
 //! The functions here *apply* a decision; they are called from `election.rs`, `sync_group.rs` and `reload.rs`, which take it.
 
 use alloc::collections::VecDeque;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use types::{Centiseconds, Claim, Family, IfIndex, IfName, Instant, Priority, Version};
+use types::{Centiseconds, Claim, Family, IfIndex, Instant, Priority, Version};
 use wire::vrrp::{Coverage, HOP_LIMIT, Message};
 
 use crate::action::{Action, Announced, Announcement, Event, Report, Subject};

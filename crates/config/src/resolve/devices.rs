@@ -1,7 +1,7 @@
 //! The devices of instances and of addresses: their names, and which address is put on which.
 //!
-//! A device that is not named is called by a prefix and its VRID: `vrrp.51`, over IPv6 `vrrp6.51`; where that is taken,
-//! `vrrp1.51`, `vrrp2.51` ... (keepalived). Taken is what a line of the configuration names, what another device got, and an
+//! A device that is not named is called by a prefix and its VRID: `vrrp.51`; where that is taken, over IPv6 `vrrp6.51`, and
+//! then `vrrp1.51`, `vrrp2.51` ... (keepalived). Taken is what a line of the configuration names, what another device got, and an
 //! interface that is there and no device of ours: a left-over of a predecessor is one, so a restart finds its devices.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -171,14 +171,12 @@ impl<'a> Devices<'a> {
         kind: DeviceFacts,
         (family, vrid): (Family, Vrid),
     ) -> IfName {
-        let of_family = match family {
-            Family::V4 => "",
-            Family::V6 => "6",
-        };
-        let first = shortened(prefix, of_family, vrid);
+        let plain = shortened(prefix, "", vrid);
+        let of_family = (family == Family::V6).then(|| shortened(prefix, "6", vrid));
         let numbered =
             (1..=MOST_NUMBERS).map(|number| shortened(prefix, &number.to_string(), vrid));
-        let name = std::iter::once(first)
+        let name = std::iter::once(plain)
+            .chain(of_family)
             .chain(numbered)
             .flatten()
             .find(|name| !self.taken.contains(name) && self.is_free_for(name, base, kind))

@@ -165,7 +165,7 @@ fn names() {
         Fake::default(),
         &(instance("A", 9, v6) + &instance("B", 9, &ipvlan)),
     );
-    assert_eq!(devices(&settings), ["vrrp6.9@eth0", "vrrp.9@eth0"]);
+    assert_eq!(devices(&settings), ["vrrp.9@eth0", "vrrp1.9@eth0"]);
 }
 
 #[test]
