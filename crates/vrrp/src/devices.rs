@@ -191,16 +191,14 @@ impl Devices {
         }
     }
 
-    /// Looks at the devices that an interface concerns: the one of that name, and those above it. True when one can be used
-    /// now that could not before.
+    /// Looks at the devices that an interface concerns: the one of that name, and those above it.
     pub(crate) fn converge_about(
         &mut self,
         name: &IfName,
         interfaces: &mut Interfaces,
         holdings: &Holdings,
         mut act: impl FnMut(Action),
-    ) -> bool {
-        let mut useful = false;
+    ) {
         let above = self.above.get(name).into_iter().flatten();
         for concerned in above.chain([name]) {
             let Some(entry) = self.entries.get_mut(concerned) else {
@@ -209,9 +207,8 @@ impl Devices {
             if entry.state == State::Refused {
                 entry.state = State::Impossible { known: false };
             }
-            useful |= converge(entry, interfaces, holdings, &mut act);
+            converge(entry, interfaces, holdings, &mut act);
         }
-        useful
     }
 
     /// The address that a device itself has: the source of adverts that leave through it.
@@ -267,13 +264,13 @@ impl Devices {
     }
 }
 
-/// Looks at one device. True when it can be used now and could not before.
+/// Looks at one device.
 fn converge(
     entry: &mut Entry,
     interfaces: &mut Interfaces,
     holdings: &Holdings,
     act: &mut impl FnMut(Action),
-) -> bool {
+) {
     let before = entry.state;
     let known = match before {
         State::Impossible { known } | State::Asked { known } => known,
@@ -341,8 +338,6 @@ fn converge(
             .and_then(|source| Prefix::new(source, LINK_LOCAL_LENGTH).ok());
     }
     carry(entry, interfaces, act);
-    matches!(entry.state, State::There { used: true, .. })
-        && !matches!(before, State::There { used: true, .. })
 }
 
 /// Puts the device's own address on it, in place of the one before.

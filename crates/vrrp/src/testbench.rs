@@ -15,8 +15,8 @@ use crate::settings::{
     VirtualAddress,
 };
 use crate::{
-    Action, Carrier, DeviceAction, InstanceView, Interface, InterfaceAddress, InterfaceKind,
-    Packet, StateName, Vrrp,
+    Action, Blocked, Carrier, DeviceAction, InstanceView, Interface, InterfaceAddress,
+    InterfaceKind, Packet, StateName, Vrrp,
 };
 
 pub(crate) fn ip(text: &str) -> IpAddr {
@@ -336,6 +336,8 @@ pub(crate) fn words(action: &Action) -> String {
         }
         Action::AddAddress { address, .. } => format!("add {}", address.prefix.address()),
         Action::RemoveAddress { address, .. } => format!("remove {}", address.prefix.address()),
+        Action::Block(blocked) => format!("block {}", target(blocked)),
+        Action::Unblock(blocked) => format!("unblock {}", target(blocked)),
         Action::AnnounceAddress { address, .. } => format!("garp {address}"),
         Action::Device(DeviceAction::Create { device, .. }) => format!("make {}", device.name),
         Action::Device(DeviceAction::SetUp { device, .. }) => format!("set up {}", device.name),
@@ -346,5 +348,12 @@ pub(crate) fn words(action: &Action) -> String {
         Action::SignalScript { script, signal } => format!("{signal:?} {script}"),
         Action::Announce(announcement) => announcement.to_string(),
         Action::Report(report) => format!("log {report}"),
+    }
+}
+
+fn target(blocked: &Blocked) -> String {
+    match &blocked.interface {
+        Some(interface) => format!("{} on {interface}", blocked.address),
+        None => blocked.address.to_string(),
     }
 }
