@@ -22,6 +22,17 @@ use crate::settings::{Device, DeviceKind, PreferredLifetime, VirtualAddress};
 /// The prefix length of link-local addresses (RFC 4291 2.5.6).
 pub(crate) const LINK_LOCAL_LENGTH: u8 = 64;
 
+/// A device that is there.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceView<'a> {
+    /// Its number.
+    pub interface: IfIndex,
+    /// What it is.
+    pub device: &'a Device,
+    /// The address that it has besides virtual ones. Over IPv6 it is that of the interface below.
+    pub address: Option<Prefix>,
+}
+
 /// The wanted devices, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Devices {
@@ -256,11 +267,15 @@ impl Devices {
         self.entries.contains_key(name) || self.above.contains_key(name)
     }
 
-    /// All devices that are there, with their numbers.
-    pub(crate) fn there(&self) -> impl Iterator<Item = (IfIndex, &Arc<Device>)> {
-        self.entries
-            .values()
-            .filter_map(|entry| Some((entry.index()?, &entry.device)))
+    /// All devices that are there.
+    pub(crate) fn there(&self) -> impl Iterator<Item = DeviceView<'_>> {
+        self.entries.values().filter_map(|entry| {
+            Some(DeviceView {
+                interface: entry.index()?,
+                device: &entry.device,
+                address: entry.carried,
+            })
+        })
     }
 }
 

@@ -94,6 +94,7 @@ pub use crate::action::{
     Action, Announced, Announcement, Carrier, Detail, DeviceAction, Event, Report, Signal, Subject,
     Truce,
 };
+pub use crate::devices::DeviceView;
 pub use crate::firewall::Blocked;
 pub use crate::interfaces::{Interface, InterfaceAddress, InterfaceKind};
 pub use crate::receive::{Packet, Rejection};

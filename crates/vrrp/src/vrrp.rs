@@ -2,7 +2,6 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
@@ -11,11 +10,11 @@ use types::{Family, IfIndex, Instant, Prefix};
 
 use crate::action::{Action, Announced, Signal};
 use crate::deadlines::{Deadlines, Owner};
+use crate::devices::DeviceView;
 use crate::instance::{Instance, Queued, Shared};
 use crate::interfaces::Interface;
 use crate::proof::WallClock;
 use crate::script::{Script, ScriptView};
-use crate::settings::Device;
 use crate::state::{Farewell, State, StateName};
 use crate::sync_group::{Group, GroupView};
 use crate::track::ScriptVerdicts;
@@ -207,8 +206,8 @@ impl Vrrp {
         self.shared.interfaces.all()
     }
 
-    /// The devices of our own that are there, with their numbers.
-    pub fn devices(&self) -> impl Iterator<Item = (IfIndex, &Arc<Device>)> {
+    /// The devices of our own that are there.
+    pub fn devices(&self) -> impl Iterator<Item = DeviceView<'_>> {
         self.shared.devices.there()
     }
 

@@ -63,6 +63,8 @@ pub(super) struct Hands {
 #[derive(Default)]
 struct Later {
     changes: Vec<AddressAction>,
+    /// A macvlan's membership is not to be reported before the filter knows the macvlan.
+    joins: Vec<(IfIndex, IpAddr)>,
     announcements: Vec<(IfIndex, types::MacAddress, IpAddr)>,
     words: Vec<Words>,
     failed_scripts: Vec<Arc<str>>,
@@ -138,6 +140,7 @@ impl Hands {
                 }
             }
             self.filter.before_addresses(core);
+            self.join_groups();
             self.change_addresses(now, core);
             self.filter.after_addresses(core);
             if !any {
@@ -152,9 +155,18 @@ impl Hands {
         }
     }
 
+    fn join_groups(&mut self) {
+        for (interface, group) in std::mem::take(&mut self.later.joins) {
+            if let Err(problem) = self.memberships.join(interface, group) {
+                error!("{problem}");
+                self.failed_joins.insert((interface, group));
+            }
+        }
+    }
+
     /// Addresses that are to leave a device leave it before it goes.
     fn change_device(&mut self, now: Instant, action: &DeviceAction, core: &mut Vrrp) {
-        self.change_addresses(core);
+        self.change_addresses(now, core);
         let (DeviceAction::Create { device, .. }
         | DeviceAction::SetUp { device, .. }
         | DeviceAction::Remove { device, .. }) = action;
@@ -197,13 +209,9 @@ impl Hands {
             }
             // They go by `change_device`.
             Action::Device(_) => {}
-            Action::JoinGroup { interface, group } => {
-                if let Err(problem) = self.memberships.join(interface, group) {
-                    error!("{problem}");
-                    self.failed_joins.insert((interface, group));
-                }
-            }
+            Action::JoinGroup { interface, group } => self.later.joins.push((interface, group)),
             Action::LeaveGroup { interface, group } => {
+                self.join_groups();
                 self.failed_joins.remove(&(interface, group));
                 if let Err(problem) = self.memberships.leave(interface, group) {
                     debug!("{problem}");

@@ -169,6 +169,9 @@ mod tests {
                     name: types::IfName::new("eth0").unwrap(),
                     usable: true,
                     mac: None,
+                    kind: InterfaceKind::Other,
+                    base: None,
+                    master: None,
                 }],
                 Vec::new(),
             );

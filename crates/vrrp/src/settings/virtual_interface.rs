@@ -116,7 +116,7 @@ impl InstanceSettings {
 
 impl Settings {
     /// All devices that we are to make, each once.
-    pub(crate) fn devices(&self) -> impl Iterator<Item = Arc<Device>> + '_ {
+    pub fn devices(&self) -> impl Iterator<Item = Arc<Device>> + '_ {
         let carry_v6: BTreeSet<&IfName> = self
             .instances
             .iter()
