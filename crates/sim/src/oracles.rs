@@ -211,10 +211,24 @@ impl Watch {
                 ))
             };
         };
+        if advert.claim == Claim::Leaving && self.is_last_word_of_another(vrrp, &view) {
+            return Ok(());
+        }
         if !checksum_is_right(&advert, between, view.settings) {
             return wrong(format!("checksum of {message:?}"));
         }
         self.instance_advertises(now, &view, &advert, between.1)
+    }
+
+    /// A reload put a router of another name in the place of a master: that one says goodbye.
+    fn is_last_word_of_another(&self, vrrp: &Vrrp, view: &InstanceView<'_>) -> bool {
+        let is_known = |name: &str| self.instances.contains_key(name);
+        let is_there = |name: &str| vrrp.instances().any(|one| one.settings.name == name);
+        let mut masters = self
+            .instances
+            .iter()
+            .filter(|(_, seen)| seen.state == StateName::Master);
+        !is_known(&view.settings.name) && masters.any(|(name, _)| !is_there(name))
     }
 
     fn instance_advertises(
