@@ -4,7 +4,9 @@
 //! the kernel has to tell, then everything else, and only then the timers. A process that was not scheduled for a while
 //! must hear what the master said meanwhile before it concludes that the master was silent.
 
+mod culprit;
 mod dumps;
+mod firewall;
 mod hands;
 mod kernel_view;
 mod notify;
@@ -297,6 +299,7 @@ impl VrrpProcess {
         for event in heard {
             self.hands.tell_core(now, &event, &mut self.core);
             self.carry_out(now);
+            self.hands.event_is_over();
         }
         self.hands.retry_joins();
         if drained == Drained::Overrun {
@@ -373,7 +376,9 @@ impl VrrpProcess {
         let vrrp = std::mem::take(&mut settings.vrrp);
         self.listen_for(&vrrp, settings.global.log_unknown_vrids)?;
         self.hands.scripts_change(&vrrp.scripts);
+        self.hands.filter_changes(&vrrp, &settings.global.firewall);
         let now = self.read_clocks();
+        self.core.handle_uptime(now, sys::clock::uptime());
         self.core.handle_settings(now, vrrp);
         // Whoever is deleted by these settings is announced with the scripts of the old ones.
         let old = std::mem::replace(&mut self.settings, settings);
@@ -460,6 +465,7 @@ impl VrrpProcess {
     }
 
     fn end(&mut self) -> Result<()> {
+        self.hands.end();
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove()?;
         }

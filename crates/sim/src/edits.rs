@@ -40,6 +40,10 @@ pub(crate) fn edit(
             }
             return "priority";
         }
+        20 => {
+            instance.accept = !instance.accept;
+            return "accept";
+        }
         2 => {
             let lan = u8::from(
                 instance

@@ -12,6 +12,7 @@ use types::Instant;
 
 use crate::action::{Announced, Signal};
 use crate::deadlines::Armed;
+use crate::firewall::Blocked;
 use crate::instance::{Identity, Instance, Queued, Shared};
 use crate::script::Script;
 use crate::settings::{
@@ -25,13 +26,13 @@ impl Vrrp {
     /// The first settings, or new ones: what did not change is not touched.
     pub fn handle_settings(&mut self, now: Instant, settings: Settings) {
         let Settings {
-            // Not acted on yet.
-            global: _,
+            global,
             instances,
             sync_groups,
             scripts,
             garp_interval,
             gna_interval,
+            garp_groups,
             // The host keeps them, whatever the instances do.
             static_ipaddress: _,
             static_routes: _,
@@ -41,16 +42,16 @@ impl Vrrp {
             track_processes: _,
             bfd_sessions: _,
             track_groups: _,
-            garp_groups: _,
             linkbeat: _,
             debounce: _,
         } = settings;
-        self.shared.pace.garp_interval = garp_interval;
-        self.shared.pace.gna_interval = gna_interval;
         // Indices are about to change their meaning.
         self.deadlines.clear();
-        self.shared.pace.forget_all();
-        self.shared.pace.armed = Armed::default();
+        self.settings_delay_start(&global, now);
+        let waiting = self.waiting_announcements();
+        self.shared
+            .pace
+            .set_limits(garp_interval, gna_interval, garp_groups);
 
         self.replace_scripts(scripts, now);
         let outgoing: Vec<Arc<VirtualAddress>> = self
@@ -75,11 +76,14 @@ impl Vrrp {
         let outgoing = self.apply(&mut changes, now);
         self.settle_all(now);
         Instance::release_addresses(outgoing.iter(), &mut self.shared);
+        let unblocked = core::mem::take(&mut changes.unblocked);
+        Instance::unblock_addresses(unblocked, &mut self.shared);
         self.sweep(&changes);
         let instances = &self.instances;
         self.shared
             .holdings
             .manage(instances.iter().flat_map(Instance::addresses));
+        self.wait_again(waiting, now);
         for id in 0..self.instances.len() {
             self.arm(id);
         }
@@ -144,6 +148,9 @@ impl Vrrp {
                     instance.take_name(&settings.name);
                     if instance.settings != settings {
                         changes
+                            .unblocked
+                            .extend(core::mem::take(&mut instance.blocked));
+                        changes
                             .changed
                             .push(Changed::begin(&mut instance, settings));
                     }
@@ -158,6 +165,9 @@ impl Vrrp {
         }
         for mut instance in old.rest() {
             // The addresses are released after the new owners have claimed theirs.
+            changes
+                .unblocked
+                .extend(core::mem::take(&mut instance.blocked));
             if instance.is_master() {
                 instance.send_farewell(now, &mut self.shared);
                 let settings = &mut instance.settings;
@@ -221,6 +231,7 @@ impl Vrrp {
                 continue;
             };
             if instance.is_master() {
+                instance.block_addresses(&mut self.shared);
                 instance.hold_addresses(&mut self.shared);
                 outgoing.extend(changed.old.addresses().cloned());
             }
@@ -310,6 +321,8 @@ struct Changes {
     changed: Vec<Changed>,
     /// What deleted masters held.
     released: Vec<Arc<VirtualAddress>>,
+    /// What changed and deleted masters had blocked.
+    unblocked: Vec<Blocked>,
 }
 
 /// An instance that stays, with other settings.
@@ -323,6 +336,8 @@ impl Changed {
     fn begin(instance: &mut Instance, settings: InstanceSettings) -> Self {
         let old = core::mem::replace(&mut instance.settings, settings);
         instance.forget_message();
+        // Places in lists have changed their meaning.
+        instance.losses = None;
         instance
             .proof
             .settings_changed(&old.authentication, &instance.settings.authentication);
@@ -366,8 +381,11 @@ impl Instance {
                 }
             }
             State::Master(master) => {
-                if self.settings.garp != old.garp {
-                    master.garp.settings_changed(&self.settings.garp, now);
+                let extra = self.settings.garp_extra_if;
+                if (&self.settings.garp, extra) != (&old.garp, old.garp_extra_if) {
+                    master
+                        .garp
+                        .settings_changed(&self.settings.garp, extra.as_ref(), now);
                 }
                 let added = self
                     .addresses()

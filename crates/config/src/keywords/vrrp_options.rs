@@ -28,6 +28,7 @@ const EXTRA_GARP: Keyword = Keyword {
             r.instance.garp_extra_if = Some(extra);
         }
     }),
+    pending: None,
     ..ROW
 };
 
@@ -48,7 +49,7 @@ const TIMER_EXPIRED: Keyword = Keyword {
             });
         }
     }),
-    pending: pending("a master that was stopped for long goes on as master"),
+    pending: None,
     ..ROW
 };
 
@@ -102,7 +103,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         default: "off, unless strict_mode",
         help: "refuse packets to the addresses of others, though we hold them",
         role: Role::Set(|r, s| accept(r, s, false)),
-        pending: pending("packets to the virtual addresses are accepted: no firewall rule is made"),
+        pending: None,
         ..ROW
     },
     Keyword {

@@ -1,7 +1,7 @@
 //! Carries out what the core decides.
 //!
 //! The actions of one drain are sorted by kind, each kind in its own order: adverts leave at once, then all address changes
-//! go to the kernel in one batch, then gratuitous ARPs and neighbour advertisements, then log and scripts. A thousand
+//! go to the kernel in one batch (between two of the packet filter, if there is one), then gratuitous ARPs and neighbour advertisements, then log and scripts. A thousand
 //! instances that become master together so cost one netlink exchange, and no log line stands between an advert and
 //! the announcement of its address.
 
@@ -26,6 +26,8 @@ use vrrp::{
 use wire::arp::GratuitousArp;
 use wire::ndisc::NeighbourAdvertisement;
 
+use super::culprit::Culprits;
+use super::firewall::PacketFilter;
 use super::kernel_view::{self, Echoes};
 use super::notify;
 use super::scripts::Scripts;
@@ -42,7 +44,9 @@ pub(super) struct Hands {
     link: LinkSocket,
     memberships: Memberships,
     scripts: Scripts,
+    filter: PacketFilter,
     echoes: Echoes,
+    culprits: Culprits,
     forwarding: BTreeMap<IfIndex, (Instant, bool)>,
     /// Where sending has failed, to say it only once.
     cannot_send: BTreeSet<(Option<IfIndex>, IpAddr)>,
@@ -90,7 +94,9 @@ impl Hands {
             link: LinkSocket::new()?,
             memberships: Memberships::new(),
             scripts: Scripts::default(),
+            filter: PacketFilter::default(),
             echoes: Echoes::default(),
+            culprits: Culprits::default(),
             forwarding: BTreeMap::new(),
             cannot_send: BTreeSet::new(),
             masters: Masters {
@@ -123,12 +129,14 @@ impl Hands {
                 any = true;
                 self.perform(action, settings, old);
             }
+            self.filter.before_addresses(core);
+            self.change_addresses(now, core);
+            self.filter.after_addresses(core);
             if !any {
                 return;
             }
-            self.change_addresses(core);
             self.announce_addresses(now, core);
-            self.speak(settings, old);
+            self.speak(now, settings, old);
             // These are inputs again, so the core is drained once more.
             for script in std::mem::take(&mut self.later.failed_scripts) {
                 core.handle_script_exit(now, &script, ScriptOutcome::NotStarted);
@@ -159,6 +167,8 @@ impl Hands {
                     .changes
                     .push(AddressAction::Remove(interface, address));
             }
+            Action::Block(blocked) => self.filter.block(blocked),
+            Action::Unblock(blocked) => self.filter.unblock(blocked),
             Action::AnnounceAddress {
                 interface,
                 mac,
@@ -238,7 +248,7 @@ impl Hands {
         }
     }
 
-    fn change_addresses(&mut self, core: &mut Vrrp) {
+    fn change_addresses(&mut self, now: Instant, core: &mut Vrrp) {
         if self.later.changes.is_empty() {
             return;
         }
@@ -247,7 +257,7 @@ impl Hands {
         match self.route.change_addresses(&changes) {
             Ok(results) => {
                 for (action, result) in actions.iter().zip(results) {
-                    self.account_for(action, result, core);
+                    self.account_for(now, action, result, core);
                 }
             }
             Err(problem) => error!("{problem}: addresses may be missing or left behind"),
@@ -256,6 +266,7 @@ impl Hands {
 
     fn account_for(
         &mut self,
+        now: Instant,
         action: &AddressAction,
         result: Result<Changed, AddressError>,
         core: &mut Vrrp,
@@ -263,6 +274,15 @@ impl Hands {
         match (action, result) {
             (AddressAction::Remove(interface, address), Ok(Changed::Now)) => {
                 self.echoes.expect(*interface, Vrrp::kernel_prefix(address));
+            }
+            // Whether it is still being tested for duplicates nobody will tell us: it was before we asked.
+            (AddressAction::Add(interface, address), Ok(Changed::Already)) if address.dad => {
+                let there = InterfaceAddress {
+                    interface: *interface,
+                    prefix: Vrrp::kernel_prefix(address),
+                    tentative: false,
+                };
+                core.handle_address(now, there);
             }
             (_, Ok(Changed::Now | Changed::Already)) => {}
             (AddressAction::Add(interface, address), Err(problem)) => {
@@ -316,11 +336,18 @@ impl Hands {
         forwards
     }
 
-    fn speak(&mut self, settings: &Settings, old: &Settings) {
+    fn speak(&mut self, now: Instant, settings: &Settings, old: &Settings) {
         for words in std::mem::take(&mut self.later.words) {
             match words {
                 Words::Report(report) => match report.detail() {
-                    Detail::Normal => info!("{report}"),
+                    Detail::Normal => {
+                        let who = if matches!(report.event, vrrp::Event::AddressLost { .. }) {
+                            self.culprits.words(now, self.route.port_id())
+                        } else {
+                            String::new()
+                        };
+                        info!("{report}{who}");
+                    }
                     Detail::Detailed => debug!("{report}"),
                 },
                 Words::Announcement(announcement) => {
@@ -356,7 +383,13 @@ impl Hands {
 
     pub(super) fn tell_core(&mut self, now: Instant, event: &Event, core: &mut Vrrp) {
         let own_port = self.route.port_id();
+        self.culprits.hear(event);
         self.echoes.tell(now, event, own_port, core);
+    }
+
+    /// The event that the core was told of has been dealt with.
+    pub(super) fn event_is_over(&mut self) {
+        self.culprits.forget();
     }
 
     pub(super) fn forget_echoes(&mut self) {
@@ -370,6 +403,20 @@ impl Hands {
 
     pub(super) fn scripts_are_running(&self) -> bool {
         self.scripts.any_running()
+    }
+
+    /// Settings are about to change: other addresses may have to be filtered, elsewhere.
+    pub(super) fn filter_changes(
+        &mut self,
+        settings: &vrrp::Settings,
+        filter: &config::settings::global::Firewall,
+    ) {
+        self.filter.settings_change(settings, filter);
+    }
+
+    /// What is left to undo when all instances have stopped.
+    pub(super) fn end(&mut self) {
+        self.filter.end();
     }
 
     /// Settings are about to change: runs whose script changes are no longer anybody's.
@@ -419,6 +466,7 @@ impl Hands {
 
     /// Interfaces have changed: what could not be joined before may be possible now.
     pub(super) fn retry_joins(&mut self) {
+        self.filter.links_changed();
         for (interface, group) in std::mem::take(&mut self.failed_joins) {
             if self.memberships.join(interface, group).is_err() {
                 self.failed_joins.insert((interface, group));
