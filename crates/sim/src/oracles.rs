@@ -102,6 +102,8 @@ pub(crate) struct Watch {
     announced: BTreeMap<Subject, &'static str>,
     /// The groups that it was told of, with their members.
     groups: Vec<(String, Vec<String>)>,
+    /// Addresses that nobody on the link has heard of since they were added.
+    unannounced: BTreeSet<Prefix>,
     /// Addresses that were added or removed after one input.
     touched: Vec<Prefix>,
     goodbyes: Vec<String>,
@@ -153,6 +155,12 @@ impl Watch {
         self.goodbyes.clear();
         self.sent_to.clear();
         self.touched.clear();
+    }
+
+    /// Whether an address has not been announced since it was added.
+    #[must_use]
+    pub(crate) fn is_unannounced(&self, prefix: Prefix) -> bool {
+        self.unannounced.contains(&prefix)
     }
 
     /// Whether an address was added or removed after the last input.
@@ -317,12 +325,14 @@ impl Watch {
     /// The host added an address; `fresh`: it was not there.
     pub(crate) fn address_added(&mut self, prefix: Prefix, fresh: bool) -> Result<(), Violation> {
         self.touched.push(prefix);
+        self.unannounced.insert(prefix);
         self.kernel_known(fresh, || format!("{prefix} added, but it was there"))
     }
 
     /// The host removed an address; `there`: it was there.
     pub(crate) fn address_removed(&mut self, prefix: Prefix, there: bool) -> Result<(), Violation> {
         self.touched.push(prefix);
+        self.unannounced.remove(&prefix);
         self.kernel_known(there, || format!("{prefix} removed, but it was not there"))
     }
 
@@ -366,6 +376,7 @@ impl Watch {
         mac: MacAddress,
         address: IpAddr,
     ) -> Result<(), Violation> {
+        self.unannounced.remove(&Prefix::host(address));
         if self.behind || self.reading {
             return Ok(());
         }
