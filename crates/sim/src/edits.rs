@@ -31,7 +31,7 @@ pub(crate) fn edit(
     let Some(instance) = settings.instances.get_mut(index) else {
         return "nothing";
     };
-    match random.below(21) {
+    match random.below(22) {
         0 => return "nothing",
         1 if !instance.is_owner() => {
             let priority = Priority::new(random.byte(1, 254)).unwrap_or(Priority::DEFAULT);
@@ -151,7 +151,7 @@ pub(crate) fn edit(
             instance.vrid = vrid(instance.vrid.get() + OTHER);
             return "another router of the same name";
         }
-        20 => {
+        21 => {
             rename(settings, index);
             return "another name";
         }
