@@ -107,25 +107,26 @@ pub(crate) struct Node {
     last_advert: Option<Action>,
 }
 
-/// A wall clock. A wrong one is wrong by a day, longer than any world lasts: after it was set right nothing that was signed
-/// by it can pass for fresh.
+/// How wrong a wall clock is. It may be a second, which nobody refuses adverts for, or a day: longer than any world lasts, so
+/// that after it was set right nothing that was signed by it can pass for fresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Clock {
     Right,
-    Ahead,
-    Behind,
+    Ahead(Duration),
+    Behind(Duration),
 }
+
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
 impl Clock {
     /// The time since the Unix epoch; worlds begin on its third day.
     fn read(self, now: Instant) -> Duration {
-        const DAY: Duration = Duration::from_secs(86_400);
-        let days = match self {
-            Self::Behind => 1,
-            Self::Right => 2,
-            Self::Ahead => 3,
-        };
-        DAY * days + now.since(Instant::ZERO)
+        let right = DAY * 2 + now.since(Instant::ZERO);
+        match self {
+            Self::Behind(by) => right.saturating_sub(by),
+            Self::Right => right,
+            Self::Ahead(by) => right + by,
+        }
     }
 }
 
