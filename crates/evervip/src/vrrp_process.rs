@@ -5,6 +5,7 @@
 //! must hear what the master said meanwhile before it concludes that the master was silent.
 
 mod dumps;
+mod fifo;
 mod firewall;
 mod hands;
 mod kernel_view;
@@ -48,6 +49,9 @@ const MOST_ROUNDS: u32 = 32;
 
 /// How long notify scripts may take when the daemon stops (keepalived: 1 s).
 const PARTING_TIME: Duration = Duration::from_secs(1);
+
+/// How often to look then whether what was written to FIFOs has been read.
+const READING_TIME: Duration = Duration::from_millis(10);
 
 // Tokens of the epoll set.
 const CHANNEL: u64 = 0;
@@ -212,7 +216,9 @@ impl VrrpProcess {
                     self.tell_masters();
                 }
                 Running::Leaving(until) => {
-                    if now >= until || !self.hands.scripts_are_running() {
+                    let busy =
+                        self.hands.scripts_are_running() || self.hands.fifos_are_being_read();
+                    if now >= until || !busy {
                         return self.end();
                     }
                 }
@@ -223,6 +229,10 @@ impl VrrpProcess {
     fn next_wake(&self) -> Option<Instant> {
         match self.state {
             Running::Yes => self.core.next_deadline(),
+            // No event tells that a FIFO has been read.
+            Running::Leaving(until) if self.hands.fifos_are_being_read() => {
+                Some(until.min(sys::clock::now() + READING_TIME))
+            }
             Running::Leaving(until) => Some(until),
         }
     }
@@ -360,6 +370,7 @@ impl VrrpProcess {
                         postcard::from_bytes(&bytes).context("settings from the parent")?;
                     info!("Reloading");
                     self.take_settings(settings)?;
+                    self.hands.write_states(&self.core, &self.settings);
                 }
                 (ToChild::Stop, _) => self.stop(now),
                 (ToChild::Dump(dump), _) => self.dump(now, dump),
@@ -375,6 +386,7 @@ impl VrrpProcess {
         self.listen_for(&vrrp, settings.global.log_unknown_vrids)?;
         self.hands.scripts_change(&vrrp.scripts);
         self.hands.filter_changes(&vrrp, &settings.global.firewall);
+        self.hands.fifos_change(&settings);
         let now = self.read_clocks();
         self.core.handle_settings(now, vrrp);
         // Whoever is deleted by these settings is announced with the scripts of the old ones.

@@ -26,6 +26,7 @@ use vrrp::{
 use wire::arp::GratuitousArp;
 use wire::ndisc::NeighbourAdvertisement;
 
+use super::fifo::Fifos;
 use super::firewall::PacketFilter;
 use super::kernel_view::{self, Echoes};
 use super::notify;
@@ -44,6 +45,7 @@ pub(super) struct Hands {
     memberships: Memberships,
     scripts: Scripts,
     filter: PacketFilter,
+    fifos: Fifos,
     echoes: Echoes,
     forwarding: BTreeMap<IfIndex, (Instant, bool)>,
     /// Where sending has failed, to say it only once.
@@ -93,6 +95,7 @@ impl Hands {
             memberships: Memberships::new(),
             scripts: Scripts::default(),
             filter: PacketFilter::default(),
+            fifos: Fifos::default(),
             echoes: Echoes::default(),
             forwarding: BTreeMap::new(),
             cannot_send: BTreeSet::new(),
@@ -337,6 +340,7 @@ impl Hands {
                             error!("cannot run {}: {problem:#}", command.path);
                         }
                     }
+                    self.fifos.tell(&announcement, settings, old);
                 }
             }
         }
@@ -372,6 +376,9 @@ impl Hands {
 
     /// The name and outcome of a check script that ended; `None` for a notify script.
     pub(super) fn script_ended(&mut self, exit: &Exit) -> Option<(Arc<str>, ScriptOutcome)> {
+        if self.fifos.ended(exit) {
+            return None;
+        }
         self.scripts.ended(exit)
     }
 
@@ -388,8 +395,26 @@ impl Hands {
         self.filter.settings_change(settings, filter);
     }
 
+    /// Settings are about to change: their announcements go to their FIFOs.
+    pub(super) fn fifos_change(&mut self, settings: &Settings) {
+        self.fifos.settings_change(settings);
+    }
+
+    /// After a reload: the state of everybody, if it is wanted.
+    pub(super) fn write_states(&mut self, core: &Vrrp, settings: &Settings) {
+        if settings.global.fifos.vrrp_states_on_reload {
+            self.fifos.tell_all(core);
+        }
+    }
+
+    /// Whether the last lines in a FIFO still wait for a reader of ours.
+    pub(super) fn fifos_are_being_read(&self) -> bool {
+        self.fifos.are_being_read()
+    }
+
     /// What is left to undo when all instances have stopped.
     pub(super) fn end(&mut self) {
+        self.fifos.end();
         self.filter.end();
     }
 
