@@ -4,6 +4,7 @@
 //! the kernel has to tell, then everything else, and only then the timers. A process that was not scheduled for a while
 //! must hear what the master said meanwhile before it concludes that the master was silent.
 
+mod buffers;
 mod dumps;
 mod fifo;
 mod firewall;
@@ -11,6 +12,7 @@ mod hands;
 mod kernel_view;
 mod notify;
 mod scripts;
+mod tuning;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -18,6 +20,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use config::Settings;
+use config::settings::global::{Buffers, ReceiveBuffer};
 use log::{error, info, warn};
 use sys::advert_socket::{AdvertReceiver, Received};
 use sys::channel::{Channel, Delivery, Receipt};
@@ -34,6 +37,7 @@ use vrrp::{Carrier, Packet, Release, Vrrp};
 use wire::{ah, ipv4};
 
 use self::hands::Hands;
+use self::tuning::Tuning;
 use crate::exit::{Exit, NEEDED_RIGHTS};
 use crate::messages::{Dump, LONGEST, MASTERS_PER_MESSAGE, Start, ToChild, ToParent};
 
@@ -103,6 +107,7 @@ struct VrrpProcess {
     pid_file: Option<PidFile>,
     state: Running,
     unknown_vrids: UnknownVrids,
+    tuning: Tuning,
 }
 
 /// Virtual routers that others run on our links and we do not (`log_unknown_vrids`), each mentioned once.
@@ -182,6 +187,7 @@ impl VrrpProcess {
             pid_file: Some(pid_file),
             state: Running::Yes,
             unknown_vrids: UnknownVrids::default(),
+            tuning: Tuning::default(),
         };
         process.read_kernel()?;
         drop(start.settings);
@@ -192,9 +198,11 @@ impl VrrpProcess {
     fn serve(&mut self) -> Result<()> {
         let mut ready = Vec::new();
         loop {
-            self.timer.arm(self.next_wake())?;
+            let planned = self.next_wake();
+            self.timer.arm(planned)?;
             self.events.wait(&mut ready)?;
             let now = self.read_clocks();
+            self.tuning.woke(planned, now);
             // After a timer, too: what arrived while nobody looked comes before the conclusion that nothing did.
             self.receive(now)?;
             for token in &ready {
@@ -384,6 +392,7 @@ impl VrrpProcess {
         // The core keeps its part; here it would only be a second copy.
         let vrrp = std::mem::take(&mut settings.vrrp);
         self.listen_for(&vrrp, settings.global.log_unknown_vrids)?;
+        self.size_buffers(&vrrp, &settings.global.buffers)?;
         self.hands.scripts_change(&vrrp.scripts);
         self.hands.filter_changes(&vrrp, &settings.global.firewall);
         self.hands.fifos_change(&settings);
@@ -396,6 +405,7 @@ impl VrrpProcess {
         drop(old);
         self.tell(&ToParent::SettingsTaken);
         process::give_back_memory();
+        self.tuning.settings_change(&self.settings.global.processes);
         Ok(())
     }
 
@@ -432,6 +442,27 @@ impl VrrpProcess {
             }
         }
         self.listen_behind_ah(settings)
+    }
+
+    /// Receive buffers as the settings want them.
+    fn size_buffers(&self, settings: &vrrp::Settings, buffers: &Buffers) -> Result<()> {
+        let size = |buffer: &ReceiveBuffer| usize::try_from(buffer.size).unwrap_or(usize::MAX);
+        let monitor = &buffers.vrrp_netlink_monitor;
+        self.monitor
+            .set_receive_buffer(size(monitor), monitor.force)?;
+        let commands = &buffers.vrrp_netlink_cmd;
+        self.hands
+            .set_receive_buffer(size(commands), commands.force)?;
+        let mtus = self.hands.mtus();
+        for (family, receiver) in &self.receivers {
+            let bytes = buffers::of_adverts(settings, *family, &buffers.adverts, mtus);
+            receiver.set_receive_buffer(bytes, true)?;
+        }
+        if let Some(receiver) = &self.ah_receiver {
+            let bytes = buffers::of_adverts(settings, Family::V4, &buffers.adverts, mtus);
+            receiver.set_receive_buffer(bytes, true)?;
+        }
+        Ok(())
     }
 
     /// The same for what follows an authentication header.

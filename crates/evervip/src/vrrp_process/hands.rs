@@ -18,7 +18,7 @@ use sys::advert_socket::{AdvertSender, Memberships};
 use sys::link_socket::LinkSocket;
 use sys::netlink::{AddressChange, AddressError, Changed, Event, KernelAddress, RouteSocket};
 use sys::process::Exit;
-use types::{Family, IfIndex, Instant};
+use types::{Family, IfIndex, IfName, Instant};
 use vrrp::settings::{PreferredLifetime, ScriptSettings, VirtualAddress};
 use vrrp::{
     Action, Announcement, Carrier, Detail, Interface, InterfaceAddress, Report, ScriptOutcome, Vrrp,
@@ -46,6 +46,7 @@ pub(super) struct Hands {
     scripts: Scripts,
     filter: PacketFilter,
     fifos: Fifos,
+    mtus: BTreeMap<IfName, u32>,
     echoes: Echoes,
     forwarding: BTreeMap<IfIndex, (Instant, bool)>,
     /// Where sending has failed, to say it only once.
@@ -96,6 +97,7 @@ impl Hands {
             scripts: Scripts::default(),
             filter: PacketFilter::default(),
             fifos: Fifos::default(),
+            mtus: BTreeMap::new(),
             echoes: Echoes::default(),
             forwarding: BTreeMap::new(),
             cannot_send: BTreeSet::new(),
@@ -350,12 +352,9 @@ impl Hands {
     pub(super) fn read_kernel(
         &mut self,
     ) -> Result<(Vec<Interface>, Vec<InterfaceAddress>), sys::Error> {
-        let interfaces = self
-            .route
-            .links()?
-            .iter()
-            .map(kernel_view::interface)
-            .collect();
+        let links = self.route.links()?;
+        self.mtus = links.iter().map(|link| (link.name, link.mtu)).collect();
+        let interfaces = links.iter().map(kernel_view::interface).collect();
         let addresses = self
             .route
             .addresses()?
@@ -393,6 +392,16 @@ impl Hands {
         filter: &config::settings::global::Firewall,
     ) {
         self.filter.settings_change(settings, filter);
+    }
+
+    /// Room for the answers to our requests.
+    pub(super) fn set_receive_buffer(&self, bytes: usize, force: bool) -> Result<(), sys::Error> {
+        self.route.set_receive_buffer(bytes, force)
+    }
+
+    /// The MTUs of interfaces when they were last all read.
+    pub(super) const fn mtus(&self) -> &BTreeMap<IfName, u32> {
+        &self.mtus
     }
 
     /// Settings are about to change: their announcements go to their FIFOs.
