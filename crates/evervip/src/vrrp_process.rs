@@ -5,6 +5,7 @@
 //! must hear what the master said meanwhile before it concludes that the master was silent.
 
 mod buffers;
+mod culprit;
 mod dumps;
 mod fifo;
 mod firewall;
@@ -316,6 +317,7 @@ impl VrrpProcess {
         for event in heard {
             self.hands.tell_core(now, &event, &mut self.core);
             self.carry_out(now);
+            self.hands.event_is_over();
         }
         self.hands.retry_joins();
         if drained == Drained::Overrun {
@@ -397,6 +399,7 @@ impl VrrpProcess {
         self.hands.filter_changes(&vrrp, &settings.global.firewall);
         self.hands.fifos_change(&settings);
         let now = self.read_clocks();
+        self.core.handle_uptime(now, sys::clock::uptime());
         self.core.handle_settings(now, vrrp);
         // Whoever is deleted by these settings is announced with the scripts of the old ones.
         let old = std::mem::replace(&mut self.settings, settings);
