@@ -18,7 +18,7 @@ use sys::advert_socket::{AdvertSender, Memberships};
 use sys::link_socket::LinkSocket;
 use sys::netlink::{AddressChange, AddressError, Changed, Event, KernelAddress, RouteSocket};
 use sys::process::Exit;
-use types::{Family, IfIndex, Instant};
+use types::{Family, IfIndex, IfName, Instant};
 use vrrp::settings::{PreferredLifetime, ScriptSettings, VirtualAddress};
 use vrrp::{
     Action, Announcement, Carrier, Detail, DeviceAction, Interface, InterfaceAddress, Report,
@@ -29,6 +29,7 @@ use wire::ndisc::NeighbourAdvertisement;
 
 use super::culprit::Culprits;
 use super::devices::{Devices, Refused};
+use super::fifo::Fifos;
 use super::firewall::PacketFilter;
 use super::kernel_view::{self, Echoes};
 use super::notify;
@@ -48,6 +49,8 @@ pub(super) struct Hands {
     scripts: Scripts,
     devices: Devices,
     filter: PacketFilter,
+    fifos: Fifos,
+    mtus: BTreeMap<IfName, u32>,
     echoes: Echoes,
     culprits: Culprits,
     forwarding: BTreeMap<IfIndex, (Instant, bool)>,
@@ -101,6 +104,8 @@ impl Hands {
             scripts: Scripts::default(),
             devices: Devices::default(),
             filter: PacketFilter::default(),
+            fifos: Fifos::default(),
+            mtus: BTreeMap::new(),
             echoes: Echoes::default(),
             culprits: Culprits::default(),
             forwarding: BTreeMap::new(),
@@ -386,6 +391,7 @@ impl Hands {
                             error!("cannot run {}: {problem:#}", command.path);
                         }
                     }
+                    self.fifos.tell(&announcement, settings, old);
                 }
             }
         }
@@ -395,12 +401,9 @@ impl Hands {
     pub(super) fn read_kernel(
         &mut self,
     ) -> Result<(Vec<Interface>, Vec<InterfaceAddress>), sys::Error> {
-        let interfaces = self
-            .route
-            .links()?
-            .iter()
-            .map(kernel_view::interface)
-            .collect();
+        let links = self.route.links()?;
+        self.mtus = links.iter().map(|link| (link.name, link.mtu)).collect();
+        let interfaces = links.iter().map(kernel_view::interface).collect();
         let addresses = self
             .route
             .addresses()?
@@ -430,6 +433,9 @@ impl Hands {
 
     /// The name and outcome of a check script that ended; `None` for a notify script.
     pub(super) fn script_ended(&mut self, exit: &Exit) -> Option<(Arc<str>, ScriptOutcome)> {
+        if self.fifos.ended(exit) {
+            return None;
+        }
         self.scripts.ended(exit)
     }
 
@@ -446,8 +452,36 @@ impl Hands {
         self.filter.settings_change(settings, filter);
     }
 
+    /// Room for the answers to our requests.
+    pub(super) fn set_receive_buffer(&self, bytes: usize, force: bool) -> Result<(), sys::Error> {
+        self.route.set_receive_buffer(bytes, force)
+    }
+
+    /// The MTUs of interfaces when they were last all read.
+    pub(super) const fn mtus(&self) -> &BTreeMap<IfName, u32> {
+        &self.mtus
+    }
+
+    /// Settings are about to change: their announcements go to their FIFOs.
+    pub(super) fn fifos_change(&mut self, settings: &Settings) {
+        self.fifos.settings_change(settings);
+    }
+
+    /// After a reload: the state of everybody, if it is wanted.
+    pub(super) fn write_states(&mut self, core: &Vrrp, settings: &Settings) {
+        if settings.global.fifos.vrrp_states_on_reload {
+            self.fifos.tell_all(core);
+        }
+    }
+
+    /// Whether the last lines in a FIFO still wait for a reader of ours.
+    pub(super) fn fifos_are_being_read(&self) -> bool {
+        self.fifos.are_being_read()
+    }
+
     /// What is left to undo when all instances have stopped.
     pub(super) fn end(&mut self) {
+        self.fifos.end();
         self.filter.end();
     }
 
