@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use types::{Instant, Priority};
 
-use crate::action::{Announced, Event};
+use crate::action::{Announced, Culprit, Event};
 use crate::instance::{Instance, Shared};
 use crate::state::{State, Telling};
 use crate::track::{self, Faults};
@@ -24,13 +24,21 @@ impl Vrrp {
             return;
         };
         let shared = &mut self.shared;
-        let tracking = track::look(&instance.settings, &shared.interfaces, &self.verdicts);
+        let tracking = track::look(
+            &instance.settings,
+            &shared.interfaces,
+            &self.verdicts,
+            &self.watched,
+        );
+        let adjustment = tracking.adjustment;
+        let was_good = instance.faults.trackers == 0;
+        let culprit = tracking.culprit.filter(|_| was_good).map(Culprit::from);
         let settings = &instance.settings;
         let interface = settings
             .interface
             .as_ref()
             .and_then(|name| shared.interfaces.by_name(name));
-        let usable = interface.is_some_and(|interface| interface.usable);
+        let usable = interface.is_some_and(|own| shared.interfaces.usable(&own.name));
         instance.interface = interface.map(|interface| interface.index);
         let source = match settings.mcast_src_ip {
             Some(configured) => {
@@ -57,6 +65,9 @@ impl Vrrp {
             instance.forget_message();
         }
         let name = &instance.name;
+        if let Some(culprit) = culprit {
+            shared.report(name, Event::TrackerFailed(culprit));
+        }
         if faults.config_error && !before.config_error {
             shared.report(name, Event::NoPeers);
         }
@@ -76,7 +87,7 @@ impl Vrrp {
         }
         if !instance.owner_lowered {
             instance.set_priority(
-                track::effective_priority(instance.settings.priority, tracking.adjustment),
+                track::effective_priority(instance.settings.priority, adjustment),
                 now,
                 shared,
             );

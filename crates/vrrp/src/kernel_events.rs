@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use types::{IfIndex, IfName, Instant, Prefix};
 
 use crate::action::{Action, Event};
+use crate::deadlines::Owner;
 use crate::holdings::kernel_prefix;
 use crate::instance::Queued;
 use crate::interfaces::{Interface, InterfaceAddress};
@@ -43,7 +44,7 @@ impl Vrrp {
                 .interfaces
                 .by_index(interface.index)
                 .map(|known| known.name.clone());
-            if self.shared.interfaces.present(interface) {
+            if self.enter_interface(now, interface) {
                 changed.extend(before.filter(|before| *before != name));
                 changed.push(name);
             }
@@ -86,13 +87,57 @@ impl Vrrp {
             .by_index(interface.index)
             .map(|known| known.name.clone());
         let name = interface.name.clone();
-        if !self.shared.interfaces.present(interface) {
+        if !self.enter_interface(now, interface) {
             return;
         }
         if let Some(renamed) = before.filter(|before| *before != name) {
             self.interface_changed(now, &renamed);
         }
         self.interface_changed(now, &name);
+    }
+
+    /// True when something that matters changed.
+    fn enter_interface(&mut self, now: Instant, interface: Interface) -> bool {
+        let (index, delays) = (interface.index, self.delays_of(&interface.name));
+        let changed = self.shared.interfaces.present(now, interface, delays);
+        self.arm_link(index);
+        changed
+    }
+
+    fn arm_link(&mut self, index: IfIndex) {
+        if let Some(link) = self.shared.interfaces.link(index) {
+            let deadline = link.deadline();
+            self.deadlines
+                .arm(Owner::Interface(index), &mut link.armed, deadline);
+        }
+    }
+
+    /// A change of a link has lasted long enough.
+    pub(crate) fn handle_link_timeout(&mut self, at: Instant, index: IfIndex, now: Instant) {
+        let Some(link) = self.shared.interfaces.link(index) else {
+            return;
+        };
+        if !link.armed.popped(at) {
+            return;
+        }
+        let due = link.is_due(now);
+        self.arm_link(index);
+        let name = self.shared.interfaces.by_index(index);
+        if let Some(name) = name.map(|interface| interface.name.clone()).filter(|_| due) {
+            self.interface_changed(now, &name);
+        }
+    }
+
+    /// There are new delays. A change that waits for an old one waits as long as it would have to by the new one.
+    pub(crate) fn delays_changed(&mut self, now: Instant) {
+        let all: Vec<Interface> = self.shared.interfaces.all().cloned().collect();
+        for interface in all {
+            let (index, delays) = (interface.index, self.delays_of(&interface.name));
+            if let Some(link) = self.shared.interfaces.link(index) {
+                link.delays_changed(now, interface.usable, delays);
+            }
+            self.arm_link(index);
+        }
     }
 
     /// An interface was deleted. Its addresses went with it.

@@ -43,6 +43,8 @@
 //! | what the kernel's events do | `kernel_events.rs` |
 //! | which instance a packet is for | `listeners.rs` |
 //! | when a check script runs, and when its failure counts | `script.rs` |
+//! | what a tracked file means; which processes are meant, and when they are enough | `file.rs`, `process.rs` |
+//! | how long a link must be down before it counts | `debounce.rs` |
 //! | which addresses we hold, and what the kernel holds | `holdings.rs` |
 //! | instances that move together | `sync_group.rs` |
 //! | the states and how they are entered | `state.rs`, `instance.rs` |
@@ -56,13 +58,16 @@ extern crate alloc;
 mod action;
 mod assess;
 mod deadlines;
+mod debounce;
 mod election;
+mod file;
 mod garp;
 mod holdings;
 mod instance;
 mod interfaces;
 mod kernel_events;
 mod listeners;
+mod process;
 mod proof;
 mod receive;
 mod reload;
@@ -78,11 +83,14 @@ mod track;
 mod verdicts;
 mod view;
 mod vrrp;
+mod watched;
 
 pub use crate::action::{
-    Action, Announced, Announcement, Carrier, Detail, Event, Report, Signal, Subject,
+    Action, Announced, Announcement, Carrier, Culprit, Detail, Event, Report, Signal, Subject,
 };
+pub use crate::file::file_number;
 pub use crate::interfaces::{Interface, InterfaceAddress};
+pub use crate::process::ProcessView;
 pub use crate::receive::{Packet, Rejection};
 pub use crate::script::{ScriptOutcome, ScriptState, ScriptView};
 pub use crate::settings::Settings;
@@ -91,3 +99,4 @@ pub use crate::statistics::Statistics;
 pub use crate::sync_group::GroupView;
 pub use crate::view::{InstanceView, MasterView};
 pub use crate::vrrp::{Release, Vrrp};
+pub use crate::watched::{BfdView, FileView};

@@ -12,6 +12,7 @@ use types::Instant;
 
 use crate::action::{Announced, Signal};
 use crate::deadlines::Armed;
+use crate::debounce;
 use crate::instance::{Instance, Queued, Shared};
 use crate::script::Script;
 use crate::settings::{
@@ -36,14 +37,15 @@ impl Vrrp {
             static_ipaddress: _,
             static_routes: _,
             static_rules: _,
+            track_files,
+            track_processes,
+            bfd_sessions,
             // Not acted on yet.
-            track_files: _,
-            track_processes: _,
-            bfd_sessions: _,
             track_groups: _,
             garp_groups: _,
+            // The host asks; what it hears comes as the state of the interface.
             linkbeat: _,
-            debounce: _,
+            debounce,
         } = settings;
         self.shared.pace.garp_interval = garp_interval;
         self.shared.pace.gna_interval = gna_interval;
@@ -53,6 +55,9 @@ impl Vrrp {
         self.shared.pace.armed = Armed::default();
 
         self.replace_scripts(scripts, now);
+        self.watched
+            .replace(track_files, track_processes, bfd_sessions);
+        self.delays = debounce::delays(debounce);
         let outgoing: Vec<Arc<VirtualAddress>> = self
             .instances
             .iter()
@@ -60,6 +65,7 @@ impl Vrrp {
             .collect();
         let changes = self.replace_instances(instances, now);
         self.replace_groups(sync_groups);
+        self.delays_changed(now);
         let instances = &self.instances;
         // What is about to be released is still there, but no source of adverts.
         self.shared.holdings.manage(
@@ -87,6 +93,7 @@ impl Vrrp {
         for id in 0..self.scripts.len() {
             self.arm_script(id);
         }
+        self.arm_all_processes();
         self.resuming.clear();
         self.started = true;
     }

@@ -84,7 +84,7 @@ impl AsFd for Socket {
 
 /// Whether a datagram comes from the kernel: any process may send to our port, and only the sender's port,
 /// 0 for the kernel, tells (`struct sockaddr_nl`: family, padding, port, groups).
-pub(super) fn is_from_kernel(datagram: &Datagram<'_>) -> bool {
+pub(crate) fn is_from_kernel(datagram: &Datagram<'_>) -> bool {
     match datagram.name {
         [f0, f1, _, _, p0, p1, p2, p3, ..] => {
             i32::from(u16::from_ne_bytes([*f0, *f1])) == libc::AF_NETLINK
