@@ -7,7 +7,7 @@
 //! Two halves. The network: [`netlink`] reads and changes interfaces and addresses, [`advert_socket`]
 //! sends and receives VRRP advertisements, [`link_socket`] sends gratuitous ARP and neighbour
 //! advertisements as finished frames. The process: the [`event_loop`] and what it waits for
-//! ([`timer`], [`signals`], [`channel`]), children, files and identity.
+//! ([`timer`], [`signals`], [`channel`]), children, files and identity; and the kernel's settings of interfaces ([`sysctl`]).
 //!
 //! Nothing here decides anything: the cores do, and their hosts carry the decisions to this crate.
 
@@ -29,6 +29,7 @@ pub mod process;
 pub mod process_events;
 pub mod process_list;
 pub mod signals;
+pub mod sysctl;
 pub mod syslog;
 pub mod timer;
 pub mod users;

@@ -1,8 +1,8 @@
 //! Settings: the first ones, and every later set.
 //!
-//! In order: scripts; who is gone says goodbye; who stays takes the new settings; what is wanted now is claimed, then what
-//! was wanted before is released, so that an address in both is never touched; left-overs of a predecessor are removed;
-//! who is new begins.
+//! In order: scripts; who is gone says goodbye; who stays takes the new settings; what is wanted now is claimed; who is new
+//! begins, and groups become whole; what was wanted before is released, so that an address in both is never touched;
+//! left-overs of a predecessor are removed.
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -19,7 +19,7 @@ use crate::settings::{
     InstanceSettings, ScriptSettings, Settings, SyncGroupSettings, VirtualAddress,
 };
 use crate::state::{Farewell, State, StateName};
-use crate::sync_group::Group;
+use crate::sync_group::{Group, common_state};
 use crate::vrrp::Vrrp;
 
 impl Vrrp {
@@ -63,7 +63,7 @@ impl Vrrp {
             .iter()
             .flat_map(|instance| instance.addresses.iter().cloned())
             .collect();
-        let changes = self.replace_instances(instances, now);
+        let mut changes = self.replace_instances(instances, now);
         self.replace_groups(sync_groups);
         self.delays_changed(now);
         let instances = &self.instances;
@@ -78,10 +78,9 @@ impl Vrrp {
             self.assess(id, now);
         }
         self.update_listeners();
-        self.apply(&changes, now);
-        for id in 0..self.instances.len() {
-            self.settle(id, now);
-        }
+        let outgoing = self.apply(&mut changes, now);
+        self.settle_all(now);
+        Instance::release_addresses(&outgoing, &mut self.shared);
         self.sweep(&changes);
         let instances = &self.instances;
         self.shared
@@ -218,10 +217,11 @@ impl Vrrp {
                     instance.group = Some(group);
                 }
             }
-            let state = old
-                .get(settings.name.as_str())
-                .copied()
-                .unwrap_or_else(|| self.common_state(&members));
+            // A group that is new by its name only, or made of what is there, has nothing to say about that.
+            let state = old.get(settings.name.as_str()).copied().unwrap_or_else(|| {
+                let members = members.iter().filter_map(|id| self.instances.get(*id));
+                common_state(members).unwrap_or(StateName::Init)
+            });
             self.groups.push(Group {
                 name: settings.name.as_str().into(),
                 members,
@@ -230,42 +230,26 @@ impl Vrrp {
         }
     }
 
-    fn common_state(&self, members: &[usize]) -> StateName {
-        let mut states = members
-            .iter()
-            .filter_map(|id| self.instances.get(*id))
-            .map(Instance::state_name);
-        match states.next() {
-            Some(first) if states.all(|state| state == first) => first,
-            _ => StateName::Init,
-        }
-    }
-
-    /// Gives changed masters their new addresses before the old ones go.
-    fn apply(&mut self, changes: &Changes, now: Instant) {
+    /// Gives changed masters their new addresses. What masters held before is handed back, to be released when all who
+    /// want an address have claimed it: those, too, who only become master because of the reload.
+    fn apply(&mut self, changes: &mut Changes, now: Instant) -> Vec<Arc<VirtualAddress>> {
+        let mut outgoing = core::mem::take(&mut changes.released);
         for changed in &changes.changed {
             let Some(instance) = self.instances.get_mut(changed.id) else {
                 continue;
             };
             if instance.is_master() {
                 instance.hold_addresses(&mut self.shared);
+                outgoing.extend(changed.old_addresses.iter().cloned());
             }
         }
-        for changed in &changes.changed {
-            let Some(instance) = self.instances.get_mut(changed.id) else {
-                continue;
-            };
-            if instance.is_master() {
-                Instance::release_addresses(&changed.old_addresses, &mut self.shared);
-            }
-        }
-        Instance::release_addresses(&changes.released, &mut self.shared);
         for changed in &changes.changed {
             let Some(instance) = self.instances.get_mut(changed.id) else {
                 continue;
             };
             instance.settings_took_effect(changed, now, &mut self.shared);
         }
+        outgoing
     }
 
     /// Removes the addresses of new instances that are there although nobody holds them.

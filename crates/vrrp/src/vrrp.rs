@@ -15,7 +15,7 @@ use crate::instance::{Instance, Queued, Shared};
 use crate::interfaces::Interface;
 use crate::proof::WallClock;
 use crate::script::{Script, ScriptView};
-use crate::state::{Farewell, State};
+use crate::state::{Farewell, State, StateName};
 use crate::sync_group::{Group, GroupView};
 use crate::track::ScriptVerdicts;
 use crate::view::InstanceView;
@@ -217,7 +217,8 @@ impl Vrrp {
                 &mut self.shared,
             );
         }
-        for group in &self.groups {
+        for group in &mut self.groups {
+            group.state = StateName::Stop;
             self.shared.act(group.announcement(Announced::Stop));
         }
         self.deadlines.clear();
