@@ -34,6 +34,7 @@ mod random;
 mod sabotage;
 mod scenario;
 mod trace;
+mod tracked;
 mod world;
 
 pub use crate::agreement::{

@@ -14,6 +14,7 @@ use crate::network::Frame;
 use crate::oracles::{Violation, Watch};
 use crate::sabotage::Sabotage;
 use crate::trace::Trace;
+use crate::tracked::{Fact, Facts};
 
 /// What a stopped process finds in its socket when it goes on: the newest packets beyond that are lost.
 const SOCKET_BUFFER: usize = 64;
@@ -36,6 +37,8 @@ pub(crate) enum Input {
         /// How.
         outcome: ScriptOutcome,
     },
+    /// Something else that is tracked has changed.
+    Fact(Fact),
     /// New settings.
     Settings(Box<Settings>),
     /// Notices were lost: a snapshot.
@@ -91,6 +94,8 @@ pub(crate) struct Node {
     pub life: u32,
     /// How each script behaves.
     pub manners: BTreeMap<String, Manner>,
+    /// How things stand that it may track.
+    pub facts: Facts,
     /// What the oracles remember.
     pub watch: Watch,
     /// Its wall clock is wrong, by as much as no relief can hide.
@@ -142,6 +147,7 @@ impl Node {
             inbox: VecDeque::new(),
             life: 0,
             manners,
+            facts: Facts::GOOD,
             watch: Watch::default(),
             clock: Clock::Right,
             sabotage: None,
@@ -178,12 +184,17 @@ impl Node {
     ) -> Result<(), Violation> {
         let mut vrrp = Vrrp::new();
         vrrp.resume(resume);
+        self.facts.tell_ahead(&mut vrrp);
         self.vrrp = Some(vrrp);
         self.life += 1;
         self.watch = Watch::default();
         self.handle(now, Input::Resync, outbox, trace)?;
         let settings = Box::new(self.settings.clone());
-        self.handle(now, Input::Settings(settings), outbox, trace)
+        self.handle(now, Input::Settings(settings), outbox, trace)?;
+        for fact in self.facts.all() {
+            self.handle(now, Input::Fact(fact), outbox, trace)?;
+        }
+        Ok(())
     }
 
     /// The process is gone, without a word. Its scripts, its sockets and what waited for it are gone with it.
@@ -274,6 +285,7 @@ impl Node {
                 Input::Packet(_)
                 | Input::Notice(_)
                 | Input::ScriptExit { .. }
+                | Input::Fact(_)
                 | Input::Resync
                 | Input::Stop(_) => trace.note(now, format_args!("n{id} < {input:?}")),
             }
@@ -308,6 +320,7 @@ impl Node {
                 self.watch.script_ended(&script);
                 vrrp.handle_script_exit(now, &script, outcome);
             }
+            Input::Fact(fact) => fact.tell(vrrp, now),
             Input::Settings(settings) => {
                 self.settings = (*settings).clone();
                 self.watch.settings_given(&settings);

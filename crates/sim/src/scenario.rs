@@ -18,6 +18,7 @@ use vrrp::{Settings, timers};
 
 use crate::network::Lan;
 use crate::random::Random;
+use crate::tracked;
 
 /// How many LANs there are, and interfaces on each node.
 pub(crate) const LANS: Lan = 2;
@@ -63,6 +64,7 @@ struct Character {
     dont_track_primary: bool,
     track_interface: Vec<TrackInterface>,
     track_script: Vec<TrackScript>,
+    tracked: tracked::Lists,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -257,6 +259,7 @@ impl Character {
                     reverse: random.percent(10),
                 })
                 .collect(),
+            tracked: tracked::draw_lists(random),
         }
     }
 
@@ -313,6 +316,7 @@ fn draw_instance(
     }
     let count = random.byte(1, ADDRESSES - 1);
     let name = format!("VI_{}", router.vrid);
+    let [track_file, track_process, track_bfd] = character.tracked;
     InstanceSettings {
         family: router.family,
         version: router.version,
@@ -346,6 +350,9 @@ fn draw_instance(
         dont_track_primary: character.dont_track_primary,
         track_interface: character.track_interface,
         track_script: character.track_script,
+        track_file,
+        track_process,
+        track_bfd,
         garp: draw_garp(random),
         lower_prio_no_advert: random.percent(15),
         higher_prio_send_advert: random.percent(15),
@@ -421,14 +428,16 @@ fn draw_settings(
             Duration::ZERO
         }
     };
-    Settings {
+    let mut settings = Settings {
         instances,
         sync_groups,
         scripts,
         garp_interval: pace(),
         gna_interval: pace(),
         ..Settings::default()
-    }
+    };
+    tracked::define(&mut settings, unit, random);
+    settings
 }
 
 fn draw_script(name: &str, unit: Duration, random: &mut Random) -> ScriptSettings {

@@ -224,7 +224,7 @@ pub fn initialise(file: &Path, content: &[u8], overwrite: bool) -> Result<Initia
     let failed = |errno: Errno| Error::object("write", &file.display())(errno);
     let directory = file.parent().unwrap_or(Path::new("/"));
     let system = rustix::fs::statfs(directory).map_err(failed)?;
-    if PSEUDO.contains(&magic(i64::from(system.f_type))) {
+    if PSEUDO.contains(&magic(system.f_type)) {
         return Err(InitError::PseudoFileSystem);
     }
     let flags =

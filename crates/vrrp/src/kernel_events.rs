@@ -221,7 +221,7 @@ impl Vrrp {
         let managed = interface.is_some_and(|interface| {
             self.shared
                 .holdings
-                .is_managed(&interface.name, address.prefix)
+                .may_be_echo(now, &interface.name, address.prefix)
         });
         if !managed {
             self.take_address(now, address);

@@ -82,6 +82,7 @@ impl Vrrp {
         self.settle_all(now);
         Instance::release_addresses(&outgoing, &mut self.shared);
         self.sweep(&changes);
+        self.shared.holdings.let_go(now, outgoing.iter());
         let instances = &self.instances;
         self.shared
             .holdings

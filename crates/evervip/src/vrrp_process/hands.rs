@@ -18,7 +18,7 @@ use sys::advert_socket::{AdvertSender, Memberships};
 use sys::link_socket::LinkSocket;
 use sys::netlink::{AddressChange, AddressError, Changed, Event, KernelAddress, RouteSocket};
 use sys::process::Exit;
-use types::{Family, IfIndex, Instant};
+use types::{Family, IfIndex, IfName, Instant};
 use vrrp::settings::{PreferredLifetime, ScriptSettings, VirtualAddress};
 use vrrp::{
     Action, Announcement, Carrier, Detail, Interface, InterfaceAddress, Report, ScriptOutcome, Vrrp,
@@ -343,7 +343,7 @@ impl Hands {
             .route
             .links()?
             .iter()
-            .map(kernel_view::interface)
+            .map(|link| self.echoes.interface(link))
             .collect();
         let addresses = self
             .route
@@ -357,6 +357,26 @@ impl Hands {
     pub(super) fn tell_core(&mut self, now: Instant, event: &Event, core: &mut Vrrp) {
         let own_port = self.route.port_id();
         self.echoes.tell(now, event, own_port, core);
+    }
+
+    /// An interface that is asked for its link has answered; `None`: only the kernel's word counts.
+    pub(super) fn link_answers(
+        &mut self,
+        now: Instant,
+        interface: &IfName,
+        answer: Option<bool>,
+        core: &mut Vrrp,
+    ) {
+        match answer {
+            Some(answer) => self.echoes.answers.insert(interface.clone(), answer),
+            None => self.echoes.answers.remove(interface),
+        };
+        match self.route.link(interface) {
+            Ok(Some(link)) => core.handle_interface(now, self.echoes.interface(&link)),
+            // That it is gone is told by the kernel.
+            Ok(None) => {}
+            Err(problem) => error!("{problem}: what {interface} answered has no effect yet"),
+        }
     }
 
     pub(super) fn forget_echoes(&mut self) {
