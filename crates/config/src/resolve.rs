@@ -620,7 +620,7 @@ fn is_own(settings: &InstanceSettings, name: &str) -> bool {
         .is_some_and(|interface| interface.as_str() == name)
 }
 
-/// The interfaces that addresses are on are tracked without being listed, unless an address says `no_track`.
+/// The interfaces of addresses, routes and rules are tracked without being listed, unless an entry says `no_track`.
 fn implied(settings: &mut InstanceSettings) {
     let mut known: BTreeSet<IfName> = settings
         .track_interface
@@ -628,11 +628,17 @@ fn implied(settings: &mut InstanceSettings) {
         .map(|track| track.interface.clone())
         .collect();
     known.extend(settings.interface.clone());
-    let missing: Vec<_> = settings
-        .addresses()
-        .filter(|address| !address.no_track)
-        .map(|address| address.interface.clone())
-        .filter(|interface| known.insert(interface.clone()))
+    let addresses = settings.addresses().filter(|address| !address.no_track);
+    let routes = settings.virtual_routes.iter();
+    let routes = routes.filter(|route| !route.no_track);
+    let rules = settings.virtual_rules.iter();
+    let rules = rules.filter(|rule| !rule.no_track);
+    let missing: Vec<_> = addresses
+        .map(|address| &address.interface)
+        .chain(routes.filter_map(|route| route.interface.as_ref()))
+        .chain(rules.flat_map(|rule| rule.input.iter().chain(&rule.output)))
+        .filter(|interface| known.insert((*interface).clone()))
+        .cloned()
         .collect();
     settings
         .track_interface

@@ -159,6 +159,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         arguments: noted("{ INTERFACE [MII|ETHTOOL|IOCTL] ... }"),
         help: "interfaces whose link is asked for every second",
         role: Role::List(linkbeat),
+        pending: None,
         ..ROW
     },
     Keyword {
@@ -166,7 +167,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         arguments: noted("{ INTERFACE DOWN [UP] ... }"),
         help: "how many seconds, 0 to 255, the state of an interface must last before it counts",
         role: Role::List(delays),
-        pending: pending("the state of an interface counts at once"),
+        pending: None,
         ..ROW
     },
 ];
