@@ -251,7 +251,11 @@ impl Host {
             .vrrp
             .instances()
             .filter(|view| view.state == StateName::Master)
-            .flat_map(|view| view.settings.addresses().map(Vrrp::kernel_prefix))
+            .flat_map(|view| {
+                view.settings
+                    .addresses()
+                    .map(|address| Vrrp::kernel_prefix(address))
+            })
             .collect();
         let strays: Vec<&Prefix> = self.held.difference(&masters).collect();
         assert!(strays.is_empty(), "{strays:?} held by nobody");
@@ -362,12 +366,13 @@ fn instance(number: u8, bytes: &mut Bytes<'_>) -> InstanceSettings {
                 weight: Weight::new(i16::from(bytes.next()) - 128).unwrap_or(Weight::FAULT),
                 reverse: flags & 16 != 0,
             }]
+            .into()
         } else {
-            Vec::new()
+            Vec::new().into()
         },
-        track_file: tracked("file", flags & 2, bytes),
-        track_process: tracked("process", flags & 32, bytes),
-        track_bfd: tracked("session", flags & 64, bytes),
+        track_file: tracked("file", flags & 2, bytes).into(),
+        track_process: tracked("process", flags & 32, bytes).into(),
+        track_bfd: tracked("session", flags & 64, bytes).into(),
         garp: GarpSettings {
             master_delay: u32::from(bytes.next() % 3),
             master_repeat: 1,

@@ -249,7 +249,8 @@ mod tests {
             interface: eth(1),
             weight: Weight::FAULT,
             reverse: false,
-        }];
+        }]
+        .into();
         let (mut bench, _) = Bench::with(wanted.clone());
         bench.link(1, false);
         assert_eq!(faults(&bench.run(9_999)), 0);

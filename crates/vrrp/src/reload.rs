@@ -61,7 +61,7 @@ impl Vrrp {
         let outgoing: Vec<Arc<VirtualAddress>> = self
             .instances
             .iter()
-            .flat_map(|instance| instance.addresses.iter().cloned())
+            .flat_map(|instance| instance.addresses().cloned())
             .collect();
         let mut changes = self.replace_instances(instances, now);
         self.replace_groups(sync_groups);
@@ -71,7 +71,7 @@ impl Vrrp {
         self.shared.holdings.manage(
             instances
                 .iter()
-                .flat_map(|instance| &instance.addresses)
+                .flat_map(Instance::addresses)
                 .chain(&outgoing),
         );
         for id in 0..self.instances.len() {
@@ -80,13 +80,13 @@ impl Vrrp {
         self.update_listeners();
         let outgoing = self.apply(&mut changes, now);
         self.settle_all(now);
-        Instance::release_addresses(&outgoing, &mut self.shared);
+        Instance::release_addresses(outgoing.iter(), &mut self.shared);
         self.sweep(&changes);
         self.shared.holdings.let_go(now, outgoing.iter());
         let instances = &self.instances;
         self.shared
             .holdings
-            .manage(instances.iter().flat_map(|instance| &instance.addresses));
+            .manage(instances.iter().flat_map(Instance::addresses));
         for id in 0..self.instances.len() {
             self.arm(id);
         }
@@ -176,18 +176,17 @@ impl Vrrp {
         }
         for mut instance in old.into_values() {
             // The addresses are released after the new owners have claimed theirs.
-            let held = if instance.is_master() {
-                core::mem::take(&mut instance.addresses)
-            } else {
-                Vec::new()
-            };
-            instance.enter_stop(
-                now,
-                Farewell::PriorityZero,
-                Announced::Deleted,
-                &mut self.shared,
-            );
-            changes.released.extend(held);
+            if instance.is_master() {
+                instance.send_farewell(now, &mut self.shared);
+                let settings = &mut instance.settings;
+                changes
+                    .released
+                    .extend(core::mem::take(&mut settings.virtual_ipaddress));
+                changes
+                    .released
+                    .extend(core::mem::take(&mut settings.virtual_ipaddress_excluded));
+            }
+            instance.enter_stop(now, Farewell::None, Announced::Deleted, &mut self.shared);
         }
         changes
     }
@@ -241,7 +240,7 @@ impl Vrrp {
             };
             if instance.is_master() {
                 instance.hold_addresses(&mut self.shared);
-                outgoing.extend(changed.old_addresses.iter().cloned());
+                outgoing.extend(changed.old.addresses().cloned());
             }
         }
         for changed in &changes.changed {
@@ -259,7 +258,7 @@ impl Vrrp {
             let Some(instance) = self.instances.get(*id) else {
                 continue;
             };
-            for address in &instance.addresses {
+            for address in instance.addresses() {
                 if let Some(action) = self
                     .shared
                     .holdings
@@ -285,15 +284,13 @@ struct Changes {
 #[derive(Debug)]
 struct Changed {
     id: usize,
-    old_addresses: Vec<Arc<VirtualAddress>>,
     old: InstanceSettings,
 }
 
 impl Changed {
     fn begin(instance: &mut Instance, settings: InstanceSettings) -> Self {
         let old = core::mem::replace(&mut instance.settings, settings);
-        let old_addresses = core::mem::take(&mut instance.addresses);
-        instance.settings_changed();
+        instance.forget_message();
         instance
             .proof
             .settings_changed(&old.authentication, &instance.settings.authentication);
@@ -302,7 +299,6 @@ impl Changed {
         }
         Self {
             id: instance.id,
-            old_addresses,
             old,
         }
     }
@@ -334,9 +330,8 @@ impl Instance {
                     master.garp.settings_changed(&self.settings.garp, now);
                 }
                 let added = self
-                    .addresses
-                    .iter()
-                    .any(|address| !changed.old_addresses.contains(address));
+                    .addresses()
+                    .any(|address| old.addresses().all(|before| before != address));
                 if added {
                     self.announce_addresses(self.settings.garp.master_repeat, now, shared);
                 }

@@ -10,7 +10,7 @@ use vrrp::{Interface, InterfaceAddress, Vrrp};
 fn interface(link: &Link) -> Interface {
     Interface {
         index: link.index,
-        name: link.name.clone(),
+        name: link.name,
         usable: link.up && link.running,
         mac: link
             .mac

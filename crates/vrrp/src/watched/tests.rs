@@ -5,7 +5,8 @@ use core::time::Duration;
 
 use crate::StateName;
 use crate::settings::{
-    FileSettings, InstanceSettings, ParameterMatch, ProcessSettings, Settings, TrackWeight, Tracked,
+    Few, FileSettings, InstanceSettings, ParameterMatch, ProcessSettings, Settings, TrackWeight,
+    Tracked,
 };
 use crate::testbench::{Bench, instance};
 
@@ -31,12 +32,13 @@ fn processes(quorum: u16) -> ProcessSettings {
     }
 }
 
-fn tracks(name: &str, weight: i16, reverse: bool) -> Vec<Tracked> {
+fn tracks(name: &str, weight: i16, reverse: bool) -> Few<Tracked> {
     vec![Tracked {
         name: String::from(name),
         weight: TrackWeight::new(weight).unwrap(),
         reverse,
     }]
+    .into()
 }
 
 /// One instance that tracks one object of each kind as `change` says.
