@@ -291,6 +291,8 @@ fn settings(bytes: &mut Bytes<'_>) -> Settings {
         quorum_max: None,
         fork_delay: Duration::from_millis(bytes.next().into()),
         terminate_delay: Duration::from_millis(bytes.next().into()),
+        weight: TrackWeight::FAULT,
+        reverse: false,
     };
     let debounce = Debounce {
         interface: interface(true).name,
@@ -303,6 +305,8 @@ fn settings(bytes: &mut Bytes<'_>) -> Settings {
             name: String::from("file"),
             path: String::from("/run/file"),
             init: None,
+            weight: TrackWeight::ONE,
+            reverse: false,
         }],
         track_processes: vec![processes],
         bfd_sessions: vec![String::from("session")],

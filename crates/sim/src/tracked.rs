@@ -176,6 +176,8 @@ pub(crate) fn define(settings: &mut Settings, unit: Duration, random: &mut Rando
         name: FILE.to_owned(),
         path: format!("/run/{FILE}"),
         init: None,
+        weight: TrackWeight::ONE,
+        reverse: false,
     }];
     let mut delay = || {
         if random.percent(50) {
@@ -195,6 +197,8 @@ pub(crate) fn define(settings: &mut Settings, unit: Duration, random: &mut Rando
         quorum_max: random.percent(30).then_some(2),
         fork_delay,
         terminate_delay,
+        weight: TrackWeight::FAULT,
+        reverse: false,
     }];
     settings.bfd_sessions = vec![SESSION.to_owned()];
     if random.percent(15) {

@@ -77,7 +77,7 @@ impl Holdings {
     pub(crate) fn may_be_echo(&self, now: Instant, interface: &IfName, prefix: Prefix) -> bool {
         self.is_managed(interface, prefix)
             || (self.let_go_until.is_some_and(|until| now < until)
-                && self.let_go.contains(&(interface.clone(), prefix)))
+                && self.let_go.contains(&(*interface, prefix)))
     }
 
     /// Whether some instance would hold this address as master.

@@ -123,7 +123,7 @@ impl Vrrp {
         let due = link.is_due(now);
         self.arm_link(index);
         let name = self.shared.interfaces.by_index(index);
-        if let Some(name) = name.map(|interface| interface.name.clone()).filter(|_| due) {
+        if let Some(name) = name.map(|interface| interface.name).filter(|_| due) {
             self.interface_changed(now, &name);
         }
     }

@@ -129,11 +129,21 @@ impl Processes {
             return Err(settings);
         }
         self.armed = Armed::default();
-        if self.settings != settings {
+        let timing = |settings: &ProcessSettings| {
+            let ProcessSettings {
+                quorum,
+                quorum_max,
+                fork_delay,
+                terminate_delay,
+                ..
+            } = settings;
+            (*quorum, *quorum_max, *fork_delay, *terminate_delay)
+        };
+        if timing(&self.settings) != timing(&settings) {
             self.quorum = settings.has_quorum(self.count);
             self.turns_at = None;
-            self.settings = settings;
         }
+        self.settings = settings;
         Ok(self)
     }
 

@@ -95,7 +95,7 @@ pub(crate) enum Object<'a> {
 impl From<Object<'_>> for Culprit {
     fn from(object: Object<'_>) -> Self {
         match object {
-            Object::Interface(name) => Self::Interface(name.clone()),
+            Object::Interface(name) => Self::Interface(*name),
             Object::Script(name) => Self::Script(name.into()),
             Object::File { name, value } => Self::File {
                 name: name.into(),

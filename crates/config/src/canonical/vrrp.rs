@@ -18,7 +18,7 @@ pub(super) fn write(page: &mut Page, settings: &Settings) {
     for instance in &settings.vrrp.instances {
         let header = format!("vrrp_instance {}", Word(&instance.name));
         page.block(header, |page| {
-            of_instance(page, instance);
+            of_instance(page, instance, &settings.vrrp);
             if let Some(scripts) = settings.instance_notify.get(&instance.name) {
                 notify(page, scripts);
             }
@@ -63,7 +63,7 @@ fn of_family(page: &mut Page, instance: &InstanceSettings) {
     }
 }
 
-fn of_instance(page: &mut Page, instance: &InstanceSettings) {
+fn of_instance(page: &mut Page, instance: &InstanceSettings, all: &vrrp::Settings) {
     let InstanceSettings {
         name: _,
         interface,
@@ -173,7 +173,7 @@ fn of_instance(page: &mut Page, instance: &InstanceSettings) {
         "lvs_sync_daemon_interface",
         synchronisation.map(|name| name.as_str()),
     );
-    tracking::write_lists(page, instance);
+    tracking::write_lists(page, instance, all);
     routes::write(page, instance);
     page.flag(
         "no_virtual_ipaddress",

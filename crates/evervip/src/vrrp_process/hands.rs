@@ -368,7 +368,7 @@ impl Hands {
         core: &mut Vrrp,
     ) {
         match answer {
-            Some(answer) => self.echoes.answers.insert(interface.clone(), answer),
+            Some(answer) => self.echoes.answers.insert(*interface, answer),
             None => self.echoes.answers.remove(interface),
         };
         match self.route.link(interface) {

@@ -2,6 +2,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec;
 
 use super::*;
+use crate::settings::TrackWeight;
 
 fn settings(command: &str, parameters: &[&str]) -> ProcessSettings {
     ProcessSettings {
@@ -14,6 +15,8 @@ fn settings(command: &str, parameters: &[&str]) -> ProcessSettings {
         quorum_max: None,
         fork_delay: Duration::ZERO,
         terminate_delay: Duration::ZERO,
+        weight: TrackWeight::FAULT,
+        reverse: false,
     }
 }
 

@@ -15,6 +15,8 @@ fn file(path: &str) -> FileSettings {
         name: String::from("F"),
         path: String::from(path),
         init: None,
+        weight: TrackWeight::ONE,
+        reverse: false,
     }
 }
 
@@ -29,6 +31,8 @@ fn processes(quorum: u16) -> ProcessSettings {
         quorum_max: None,
         fork_delay: Duration::from_secs(2),
         terminate_delay: Duration::from_secs(1),
+        weight: TrackWeight::FAULT,
+        reverse: false,
     }
 }
 

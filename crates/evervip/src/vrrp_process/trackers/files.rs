@@ -191,7 +191,10 @@ impl Files {
 
 /// Gives files what they say at first (`init_file`).
 pub(super) fn write_first_content(files: &[FileSettings]) {
-    for FileSettings { name, path, init } in files {
+    for FileSettings {
+        name, path, init, ..
+    } in files
+    {
         let Some(FileInit { value, overwrite }) = *init else {
             continue;
         };

@@ -42,7 +42,7 @@ impl Links {
                     .iter()
                     .map(|track| &track.interface);
                 let all = instance.interface.iter().chain(tracked);
-                wanted.extend(all.map(|interface| (interface.clone(), None)));
+                wanted.extend(all.map(|interface| (*interface, None)));
             }
         }
         for Linkbeat { interface, method } in &settings.linkbeat {
@@ -51,7 +51,7 @@ impl Links {
                 LinkbeatMethod::Ethtool => Way::Ethtool,
                 LinkbeatMethod::Ioctl => Way::Flags,
             });
-            wanted.insert(interface.clone(), way);
+            wanted.insert(*interface, way);
         }
         let mut old = std::mem::take(&mut self.asked);
         for (interface, way) in wanted {
@@ -97,7 +97,7 @@ impl Links {
             let answer = asked.ask(query, interface);
             if answer != asked.answer {
                 asked.answer = answer;
-                findings.push(Finding::Link(interface.clone(), answer));
+                findings.push(Finding::Link(*interface, answer));
             }
         }
         findings
