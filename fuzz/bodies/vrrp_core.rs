@@ -233,7 +233,9 @@ impl Host {
                     self.held.remove(&Vrrp::kernel_prefix(&address));
                 }
                 Action::SendAdvert { message, .. } => assert!(message.len() >= 8),
-                Action::AnnounceAddress { .. }
+                Action::Block(_)
+                | Action::Unblock(_)
+                | Action::AnnounceAddress { .. }
                 | Action::JoinGroup { .. }
                 | Action::LeaveGroup { .. }
                 | Action::RunScript { .. }

@@ -5,6 +5,7 @@
 //! must hear what the master said meanwhile before it concludes that the master was silent.
 
 mod dumps;
+mod firewall;
 mod hands;
 mod kernel_view;
 mod notify;
@@ -414,6 +415,7 @@ impl VrrpProcess {
         let vrrp = std::mem::take(&mut settings.vrrp);
         self.listen_for(&vrrp, settings.global.log_unknown_vrids)?;
         self.hands.scripts_change(&vrrp.scripts);
+        self.hands.filter_changes(&vrrp, &settings.global.firewall);
         let now = self.read_clocks();
         let ahead = self.trackers.prepare(now, &vrrp, first, &self.events);
         self.core.tell_ahead(ahead.files, ahead.processes);
@@ -504,6 +506,7 @@ impl VrrpProcess {
     }
 
     fn end(&mut self) -> Result<()> {
+        self.hands.end();
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove()?;
         }

@@ -31,7 +31,7 @@ pub(crate) fn edit(
     let Some(instance) = settings.instances.get_mut(index) else {
         return "nothing";
     };
-    match random.below(20) {
+    match random.below(21) {
         0 => return "nothing",
         1 if !instance.is_owner() => {
             let priority = Priority::new(random.byte(1, 254)).unwrap_or(Priority::DEFAULT);
@@ -39,6 +39,10 @@ pub(crate) fn edit(
                 member.priority = priority;
             }
             return "priority";
+        }
+        20 => {
+            instance.accept = !instance.accept;
+            return "accept";
         }
         2 => {
             let lan = u8::from(

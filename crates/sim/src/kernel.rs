@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use types::{Family, IfIndex, IfName, MacAddress, Prefix};
-use vrrp::{Interface, InterfaceAddress};
+use vrrp::{Blocked, Interface, InterfaceAddress};
 
 use crate::network::Lan;
 use crate::scenario::{LANS, interface_name, own_address};
@@ -112,6 +112,7 @@ impl Nic {
 pub(crate) struct Kernel {
     node: usize,
     nics: BTreeMap<Lan, Nic>,
+    blocked: BTreeSet<Blocked>,
     next_index: u32,
 }
 
@@ -122,6 +123,7 @@ impl Kernel {
         let mut kernel = Self {
             node,
             nics: BTreeMap::new(),
+            blocked: BTreeSet::new(),
             next_index: 2,
         };
         for lan in 0..LANS {
@@ -314,6 +316,21 @@ impl Kernel {
             .is_some_and(|nic| nic.addresses.remove(&prefix).is_some())
     }
 
+    /// A request to filter an address. False when it was filtered already.
+    pub(crate) fn block(&mut self, blocked: Blocked) -> bool {
+        self.blocked.insert(blocked)
+    }
+
+    /// A request to filter an address no longer. False when it was not filtered.
+    pub(crate) fn unblock(&mut self, blocked: &Blocked) -> bool {
+        self.blocked.remove(blocked)
+    }
+
+    /// Everything that is filtered.
+    pub(crate) const fn blocked(&self) -> &BTreeSet<Blocked> {
+        &self.blocked
+    }
+
     /// A request to join a group. False when already a member, or the interface is not there.
     pub(crate) fn join(&mut self, index: IfIndex, group: IpAddr) -> bool {
         self.by_index_mut(index)
@@ -326,8 +343,10 @@ impl Kernel {
             .is_some_and(|nic| nic.groups.remove(&group))
     }
 
-    /// The process is gone: so are its sockets, and with them the memberships.
+    /// The process is gone: so are its sockets, and with them the memberships. Its filter stays, until a successor makes
+    /// its own in place of it.
     pub(crate) fn close_sockets(&mut self) {
+        self.blocked.clear();
         for nic in self.nics.values_mut() {
             nic.groups.clear();
         }

@@ -15,7 +15,7 @@ use vrrp::{
 
 use crate::kernel::{Kernel, Notice};
 use crate::network::Frame;
-use crate::oracles::{Violation, Watch};
+use crate::oracles::{Violation, Watch, check_blocked_before};
 use crate::reload::Before;
 use crate::sabotage::Sabotage;
 use crate::scenario::SCRIPTS;
@@ -464,7 +464,16 @@ impl Node {
                     message,
                 });
             }
+            Action::Block(blocked) => {
+                let fresh = self.kernel.block(blocked.clone());
+                self.watch.address_blocked(&blocked, fresh)?;
+            }
+            Action::Unblock(blocked) => {
+                let there = self.kernel.unblock(&blocked);
+                self.watch.address_unblocked(&blocked, there)?;
+            }
             Action::AddAddress { interface, address } => {
+                check_blocked_before(&self.settings, &self.kernel, &address)?;
                 let prefix = Vrrp::kernel_prefix(&address);
                 let added = self.kernel.add(interface, prefix);
                 self.watch.address_added(prefix, added)?;
@@ -554,6 +563,8 @@ fn note(trace: &mut Trace, now: Instant, id: usize, action: &Action) {
         Action::Report(report) => trace.note(now, format_args!("n{id} > log {report}")),
         Action::JoinGroup { .. }
         | Action::LeaveGroup { .. }
+        | Action::Block(_)
+        | Action::Unblock(_)
         | Action::RunScript { .. }
         | Action::SignalScript { .. } => trace.note(now, format_args!("n{id} > {action:?}")),
     }

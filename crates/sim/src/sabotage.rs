@@ -20,6 +20,8 @@ pub enum Sabotage {
     DeafOnceAgreed,
     /// It never takes an address off an interface.
     KeepsAddresses,
+    /// It filters nothing.
+    NeverBlocks,
     /// It never puts an address on an interface.
     LosesAddresses,
     /// The same, and it announces none.
@@ -83,6 +85,7 @@ impl Sabotage {
             (Self::KeepsAddresses, Action::RemoveAddress { .. })
             | (Self::LosesAddresses, Action::AddAddress { .. })
             | (Self::HoldsNothing, Action::AddAddress { .. } | Action::AnnounceAddress { .. })
+            | (Self::NeverBlocks, Action::Block(_))
             | (Self::NeverJoins, Action::JoinGroup { .. }) => [None, None],
             (Self::Stutters, action @ Action::Announce(_))
             | (Self::AddsTwice, action @ Action::AddAddress { .. })

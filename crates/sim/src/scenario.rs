@@ -403,6 +403,7 @@ fn draw_instance(
         skip_check_adv_addr: random.percent(20),
         v3_checksum_as_v2: router.checksum == ChecksumStyle::AsV2,
         notify_priority_changes: random.percent(20),
+        accept: !random.percent(25),
         ..InstanceSettings::new(&name, interface_name(router.lan), vrid(router.vrid))
     }
 }

@@ -6,6 +6,7 @@ use core::net::IpAddr;
 
 use types::{Centiseconds, Claim, Family, IfIndex, IfName, MacAddress, Prefix, Priority};
 
+use crate::firewall::Blocked;
 use crate::receive::Rejection;
 use crate::settings::VirtualAddress;
 use crate::state::StateName;
@@ -43,6 +44,10 @@ pub enum Action {
         /// The address.
         address: Arc<VirtualAddress>,
     },
+    /// Drop what is sent to an address, or from it, but neighbour discovery. It comes before the address does.
+    Block(Blocked),
+    /// Let it through again.
+    Unblock(Blocked),
     /// Send one gratuitous ARP, or one unsolicited neighbour advertisement for an IPv6 address.
     AnnounceAddress {
         /// Out of this interface.

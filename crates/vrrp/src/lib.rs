@@ -46,6 +46,7 @@
 //! | what a tracked file means; which processes are meant, and when they are enough | `file.rs`, `process.rs` |
 //! | how long a link must be down before it counts | `debounce.rs` |
 //! | which addresses we hold, and what the kernel holds | `holdings.rs` |
+//! | which addresses take no packets | `firewall.rs` |
 //! | instances that move together | `sync_group.rs` |
 //! | the states and how they are entered | `state.rs`, `instance.rs` |
 //! | what a reload does | `reload.rs` |
@@ -61,6 +62,7 @@ mod deadlines;
 mod debounce;
 mod election;
 mod file;
+mod firewall;
 mod garp;
 mod holdings;
 mod instance;
@@ -89,6 +91,7 @@ pub use crate::action::{
     Action, Announced, Announcement, Carrier, Culprit, Detail, Event, Report, Signal, Subject,
 };
 pub use crate::file::file_number;
+pub use crate::firewall::Blocked;
 pub use crate::interfaces::{Interface, InterfaceAddress};
 pub use crate::process::ProcessView;
 pub use crate::receive::{Packet, Rejection};

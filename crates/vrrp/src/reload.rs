@@ -13,6 +13,7 @@ use types::Instant;
 use crate::action::{Announced, Signal};
 use crate::deadlines::Armed;
 use crate::debounce;
+use crate::firewall::Blocked;
 use crate::instance::{Instance, Queued, Shared};
 use crate::script::Script;
 use crate::settings::{
@@ -81,6 +82,8 @@ impl Vrrp {
         let outgoing = self.apply(&mut changes, now);
         self.settle_all(now);
         Instance::release_addresses(outgoing.iter(), &mut self.shared);
+        let unblocked = core::mem::take(&mut changes.unblocked);
+        Instance::unblock_addresses(unblocked, &mut self.shared);
         self.sweep(&changes);
         self.shared.holdings.let_go(now, outgoing.iter());
         let instances = &self.instances;
@@ -162,6 +165,9 @@ impl Vrrp {
                     instance.armed = Armed::default();
                     if instance.settings != settings {
                         changes
+                            .unblocked
+                            .extend(core::mem::take(&mut instance.blocked));
+                        changes
                             .changed
                             .push(Changed::begin(&mut instance, settings));
                     }
@@ -176,6 +182,9 @@ impl Vrrp {
         }
         for mut instance in old.into_values() {
             // The addresses are released after the new owners have claimed theirs.
+            changes
+                .unblocked
+                .extend(core::mem::take(&mut instance.blocked));
             if instance.is_master() {
                 instance.send_farewell(now, &mut self.shared);
                 let settings = &mut instance.settings;
@@ -239,6 +248,7 @@ impl Vrrp {
                 continue;
             };
             if instance.is_master() {
+                instance.block_addresses(&mut self.shared);
                 instance.hold_addresses(&mut self.shared);
                 outgoing.extend(changed.old.addresses().cloned());
             }
@@ -278,6 +288,8 @@ struct Changes {
     changed: Vec<Changed>,
     /// What deleted masters held.
     released: Vec<Arc<VirtualAddress>>,
+    /// What changed and deleted masters had blocked.
+    unblocked: Vec<Blocked>,
 }
 
 /// An instance that stays, with other settings.

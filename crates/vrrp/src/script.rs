@@ -366,6 +366,8 @@ mod tests {
                 | Action::AddAddress { .. }
                 | Action::RemoveAddress { .. }
                 | Action::AnnounceAddress { .. }
+                | Action::Block(_)
+                | Action::Unblock(_)
                 | Action::JoinGroup { .. }
                 | Action::LeaveGroup { .. }
                 | Action::Announce(_)) => panic!("{other:?}"),

@@ -14,7 +14,9 @@ use crate::settings::{
     AuthPass, Authentication, GarpSettings, InstanceSettings, ScriptSettings, Settings,
     VirtualAddress,
 };
-use crate::{Action, Carrier, InstanceView, Interface, InterfaceAddress, Packet, StateName, Vrrp};
+use crate::{
+    Action, Blocked, Carrier, InstanceView, Interface, InterfaceAddress, Packet, StateName, Vrrp,
+};
 
 pub(crate) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -330,6 +332,8 @@ pub(crate) fn words(action: &Action) -> String {
         }
         Action::AddAddress { address, .. } => format!("add {}", address.prefix.address()),
         Action::RemoveAddress { address, .. } => format!("remove {}", address.prefix.address()),
+        Action::Block(blocked) => format!("block {}", target(blocked)),
+        Action::Unblock(blocked) => format!("unblock {}", target(blocked)),
         Action::AnnounceAddress { address, .. } => format!("garp {address}"),
         Action::JoinGroup { group, .. } => format!("join {group}"),
         Action::LeaveGroup { group, .. } => format!("leave {group}"),
@@ -337,5 +341,12 @@ pub(crate) fn words(action: &Action) -> String {
         Action::SignalScript { script, signal } => format!("{signal:?} {script}"),
         Action::Announce(announcement) => announcement.to_string(),
         Action::Report(report) => format!("log {report}"),
+    }
+}
+
+fn target(blocked: &Blocked) -> String {
+    match &blocked.interface {
+        Some(interface) => format!("{} on {interface}", blocked.address),
+        None => blocked.address.to_string(),
     }
 }
