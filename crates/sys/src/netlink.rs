@@ -25,4 +25,3 @@ pub use link::Link;
 pub use monitor::{Drained, Event, Monitor};
 pub use refusal::{Reason, Refusal};
 pub use route_socket::RouteSocket;
-pub(crate) use socket::is_from_kernel;
