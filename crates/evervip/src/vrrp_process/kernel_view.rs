@@ -155,7 +155,7 @@ mod tests {
                 Instant::ZERO,
                 vec![Interface {
                     index,
-                    name: types::IfName::new("eth0").unwrap(),
+                    name: IfName::new("eth0").unwrap(),
                     usable: true,
                     mac: None,
                 }],

@@ -19,7 +19,7 @@ use super::Finding;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Processes that are looked at in one wake-up: a few milliseconds of work.
-const AT_ONCE: usize = 200;
+const AT_ONCE: usize = 100;
 
 /// The tracked processes.
 pub(super) struct Processes {
@@ -297,4 +297,105 @@ impl Facts {
 
 fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command};
+
+    use vrrp::settings::{ParameterMatch, TrackWeight};
+
+    use super::*;
+
+    /// `sleep` with words that nobody else uses: several numbers of seconds are added up.
+    fn start(mark: &str) -> Child {
+        Command::new("sleep").args(["1000", mark]).spawn().unwrap()
+    }
+
+    fn settings(mark: &str, matching: ParameterMatch) -> ProcessSettings {
+        ProcessSettings {
+            name: format!("{matching:?}"),
+            command: "sleep".to_owned(),
+            parameters: vec!["1000".to_owned(), mark.to_owned()],
+            full_command: true,
+            matching,
+            quorum: 1,
+            quorum_max: None,
+            fork_delay: Duration::ZERO,
+            terminate_delay: Duration::ZERO,
+            weight: TrackWeight::FAULT,
+            reverse: false,
+        }
+    }
+
+    /// Waits until the numbers that were told are these.
+    fn expect(processes: &mut Processes, told: &mut [u32; 2], expected: [u32; 2]) {
+        let until = sys::clock::now() + Duration::from_secs(20);
+        while *told != expected {
+            let now = sys::clock::now();
+            assert!(now < until, "{told:?} instead of {expected:?}");
+            let mut findings = processes.hear(now).unwrap();
+            findings.extend(processes.tick(now));
+            for finding in findings {
+                match finding {
+                    Finding::Processes(name, count) if name == "Exact" => told[0] = count,
+                    Finding::Processes(_, count) => told[1] = count,
+                    Finding::File(..) | Finding::Link(..) => panic!("not about processes"),
+                }
+            }
+        }
+    }
+
+    fn count(mark: &str, told_by_kernel: bool) {
+        let events = EventLoop::new().unwrap();
+        let mut processes = Processes::new(1);
+        let wanted = [
+            settings(mark, ParameterMatch::Exact),
+            settings(mark.get(..mark.len() - 1).unwrap(), ParameterMatch::Initial),
+        ];
+        let mut first = start(mark);
+        let told = processes.prepare(sys::clock::now(), &wanted, &events);
+        assert_eq!(told, [("Exact".to_owned(), 1), ("Initial".to_owned(), 1)]);
+        assert!(
+            processes
+                .prepare(sys::clock::now(), &wanted, &events)
+                .is_empty(),
+            "nothing new"
+        );
+        if !told_by_kernel {
+            processes.events = None;
+            processes.look_at = Some(sys::clock::now());
+        }
+        let mut told = [1, 1];
+        let mut second = start(mark);
+        expect(&mut processes, &mut told, [2, 2]);
+        first.kill().unwrap();
+        // A zombie does not count, although nobody has waited for it yet.
+        expect(&mut processes, &mut told, [1, 1]);
+        first.wait().unwrap();
+        // Another process with the same beginning.
+        let mut third = start(&format!("{}0", mark.get(..mark.len() - 1).unwrap()));
+        expect(&mut processes, &mut told, [1, 2]);
+        for child in [&mut second, &mut third] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        expect(&mut processes, &mut told, [0, 0]);
+        assert!(
+            processes
+                .prepare(sys::clock::now(), &[], &events)
+                .is_empty()
+        );
+        assert_eq!(processes.next_wake(), None);
+    }
+
+    #[test]
+    fn processes_are_counted_as_they_come_and_go() {
+        count(&format!("1{}1", std::process::id()), true);
+    }
+
+    #[test]
+    fn without_the_kernels_word_they_are_found() {
+        count(&format!("2{}1", std::process::id()), false);
+    }
 }
