@@ -4,6 +4,7 @@
 //! the kernel has to tell, then everything else, and only then the timers. A process that was not scheduled for a while
 //! must hear what the master said meanwhile before it concludes that the master was silent.
 
+mod culprit;
 mod dumps;
 mod firewall;
 mod hands;
@@ -339,6 +340,7 @@ impl VrrpProcess {
         for event in heard {
             self.hands.tell_core(now, &event, &mut self.core);
             self.carry_out(now);
+            self.hands.event_is_over();
         }
         self.hands.retry_joins();
         if drained == Drained::Overrun {
@@ -420,6 +422,7 @@ impl VrrpProcess {
         let ahead = self.trackers.prepare(now, &vrrp, first, &self.events);
         self.core.tell_ahead(ahead.files, ahead.processes);
         self.find_out(now, ahead.links);
+        self.core.handle_uptime(now, sys::clock::uptime());
         self.core.handle_settings(now, vrrp);
         // Whoever is deleted by these settings is announced with the scripts of the old ones.
         let old = std::mem::replace(&mut self.settings, settings);

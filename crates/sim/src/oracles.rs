@@ -129,6 +129,25 @@ impl Watch {
         });
     }
 
+    /// Instances go on under other names.
+    pub(crate) fn renamed<'a>(&mut self, names: impl Iterator<Item = (&'a str, &'a str)>) {
+        // All at once: two may have changed places.
+        let mut taken = Vec::new();
+        for (old, new) in names {
+            let announced = self.announced.remove(&Subject::Instance(old.into()));
+            taken.push((new, self.instances.remove(old), announced));
+        }
+        for (new, seen, announced) in taken {
+            if let Some(seen) = seen {
+                self.instances.insert(new.to_owned(), seen);
+            }
+            if let Some(announced) = announced {
+                let subject = Subject::Instance(new.into());
+                self.announced.insert(subject, announced);
+            }
+        }
+    }
+
     /// An input has been handed over.
     pub(crate) fn begin_drain(&mut self) {
         self.goodbyes.clear();
@@ -574,7 +593,8 @@ fn check_beat(
     ))
 }
 
-/// How many addresses the instance holds; all or none, as its state demands. An interface that does not exist has none.
+/// How many addresses the instance holds; all or none, as its state demands. An interface that does not exist has none,
+/// one that is down may have.
 fn check_addresses(view: &InstanceView<'_>, kernel: &Kernel) -> Result<usize, Violation> {
     let mut held = 0;
     for address in view.settings.addresses() {
@@ -583,6 +603,8 @@ fn check_addresses(view: &InstanceView<'_>, kernel: &Kernel) -> Result<usize, Vi
         };
         let has = nic.has(Vrrp::kernel_prefix(address));
         let rule = match (view.state == StateName::Master, has) {
+            // What is taken from an interface that is down is put back when it comes up.
+            (true, false) if !nic.usable() => continue,
             (true, false) => MASTER_HOLDS_ALL,
             (false, true) => OTHERS_HOLD_NONE,
             (true, true) => {

@@ -6,9 +6,10 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use types::{IfName, Instant};
+use types::{IfIndex, IfName, Instant};
 
-use crate::deadlines::Armed;
+use crate::deadlines::{Armed, Owner};
+use crate::interfaces::Interface;
 use crate::settings::Debounce;
 use crate::vrrp::Vrrp;
 
@@ -121,6 +122,50 @@ impl Vrrp {
                 up: delays.up.min(limit),
             },
             None => delays,
+        }
+    }
+
+    /// True when something that matters changed.
+    pub(crate) fn enter_interface(&mut self, now: Instant, interface: Interface) -> bool {
+        let (index, delays) = (interface.index, self.delays_of(&interface.name));
+        let changed = self.shared.interfaces.present(now, interface, delays);
+        self.arm_link(index);
+        changed
+    }
+
+    fn arm_link(&mut self, index: IfIndex) {
+        if let Some(link) = self.shared.interfaces.link(index) {
+            let deadline = link.deadline();
+            self.deadlines
+                .arm(Owner::Interface(index), &mut link.armed, deadline);
+        }
+    }
+
+    /// A change of a link has lasted long enough.
+    pub(crate) fn handle_link_timeout(&mut self, at: Instant, index: IfIndex, now: Instant) {
+        let Some(link) = self.shared.interfaces.link(index) else {
+            return;
+        };
+        if !link.armed.popped(at) {
+            return;
+        }
+        let due = link.is_due(now);
+        self.arm_link(index);
+        let name = self.shared.interfaces.by_index(index);
+        if let Some(name) = name.map(|interface| interface.name).filter(|_| due) {
+            self.interface_changed(now, &name);
+        }
+    }
+
+    /// There are new delays. A change that waits for an old one waits as long as it would have to by the new one.
+    pub(crate) fn delays_changed(&mut self, now: Instant) {
+        let all: Vec<Interface> = self.shared.interfaces.all().cloned().collect();
+        for interface in all {
+            let (index, delays) = (interface.index, self.delays_of(&interface.name));
+            if let Some(link) = self.shared.interfaces.link(index) {
+                link.delays_changed(now, interface.usable, delays);
+            }
+            self.arm_link(index);
         }
     }
 }

@@ -6,10 +6,11 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use types::{IfIndex, IfName, Instant, Prefix};
+use types::{Family, IfIndex, IfName, Instant, Prefix};
 
 use crate::action::Action;
 use crate::interfaces::{InterfaceAddress, Interfaces};
@@ -135,7 +136,7 @@ impl Holdings {
             _ => None,
         };
         let add = (!kernel.has_address(index, prefix)).then(|| {
-            note_present(kernel, index, prefix);
+            note_present(kernel, index, address);
             Action::AddAddress {
                 interface: index,
                 address: Arc::clone(address),
@@ -145,6 +146,24 @@ impl Holdings {
             first: remove,
             second: add,
         }
+    }
+
+    /// Adds a wanted address that the kernel has lost.
+    pub(crate) fn put_back(
+        &self,
+        index: IfIndex,
+        address: &Arc<VirtualAddress>,
+        kernel: &mut Interfaces,
+    ) -> Option<Action> {
+        let address = &self.wanted.get(&key(address))?.address;
+        if kernel.has_address(index, kernel_prefix(address)) {
+            return None;
+        }
+        note_present(kernel, index, address);
+        Some(Action::AddAddress {
+            interface: index,
+            address: Arc::clone(address),
+        })
     }
 
     /// Withdraws one claim; yields the removal when it was the last one and the address is there.
@@ -161,6 +180,23 @@ impl Holdings {
         }
         let held = self.wanted.remove(&key)?.address;
         remove_if_present(&held, kernel)
+    }
+
+    /// Removals of what we hold on an interface that has just got another name: it is not there that it is wanted.
+    pub(crate) fn leave_renamed(
+        &self,
+        index: IfIndex,
+        before: &IfName,
+        kernel: &mut Interfaces,
+    ) -> Vec<Action> {
+        let there = self.wanted.iter().filter(|((name, _), _)| name == before);
+        there
+            .filter(|((_, prefix), _)| kernel.address_gone(index, *prefix))
+            .map(|(_, wanted)| Action::RemoveAddress {
+                interface: index,
+                address: Arc::clone(&wanted.address),
+            })
+            .collect()
     }
 
     /// A removal for an address that is there although nobody wants it: what a dead predecessor left behind.
@@ -201,12 +237,12 @@ impl IntoIterator for AddressChanges {
 }
 
 /// What we have asked the kernel for counts as there: it tells nobody else about our own changes before we have
-/// asked for the next one.
-fn note_present(kernel: &mut Interfaces, interface: IfIndex, prefix: Prefix) {
+/// asked for the next one. What the kernel is to look for on the link is not ours until it says so.
+fn note_present(kernel: &mut Interfaces, interface: IfIndex, address: &VirtualAddress) {
     kernel.address_present(InterfaceAddress {
         interface,
-        prefix,
-        tentative: false,
+        prefix: kernel_prefix(address),
+        tentative: address.dad && address.prefix.family() == Family::V6,
     });
 }
 

@@ -39,6 +39,9 @@
 //! | how adverts are signed, and what a replay is | `proof.rs` |
 //! | skew and master-down arithmetic | `timers.rs` |
 //! | when gratuitous ARPs and neighbour advertisements leave | `garp.rs` |
+//! | what happens when somebody removes an address of a master | `loss.rs` |
+//! | two masters at once; a flood of adverts | `rival.rs`; `flood.rs` |
+//! | delays at the start; a master that slept | `startup.rs`, `overslept.rs` |
 //! | why the effective priority is 90; what is a fault | `track.rs`, `assess.rs` |
 //! | what the kernel's events do | `kernel_events.rs` |
 //! | which instance a packet is for | `listeners.rs` |
@@ -63,18 +66,23 @@ mod debounce;
 mod election;
 mod file;
 mod firewall;
+mod flood;
 mod garp;
 mod holdings;
 mod instance;
 mod interfaces;
 mod kernel_events;
 mod listeners;
+mod loss;
+mod overslept;
 mod process;
 mod proof;
 mod receive;
 mod reload;
+mod rival;
 mod script;
 pub mod settings;
+mod startup;
 mod state;
 mod statistics;
 mod sync_group;
@@ -89,6 +97,7 @@ mod watched;
 
 pub use crate::action::{
     Action, Announced, Announcement, Carrier, Culprit, Detail, Event, Report, Signal, Subject,
+    Truce,
 };
 pub use crate::file::file_number;
 pub use crate::firewall::Blocked;
@@ -100,6 +109,6 @@ pub use crate::settings::Settings;
 pub use crate::state::StateName;
 pub use crate::statistics::Statistics;
 pub use crate::sync_group::GroupView;
-pub use crate::view::{InstanceView, MasterView};
+pub use crate::view::{InstanceView, MasterView, RivalView};
 pub use crate::vrrp::{Release, Vrrp};
 pub use crate::watched::{BfdView, FileView};

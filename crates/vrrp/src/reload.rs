@@ -14,7 +14,7 @@ use crate::action::{Announced, Signal};
 use crate::deadlines::Armed;
 use crate::debounce;
 use crate::firewall::Blocked;
-use crate::instance::{Instance, Queued, Shared};
+use crate::instance::{Identity, Instance, Queued, Shared};
 use crate::script::Script;
 use crate::settings::{
     InstanceSettings, ScriptSettings, Settings, SyncGroupSettings, VirtualAddress,
@@ -27,13 +27,13 @@ impl Vrrp {
     /// The first settings, or new ones: what did not change is not touched.
     pub fn handle_settings(&mut self, now: Instant, settings: Settings) {
         let Settings {
-            // Not acted on yet.
-            global: _,
+            global,
             instances,
             sync_groups,
             scripts,
             garp_interval,
             gna_interval,
+            garp_groups,
             // The host keeps them, whatever the instances do.
             static_ipaddress: _,
             static_routes: _,
@@ -43,17 +43,17 @@ impl Vrrp {
             bfd_sessions,
             // Not acted on yet.
             track_groups: _,
-            garp_groups: _,
             // The host asks; what it hears comes as the state of the interface.
             linkbeat: _,
             debounce,
         } = settings;
-        self.shared.pace.garp_interval = garp_interval;
-        self.shared.pace.gna_interval = gna_interval;
         // Indices are about to change their meaning.
         self.deadlines.clear();
-        self.shared.pace.forget_all();
-        self.shared.pace.armed = Armed::default();
+        self.settings_delay_start(&global, now);
+        let waiting = self.waiting_announcements();
+        self.shared
+            .pace
+            .set_limits(garp_interval, gna_interval, garp_groups);
 
         self.replace_scripts(scripts, now);
         self.watched
@@ -90,6 +90,7 @@ impl Vrrp {
         self.shared
             .holdings
             .manage(instances.iter().flat_map(Instance::addresses));
+        self.wait_again(waiting, now);
         for id in 0..self.instances.len() {
             self.arm(id);
         }
@@ -144,25 +145,15 @@ impl Vrrp {
 
     /// Puts the new list in place of the old one, and says what became of each.
     fn replace_instances(&mut self, settings: Vec<InstanceSettings>, now: Instant) -> Changes {
-        let mut old: BTreeMap<Arc<str>, Instance> = self
-            .instances
-            .drain(..)
-            .map(|instance| (Arc::clone(&instance.name), instance))
-            .collect();
+        let mut old = Incumbents::new(self.instances.drain(..), &settings);
         let mut changes = Changes::default();
         for (id, settings) in settings.into_iter().enumerate() {
-            let same = old.get(settings.name.as_str()).is_some_and(|known| {
-                Instance::identity(&known.settings) == Instance::identity(&settings)
-            });
-            let kept = if same {
-                old.remove(settings.name.as_str())
-            } else {
-                None
-            };
+            let kept = old.take(&settings);
             let instance = match kept {
                 Some(mut instance) => {
                     instance.id = id;
                     instance.armed = Armed::default();
+                    instance.take_name(&settings.name);
                     if instance.settings != settings {
                         changes
                             .unblocked
@@ -180,7 +171,7 @@ impl Vrrp {
             };
             self.instances.push(instance);
         }
-        for mut instance in old.into_values() {
+        for mut instance in old.rest() {
             // The addresses are released after the new owners have claimed theirs.
             changes
                 .unblocked
@@ -281,6 +272,56 @@ impl Vrrp {
     }
 }
 
+/// The instances that there were, by what decides whether a reload means them. Most often name and identity agree; several
+/// with one identity, which their peers tell apart, are told apart by their names.
+struct Incumbents {
+    all: Vec<Option<Instance>>,
+    by_identity: BTreeMap<Identity, Vec<usize>>,
+    /// Of each name in the new settings, the identity.
+    claimed: BTreeMap<Arc<str>, Identity>,
+}
+
+impl Incumbents {
+    fn new(instances: impl Iterator<Item = Instance>, settings: &[InstanceSettings]) -> Self {
+        let all: Vec<Option<Instance>> = instances.map(Some).collect();
+        let mut by_identity: BTreeMap<Identity, Vec<usize>> = BTreeMap::new();
+        for (place, instance) in all.iter().flatten().enumerate() {
+            let identity = Instance::identity(&instance.settings);
+            by_identity.entry(identity).or_default().push(place);
+        }
+        let claim = |settings: &InstanceSettings| {
+            let name = settings.name.as_str().into();
+            (name, Instance::identity(settings))
+        };
+        Self {
+            all,
+            by_identity,
+            claimed: settings.iter().map(claim).collect(),
+        }
+    }
+
+    /// The one that these settings are for: of the same name, or else one whose name is in nobody's way.
+    fn take(&mut self, settings: &InstanceSettings) -> Option<Instance> {
+        let identity = Instance::identity(settings);
+        let places = self.by_identity.get(&identity)?;
+        let name_of = |place: &usize| Some(&*self.all.get(*place)?.as_ref()?.name);
+        let same_name = |place: &&usize| name_of(place) == Some(settings.name.as_str());
+        let other_name = |place: &&usize| {
+            name_of(place).is_some_and(|name| self.claimed.get(name) != Some(&identity))
+        };
+        let place = places
+            .iter()
+            .find(same_name)
+            .or_else(|| places.iter().find(other_name));
+        let place = *place?;
+        self.all.get_mut(place)?.take()
+    }
+
+    fn rest(self) -> impl Iterator<Item = Instance> {
+        self.all.into_iter().flatten()
+    }
+}
+
 /// What a new set of settings did to the list of instances.
 #[derive(Debug, Default)]
 struct Changes {
@@ -303,6 +344,8 @@ impl Changed {
     fn begin(instance: &mut Instance, settings: InstanceSettings) -> Self {
         let old = core::mem::replace(&mut instance.settings, settings);
         instance.forget_message();
+        // Places in lists have changed their meaning.
+        instance.losses = None;
         instance
             .proof
             .settings_changed(&old.authentication, &instance.settings.authentication);
@@ -317,6 +360,14 @@ impl Changed {
 }
 
 impl Instance {
+    /// A reload may call the same virtual router something else: nobody on the link knows its name.
+    fn take_name(&mut self, name: &str) {
+        if *self.name != *name {
+            self.name = name.into();
+            self.settings.name = name.into();
+        }
+    }
+
     fn settings_took_effect(&mut self, changed: &Changed, now: Instant, shared: &mut Shared) {
         let old = &changed.old;
         let new_interval = self.settings.advert_int != old.advert_int;
@@ -338,8 +389,11 @@ impl Instance {
                 }
             }
             State::Master(master) => {
-                if self.settings.garp != old.garp {
-                    master.garp.settings_changed(&self.settings.garp, now);
+                let extra = self.settings.garp_extra_if;
+                if (&self.settings.garp, extra) != (&old.garp, old.garp_extra_if) {
+                    master
+                        .garp
+                        .settings_changed(&self.settings.garp, extra.as_ref(), now);
                 }
                 let added = self
                     .addresses()

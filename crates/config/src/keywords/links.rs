@@ -7,7 +7,7 @@ use types::IfName;
 use vrrp::settings::{Debounce, GarpGroup, Linkbeat, LinkbeatMethod};
 
 use super::arguments::{decimal, noted, optional, required};
-use super::{Keyword, PENDING, Role, pending};
+use super::{Keyword, PENDING, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::{At, GarpGroupDraft, TrackGroupDraft};
@@ -21,6 +21,7 @@ const ROW: Keyword = Keyword {
 
 const IN_GARP_GROUP: Keyword = Keyword {
     blocks: &["garp_group"],
+    pending: None,
     ..ROW
 };
 
@@ -96,7 +97,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
             },
             close: close_garp_group,
         },
-        pending: pending("the limits do not apply"),
+        pending: None,
         ..ROW
     },
     Keyword {

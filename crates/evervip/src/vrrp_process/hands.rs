@@ -26,6 +26,7 @@ use vrrp::{
 use wire::arp::GratuitousArp;
 use wire::ndisc::NeighbourAdvertisement;
 
+use super::culprit::Culprits;
 use super::firewall::PacketFilter;
 use super::kernel_view::{self, Echoes};
 use super::notify;
@@ -45,6 +46,7 @@ pub(super) struct Hands {
     scripts: Scripts,
     filter: PacketFilter,
     echoes: Echoes,
+    culprits: Culprits,
     forwarding: BTreeMap<IfIndex, (Instant, bool)>,
     /// Where sending has failed, to say it only once.
     cannot_send: BTreeSet<(Option<IfIndex>, IpAddr)>,
@@ -94,6 +96,7 @@ impl Hands {
             scripts: Scripts::default(),
             filter: PacketFilter::default(),
             echoes: Echoes::default(),
+            culprits: Culprits::default(),
             forwarding: BTreeMap::new(),
             cannot_send: BTreeSet::new(),
             masters: Masters {
@@ -127,13 +130,13 @@ impl Hands {
                 self.perform(action, settings, old);
             }
             self.filter.before_addresses(core);
-            self.change_addresses(core);
+            self.change_addresses(now, core);
             self.filter.after_addresses(core);
             if !any {
                 return;
             }
             self.announce_addresses(now, core);
-            self.speak(settings, old);
+            self.speak(now, settings, old);
             // These are inputs again, so the core is drained once more.
             for script in std::mem::take(&mut self.later.failed_scripts) {
                 core.handle_script_exit(now, &script, ScriptOutcome::NotStarted);
@@ -245,7 +248,7 @@ impl Hands {
         }
     }
 
-    fn change_addresses(&mut self, core: &mut Vrrp) {
+    fn change_addresses(&mut self, now: Instant, core: &mut Vrrp) {
         if self.later.changes.is_empty() {
             return;
         }
@@ -254,7 +257,7 @@ impl Hands {
         match self.route.change_addresses(&changes) {
             Ok(results) => {
                 for (action, result) in actions.iter().zip(results) {
-                    self.account_for(action, result, core);
+                    self.account_for(now, action, result, core);
                 }
             }
             Err(problem) => error!("{problem}: addresses may be missing or left behind"),
@@ -263,6 +266,7 @@ impl Hands {
 
     fn account_for(
         &mut self,
+        now: Instant,
         action: &AddressAction,
         result: Result<Changed, AddressError>,
         core: &mut Vrrp,
@@ -270,6 +274,15 @@ impl Hands {
         match (action, result) {
             (AddressAction::Remove(interface, address), Ok(Changed::Now)) => {
                 self.echoes.expect(*interface, Vrrp::kernel_prefix(address));
+            }
+            // Whether it is still being tested for duplicates nobody will tell us: it was before we asked.
+            (AddressAction::Add(interface, address), Ok(Changed::Already)) if address.dad => {
+                let there = InterfaceAddress {
+                    interface: *interface,
+                    prefix: Vrrp::kernel_prefix(address),
+                    tentative: false,
+                };
+                core.handle_address(now, there);
             }
             (_, Ok(Changed::Now | Changed::Already)) => {}
             (AddressAction::Add(interface, address), Err(problem)) => {
@@ -323,11 +336,18 @@ impl Hands {
         forwards
     }
 
-    fn speak(&mut self, settings: &Settings, old: &Settings) {
+    fn speak(&mut self, now: Instant, settings: &Settings, old: &Settings) {
         for words in std::mem::take(&mut self.later.words) {
             match words {
                 Words::Report(report) => match report.detail() {
-                    Detail::Normal => info!("{report}"),
+                    Detail::Normal => {
+                        let who = if matches!(report.event, vrrp::Event::AddressLost { .. }) {
+                            self.culprits.words(now, self.route.port_id())
+                        } else {
+                            String::new()
+                        };
+                        info!("{report}{who}");
+                    }
                     Detail::Detailed => debug!("{report}"),
                 },
                 Words::Announcement(announcement) => {
@@ -363,6 +383,7 @@ impl Hands {
 
     pub(super) fn tell_core(&mut self, now: Instant, event: &Event, core: &mut Vrrp) {
         let own_port = self.route.port_id();
+        self.culprits.hear(event);
         self.echoes.tell(now, event, own_port, core);
     }
 
@@ -384,6 +405,11 @@ impl Hands {
             Ok(None) => {}
             Err(problem) => error!("{problem}: what {interface} answered has no effect yet"),
         }
+    }
+
+    /// The event that the core was told of has been dealt with.
+    pub(super) fn event_is_over(&mut self) {
+        self.culprits.forget();
     }
 
     pub(super) fn forget_echoes(&mut self) {
