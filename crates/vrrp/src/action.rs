@@ -1,5 +1,6 @@
 //! What the core asks its host to do, in order.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 use core::net::IpAddr;
@@ -7,7 +8,7 @@ use core::net::IpAddr;
 use types::{Centiseconds, Claim, Family, IfIndex, IfName, MacAddress, Prefix, Priority};
 
 use crate::receive::Rejection;
-use crate::settings::VirtualAddress;
+use crate::settings::{Route, Rule, VirtualAddress};
 use crate::state::StateName;
 
 /// One thing to do.
@@ -43,6 +44,8 @@ pub enum Action {
         /// The address.
         address: Arc<VirtualAddress>,
     },
+    /// Make, replace or remove a route or a rule.
+    ChangeRouting(RoutingChange),
     /// Send one gratuitous ARP, or one unsolicited neighbour advertisement for an IPv6 address.
     AnnounceAddress {
         /// Out of this interface.
@@ -82,6 +85,40 @@ pub enum Action {
     Announce(Announcement),
     /// Something for the log only.
     Report(Report),
+}
+
+/// A change of the kernel's routes and rules. Interfaces and VRF tables go by their names: the host asks
+/// [`interface_index`](crate::Vrrp::interface_index) and [`vrf_table`](crate::Vrrp::vrf_table).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoutingChange {
+    /// Make a route. "Already there" is success.
+    AddRoute {
+        /// The route.
+        route: Arc<Route>,
+    },
+    /// Give a route other options without a moment in which it is missing. If the kernel does not do that, remove the old one
+    /// and make the new one.
+    ReplaceRoute {
+        /// As it is.
+        old: Arc<Route>,
+        /// As it is to be.
+        new: Arc<Route>,
+    },
+    /// Remove a route. "Not there" is success.
+    RemoveRoute {
+        /// The route.
+        route: Arc<Route>,
+    },
+    /// Make a rule. "Already there" is success.
+    AddRule {
+        /// The rule.
+        rule: Arc<Rule>,
+    },
+    /// Remove a rule. "Not there" is success.
+    RemoveRule {
+        /// The rule.
+        rule: Arc<Rule>,
+    },
 }
 
 /// The IP protocol that a VRRP message travels as.
@@ -307,6 +344,18 @@ pub enum Event {
     OwnershipLowered,
     /// An advert with priority 0 was sent.
     SentPriorityZero,
+    /// Somebody removed a route or a rule that a master holds.
+    RoutingLost {
+        /// Which, as it stands in the file.
+        what: String,
+    },
+    /// Somebody removed a static address, route or rule.
+    StaticLost {
+        /// Which, as it stands in the file.
+        what: String,
+        /// It has happened again and again: it is put back a little later.
+        later: bool,
+    },
     /// Somebody took an address away from us.
     AddressLost {
         /// Which.
@@ -379,6 +428,8 @@ impl Report {
             | Event::TwoOwners { .. }
             | Event::OwnershipLowered
             | Event::AddressLost { .. }
+            | Event::RoutingLost { .. }
+            | Event::StaticLost { .. }
             | Event::NoSourceAddress { .. }
             | Event::SourceGone { .. }
             | Event::NoPeers
@@ -477,6 +528,18 @@ impl fmt::Display for Report {
             Event::AddressLost { address, interface } => write!(
                 f,
                 "({name}) somebody removed {address} from {interface}: leaving MASTER, to come back with all addresses"
+            ),
+            Event::RoutingLost { what } => write!(
+                f,
+                "({name}) somebody removed the {what}: leaving MASTER, to come back with everything"
+            ),
+            Event::StaticLost { what, later: false } => {
+                write!(f, "somebody removed the static {what}: it is put back")
+            }
+            Event::StaticLost { what, later: true } => write!(
+                f,
+                "somebody removes the static {what} again and again: it is put back once a second; find out who does, or \
+                 say no_track"
             ),
             Event::NoSourceAddress { interface, family } => write!(
                 f,

@@ -18,6 +18,7 @@ use crate::garp::{AddressOf, Pace, Schedule};
 use crate::holdings::Holdings;
 use crate::interfaces::Interfaces;
 use crate::proof::{Proof, WallClock};
+use crate::routing::Routing;
 use crate::settings::{
     Authentication, InitialState, InstanceSettings, OldChecksum, VirtualAddress,
 };
@@ -33,6 +34,7 @@ use crate::track::Faults;
 pub(crate) struct Shared {
     pub(crate) interfaces: Interfaces,
     pub(crate) holdings: Holdings,
+    pub(crate) routing: Routing,
     pub(crate) queue: VecDeque<Queued>,
     pub(crate) pace: Pace,
     pub(crate) clock: WallClock,
@@ -434,6 +436,7 @@ impl Instance {
         self.send_advert(now, shared);
         self.take_a_slot(now);
         self.hold_addresses(shared);
+        self.hold_routing(shared);
         self.announce_addresses(self.settings.garp.master_repeat, now, shared);
         self.tell(Announced::Master, telling, shared);
     }
@@ -459,6 +462,7 @@ impl Instance {
             self.send_farewell(now, shared);
         }
         shared.pace.forget(self.id);
+        self.release_routing(shared);
         Self::release_addresses(&self.addresses, shared);
         self.statistics.release_master += 1;
     }

@@ -122,6 +122,8 @@ impl Vrrp {
                 || instance.settings.track_src_ip
         });
         self.restore_addresses(name);
+        self.restore_static_addresses(name);
+        self.restore_routes(name);
         self.update_listeners();
     }
 
@@ -185,6 +187,7 @@ impl Vrrp {
 
     fn take_address(&mut self, now: Instant, address: InterfaceAddress) {
         if self.shared.interfaces.address_present(address) {
+            self.shared.address_is_there(address.prefix.address());
             self.source_may_have_changed(now, address.interface, address.prefix);
         }
     }
@@ -205,6 +208,10 @@ impl Vrrp {
         else {
             return;
         };
+        self.shared.routing.address_went(prefix.address());
+        if self.static_address_lost(now, &name, prefix) {
+            return;
+        }
         if self.shared.holdings.wanted(&name, prefix).is_some() {
             self.address_lost(now, &name, prefix);
         } else {

@@ -44,6 +44,8 @@
 //! | which instance a packet is for | `listeners.rs` |
 //! | when a check script runs, and when its failure counts | `script.rs` |
 //! | which addresses we hold, and what the kernel holds | `holdings.rs` |
+//! | which routes and rules we hold; what their loss does | `routing.rs`, `routing_events.rs` |
+//! | static addresses, routes and rules | `statics.rs` |
 //! | instances that move together | `sync_group.rs` |
 //! | the states and how they are entered | `state.rs`, `instance.rs` |
 //! | what a reload does | `reload.rs` |
@@ -66,9 +68,12 @@ mod listeners;
 mod proof;
 mod receive;
 mod reload;
+mod routing;
+mod routing_events;
 mod script;
 pub mod settings;
 mod state;
+mod statics;
 mod statistics;
 mod sync_group;
 #[cfg(test)]
@@ -80,10 +85,11 @@ mod view;
 mod vrrp;
 
 pub use crate::action::{
-    Action, Announced, Announcement, Carrier, Detail, Event, Report, Signal, Subject,
+    Action, Announced, Announcement, Carrier, Detail, Event, Report, RoutingChange, Signal, Subject,
 };
 pub use crate::interfaces::{Interface, InterfaceAddress};
 pub use crate::receive::{Packet, Rejection};
+pub use crate::routing::SeenRoute;
 pub use crate::script::{ScriptOutcome, ScriptState, ScriptView};
 pub use crate::settings::Settings;
 pub use crate::state::StateName;

@@ -15,7 +15,7 @@ use crate::deadlines::Armed;
 use crate::instance::{Instance, Queued, Shared};
 use crate::script::Script;
 use crate::settings::{
-    InstanceSettings, ScriptSettings, Settings, SyncGroupSettings, VirtualAddress,
+    InstanceSettings, Route, Rule, ScriptSettings, Settings, SyncGroupSettings, VirtualAddress,
 };
 use crate::state::{Farewell, State, StateName};
 use crate::sync_group::Group;
@@ -32,10 +32,9 @@ impl Vrrp {
             scripts,
             garp_interval,
             gna_interval,
-            // The host keeps them, whatever the instances do.
-            static_ipaddress: _,
-            static_routes: _,
-            static_rules: _,
+            static_ipaddress,
+            static_routes,
+            static_rules,
             // Not acted on yet.
             track_files: _,
             track_processes: _,
@@ -53,6 +52,7 @@ impl Vrrp {
         self.shared.pace.armed = Armed::default();
 
         self.replace_scripts(scripts, now);
+        let old_statics = self.replace_statics(static_ipaddress, static_routes, static_rules);
         let outgoing: Vec<Arc<VirtualAddress>> = self
             .instances
             .iter()
@@ -73,6 +73,7 @@ impl Vrrp {
         }
         self.update_listeners();
         self.apply(&changes, now);
+        self.release_statics(&old_statics);
         for id in 0..self.instances.len() {
             self.settle(id, now);
         }
@@ -170,6 +171,9 @@ impl Vrrp {
         for mut instance in old.into_values() {
             // The addresses are released after the new owners have claimed theirs.
             let held = if instance.is_master() {
+                let settings = &mut instance.settings;
+                changes.released_routes.append(&mut settings.virtual_routes);
+                changes.released_rules.append(&mut settings.virtual_rules);
                 core::mem::take(&mut instance.addresses)
             } else {
                 Vec::new()
@@ -242,6 +246,7 @@ impl Vrrp {
             };
             if instance.is_master() {
                 instance.hold_addresses(&mut self.shared);
+                instance.hold_routing(&mut self.shared);
             }
         }
         for changed in &changes.changed {
@@ -249,9 +254,14 @@ impl Vrrp {
                 continue;
             };
             if instance.is_master() {
+                let old = &changed.old;
+                self.shared
+                    .release_routing(&old.virtual_routes, &old.virtual_rules);
                 Instance::release_addresses(&changed.old_addresses, &mut self.shared);
             }
         }
+        self.shared
+            .release_routing(&changes.released_routes, &changes.released_rules);
         Instance::release_addresses(&changes.released, &mut self.shared);
         for changed in &changes.changed {
             let Some(instance) = self.instances.get_mut(changed.id) else {
@@ -267,6 +277,7 @@ impl Vrrp {
             let Some(instance) = self.instances.get(*id) else {
                 continue;
             };
+            self.shared.sweep_routing(&instance.settings);
             for address in &instance.addresses {
                 if let Some(action) = self
                     .shared
@@ -287,6 +298,8 @@ struct Changes {
     changed: Vec<Changed>,
     /// What deleted masters held.
     released: Vec<Arc<VirtualAddress>>,
+    released_routes: Vec<Route>,
+    released_rules: Vec<Rule>,
 }
 
 /// An instance that stays, with other settings.

@@ -14,7 +14,10 @@ use crate::settings::{
     AuthPass, Authentication, GarpSettings, InstanceSettings, ScriptSettings, Settings,
     VirtualAddress,
 };
-use crate::{Action, Carrier, InstanceView, Interface, InterfaceAddress, Packet, StateName, Vrrp};
+use crate::{
+    Action, Carrier, InstanceView, Interface, InterfaceAddress, Packet, RoutingChange, StateName,
+    Vrrp,
+};
 
 pub(crate) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -330,6 +333,13 @@ pub(crate) fn words(action: &Action) -> String {
         }
         Action::AddAddress { address, .. } => format!("add {}", address.prefix.address()),
         Action::RemoveAddress { address, .. } => format!("remove {}", address.prefix.address()),
+        Action::ChangeRouting(change) => match change {
+            RoutingChange::AddRoute { route } => format!("add route {route}"),
+            RoutingChange::ReplaceRoute { new, .. } => format!("replace route {new}"),
+            RoutingChange::RemoveRoute { route } => format!("remove route {route}"),
+            RoutingChange::AddRule { rule } => format!("add rule {rule}"),
+            RoutingChange::RemoveRule { rule } => format!("remove rule {rule}"),
+        },
         Action::AnnounceAddress { address, .. } => format!("garp {address}"),
         Action::JoinGroup { group, .. } => format!("join {group}"),
         Action::LeaveGroup { group, .. } => format!("leave {group}"),

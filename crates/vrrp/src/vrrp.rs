@@ -15,6 +15,7 @@ use crate::interfaces::Interface;
 use crate::proof::WallClock;
 use crate::script::{Script, ScriptView};
 use crate::state::{Farewell, State};
+use crate::statics::Statics;
 use crate::sync_group::{Group, GroupView};
 use crate::track::ScriptVerdicts;
 use crate::view::InstanceView;
@@ -34,6 +35,7 @@ pub struct Vrrp {
     pub(crate) memberships: BTreeSet<(IfIndex, IpAddr)>,
     /// Names of instances that were master when a predecessor of this process ended a moment ago.
     pub(crate) resuming: BTreeSet<String>,
+    pub(crate) statics: Statics,
     pub(crate) started: bool,
     pub(crate) unknown_vrid: u64,
 }
@@ -144,6 +146,11 @@ impl Vrrp {
                         self.send_paced(now);
                     }
                 }
+                Owner::Statics => {
+                    if self.statics.armed.popped(at) {
+                        self.retry_statics(now);
+                    }
+                }
             }
             self.skip_out_of_date();
         }
@@ -211,6 +218,9 @@ impl Vrrp {
                 &mut self.shared,
             );
         }
+        // They do not stay, whatever else does (keepalived: --dont-release-vrrp).
+        let statics = core::mem::take(&mut self.statics);
+        self.release_statics(&statics);
         for group in &self.groups {
             self.shared.act(group.announcement(Announced::Stop));
         }
