@@ -14,11 +14,31 @@ struct Need {
 }
 
 /// All of them. Add a line when a test begins to use another program.
-const NEEDS: [Need; 6] = [
+const NEEDS: [Need; 10] = [
     Need {
         program: "keepalived",
         package: "keepalived",
         why: "the peer that we must get on with",
+    },
+    Need {
+        program: "vrrpd",
+        package: "frr",
+        why: "another peer, with another idea of the protocol",
+    },
+    Need {
+        program: "linux.uml",
+        package: "user-mode-linux",
+        why: "a kernel with everything that this machine's may lack",
+    },
+    Need {
+        program: "modprobe",
+        package: "kmod",
+        why: "loads that kernel's modules",
+    },
+    Need {
+        program: "busybox",
+        package: "busybox-static",
+        why: "sets up and switches off the machine of that kernel",
     },
     Need {
         program: "tshark",

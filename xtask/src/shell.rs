@@ -7,8 +7,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// Places of programs that an ordinary user's PATH may leave out.
-const FURTHER_PLACES: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
+/// Places of programs that an ordinary user's PATH may leave out; the last is FRR's own.
+const FURTHER_PLACES: [&str; 4] = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/lib/frr"];
 
 /// The root of the repository.
 pub(crate) fn root() -> &'static Path {

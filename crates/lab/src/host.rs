@@ -7,19 +7,25 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use sys::capture::CaptureSocket;
 use sys::namespace::{Init, NetworkNamespace, mount_tmpfs, unshare_pid_namespace};
 use sys::netlink::{AddressChange, Link, RouteSocket};
+use sys::process::ExitStatus;
 use types::Prefix;
 
 use crate::capture::Capture;
 use crate::directory::Directory;
 use crate::link::{self, Power};
+use crate::packages;
 use crate::process::Process;
 use crate::segment::{Cable, Segment};
 use crate::worker::Worker;
+
+/// How long a program may take that is done in moments.
+const MOMENTS: Duration = Duration::from_secs(10);
 
 /// What a host is to have of its own besides its network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -310,6 +316,27 @@ impl Host {
         let start = move || Process::start(owned, &short, output);
         self.run(start)?
             .with_context(|| format!("host {}", self.name))
+    }
+
+    /// Runs a program that is done in moments, such as `ip link add ...`, and gives what it said. The words of `line` are
+    /// separated by blanks; nothing is quoted.
+    ///
+    /// # Errors
+    /// When it is not installed, fails, or is not done within ten seconds; the error holds what it said.
+    pub fn call(&self, line: &str) -> Result<String> {
+        let mut words = line.split_whitespace();
+        let program = packages::require(words.next().context("an empty line")?)?;
+        let mut process = self.spawn(Command::new(program).args(words))?;
+        let status = process.wait_timeout(MOMENTS)?;
+        let said = process.output_so_far();
+        if status != ExitStatus::Code(0) {
+            bail!(
+                "host {}: `{line}` ended with {status:?}: {}",
+                self.name,
+                said.trim_end()
+            );
+        }
+        Ok(said)
     }
 
     /// What it was made with.

@@ -34,6 +34,7 @@ mod process;
 pub mod scenario;
 mod segment;
 mod tshark;
+pub mod uml;
 mod wait;
 mod worker;
 

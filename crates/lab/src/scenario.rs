@@ -49,7 +49,7 @@ impl fmt::Display for Skipped {
 impl std::error::Error for Skipped {}
 
 /// How the runner tells the process it starts which scenario it is.
-const CHOSEN: &str = "EVERVIP_SCENARIO";
+pub(crate) const CHOSEN: &str = "EVERVIP_SCENARIO";
 
 /// How the runner tells the process it starts which scenario it is to watch.
 const WATCHED: &str = "EVERVIP_WATCHED_SCENARIO";
@@ -64,7 +64,7 @@ const TIMEOUT: &str = "EVERVIP_SCENARIO_TIMEOUT";
 const REQUIRE_ALL: &str = "EVERVIP_REQUIRE_ALL";
 
 /// The status of a scenario that was skipped, as Automake has it.
-const EXIT_SKIPPED: u8 = 77;
+pub(crate) const EXIT_SKIPPED: u8 = 77;
 
 const SIGKILL: i32 = 9;
 

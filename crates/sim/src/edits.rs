@@ -115,6 +115,14 @@ pub(crate) fn edit(
             };
             return "password";
         }
+        9 => {
+            if let Authentication::Hmac(hmac) = &mut instance.authentication
+                && let Some(key) = random.one_of(&hmac.keys)
+            {
+                hmac.active_key = key.id;
+                return "active key";
+            }
+        }
         10 => {
             settings.sync_groups.clear();
             return "dissolve the groups";

@@ -8,7 +8,7 @@ use vrrp::{Release, StateName, Vrrp};
 use crate::edits;
 use crate::kernel::{Kernel, Notice};
 use crate::network::{Lan, MOST_DELAY, Weather};
-use crate::node::{Input, Manner, Node};
+use crate::node::{Clock, Input, Manner, Node};
 use crate::oracles::{Violation, virtual_addresses};
 use crate::scenario::{LANS, own_address};
 use crate::world::{Happening, World};
@@ -48,11 +48,13 @@ pub enum Fault {
     Reload,
     /// A script changes its mind.
     ScriptFlips,
+    /// A wall clock jumps, either way.
+    ClockStep,
 }
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::BadWeather,
         Self::Partition,
         Self::OneWay,
@@ -69,6 +71,7 @@ impl Fault {
         Self::Resync,
         Self::Reload,
         Self::ScriptFlips,
+        Self::ClockStep,
     ];
 }
 
@@ -78,6 +81,7 @@ pub(crate) enum Relief {
     FairWeather,
     Reconnect(Lan),
     Continue(usize),
+    SetClock(usize),
     Start { node: usize, resume: Vec<String> },
     Repair { node: usize, lan: Lan },
 }
@@ -120,6 +124,15 @@ impl World {
                     node.paused = node.vrrp.is_some();
                 }
                 self.relief_after(lasting, Relief::Continue(victim));
+            }
+            Fault::ClockStep => {
+                let wrong = if self.random.percent(50) {
+                    Clock::Ahead
+                } else {
+                    Clock::Behind
+                };
+                self.set_clock(victim, wrong);
+                self.relief_after(lasting, Relief::SetClock(victim));
             }
             Fault::Crash => self.crash(victim, lasting, Vec::new()),
             Fault::CrashAndResume => {
@@ -171,10 +184,17 @@ impl World {
             Relief::FairWeather => self.network.weather = Weather::default(),
             Relief::Reconnect(lan) => self.network.reconnect(lan),
             Relief::Continue(id) => self.with_node(id, Node::unpause)?,
+            Relief::SetClock(id) => self.set_clock(id, Clock::Right),
             Relief::Start { node, resume } => self.start(node, resume)?,
             Relief::Repair { node, lan } => self.repair(node, lan)?,
         }
         Ok(())
+    }
+
+    fn set_clock(&mut self, id: usize, clock: Clock) {
+        if let Some(node) = self.nodes.get_mut(id) {
+            node.clock = clock;
+        }
     }
 
     fn start(&mut self, id: usize, resume: Vec<String>) -> Result<(), Violation> {
@@ -329,6 +349,7 @@ impl World {
         self.forget_trouble();
         self.network.heal();
         for id in 0..self.nodes.len() {
+            self.set_clock(id, Clock::Right);
             self.with_node(id, Node::unpause)?;
             for lan in 0..LANS {
                 self.repair(id, lan)?;

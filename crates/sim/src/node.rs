@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use types::{IfIndex, Instant, Prefix};
 use vrrp::{Action, InterfaceAddress, Packet, Release, ScriptOutcome, Settings, Signal, Vrrp};
@@ -92,10 +93,34 @@ pub(crate) struct Node {
     pub manners: BTreeMap<String, Manner>,
     /// What the oracles remember.
     pub watch: Watch,
+    /// Its wall clock is wrong, by as much as no relief can hide.
+    pub clock: Clock,
     /// What is deliberately wrong with this host.
     pub sabotage: Option<Sabotage>,
     /// The last advert, for a host that parrots.
     last_advert: Option<Action>,
+}
+
+/// A wall clock. A wrong one is wrong by a day, longer than any world lasts: after it was set right nothing that was signed
+/// by it can pass for fresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Clock {
+    Right,
+    Ahead,
+    Behind,
+}
+
+impl Clock {
+    /// The time since the Unix epoch; worlds begin on its third day.
+    fn read(self, now: Instant) -> Duration {
+        const DAY: Duration = Duration::from_secs(86_400);
+        let days = match self {
+            Self::Behind => 1,
+            Self::Right => 2,
+            Self::Ahead => 3,
+        };
+        DAY * days + now.since(Instant::ZERO)
+    }
 }
 
 impl Node {
@@ -118,6 +143,7 @@ impl Node {
             life: 0,
             manners,
             watch: Watch::default(),
+            clock: Clock::Right,
             sabotage: None,
             last_advert: None,
         }
@@ -252,6 +278,7 @@ impl Node {
                 | Input::Stop(_) => trace.note(now, format_args!("n{id} < {input:?}")),
             }
         }
+        vrrp.handle_wall_clock(now, self.clock.read(now));
         match input {
             Input::Packet(frame) => {
                 let Some(nic) = self.kernel.nic(frame.lan) else {

@@ -129,6 +129,7 @@ impl Watch {
     ) -> Result<(), Violation> {
         let wrong = |what: String| Err(Violation::new(ADVERTS_ARE_RIGHT, what));
         let family = Family::of(between.0);
+        let (message, _signature) = Advert::split_trailer(family, message);
         let advert = match Advert::parse(family, message) {
             Ok(advert) => advert,
             Err(error) => return wrong(error.to_string()),
@@ -355,6 +356,11 @@ impl Watch {
         };
         if announcement.what == Announced::Deleted {
             self.announced.remove(&announcement.subject);
+            // Another router may have its name from now on: what this one has said does not bind it.
+            if let Subject::Instance(name) = &announcement.subject {
+                self.goodbyes.retain(|said| **said != **name);
+                self.instances.remove(&**name);
+            }
             return Ok(());
         }
         let before = self.announced.insert(announcement.subject.clone(), word);

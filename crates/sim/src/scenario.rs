@@ -5,13 +5,14 @@
 //! group can rightly be nowhere. Version 2 routers of a VRID agree on interval and password: the RFC refuses all others.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 use types::{Centiseconds, Family, IfName, Prefix, Priority, Version, Vrid, Weight};
 use vrrp::settings::{
-    AuthPass, Authentication, GarpSettings, InitialState, InstanceSettings, OldChecksum, Preempt,
-    ScriptSettings, SyncGroupSettings, TrackInterface, TrackScript, Unicast, UnicastPeer,
-    VirtualAddress,
+    AntiReplay, AuthHmac, AuthPass, Authentication, GarpSettings, HmacKey, HmacMode, InitialState,
+    InstanceSettings, OldChecksum, Preempt, ScriptSettings, Secret, SyncGroupSettings,
+    TrackInterface, TrackScript, Unicast, UnicastPeer, VirtualAddress,
 };
 use vrrp::{Settings, timers};
 
@@ -45,6 +46,8 @@ struct Router {
     family: Family,
     interval: Centiseconds,
     password: bool,
+    /// Its adverts are signed.
+    signed: bool,
     grouped: bool,
     /// Its adverts go to each of the other nodes.
     unicast: bool,
@@ -199,6 +202,7 @@ fn draw_routers(random: &mut Random) -> Vec<Router> {
                 interval: Centiseconds::new(u16::try_from(interval).unwrap_or(100)),
                 // Over IPv6 version 2 has no field for a password.
                 password: version == Version::V2 && family == Family::V4 && random.percent(40),
+                signed: random.percent(25),
                 grouped: grouped && vrid <= 2,
                 unicast: random.percent(35),
             }
@@ -317,7 +321,9 @@ fn draw_instance(
         advert_int,
         down_timer_adverts: character.down_timer_adverts,
         preempt: character.preempt,
-        authentication: if router.password {
+        authentication: if router.signed {
+            signed(random)
+        } else if router.password {
             password("secret")
         } else {
             Authentication::None
@@ -452,6 +458,28 @@ fn vrid(number: u8) -> Vrid {
         Ok(vrid) => vrid,
         Err(error) => unreachable!("routers are numbered from 1: {error}"),
     }
+}
+
+/// Seconds that the clocks of routers that sign may differ.
+const WINDOW: u16 = 5;
+
+/// Two keys that all know, one of which signs: any node may be ahead of the others on the way from one to the next.
+fn signed(random: &mut Random) -> Authentication {
+    let ids = [NonZeroU8::MIN, NonZeroU8::MAX];
+    let keys = ids.into_iter().filter_map(|id| {
+        let secret = Secret::new(&[id.get(); Secret::LEAST])?;
+        Some(HmacKey { id, secret })
+    });
+    Authentication::Hmac(Box::new(AuthHmac {
+        keys: keys.collect(),
+        active_key: *random.one_of(&ids).unwrap_or(&NonZeroU8::MIN),
+        mode: if random.percent(50) {
+            HmacMode::Enforce
+        } else {
+            HmacMode::Permissive
+        },
+        anti_replay: AntiReplay::Time { window: WINDOW },
+    }))
 }
 
 /// A password for version 2.

@@ -12,7 +12,7 @@ use crate::action::{Announced, Event};
 use crate::instance::{Instance, Shared};
 use crate::receive::{Packet, Recipient, Rejection, has_old_checksum, judge, judge_sender};
 use crate::settings::{OldChecksum, Preempt};
-use crate::state::{BackupEntry, BackupTimer, Farewell, Rogue, State, StateName, Telling};
+use crate::state::{BackupEntry, BackupTimer, Farewell, Master, Rogue, State, StateName, Telling};
 use crate::view::MasterView;
 use crate::vrrp::Vrrp;
 
@@ -337,6 +337,7 @@ impl Instance {
                 Consequence::Nothing
             }
             (MasterVerdict::StandOurGround, Claim::At(theirs)) => {
+                let counting = self.counts_down_rogue();
                 let lowered = both_own && self.rogue_heard(advert.advert_int, shared);
                 if lowered {
                     self.learn_interval(advert.advert_int);
@@ -360,6 +361,10 @@ impl Instance {
                 // was really sent restarts our timer, or a stream of lesser adverts could silence us.
                 if !self.settings.lower_prio_no_advert {
                     self.send_advert(now, shared);
+                    // An answer postpones the periodic advert: a rogue faster than we are would never be counted out.
+                    if counting {
+                        self.count_down_rogue(now);
+                    }
                 }
                 self.repeat_announcements(now, shared);
                 self.tell(Announced::MasterRxLowerPri, Telling::Tell, shared);
@@ -514,6 +519,16 @@ impl Instance {
                 true
             }
         }
+    }
+
+    const fn counts_down_rogue(&self) -> bool {
+        matches!(
+            &self.state,
+            State::Master(Master {
+                rogue: Rogue::Counting { .. },
+                ..
+            })
+        )
     }
 
     fn count_down_rogue(&mut self, now: Instant) {

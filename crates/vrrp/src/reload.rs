@@ -1,8 +1,8 @@
 //! Settings: the first ones, and every later set.
 //!
-//! In order: scripts; who is gone says goodbye; who stays takes the new settings; what is wanted now is claimed, then what
-//! was wanted before is released, so that an address in both is never touched; left-overs of a predecessor are removed;
-//! who is new begins.
+//! In order: scripts; who is gone says goodbye; who stays takes the new settings; what is wanted now is claimed; who is new
+//! begins, and groups become whole; what was wanted before is released, so that an address in both is never touched;
+//! left-overs of a predecessor are removed.
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -18,7 +18,7 @@ use crate::settings::{
     InstanceSettings, Route, Rule, ScriptSettings, Settings, SyncGroupSettings, VirtualAddress,
 };
 use crate::state::{Farewell, State, StateName};
-use crate::sync_group::Group;
+use crate::sync_group::{Group, common_state};
 use crate::vrrp::Vrrp;
 
 impl Vrrp {
@@ -58,7 +58,7 @@ impl Vrrp {
             .iter()
             .flat_map(|instance| instance.addresses.iter().cloned())
             .collect();
-        let changes = self.replace_instances(instances, now);
+        let mut changes = self.replace_instances(instances, now);
         self.replace_groups(sync_groups);
         let instances = &self.instances;
         // What is about to be released is still there, but no source of adverts.
@@ -72,11 +72,12 @@ impl Vrrp {
             self.assess(id, now);
         }
         self.update_listeners();
-        self.apply(&changes, now);
+        let outgoing = self.apply(&mut changes, now);
+        self.settle_all(now);
+        self.shared
+            .release_routing(&outgoing.routes, &outgoing.rules);
+        Instance::release_addresses(&outgoing.addresses, &mut self.shared);
         self.release_statics(&old_statics);
-        for id in 0..self.instances.len() {
-            self.settle(id, now);
-        }
         self.sweep(&changes);
         let instances = &self.instances;
         self.shared
@@ -170,21 +171,18 @@ impl Vrrp {
         }
         for mut instance in old.into_values() {
             // The addresses are released after the new owners have claimed theirs.
-            let held = if instance.is_master() {
-                let settings = &mut instance.settings;
-                changes.released_routes.append(&mut settings.virtual_routes);
-                changes.released_rules.append(&mut settings.virtual_rules);
-                core::mem::take(&mut instance.addresses)
-            } else {
-                Vec::new()
-            };
+            if instance.is_master() {
+                let (held, released) = (&mut instance.settings, &mut changes.released);
+                released.addresses.append(&mut instance.addresses);
+                released.routes.append(&mut held.virtual_routes);
+                released.rules.append(&mut held.virtual_rules);
+            }
             instance.enter_stop(
                 now,
                 Farewell::PriorityZero,
                 Announced::Deleted,
                 &mut self.shared,
             );
-            changes.released.extend(held);
         }
         changes
     }
@@ -215,10 +213,11 @@ impl Vrrp {
                     instance.group = Some(group);
                 }
             }
-            let state = old
-                .get(settings.name.as_str())
-                .copied()
-                .unwrap_or_else(|| self.common_state(&members));
+            // A group that is new by its name only, or made of what is there, has nothing to say about that.
+            let state = old.get(settings.name.as_str()).copied().unwrap_or_else(|| {
+                let members = members.iter().filter_map(|id| self.instances.get(*id));
+                common_state(members).unwrap_or(StateName::Init)
+            });
             self.groups.push(Group {
                 name: settings.name.as_str().into(),
                 members,
@@ -227,19 +226,10 @@ impl Vrrp {
         }
     }
 
-    fn common_state(&self, members: &[usize]) -> StateName {
-        let mut states = members
-            .iter()
-            .filter_map(|id| self.instances.get(*id))
-            .map(Instance::state_name);
-        match states.next() {
-            Some(first) if states.all(|state| state == first) => first,
-            _ => StateName::Init,
-        }
-    }
-
-    /// Gives changed masters their new addresses before the old ones go.
-    fn apply(&mut self, changes: &Changes, now: Instant) {
+    /// Gives changed masters their new addresses. What masters held before is handed back, to be released when all who
+    /// want an address have claimed it: those, too, who only become master because of the reload.
+    fn apply(&mut self, changes: &mut Changes, now: Instant) -> Outgoing {
+        let mut outgoing = core::mem::take(&mut changes.released);
         for changed in &changes.changed {
             let Some(instance) = self.instances.get_mut(changed.id) else {
                 continue;
@@ -247,28 +237,21 @@ impl Vrrp {
             if instance.is_master() {
                 instance.hold_addresses(&mut self.shared);
                 instance.hold_routing(&mut self.shared);
-            }
-        }
-        for changed in &changes.changed {
-            let Some(instance) = self.instances.get_mut(changed.id) else {
-                continue;
-            };
-            if instance.is_master() {
                 let old = &changed.old;
-                self.shared
-                    .release_routing(&old.virtual_routes, &old.virtual_rules);
-                Instance::release_addresses(&changed.old_addresses, &mut self.shared);
+                outgoing
+                    .addresses
+                    .extend(changed.old_addresses.iter().cloned());
+                outgoing.routes.extend(old.virtual_routes.iter().cloned());
+                outgoing.rules.extend(old.virtual_rules.iter().cloned());
             }
         }
-        self.shared
-            .release_routing(&changes.released_routes, &changes.released_rules);
-        Instance::release_addresses(&changes.released, &mut self.shared);
         for changed in &changes.changed {
             let Some(instance) = self.instances.get_mut(changed.id) else {
                 continue;
             };
             instance.settings_took_effect(changed, now, &mut self.shared);
         }
+        outgoing
     }
 
     /// Removes the addresses of new instances that are there although nobody holds them.
@@ -297,9 +280,15 @@ struct Changes {
     new: Vec<usize>,
     changed: Vec<Changed>,
     /// What deleted masters held.
-    released: Vec<Arc<VirtualAddress>>,
-    released_routes: Vec<Route>,
-    released_rules: Vec<Rule>,
+    released: Outgoing,
+}
+
+/// What masters held by the old settings.
+#[derive(Debug, Default)]
+struct Outgoing {
+    addresses: Vec<Arc<VirtualAddress>>,
+    routes: Vec<Route>,
+    rules: Vec<Rule>,
 }
 
 /// An instance that stays, with other settings.

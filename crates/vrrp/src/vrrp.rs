@@ -14,7 +14,7 @@ use crate::instance::{Instance, Queued, Shared};
 use crate::interfaces::Interface;
 use crate::proof::WallClock;
 use crate::script::{Script, ScriptView};
-use crate::state::{Farewell, State};
+use crate::state::{Farewell, State, StateName};
 use crate::statics::Statics;
 use crate::sync_group::{Group, GroupView};
 use crate::track::ScriptVerdicts;
@@ -221,7 +221,8 @@ impl Vrrp {
         // They do not stay, whatever else does (keepalived: --dont-release-vrrp).
         let statics = core::mem::take(&mut self.statics);
         self.release_statics(&statics);
-        for group in &self.groups {
+        for group in &mut self.groups {
+            group.state = StateName::Stop;
             self.shared.act(group.announcement(Announced::Stop));
         }
         self.deadlines.clear();

@@ -435,6 +435,22 @@ fn of_two_owners_the_higher_address_gives_in_if_the_other_does_not() {
     );
 }
 
+/// However fast the other one is: an answer counts as an advert of ours.
+#[test]
+fn a_rogue_owner_that_is_faster_than_we_are_is_counted_out() {
+    let owner = with(|s| (s.priority, s.state) = (Priority::OWNER, InitialState::Master));
+    let mut bench = Bench::master(owner);
+    let mut heard = 0;
+    while bench.state(0) == StateName::Master && heard < 100 {
+        bench.run(200);
+        bench.advert(WORSE, 255);
+        heard += 1;
+    }
+    // Heard once, told twice more, and still there.
+    assert_eq!((bench.state(0), heard), (StateName::Backup, 4));
+    assert_eq!(bench.view(0).effective_priority, priority(254));
+}
+
 #[test]
 fn a_rogue_owner_that_goes_away_is_forgotten() {
     let owner = with(|s| (s.priority, s.state) = (Priority::OWNER, InitialState::Master));
