@@ -8,6 +8,7 @@ mod dumps;
 mod hands;
 mod kernel_view;
 mod notify;
+mod routing;
 mod scripts;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,7 @@ use wire::{ah, ipv4};
 
 use self::hands::Hands;
 use crate::exit::{Exit, NEEDED_RIGHTS};
+use crate::kernel_routing::PROTOCOL;
 use crate::messages::{Dump, LONGEST, MASTERS_PER_MESSAGE, Start, ToChild, ToParent};
 
 const SIGHUP: i32 = 1;
@@ -284,7 +286,18 @@ impl VrrpProcess {
             .context("reading interfaces and addresses")?;
         let now = sys::clock::now();
         self.core.handle_snapshot(now, interfaces, addresses);
+        self.read_routing(now)?;
         self.carry_out(now);
+        Ok(())
+    }
+
+    /// Reads routes and rules, too, if there are any that we want to hold.
+    fn read_routing(&mut self, now: Instant) -> Result<()> {
+        let (routes, rules) = self
+            .hands
+            .read_routing()
+            .context("reading routes and rules")?;
+        self.core.handle_routing_snapshot(now, routes, rules);
         Ok(())
     }
 
@@ -374,6 +387,10 @@ impl VrrpProcess {
         self.listen_for(&vrrp, settings.global.log_unknown_vrids)?;
         self.hands.scripts_change(&vrrp.scripts);
         let now = self.read_clocks();
+        if self.hands.routing_changes(&vrrp) {
+            self.monitor.watch_routing(PROTOCOL)?;
+            self.read_routing(now)?;
+        }
         self.core.handle_settings(now, vrrp);
         // Whoever is deleted by these settings is announced with the scripts of the old ones.
         let old = std::mem::replace(&mut self.settings, settings);

@@ -6,6 +6,8 @@ use sys::netlink::{Address, Event, Link};
 use types::{IfIndex, Instant, MacAddress, Prefix};
 use vrrp::{Interface, InterfaceAddress, Vrrp};
 
+use super::routing;
+
 /// An interface as the core wants to know it.
 pub(super) fn interface(link: &Link) -> Interface {
     Interface {
@@ -70,6 +72,7 @@ impl Echoes {
             }
             Event::Address { port_id, .. } if *port_id == own_port => {}
             Event::Address { address: known, .. } => core.handle_address(now, address(known)),
+            Event::Routing(event) => routing::tell(now, event, own_port, core),
             Event::AddressGone { address: lost, .. } => {
                 if !self.is_ours(lost.interface, lost.prefix) {
                     core.handle_address_gone(now, lost.interface, lost.prefix);
