@@ -237,7 +237,11 @@ impl Host {
             .vrrp
             .instances()
             .filter(|view| view.state == StateName::Master)
-            .flat_map(|view| view.settings.addresses().map(Vrrp::kernel_prefix))
+            .flat_map(|view| {
+                view.settings
+                    .addresses()
+                    .map(|address| Vrrp::kernel_prefix(address))
+            })
             .collect();
         let strays: Vec<&Prefix> = self.held.difference(&masters).collect();
         assert!(strays.is_empty(), "{strays:?} held by nobody");
@@ -324,8 +328,9 @@ fn instance(number: u8, bytes: &mut Bytes<'_>) -> InstanceSettings {
                 weight: Weight::new(i16::from(bytes.next()) - 128).unwrap_or(Weight::FAULT),
                 reverse: flags & 16 != 0,
             }]
+            .into()
         } else {
-            Vec::new()
+            Vec::new().into()
         },
         garp: GarpSettings {
             master_delay: u32::from(bytes.next() % 3),

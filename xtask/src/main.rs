@@ -17,6 +17,8 @@ tasks:
                            FILTER   only the steps with this in their name; if there is no such step,
                                     only the tests with this in their name
   test --list              name the steps
+  test interop [WORD...]   evervip beside keepalived and FRR, as a table; WORD: only cells with this in their name
+  test reload [WORD...]    reloads that disturb nothing
   packages                 install the programs that the tests need
   corpus [TEXT]            compare with what keepalived said of real configurations; TEXT: only files with this in their name
   bench failover|scale|config

@@ -100,11 +100,19 @@ const STEPS: [Step; 10] = [
     },
 ];
 
+/// Test files of the daemon that one wants to look at alone, by the names of their own.
+const SHOWN: [&str; 2] = ["interop", "reload"];
+
 /// Runs the steps that the options ask for.
 ///
 /// # Errors
 /// When an option is unknown, or a step fails.
 pub(crate) fn run(options: &[&str]) -> Result<()> {
+    if let [name, words @ ..] = options
+        && SHOWN.contains(name)
+    {
+        return show(name, words);
+    }
     let mut fast = false;
     let mut filter = None;
     for option in options {
@@ -165,6 +173,13 @@ fn choose(fast: bool, filter: Option<&str>) -> (Vec<&'static Step>, Option<&str>
     } else {
         (named, None)
     }
+}
+
+/// One test file, with the words and options for its runner, such as parts of the names of scenarios.
+fn show(name: &str, words: &[&str]) -> Result<()> {
+    let mut command = cargo(&["test", "--package", "evervip", "--test", name, "--"]);
+    command.args(words);
+    shell::run(&mut command)
 }
 
 #[expect(

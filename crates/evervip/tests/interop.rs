@@ -1,412 +1,267 @@
-//! evervip and Debian's keepalived share virtual routers: whoever is to be master is, whatever happens to the other,
-//! and nobody can tell their packets apart.
+//! evervip beside other implementations: whoever is to be master is, whatever happens to the other, and nobody can tell
+//! their packets apart.
+//!
+//! A table: each row is a peer and a kind of virtual router, each column a story, each cell a scenario of its own
+//! (`interop/stories.rs`). What the standards or the peer rule out says why in its row. `cargo xtask test interop` prints
+//! it; words on the command line choose cells, as in `cargo xtask test interop frr` or `... v3-ipv6`.
 
 mod common;
+#[path = "interop/peers.rs"]
+mod peers;
+#[path = "interop/stories.rs"]
+mod stories;
 
-use std::net::IpAddr;
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use lab::{Capture, Direction, Host, Lab, pause, scenario, wait_until};
-use types::Claim;
+use anyhow::{Context as _, Result};
+use lab::Lab;
+use lab::scenario::{Outcome, Scenario, Suite};
 
-use common::packets::{self, adverts, announced, claims, judge};
-use common::{Daemon, SIGCONT, SIGSTOP, SOON, evervip, gains, holds, keepalived, loses};
+use stories::{End, Party};
 
-fn main() -> ExitCode {
-    scenario::main(&[
-        ("v2_evervip_is_master", |lab| evervip_is_master(lab, &V2)),
-        ("v3_evervip_is_master", |lab| evervip_is_master(lab, &V3)),
-        ("v6_evervip_is_master", |lab| evervip_is_master(lab, &V6)),
-        ("v2_evervip_is_backup", |lab| evervip_is_backup(lab, &V2)),
-        ("v3_evervip_is_backup", |lab| evervip_is_backup(lab, &V3)),
-        ("v6_evervip_is_backup", |lab| evervip_is_backup(lab, &V6)),
-        ("v2_clean_stops", |lab| clean_stops(lab, &V2)),
-        ("v3_clean_stops", |lab| clean_stops(lab, &V3)),
-        ("v6_clean_stops", |lab| clean_stops(lab, &V6)),
-        ("v2_equal_priorities", |lab| equal_priorities(lab, &V2)),
-        ("v3_equal_priorities", |lab| equal_priorities(lab, &V3)),
-        ("v6_equal_priorities", |lab| equal_priorities(lab, &V6)),
-        ("unicast_v2_evervip_is_master", |lab| {
-            evervip_is_master(lab, &V2.to_peers())
-        }),
-        ("unicast_v3_evervip_is_master", |lab| {
-            evervip_is_master(lab, &V3.to_peers())
-        }),
-        ("unicast_v6_evervip_is_master", |lab| {
-            evervip_is_master(lab, &V6.to_peers())
-        }),
-        ("unicast_v2_evervip_is_backup", |lab| {
-            evervip_is_backup(lab, &V2.to_peers())
-        }),
-        ("unicast_v3_evervip_is_backup", |lab| {
-            evervip_is_backup(lab, &V3.to_peers())
-        }),
-        ("unicast_v6_evervip_is_backup", |lab| {
-            evervip_is_backup(lab, &V6.to_peers())
-        }),
-        ("unicast_v2_clean_stops", |lab| {
-            clean_stops(lab, &V2.to_peers())
-        }),
-        ("unicast_v3_clean_stops", |lab| {
-            clean_stops(lab, &V3.to_peers())
-        }),
-        ("unicast_v6_clean_stops", |lab| {
-            clean_stops(lab, &V6.to_peers())
-        }),
-        ("unicast_v2_equal_priorities", |lab| {
-            equal_priorities(lab, &V2.to_peers())
-        }),
-        ("unicast_v3_equal_priorities", |lab| {
-            equal_priorities(lab, &V3.to_peers())
-        }),
-        ("unicast_v6_equal_priorities", |lab| {
-            equal_priorities(lab, &V6.to_peers())
-        }),
-    ])
+/// Cells at a time: they mostly wait for somebody to be missed.
+const JOBS: usize = 16;
+
+/// Whom evervip meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Peer {
+    /// Debian's.
+    Keepalived,
+    /// Its vrrpd.
+    Frr,
 }
 
-/// A kind of virtual router.
-struct Flavour {
-    keywords: &'static str,
-    interval: Duration,
-    addresses: [&'static str; 2],
-    /// Adverts go from host to host, not to the group: addresses of hosts begin so.
-    hosts: Option<&'static str>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Version {
+    V2,
+    V3,
 }
 
-const V2: Flavour = Flavour {
-    keywords: "version 2\n advert_int 1\n authentication {\n auth_type PASS\n auth_pass secret-7\n }\n",
-    interval: Duration::from_secs(1),
-    addresses: ["198.18.0.100/24", "198.18.0.101/32"],
-    hosts: None,
-};
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    V4,
+    V6,
+}
 
-const V3: Flavour = Flavour {
-    keywords: "version 3\n advert_int 0.2\n",
-    interval: Duration::from_millis(200),
-    addresses: ["198.18.0.100/24", "198.18.0.101/32"],
-    hosts: None,
-};
+/// Whom adverts are addressed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum To {
+    Group,
+    Peers,
+}
 
-const V6: Flavour = Flavour {
-    keywords: "version 3\n advert_int 0.2\n",
-    interval: Duration::from_millis(200),
-    addresses: ["fe80::18:64/64", "fd00:18::64/64"],
-    hosts: None,
-};
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Auth {
+    None,
+    Pass,
+    Ah,
+}
 
-const VRID: u8 = 51;
+/// A row of the table: one kind of virtual router, shared with one peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Row {
+    peer: Peer,
+    version: Version,
+    family: Family,
+    to: To,
+    auth: Auth,
+}
 
-impl Flavour {
-    /// The same with adverts to single routers.
-    fn to_peers(&self) -> Self {
-        let hosts = if self.addresses == V6.addresses {
-            "fd00:18::"
-        } else {
-            "198.18.0."
-        };
-        Self {
-            hosts: Some(hosts),
-            ..*self
+/// A column of the table.
+#[derive(Clone, Copy, Debug)]
+struct Column {
+    title: &'static str,
+    story: fn(&Lab, &Row) -> Result<()>,
+}
+
+/// The party that dies is master; it comes back and is master again.
+const COLUMNS: [Column; 5] = [
+    Column {
+        title: "we-crash",
+        story: |lab, row| stories::master_dies(lab, row, Party::We, End::Crash),
+    },
+    Column {
+        title: "we-stop",
+        story: |lab, row| stories::master_dies(lab, row, Party::We, End::Stop),
+    },
+    Column {
+        title: "they-crash",
+        story: |lab, row| stories::master_dies(lab, row, Party::They, End::Crash),
+    },
+    Column {
+        title: "they-stop",
+        story: |lab, row| stories::master_dies(lab, row, Party::They, End::Stop),
+    },
+    Column {
+        title: "equals",
+        story: stories::equal_priorities,
+    },
+];
+
+impl Row {
+    /// Every combination, possible or not.
+    fn all() -> Vec<Self> {
+        let mut rows = Vec::new();
+        for peer in [Peer::Keepalived, Peer::Frr] {
+            for (version, family) in [
+                (Version::V2, Family::V4),
+                (Version::V2, Family::V6),
+                (Version::V3, Family::V4),
+                (Version::V3, Family::V6),
+            ] {
+                for to in [To::Group, To::Peers] {
+                    for auth in [Auth::None, Auth::Pass, Auth::Ah] {
+                        rows.push(Self {
+                            peer,
+                            version,
+                            family,
+                            to,
+                            auth,
+                        });
+                    }
+                }
+            }
+        }
+        rows
+    }
+
+    /// Why there is no such virtual router, if there is none.
+    fn ruled_out(&self) -> Option<&'static str> {
+        match (self.peer, self.version, self.family, self.to, self.auth) {
+            (_, Version::V3, _, _, Auth::Pass | Auth::Ah) => {
+                Some("version 3 has no authentication (RFC 5798, 9)")
+            }
+            (_, Version::V2, Family::V6, _, Auth::Pass | Auth::Ah) => {
+                Some("version 2 over IPv6, which only keepalived speaks, has no authentication")
+            }
+            (Peer::Frr, Version::V2, Family::V6, _, _) => {
+                Some("vrrpd: version 2 is for IPv4 (RFC 3768)")
+            }
+            (Peer::Frr, _, _, To::Peers, _) => Some("vrrpd sends to the group only"),
+            (Peer::Frr, _, _, _, Auth::Pass | Auth::Ah) => Some("vrrpd has no authentication"),
+            (Peer::Keepalived, Version::V2, Family::V4, _, _) | (_, _, _, _, Auth::None) => None,
         }
     }
 
-    /// Of host `me`, 1 or 2, with the other one as its peer.
-    fn configuration(&self, me: u8, priority: u8) -> String {
-        let [one, two] = self.addresses;
-        let peers = self.hosts.map_or_else(String::new, |hosts| {
-            let other = 3 - me;
-            format!("unicast_src_ip {hosts}{me}\n unicast_peer {{\n {hosts}{other}\n }}\n ")
-        });
-        format!(
-            "vrrp_instance VI {{\n interface eth0\n virtual_router_id {VRID}\n priority {priority}\n {peers}{}\
-             virtual_ipaddress {{\n {one}\n {two}\n }}\n}}\n",
-            self.keywords
-        )
+    /// Of the table, in its order.
+    fn words(&self) -> [&'static str; 5] {
+        [
+            match self.peer {
+                Peer::Keepalived => "keepalived",
+                Peer::Frr => "frr",
+            },
+            match self.version {
+                Version::V2 => "v2",
+                Version::V3 => "v3",
+            },
+            match self.family {
+                Family::V4 => "ipv4",
+                Family::V6 => "ipv6",
+            },
+            match self.to {
+                To::Group => "multicast",
+                To::Peers => "unicast",
+            },
+            match self.auth {
+                Auth::None => "none",
+                Auth::Pass => "pass",
+                Auth::Ah => "ah",
+            },
+        ]
     }
 
-    /// The virtual addresses without their lengths.
-    fn virtual_addresses(&self) -> impl Iterator<Item = &'static str> {
-        self.addresses
-            .iter()
+    /// The name of a cell's scenario.
+    fn cell(&self, column: &Column) -> String {
+        format!("{}-{}", self.words().join("-"), column.title)
+    }
+
+    /// Between two adverts. Version 2 counts in seconds; half a second leaves a busy machine time to be late.
+    fn interval(&self) -> Duration {
+        match self.version {
+            Version::V2 => Duration::from_secs(1),
+            Version::V3 => Duration::from_millis(500),
+        }
+    }
+
+    /// The virtual addresses.
+    fn addresses(&self) -> [&'static str; 2] {
+        match self.family {
+            Family::V4 => ["198.18.0.100/24", "198.18.0.101/32"],
+            Family::V6 => ["fe80::18:64/64", "fd00:18::64/64"],
+        }
+    }
+
+    /// The same without their lengths.
+    fn bare_addresses(&self) -> [&'static str; 2] {
+        self.addresses()
             .map(|text| text.split('/').next().unwrap_or(text))
     }
+}
 
-    fn gained_by(&self, host: &Host) -> Result<()> {
-        self.virtual_addresses()
-            .try_for_each(|address| gains(host, address))
+fn main() -> ExitCode {
+    let scenarios: Vec<Scenario> = cells()
+        .map(|(row, column)| -> Scenario { (row.cell(&column).leak(), perform) })
+        .collect();
+    Suite {
+        scenarios: &scenarios,
+        jobs: JOBS,
+        summary: print_table,
     }
-
-    fn lost_by(&self, host: &Host) -> Result<()> {
-        self.virtual_addresses()
-            .try_for_each(|address| loses(host, address))
-    }
-
-    fn held_by(&self, host: &Host) -> usize {
-        self.virtual_addresses()
-            .filter(|address| holds(host, address))
-            .count()
-    }
-
-    /// Every address was announced in this direction.
-    fn announced(&self, capture: &Capture, since: usize, direction: Direction) -> Result<()> {
-        for address in self.virtual_addresses() {
-            let address: IpAddr = address.parse()?;
-            capture.wait_for_since(since, &format!("{address} announced"), SOON, |frame| {
-                frame.direction == direction && announced(frame) == Some(address)
-            })?;
-        }
-        Ok(())
-    }
+    .main()
 }
 
-/// Two hosts on a segment, and what passes the second one.
-fn pair(lab: &Lab) -> Result<(Host, Host, Capture)> {
-    let lan = lab.segment()?;
-    let a = common::host(lab, &lan, "a", 1)?;
-    let b = common::host(lab, &lan, "b", 2)?;
-    let capture = b.capture("eth0")?;
-    Ok((a, b, capture))
+/// All cells that hold a scenario.
+fn cells() -> impl Iterator<Item = (Row, Column)> {
+    Row::all()
+        .into_iter()
+        .filter(|row| row.ruled_out().is_none())
+        .flat_map(|row| COLUMNS.map(|column| (row, column)))
 }
 
-/// evervip has the higher priority, crashes, and comes back.
-fn evervip_is_master(lab: &mut Lab, flavour: &Flavour) -> Result<()> {
-    let keepalived = keepalived()?;
-    let (a, b, capture) = pair(lab)?;
-    let mut ours = Daemon::start(&a, &evervip(), &flavour.configuration(1, 150))?;
-    flavour.gained_by(&a)?;
-    let mut theirs = Daemon::start(&b, &keepalived, &flavour.configuration(2, 100))?;
-    theirs.says("Entering BACKUP STATE")?;
-    flavour.announced(&capture, 0, Direction::In)?;
-    pause(flavour.interval * 2);
-    ensure!(
-        adverts(&capture, 0, Direction::Out, VRID).is_empty() && flavour.held_by(&b) == 0,
-        "keepalived wants to be master, too"
-    );
-
-    let crash = capture.count();
-    ours.crash()?;
-    flavour.gained_by(&b)?;
-    ensure!(
-        flavour.held_by(&a) == 2,
-        "a crash leaves the addresses, and keepalived does not mind"
-    );
-    let mut ours = Daemon::start(&a, &evervip(), &flavour.configuration(1, 150))?;
-    capture.wait_for_since(crash, "keepalived as master", SOON, |frame| {
-        claims(frame, Direction::Out, 100)
-    })?;
-    flavour.lost_by(&b)?;
-    flavour.gained_by(&a)?;
-    ensure!(
-        adverts(&capture, crash, Direction::Out, VRID)
-            .iter()
-            .all(|advert| advert.claim != Claim::Leaving),
-        "who is preempted leaves without a word"
-    );
-
-    let seen = adverts(&capture, crash, Direction::In, VRID).len();
-    let counters = ours.counters()?;
-    let sent = counters.get("VI", "Advertisements/Sent")?;
-    ensure!(
-        u64::try_from(seen)? <= sent,
-        "{seen} adverts seen, {sent} counted"
-    );
-    wait_until(SOON, "every advert that was counted is seen", || {
-        u64::try_from(adverts(&capture, crash, Direction::In, VRID).len()).is_ok_and(|n| n >= sent)
-    })?;
-    ensure!(counters.get("VI", "Became master")? == 1);
-    ensure!(counters.get("VI", "Released master")? == 0);
-    ensure!(counters.get("VI", "Advertisements/Received")? > 0);
-    ensure!(counters.errors().is_empty(), "{:?}", counters.errors());
-    let counters = theirs.counters()?;
-    ensure!(counters.get("VI", "Released master")? == 1);
-    ensure!(counters.get("VI", "Advertisements/Received")? > 0);
-    ensure!(
-        counters.errors().is_empty(),
-        "keepalived: {:?}",
-        counters.errors()
-    );
-    judge(&capture, &lab.directory().join("b.pcap"))
+/// The scenario of the cell that this lab is named after.
+fn perform(lab: &mut Lab) -> Result<()> {
+    let (row, column) = cells()
+        .find(|(row, column)| row.cell(column) == lab.name())
+        .with_context(|| format!("there is no cell {}", lab.name()))?;
+    (column.story)(lab, &row)
 }
 
-/// keepalived has the higher priority, crashes, and comes back.
-fn evervip_is_backup(lab: &mut Lab, flavour: &Flavour) -> Result<()> {
-    let keepalived = keepalived()?;
-    let (a, b, capture) = pair(lab)?;
-    let mut theirs = Daemon::start(&a, &keepalived, &flavour.configuration(1, 150))?;
-    flavour.gained_by(&a)?;
-    let mut ours = Daemon::start(&b, &evervip(), &flavour.configuration(2, 100))?;
-    ours.says("Entering BACKUP STATE")?;
-    pause(flavour.interval * 2);
-    ensure!(
-        adverts(&capture, 0, Direction::Out, VRID).is_empty() && flavour.held_by(&b) == 0,
-        "evervip wants to be master, too"
-    );
-
-    let crash = capture.count();
-    theirs.crash()?;
-    capture.wait_for_since(crash, "evervip as master", SOON, |frame| {
-        claims(frame, Direction::Out, 100)
-    })?;
-    flavour.gained_by(&b)?;
-    flavour.announced(&capture, crash, Direction::Out)?;
-
-    let back = capture.count();
-    let _theirs = Daemon::start(&a, &keepalived, &flavour.configuration(1, 150))?;
-    capture.wait_for_since(back, "keepalived as master", SOON, |frame| {
-        claims(frame, Direction::In, 150)
-    })?;
-    flavour.lost_by(&b)?;
-    flavour.gained_by(&a)?;
-    let yielded = capture.count();
-    pause(flavour.interval * 3);
-    ensure!(
-        adverts(&capture, yielded, Direction::Out, VRID).is_empty(),
-        "a backup is silent"
-    );
-    let all = adverts(&capture, crash, Direction::Out, VRID);
-    ensure!(
-        all.iter().all(|advert| advert.claim != Claim::Leaving),
-        "who is preempted leaves without a word"
-    );
-
-    let counters = ours.counters()?;
-    ensure!(counters.get("VI", "Advertisements/Sent")? == u64::try_from(all.len())?);
-    ensure!(counters.get("VI", "Became master")? == 1);
-    ensure!(counters.get("VI", "Released master")? == 1);
-    ensure!(counters.get("VI", "Advertisements/Received")? > 0);
-    ensure!(counters.get("VI", "Priority Zero/Sent")? == 0);
-    ensure!(counters.errors().is_empty(), "{:?}", counters.errors());
-    judge(&capture, &lab.directory().join("b.pcap"))
-}
-
-/// Each stops cleanly while it is master: the other does not wait until it is missed.
-fn clean_stops(lab: &mut Lab, flavour: &Flavour) -> Result<()> {
-    let keepalived = keepalived()?;
-    let (a, b, capture) = pair(lab)?;
-    let mut ours = Daemon::start(&a, &evervip(), &flavour.configuration(1, 150))?;
-    flavour.gained_by(&a)?;
-    let mut theirs = Daemon::start(&b, &keepalived, &flavour.configuration(2, 100))?;
-    theirs.says("Entering BACKUP STATE")?;
-    pause(flavour.interval * 2);
-
-    let before = capture.count();
-    ours.stop()?;
-    ensure!(flavour.held_by(&a) == 0, "the addresses are left behind");
-    takes_over(&capture, before, flavour, Direction::In, Direction::Out)?;
-    flavour.gained_by(&b)?;
-    let zeros = adverts(&capture, before, Direction::In, VRID)
-        .iter()
-        .filter(|advert| advert.claim == Claim::Leaving)
-        .count();
-    ensure!(zeros == 1, "{zeros} adverts with priority 0");
-
-    let mut ours = Daemon::start(&a, &evervip(), &flavour.configuration(1, 50))?;
-    ours.says("Entering BACKUP STATE")?;
-    pause(flavour.interval * 2);
-    let before = capture.count();
-    theirs.stop()?;
-    takes_over(&capture, before, flavour, Direction::Out, Direction::In)?;
-    flavour.gained_by(&a)?;
-    flavour.announced(&capture, before, Direction::In)?;
-    let counters = ours.counters()?;
-    ensure!(counters.get("VI", "Priority Zero/Received")? >= 1);
-    ensure!(counters.errors().is_empty(), "{:?}", counters.errors());
-    judge(&capture, &lab.directory().join("b.pcap"))
-}
-
-/// One says that it leaves; the other speaks up before three intervals have passed.
-fn takes_over(
-    capture: &Capture,
-    since: usize,
-    flavour: &Flavour,
-    leaves: Direction,
-    comes: Direction,
-) -> Result<()> {
-    let goodbye =
-        capture.wait_for_since(since, "priority 0", SOON, |frame| claims(frame, leaves, 0))?;
-    let hello = capture.wait_for_since(since, "an advert of the other", SOON, |frame| {
-        frame.at > goodbye.at
-            && packets::advert(frame).is_some_and(|advert| advert.direction == comes)
-    })?;
-    let waited = packets::since(hello.at, goodbye.at);
-    ensure!(
-        waited < flavour.interval * 3,
-        "it waited for {waited:?}, as if nobody had said goodbye"
-    );
-    Ok(())
-}
-
-/// With equal priorities there is one master; and when both have become it, the higher address stays.
-fn equal_priorities(lab: &mut Lab, flavour: &Flavour) -> Result<()> {
-    let keepalived = keepalived()?;
-    let (a, b, capture) = pair(lab)?;
-    let mut ours = Daemon::start(&a, &evervip(), &flavour.configuration(1, 100))?;
-    let mut theirs = Daemon::start(&b, &keepalived, &flavour.configuration(2, 100))?;
-    let count = || (flavour.held_by(&a), flavour.held_by(&b));
-    wait_until(SOON, "there is a master", || count().0 + count().1 > 0)?;
-    settled(&capture, flavour, &count)?;
-
-    // Whoever is frozen is still master when it is thawed, and so is the other.
-    let (frozen, other) = if count().0 == 2 {
-        (&mut ours.process, &b)
-    } else {
-        (&mut theirs.process, &a)
+/// What became of each cell; a dot where it was not chosen. Rows that have none are left out.
+fn print_table(outcomes: &BTreeMap<&'static str, Outcome>) {
+    let everything = outcomes.len() == cells().count();
+    let titles = ["peer", "version", "family", "to", "auth"];
+    let line = |head: [&str; 5], cells: String| {
+        let [peer, version, family, to, auth] = head;
+        println!("{peer:<12}{version:<9}{family:<8}{to:<11}{auth:<6}{cells}");
     };
-    let family = frozen.family()?;
-    for pid in &family {
-        sys::process::kill(*pid, SIGSTOP)?;
-    }
-    flavour.gained_by(other)?;
-    for pid in &family {
-        sys::process::kill(*pid, SIGCONT)?;
-    }
-    wait_until(SOON, "one of them gives way", || {
-        matches!(count(), (0, 2) | (2, 0))
-    })?;
-    settled(&capture, flavour, &count)?;
-    // The addresses of the hosts decide, 198.18.0.1 and 198.18.0.2; link-local addresses are made of random MACs.
-    if flavour.hosts.is_some() || flavour.addresses == V3.addresses {
-        ensure!(count() == (0, 2), "the lower address stays master");
-    } else {
-        let higher = |host: &Host| -> Result<Option<IpAddr>> {
-            let is_source = |address: &IpAddr| {
-                address.to_string().starts_with("fe80::") && address.to_string() != "fe80::18:64"
-            };
-            let addresses = host.addresses("eth0")?;
-            Ok(addresses
-                .iter()
-                .map(|prefix| prefix.address())
-                .find(is_source))
-        };
-        let expected = if higher(&a)? > higher(&b)? {
-            (2, 0)
-        } else {
-            (0, 2)
-        };
-        ensure!(count() == expected, "the lower address stays master");
-    }
-    judge(&capture, &lab.directory().join("b.pcap"))
-}
-
-/// From now on only one of them speaks, and has all addresses.
-fn settled(
-    capture: &Capture,
-    flavour: &Flavour,
-    count: &impl Fn() -> (usize, usize),
-) -> Result<()> {
-    pause(flavour.interval * 2);
-    let from = capture.count();
-    pause(flavour.interval * 4);
-    let ours = adverts(capture, from, Direction::In, VRID).len();
-    let theirs = adverts(capture, from, Direction::Out, VRID).len();
-    ensure!(
-        (ours == 0) != (theirs == 0),
-        "{ours} adverts from evervip, {theirs} from keepalived"
+    println!();
+    line(
+        titles,
+        COLUMNS
+            .map(|column| format!("{:<12}", column.title))
+            .concat(),
     );
-    let expected = if ours > 0 { (2, 0) } else { (0, 2) };
-    ensure!(count() == expected, "{:?} addresses of 2 each", count());
-    Ok(())
+    for row in Row::all() {
+        let chosen = COLUMNS.map(|column| outcomes.contains_key(row.cell(&column).as_str()));
+        if !everything && !chosen.contains(&true) {
+            continue;
+        }
+        let cells = match row.ruled_out() {
+            Some(reason) => format!("- {reason}"),
+            None => COLUMNS
+                .map(|column| {
+                    let word = match outcomes.get(row.cell(&column).as_str()) {
+                        Some(Outcome::Passed) => "ok",
+                        Some(Outcome::Failed(_)) => "FAILED",
+                        Some(Outcome::Skipped(_)) => "skipped",
+                        None => ".",
+                    };
+                    format!("{word:<12}")
+                })
+                .concat(),
+        };
+        line(row.words(), cells);
+    }
 }

@@ -22,14 +22,17 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// Its name tells whose it was, should it ever be left behind.
+    /// Its name tells whose it was, should it ever be left behind. Where somebody else removes it, it is short: the
+    /// path of a socket may have 107 bytes.
     pub(crate) fn create(name: &str) -> Result<Self> {
-        let place = env::var_os(PLACE_VARIABLE).map_or_else(|| PathBuf::from(PLACE), PathBuf::from);
+        let given = env::var_os(PLACE_VARIABLE).map(PathBuf::from);
+        let prefix = match given {
+            Some(_) => String::from("lab"),
+            None => format!("evervip-lab-{name}-{}", std::process::id()),
+        };
+        let place = given.unwrap_or_else(|| PathBuf::from(PLACE));
         for attempt in 0..ATTEMPTS {
-            let path = place.join(format!(
-                "evervip-lab-{name}-{}-{attempt}",
-                std::process::id()
-            ));
+            let path = place.join(format!("{prefix}-{attempt}"));
             match fs::create_dir(&path) {
                 Ok(()) => return Ok(Self { path }),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}

@@ -58,6 +58,7 @@ pub use wait::{pause, wait_until};
 /// The machine room: makes hosts and segments, and holds the files they leave behind.
 #[derive(Debug)]
 pub struct Lab {
+    name: String,
     directory: Arc<Directory>,
 }
 
@@ -74,7 +75,15 @@ impl Lab {
                 "an ordinary user needs user namespaces for the lab, entered before any thread is started",
             )?;
         }
-        Ok(Self { directory })
+        Ok(Self {
+            name: name.to_owned(),
+            directory,
+        })
+    }
+
+    /// The name that it was given: that of the scenario.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// A switch: forwards every frame, multicast included, to all its ports, and says nothing itself.

@@ -16,6 +16,7 @@
 //! }
 //! ```
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, ExitCode, Stdio};
@@ -75,19 +76,42 @@ const AFTERMATH: Duration = Duration::from_secs(2);
 /// or all. `--list`, `--exact`, `--skip WORD`, `--nocapture` and `--test-threads N` mean what they mean to cargo's own
 /// harness.
 pub fn main(scenarios: &[Scenario]) -> ExitCode {
-    if let Some(name) = env::var_os(CHOSEN) {
-        return match scenarios.iter().find(|(known, _)| name == *known) {
-            Some(scenario) => perform(scenario),
-            None => failed(&format!("there is no scenario {}", name.display())),
-        };
+    Suite {
+        scenarios,
+        jobs: JOBS,
+        summary: |_| {},
     }
-    let options = match Options::read(env::args().skip(1)) {
-        Ok(options) => options,
-        Err(error) => return failed(&format!("{error:#}")),
-    };
-    match env::var(WATCHED) {
-        Ok(name) => watch(&name, &options),
-        Err(_) => run_all(scenarios, &options),
+    .main()
+}
+
+/// Scenarios, and how they are run.
+#[derive(Clone, Copy, Debug)]
+pub struct Suite<'a> {
+    /// All there are. Their names differ.
+    pub scenarios: &'a [Scenario],
+    /// How many at a time, unless the command line says otherwise.
+    pub jobs: usize,
+    /// What to do when all that were chosen have ended, before the failures are shown: to print a table.
+    pub summary: fn(&BTreeMap<&'static str, Outcome>),
+}
+
+impl Suite<'_> {
+    /// Like [`main`].
+    pub fn main(&self) -> ExitCode {
+        if let Some(name) = env::var_os(CHOSEN) {
+            return match self.scenarios.iter().find(|(known, _)| name == *known) {
+                Some(scenario) => perform(scenario),
+                None => failed(&format!("there is no scenario {}", name.display())),
+            };
+        }
+        let options = match Options::read(env::args().skip(1), self.jobs) {
+            Ok(options) => options,
+            Err(error) => return failed(&format!("{error:#}")),
+        };
+        match env::var(WATCHED) {
+            Ok(name) => watch(&name, &options),
+            Err(_) => run_all(self, &options),
+        }
     }
 }
 
@@ -127,14 +151,14 @@ struct Options {
 }
 
 impl Options {
-    fn read(arguments: impl Iterator<Item = String>) -> Result<Self> {
+    fn read(arguments: impl Iterator<Item = String>, default_jobs: usize) -> Result<Self> {
         let mut options = Self {
             words: Vec::new(),
             skip: Vec::new(),
             list: false,
             exact: false,
             no_capture: false,
-            jobs: JOBS,
+            jobs: default_jobs,
         };
         let mut arguments = arguments;
         while let Some(argument) = arguments.next() {
@@ -184,16 +208,21 @@ fn jobs(number: &str) -> Result<usize> {
 }
 
 /// How a scenario ended.
-#[derive(Debug)]
-enum Outcome {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// As it should.
     Passed,
+    /// It cannot be run here; why.
     Skipped(String),
+    /// What it said.
     Failed(String),
 }
 
-fn run_all(scenarios: &[Scenario], options: &Options) -> ExitCode {
-    let (chosen, left_out): (Vec<_>, Vec<_>) =
-        scenarios.iter().partition(|(name, _)| options.wants(name));
+fn run_all(suite: &Suite<'_>, options: &Options) -> ExitCode {
+    let (chosen, left_out): (Vec<_>, Vec<_>) = suite
+        .scenarios
+        .iter()
+        .partition(|(name, _)| options.wants(name));
     if options.list {
         for (name, _) in &chosen {
             println!("{name}: test");
@@ -202,7 +231,7 @@ fn run_all(scenarios: &[Scenario], options: &Options) -> ExitCode {
     }
     println!("\nrunning {} tests", chosen.len());
     let begin = sys::clock::now();
-    let (mut passed, mut skipped, mut failures) = (0, 0, Vec::new());
+    let mut outcomes = BTreeMap::new();
     let todo = Mutex::new(chosen.iter().map(|(name, _)| *name));
     let (report, reports) = channel();
     thread::scope(|scope| {
@@ -223,22 +252,23 @@ fn run_all(scenarios: &[Scenario], options: &Options) -> ExitCode {
         }
         drop(report);
         for (name, outcome) in reports {
-            match outcome {
-                Outcome::Passed => {
-                    passed += 1;
-                    println!("test {name} ... ok");
-                }
-                Outcome::Skipped(reason) => {
-                    skipped += 1;
-                    println!("test {name} ... ignored, {}", reason.trim());
-                }
-                Outcome::Failed(text) => {
-                    println!("test {name} ... FAILED");
-                    failures.push((name, text));
-                }
+            match &outcome {
+                Outcome::Passed => println!("test {name} ... ok"),
+                Outcome::Skipped(reason) => println!("test {name} ... ignored, {}", reason.trim()),
+                Outcome::Failed(_) => println!("test {name} ... FAILED"),
             }
+            outcomes.insert(name, outcome);
         }
     });
+    (suite.summary)(&outcomes);
+    let (mut passed, mut skipped, mut failures) = (0, 0, Vec::new());
+    for (name, outcome) in &outcomes {
+        match outcome {
+            Outcome::Passed => passed += 1,
+            Outcome::Skipped(_) => skipped += 1,
+            Outcome::Failed(text) => failures.push((name, text)),
+        }
+    }
     if !failures.is_empty() {
         println!("\nfailures:");
         for (name, text) in &failures {
@@ -380,7 +410,7 @@ mod tests {
     use super::*;
 
     fn read(words: &[&str]) -> Result<Options> {
-        Options::read(words.iter().map(ToString::to_string))
+        Options::read(words.iter().map(ToString::to_string), JOBS)
     }
 
     #[test]

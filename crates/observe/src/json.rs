@@ -1,5 +1,7 @@
 //! `keepalived.json`: one compact line.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use types::{Instant, Version};
 use vrrp::settings::{Authentication, Preempt};
@@ -126,7 +128,7 @@ impl Instance {
         let settings = view.settings;
         let holds = view.state == vrrp::StateName::Master;
         let seconds = |at: Option<Instant>| at.map_or(0.0, |at| context.clock.wall(at));
-        let texts = |addresses: &[vrrp::settings::VirtualAddress]| {
+        let texts = |addresses: &[Arc<vrrp::settings::VirtualAddress>]| {
             addresses
                 .iter()
                 .map(|address| address_text(address, holds))

@@ -47,23 +47,27 @@ fn router() -> Vrrp {
             no_track: true,
             ..address("198.18.0.101", 24)
         },
-    ];
-    v2.virtual_ipaddress_excluded = vec![address("fd00:18::100", 64)];
+    ]
+    .into();
+    v2.virtual_ipaddress_excluded = vec![address("fd00:18::100", 64)].into();
     v2.track_script = vec![TrackScript {
         script: "check".into(),
         weight: Weight::new(-20).unwrap(),
         reverse: false,
-    }];
+    }]
+    .into();
     v2.track_interface = vec![TrackInterface {
         interface: eth0(),
         weight: Weight::new(10).unwrap(),
         reverse: true,
-    }];
+    }]
+    .into();
     let mut v6 = instance("VI_6", Version::V3, Family::V6, 52);
     v6.virtual_ipaddress = vec![VirtualAddress {
         preferred_lft: PreferredLifetime::Seconds(0),
         ..address("fe80::100", 128)
-    }];
+    }]
+    .into();
     v6.preempt = Preempt::After(Duration::from_secs(4));
 
     let mut router = Vrrp::new();

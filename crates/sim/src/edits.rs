@@ -4,10 +4,16 @@ use std::time::Duration;
 
 use types::{Centiseconds, Family, Priority, Version};
 use vrrp::Settings;
-use vrrp::settings::{Authentication, InstanceSettings};
+use vrrp::settings::{Authentication, InstanceSettings, SyncGroupSettings, TrackScript};
 
 use crate::random::Random;
-use crate::scenario::{ADDRESSES, draw_garp, draw_preempt, password, virtual_address};
+use crate::scenario::{
+    ADDRESSES, LANS, SCRIPTS, draw_garp, draw_preempt, draw_script, draw_weight, password,
+    virtual_address, vrid,
+};
+
+/// Added to the VRID of a router that an edit replaces by another one.
+const OTHER: u8 = 100;
 
 /// Changes one thing, as an operator would. Says what.
 ///
@@ -22,27 +28,15 @@ pub(crate) fn edit(
         settings.clone_from(first);
         return "restore all instances";
     };
-    let grouped = |name: &str| {
-        first
-            .sync_groups
-            .iter()
-            .any(|group| group.members.iter().any(|member| member == name))
-    };
     let Some(instance) = settings.instances.get_mut(index) else {
         return "nothing";
     };
-    match random.below(14) {
+    match random.below(20) {
         0 => return "nothing",
         1 if !instance.is_owner() => {
             let priority = Priority::new(random.byte(1, 254)).unwrap_or(Priority::DEFAULT);
-            if grouped(&instance.name) {
-                for member in &mut settings.instances {
-                    if grouped(&member.name) {
-                        member.priority = priority;
-                    }
-                }
-            } else {
-                instance.priority = priority;
+            for member in unit_of(settings, first, index) {
+                member.priority = priority;
             }
             return "priority";
         }
@@ -54,19 +48,19 @@ pub(crate) fn edit(
                     .is_some_and(|name| name.as_str() == "eth1"),
             );
             let fresh = virtual_address(
-                instance.vrid.get(),
+                instance.vrid.get() % OTHER,
                 lan,
                 instance.family,
                 random.byte(0, ADDRESSES - 1),
             );
-            if instance.addresses().all(|address| *address != fresh) {
+            if instance.addresses().all(|address| **address != fresh) {
                 instance.virtual_ipaddress.push(fresh);
             }
             return "add an address";
         }
         3 if instance.virtual_ipaddress.len() > 1 => {
             if let Some(gone) = random.index(instance.virtual_ipaddress.len()) {
-                instance.virtual_ipaddress.remove(gone);
+                let _gone = instance.virtual_ipaddress.remove(gone);
             }
             return "remove an address";
         }
@@ -78,12 +72,8 @@ pub(crate) fn edit(
         }
         5 => {
             let preempt = draw_preempt(unit, random);
-            let name = instance.name.clone();
-            let together = grouped(&name);
-            for other in &mut settings.instances {
-                if other.name == name || (together && grouped(&other.name)) {
-                    other.preempt = preempt;
-                }
+            for member in unit_of(settings, first, index) {
+                member.preempt = preempt;
             }
             return "preempt";
         }
@@ -143,10 +133,118 @@ pub(crate) fn edit(
             unicast.check_source = random.percent(50);
             return "fewer peers";
         }
+        14 | 15 => {
+            regroup(settings, random);
+            return "other groups";
+        }
+        16 => {
+            for group in &mut settings.sync_groups {
+                group.name.push('x');
+            }
+            return "other names for the groups";
+        }
+        17 if instance.vrid.get() < OTHER => {
+            instance.vrid = vrid(instance.vrid.get() + OTHER);
+            return "another router of the same name";
+        }
+        18 => return move_an_address(settings, index, random),
+        19 => {
+            track_another_script(settings, first, (index, unit), random);
+            return "track another script";
+        }
         _ => {}
     }
     settings.clone_from(first);
     "back to the first settings"
+}
+
+/// An instance and those that were in one group with it when the world began.
+fn unit_of<'a>(
+    settings: &'a mut Settings,
+    first: &Settings,
+    index: usize,
+) -> Vec<&'a mut InstanceSettings> {
+    let Some(name) = settings.instances.get(index).map(|one| one.name.clone()) else {
+        return Vec::new();
+    };
+    let group = first
+        .sync_groups
+        .iter()
+        .find(|group| group.members.contains(&name));
+    let together = |other: &str| {
+        other == name || group.is_some_and(|group| group.members.iter().any(|one| one == other))
+    };
+    settings
+        .instances
+        .iter_mut()
+        .filter(|other| together(&other.name))
+        .collect()
+}
+
+/// Everybody goes somewhere else, or nowhere.
+fn regroup(settings: &mut Settings, random: &mut Random) {
+    let mut groups: Vec<SyncGroupSettings> = ["VG_0", "VG_1", "VG_other"]
+        .map(|name| SyncGroupSettings {
+            name: String::from(name),
+            members: Vec::new(),
+            smtp_alert: false,
+        })
+        .into();
+    for instance in &settings.instances {
+        let group = random.index(groups.len() + 1);
+        if let Some(group) = group.and_then(|group| groups.get_mut(group)) {
+            group.members.push(instance.name.clone());
+        }
+    }
+    groups.retain(|group| !group.members.is_empty());
+    settings.sync_groups = groups;
+}
+
+/// An address goes from one router to another, if there is one of its family.
+fn move_an_address(settings: &mut Settings, from: usize, random: &mut Random) -> &'static str {
+    let to = random.index(settings.instances.len());
+    let family = |index: usize| settings.instances.get(index).map(|one| one.family);
+    let Some(to) = to.filter(|to| *to != from && family(*to) == family(from)) else {
+        return "nothing";
+    };
+    let donor = settings.instances.get_mut(from);
+    let donor = donor.filter(|donor| donor.virtual_ipaddress.len() > 1);
+    let Some(moved) = donor.and_then(|donor| donor.virtual_ipaddress.pop()) else {
+        return "nothing";
+    };
+    if let Some(to) = settings.instances.get_mut(to)
+        && to.addresses().all(|address| *address != moved)
+    {
+        to.virtual_ipaddress.push(moved);
+    }
+    "move an address to another router"
+}
+
+fn track_another_script(
+    settings: &mut Settings,
+    first: &Settings,
+    (index, unit): (usize, Duration),
+    random: &mut Random,
+) {
+    let Some(name) = random.one_of(&SCRIPTS).copied() else {
+        return;
+    };
+    let weight = draw_weight(random);
+    for member in unit_of(settings, first, index) {
+        member.track_script.retain(|tracked| tracked.script != name);
+        member.track_script.push(TrackScript {
+            script: name.to_owned(),
+            weight,
+            reverse: false,
+        });
+    }
+    if settings.scripts.iter().all(|script| script.name != name) {
+        let known = first.scripts.iter().find(|script| script.name == name);
+        let script = known.cloned();
+        settings
+            .scripts
+            .push(script.unwrap_or_else(|| draw_script(name, unit, random)));
+    }
 }
 
 fn remove(settings: &mut Settings, index: usize) {
@@ -159,37 +257,62 @@ fn remove(settings: &mut Settings, index: usize) {
         .retain(|group| !group.members.is_empty());
 }
 
-/// Takes back what peers cannot live with: other groups, another password, other peers, another interval in version 2.
+/// Takes back what peers cannot live with: other groups, routers, passwords, peers, addresses of other routers, other
+/// scripts, another interval in version 2.
 pub(crate) fn make_lawful(settings: &mut Settings, first: &Settings) {
     settings.sync_groups.clone_from(&first.sync_groups);
-    let members = || first.sync_groups.iter().flat_map(|group| &group.members);
-    for name in members() {
-        let missing = settings
-            .instances
-            .iter()
-            .all(|instance| instance.name != *name);
-        if missing && let Some(original) = by_name(first, name) {
+    settings.scripts.clone_from(&first.scripts);
+    for name in first.sync_groups.iter().flat_map(|group| &group.members) {
+        if by_name(settings, name).is_none()
+            && let Some(original) = by_name(first, name)
+        {
             settings.instances.push(original.clone());
         }
     }
-    // A member that was away missed the edits of the others: all take the first one's priority and preemption.
-    let common = members()
-        .next()
-        .and_then(|name| by_name(settings, name))
-        .map(|leader| (leader.priority, leader.preempt));
     for instance in &mut settings.instances {
-        if let Some(original) = by_name(first, &instance.name) {
-            instance.authentication.clone_from(&original.authentication);
-            instance.unicast.clone_from(&original.unicast);
-            if instance.version == Version::V2 {
-                instance.advert_int = original.advert_int;
-            }
+        let Some(original) = by_name(first, &instance.name) else {
+            continue;
+        };
+        if instance.vrid != original.vrid {
+            instance.clone_from(original);
         }
-        if let Some((priority, preempt)) = common
-            && members().any(|member| *member == instance.name)
-        {
-            instance.priority = priority;
-            instance.preempt = preempt;
+        instance.authentication.clone_from(&original.authentication);
+        instance.unicast.clone_from(&original.unicast);
+        instance.track_script.clone_from(&original.track_script);
+        if instance.version == Version::V2 {
+            instance.advert_int = original.advert_int;
+        }
+        let (number, family) = (instance.vrid.get(), instance.family);
+        let own = (0..LANS)
+            .flat_map(|lan| {
+                (0..=ADDRESSES).map(move |last| virtual_address(number, lan, family, last))
+            })
+            .collect::<Vec<_>>();
+        instance
+            .virtual_ipaddress
+            .retain(|address| own.contains(&**address));
+        if instance.virtual_ipaddress.is_empty() {
+            instance
+                .virtual_ipaddress
+                .clone_from(&original.virtual_ipaddress);
+            instance.virtual_ipaddress_excluded.clear();
+        }
+    }
+    // A member that was away missed the edits of the others: all take the first one's priority and preemption.
+    for group in &first.sync_groups {
+        let leader = group
+            .members
+            .first()
+            .and_then(|name| by_name(settings, name));
+        let Some((priority, preempt)) = leader.map(|leader| (leader.priority, leader.preempt))
+        else {
+            continue;
+        };
+        for member in &mut settings.instances {
+            if group.members.contains(&member.name) {
+                member.priority = priority;
+                member.preempt = preempt;
+            }
         }
     }
 }

@@ -92,7 +92,7 @@ impl Nic {
     fn interface(&self) -> Interface {
         Interface {
             index: self.index,
-            name: self.name.clone(),
+            name: self.name,
             usable: self.usable(),
             mac: Some(self.mac),
         }

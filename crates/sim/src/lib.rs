@@ -2,7 +2,8 @@
 //!
 //! A run has three parts. *Trouble*: loss, duplication, delay, partitions, pauses, crashes, reloads and worse. *Calm*: all
 //! of it ends, and within a computed time the nodes must agree. *Peace*: nothing may change any more. What must be true of
-//! one node at all times is in `oracles.rs`, what must be true of all of them in the end in `agreement.rs`.
+//! one node at all times is in `oracles.rs`, what a reload must not do in `reload.rs`, what must be true of all of them in
+//! the end in `agreement.rs`.
 //!
 //! Nothing here depends on the machine, the time or chance: the same seed gives the same run, event for event. So nobody
 //! writes a run down until it has failed; then it is run again.
@@ -31,6 +32,7 @@ mod network;
 mod node;
 mod oracles;
 mod random;
+mod reload;
 mod sabotage;
 mod scenario;
 mod trace;
@@ -42,10 +44,12 @@ pub use crate::agreement::{
 pub use crate::faults::Fault;
 pub use crate::oracles::{
     ADVERTS_ARE_RIGHT, ANNOUNCEMENTS_KEEP_DISTANCE, ANNOUNCES_WHAT_IT_HOLDS, EVERY_PEER,
-    GOODBYE_MEANS_LEAVING, KEEPS_THE_BEAT, KERNEL_IS_KNOWN, LISTENS, MASTER_HOLDS_ALL,
-    MASTERS_ADVERTISE, NEVER_SAID_TWICE, ONE_RUN_AT_A_TIME, OTHERS_HOLD_NONE, Violation,
+    GOODBYE_MEANS_LEAVING, GROUPS_ARE_ONE, KEEPS_THE_BEAT, KERNEL_IS_KNOWN, LISTENS,
+    MASTER_HOLDS_ALL, MASTERS_ADVERTISE, NEVER_SAID_TWICE, ONE_RUN_AT_A_TIME, OTHERS_HOLD_NONE,
+    Violation,
 };
 pub use crate::random::Random;
+pub use crate::reload::{ADDRESSES_STAY, RELOAD_IS_INVISIBLE};
 pub use crate::sabotage::Sabotage;
 pub use crate::trace::Trace;
 pub use crate::world::{Failure, Summary, World};

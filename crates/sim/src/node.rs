@@ -4,15 +4,21 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use types::{IfIndex, Instant, Prefix};
-use vrrp::{Action, InterfaceAddress, Packet, Release, ScriptOutcome, Settings, Signal, Vrrp};
+use vrrp::settings::VirtualAddress;
+use vrrp::{
+    Action, InterfaceAddress, Packet, Release, ScriptOutcome, Settings, Signal, StateName, Vrrp,
+};
 
 use crate::kernel::{Kernel, Notice};
 use crate::network::Frame;
 use crate::oracles::{Violation, Watch};
+use crate::reload::Before;
 use crate::sabotage::Sabotage;
+use crate::scenario::SCRIPTS;
 use crate::trace::Trace;
 
 /// What a stopped process finds in its socket when it goes on: the newest packets beyond that are lost.
@@ -127,10 +133,9 @@ impl Node {
     /// A node that does not run yet.
     #[must_use]
     pub(crate) fn new(id: usize, settings: Settings) -> Self {
-        let manners = settings
-            .scripts
+        let manners = SCRIPTS
             .iter()
-            .map(|script| (script.name.clone(), Manner::Exits(0)))
+            .map(|script| ((*script).to_owned(), Manner::Exits(0)))
             .collect();
         Self {
             id,
@@ -308,11 +313,7 @@ impl Node {
                 self.watch.script_ended(&script);
                 vrrp.handle_script_exit(now, &script, outcome);
             }
-            Input::Settings(settings) => {
-                self.settings = (*settings).clone();
-                self.watch.settings_given(&settings);
-                vrrp.handle_settings(now, *settings);
-            }
+            Input::Settings(settings) => return self.reload(vrrp, now, *settings, outbox, trace),
             Input::Resync => {
                 self.watch.reading = true;
                 let (interfaces, addresses) = self.kernel.snapshot();
@@ -325,6 +326,63 @@ impl Node {
             }
         }
         self.drain(vrrp, now, outbox, trace)
+    }
+
+    fn reload(
+        &mut self,
+        vrrp: &mut Vrrp,
+        now: Instant,
+        settings: Settings,
+        outbox: &mut Outbox,
+        trace: &mut Trace,
+    ) -> Result<(), Violation> {
+        let before = Before::look(vrrp, &self.kernel);
+        self.settings.clone_from(&settings);
+        self.watch.settings_given(&settings);
+        let mut settings = settings;
+        match self.sabotage {
+            Some(Sabotage::ReloadsByRestart) => vrrp.handle_settings(now, Settings::default()),
+            Some(Sabotage::ForgetsGroups) => settings.sync_groups.clear(),
+            _ => {}
+        }
+        vrrp.handle_settings(now, settings);
+        self.drain(vrrp, now, outbox, trace)?;
+        if self.sabotage == Some(Sabotage::ReloadsAddresses) {
+            self.flush_addresses(vrrp, now, outbox)?;
+        }
+        before.check(&self.watch, vrrp)
+    }
+
+    /// Takes all addresses off their interfaces, and puts them back.
+    fn flush_addresses(
+        &mut self,
+        vrrp: &Vrrp,
+        now: Instant,
+        outbox: &mut Outbox,
+    ) -> Result<(), Violation> {
+        let masters = vrrp
+            .instances()
+            .filter(|view| view.state == StateName::Master);
+        let held: Vec<Arc<VirtualAddress>> = masters
+            .flat_map(|view| view.settings.addresses())
+            .cloned()
+            .collect();
+        for address in held {
+            let nic = self.kernel.by_name(&address.interface);
+            let Some(interface) = nic.map(|nic| nic.index) else {
+                continue;
+            };
+            for action in [
+                Action::RemoveAddress {
+                    interface,
+                    address: Arc::clone(&address),
+                },
+                Action::AddAddress { interface, address },
+            ] {
+                self.carry_out(vrrp, now, action, outbox)?;
+            }
+        }
+        Ok(())
     }
 
     fn drain(

@@ -8,9 +8,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use types::{Claim, Family, IfIndex, Instant, MacAddress, Prefix, Priority};
-use vrrp::settings::InstanceSettings;
+use vrrp::settings::{InstanceSettings, OldChecksum};
 use vrrp::{Announced, Announcement, InstanceView, Release, Settings, StateName, Subject, Vrrp};
-use wire::vrrp::{ADVERTISEMENT, Advert};
+use wire::vrrp::{ADVERTISEMENT, Advert, Coverage};
 
 use crate::kernel::{Kernel, Nic};
 
@@ -61,6 +61,9 @@ pub const KERNEL_IS_KNOWN: &str = "nothing is added twice or removed when it is 
 pub const LISTENS: &str = "who takes part is a member of the group";
 /// Adverts to single routers go to all of them.
 pub const EVERY_PEER: &str = "each advert goes to every peer, or to the group";
+/// Members of a group are in one state.
+pub const GROUPS_ARE_ONE: &str =
+    "the members of a group are in one state, and that is what it has announced";
 /// Scripts do not overlap.
 pub const ONE_RUN_AT_A_TIME: &str = "a script does not run twice at a time";
 
@@ -92,6 +95,10 @@ pub(crate) struct Watch {
     pub adverts: BTreeMap<u8, u64>,
     instances: BTreeMap<String, Seen>,
     announced: BTreeMap<Subject, &'static str>,
+    /// The groups that it was told of, with their members.
+    groups: Vec<(String, Vec<String>)>,
+    /// Addresses that were added or removed after one input.
+    touched: Vec<Prefix>,
     goodbyes: Vec<String>,
     /// Whom the adverts after one input went to, but for goodbyes.
     sent_to: BTreeMap<String, Vec<IpAddr>>,
@@ -103,6 +110,11 @@ impl Watch {
     /// New settings: a group that is no longer there may one day begin anew.
     pub(crate) fn settings_given(&mut self, settings: &Settings) {
         self.configured = true;
+        self.groups = settings
+            .sync_groups
+            .iter()
+            .map(|group| (group.name.clone(), group.members.clone()))
+            .collect();
         self.announced.retain(|subject, _| match subject {
             Subject::Instance(_) => true,
             Subject::Group(name) => settings
@@ -116,6 +128,19 @@ impl Watch {
     pub(crate) fn begin_drain(&mut self) {
         self.goodbyes.clear();
         self.sent_to.clear();
+        self.touched.clear();
+    }
+
+    /// Whether an address was added or removed after the last input.
+    #[must_use]
+    pub(crate) fn was_touched(&self, prefix: Prefix) -> bool {
+        self.touched.contains(&prefix)
+    }
+
+    /// Whether an instance sent any advert after the last input.
+    #[must_use]
+    pub(crate) fn has_advertised(&self, name: &str) -> bool {
+        self.sent_to.contains_key(name) || self.goodbyes.iter().any(|said| said == name)
     }
 
     /// An advert leaves.
@@ -136,9 +161,6 @@ impl Watch {
         };
         if advert.packet_type != ADVERTISEMENT {
             return wrong(format!("packet type {}", advert.packet_type));
-        }
-        if !advert.checksum_is_right(between.0, between.1) {
-            return wrong(format!("checksum of {message:?}"));
         }
         let Some(nic) = nic else {
             // The interface went together with the instance's reason to stay.
@@ -170,6 +192,9 @@ impl Watch {
                 ))
             };
         };
+        if !checksum_is_right(&advert, between, view.settings) {
+            return wrong(format!("checksum of {message:?}"));
+        }
         self.instance_advertises(now, &view, &advert, between.1)
     }
 
@@ -252,12 +277,14 @@ impl Watch {
     }
 
     /// The host added an address; `fresh`: it was not there.
-    pub(crate) fn address_added(&self, prefix: Prefix, fresh: bool) -> Result<(), Violation> {
+    pub(crate) fn address_added(&mut self, prefix: Prefix, fresh: bool) -> Result<(), Violation> {
+        self.touched.push(prefix);
         self.kernel_known(fresh, || format!("{prefix} added, but it was there"))
     }
 
     /// The host removed an address; `there`: it was there.
-    pub(crate) fn address_removed(&self, prefix: Prefix, there: bool) -> Result<(), Violation> {
+    pub(crate) fn address_removed(&mut self, prefix: Prefix, there: bool) -> Result<(), Violation> {
+        self.touched.push(prefix);
         self.kernel_known(there, || format!("{prefix} removed, but it was not there"))
     }
 
@@ -407,6 +434,9 @@ impl Watch {
                     .any(|view| view.settings.name.as_str() == name)
             });
         }
+        for (group, members) in &self.groups {
+            self.check_group(vrrp, group, members)?;
+        }
         let strays = virtual_addresses(kernel).count().abs_diff(held);
         if strays > 0 && checks_addresses {
             let all: Vec<Prefix> = virtual_addresses(kernel).collect();
@@ -416,6 +446,38 @@ impl Watch {
             ));
         }
         Ok(())
+    }
+
+    /// Who waits for its first script has not been heard of, and has no part in this.
+    fn check_group(&self, vrrp: &Vrrp, group: &str, members: &[String]) -> Result<(), Violation> {
+        let announced = |subject: Subject| self.announced.get(&subject).copied();
+        let mut common = None;
+        let mut anybody_heard_of = false;
+        for name in members {
+            let view = vrrp.instances().find(|view| view.settings.name == *name);
+            let Some(state) = view.map(|view| view.state) else {
+                continue;
+            };
+            let heard_of = announced(Subject::Instance(name.as_str().into())).is_some();
+            if matches!(state, StateName::Init | StateName::Fault) && !heard_of {
+                continue;
+            }
+            anybody_heard_of |= heard_of;
+            if *common.get_or_insert(state) != state {
+                return Err(Violation::new(
+                    GROUPS_ARE_ONE,
+                    format!("{group}: {name} is {}", state.word()),
+                ));
+            }
+        }
+        let said = announced(Subject::Group(group.into()));
+        match (common, said) {
+            (Some(state), Some(said)) if anybody_heard_of && state.word() != said => {
+                let detail = format!("{group} has said {said}, its members are {}", state.word());
+                Err(Violation::new(GROUPS_ARE_ONE, detail))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn remember(&mut self, now: Instant, view: &InstanceView<'_>) -> Result<(), Violation> {
@@ -455,6 +517,23 @@ impl Watch {
         }
         check_beat(name, last, now, interval)
     }
+}
+
+/// Who leaves because of a reload still computes as it did before.
+fn checksum_is_right(
+    advert: &Advert<'_>,
+    between: (IpAddr, IpAddr),
+    settings: &InstanceSettings,
+) -> bool {
+    let as_v2 = settings.v3_checksum_as_v2;
+    let unicast = settings.unicast.as_deref();
+    let old = unicast.is_some_and(|unicast| unicast.old_checksum == OldChecksum::Always);
+    let leaving = advert.claim == Claim::Leaving;
+    let covers = |coverage, destination| advert.checksum_covers(coverage, between.0, destination);
+    let (all, bare) = (Coverage::PseudoHeader, Coverage::Message);
+    ((leaving || as_v2) && covers(bare, between.1))
+        || ((leaving || (old && !as_v2)) && covers(all, settings.mcast_dst_ip))
+        || ((leaving || !(old || as_v2)) && covers(all, between.1))
 }
 
 fn check_beat(

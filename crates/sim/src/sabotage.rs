@@ -50,6 +50,12 @@ pub enum Sabotage {
     BlindToLinks,
     /// It says again what it said last, whatever it hears.
     Parrots,
+    /// For a reload it stops everything and begins anew.
+    ReloadsByRestart,
+    /// For a reload it takes all addresses off and puts them back.
+    ReloadsAddresses,
+    /// It never tells its process about groups.
+    ForgetsGroups,
     /// It sends nothing to the second node when adverts go to single routers.
     ForgetsAPeer,
 }

@@ -1,8 +1,10 @@
 //! What a seed draws before time begins: the routers, how each node is configured, and how fast the world turns.
 //!
-//! Two rules keep every drawn configuration one that can work. Members of a sync group are configured alike on a node,
+//! Three rules keep every drawn configuration one that can work. Members of a sync group are configured alike on a node,
 //! and every node has the same groups: otherwise A may be the better router for one member and B for the other, and the
 //! group can rightly be nowhere. Version 2 routers of a VRID agree on interval and password: the RFC refuses all others.
+//! And all agree on what a checksum covers. In everything else the nodes may differ: priorities, intervals of version 3,
+//! addresses, the key that signs, who preempts.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU8;
@@ -10,9 +12,9 @@ use std::time::Duration;
 
 use types::{Centiseconds, Family, IfName, Prefix, Priority, Version, Vrid, Weight};
 use vrrp::settings::{
-    AntiReplay, AuthHmac, AuthPass, Authentication, GarpSettings, HmacKey, HmacMode, InitialState,
-    InstanceSettings, OldChecksum, Preempt, ScriptSettings, Secret, SyncGroupSettings,
-    TrackInterface, TrackScript, Unicast, UnicastPeer, VirtualAddress,
+    AntiReplay, AuthHmac, AuthPass, Authentication, Few, GarpSettings, HmacKey, HmacMode,
+    InitialState, InstanceSettings, OldChecksum, Preempt, ScriptSettings, Secret,
+    SyncGroupSettings, TrackInterface, TrackScript, Unicast, UnicastPeer, VirtualAddress,
 };
 use vrrp::{Settings, timers};
 
@@ -21,8 +23,10 @@ use crate::random::Random;
 
 /// How many LANs there are, and interfaces on each node.
 pub(crate) const LANS: Lan = 2;
+/// How many sync groups there are at most.
+const GROUPS: u8 = 2;
 /// The scripts that a node may track.
-const SCRIPTS: [&str; 2] = ["check", "probe"];
+pub(crate) const SCRIPTS: [&str; 2] = ["check", "probe"];
 /// How many virtual addresses a router has at most.
 pub(crate) const ADDRESSES: u8 = 4;
 
@@ -48,9 +52,22 @@ struct Router {
     password: bool,
     /// Its adverts are signed.
     signed: bool,
-    grouped: bool,
+    /// Which of the groups it is a member of.
+    group: Option<u8>,
+    checksum: ChecksumStyle,
     /// Its adverts go to each of the other nodes.
     unicast: bool,
+}
+
+/// What a checksum of version 3 over IPv4 covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ChecksumStyle {
+    /// What RFC 9568 says.
+    Rfc,
+    /// No addresses (`v3_checksum_as_v2`).
+    AsV2,
+    /// The multicast group instead of the peer (`old_unicast_checksum`).
+    Old,
 }
 
 /// What the members of a unit (a group, or an instance alone) have in common on one node.
@@ -90,7 +107,7 @@ impl Scenario {
         };
         let all_preempt = random.percent(50);
         let skew = random.percent(20);
-        let mut owners = Owners::draw(&routers, nodes, random);
+        let owners = Owners::draw(&routers, nodes, random);
         let nodes = (0..nodes)
             .map(|node| {
                 let draw_character = |random: &mut Random, owner: bool| {
@@ -100,14 +117,18 @@ impl Scenario {
                     }
                     character
                 };
-                let together = draw_character(random, owners.of_group(node));
+                let groups: Vec<Character> = (0..GROUPS)
+                    .map(|group| draw_character(random, owners.of_group(node, group)))
+                    .collect();
                 let instances: Vec<InstanceSettings> = routers
                     .iter()
                     .map(|router| {
-                        let character = if router.grouped {
-                            together.clone()
-                        } else {
-                            draw_character(random, owners.of_router(node, router.vrid))
+                        let together = router
+                            .group
+                            .and_then(|group| groups.get(usize::from(group)));
+                        let character = match together {
+                            Some(character) => character.clone(),
+                            None => draw_character(random, owners.of_router(node, router.vrid)),
                         };
                         let mut instance = draw_instance(router, character, skew, random);
                         if router.unicast {
@@ -130,43 +151,60 @@ impl Scenario {
 
 /// Who has priority 255: nobody, one node, or by somebody's mistake two.
 struct Owners {
-    list: Vec<(u8, u64)>,
-    group: Vec<u64>,
+    of_routers: Vec<(u8, u64)>,
+    of_groups: Vec<(u8, u64)>,
 }
 
 impl Owners {
     fn draw(routers: &[Router], nodes: u64, random: &mut Random) -> Self {
-        let draw = |random: &mut Random| -> Vec<u64> {
+        let mut draw = |what: u8| -> Vec<(u8, u64)> {
             let count = match random.below(100) {
                 0..80 => 0,
                 80..97 => 1,
                 _ => 2,
             };
-            (0..count).map(|_| random.below(nodes)).collect()
+            (0..count).map(|_| (what, random.below(nodes))).collect()
         };
-        let list = routers
-            .iter()
-            .flat_map(|router| {
-                draw(random)
-                    .into_iter()
-                    .map(move |node| (router.vrid, node))
-            })
-            .collect();
-        let group = draw(random);
-        Self { list, group }
+        Self {
+            of_routers: routers
+                .iter()
+                .flat_map(|router| draw(router.vrid))
+                .collect(),
+            of_groups: (0..GROUPS).flat_map(&mut draw).collect(),
+        }
     }
 
-    fn of_group(&mut self, node: u64) -> bool {
-        self.group.contains(&node)
+    fn of_group(&self, node: u64, group: u8) -> bool {
+        self.of_groups.contains(&(group, node))
     }
 
-    fn of_router(&mut self, node: u64, vrid: u8) -> bool {
-        self.list.contains(&(vrid, node))
+    fn of_router(&self, node: u64, vrid: u8) -> bool {
+        self.of_routers.contains(&(vrid, node))
     }
 }
 
+/// Which routers go together: nobody, some of them, or two and two.
+fn draw_groups(count: u8, random: &mut Random) -> Vec<Option<u8>> {
+    let alone = vec![None; count.into()];
+    if random.percent(50) {
+        return alone;
+    }
+    let size = random.byte(1, count);
+    let second = random.percent(50);
+    (0..count)
+        .map(|router| match router < size {
+            true => Some(0),
+            false => second.then_some(1),
+        })
+        .collect()
+}
+
 fn draw_routers(random: &mut Random) -> Vec<Router> {
-    let count = random.byte(1, 3);
+    let count = if random.percent(20) {
+        4
+    } else {
+        random.byte(1, 3)
+    };
     let any_v2 = random.percent(35);
     let unit = if any_v2 {
         200
@@ -176,7 +214,7 @@ fn draw_routers(random: &mut Random) -> Vec<Router> {
             .copied()
             .unwrap_or(100)
     };
-    let grouped = count > 1 && random.percent(35);
+    let groups = draw_groups(count, random);
     (1..=count)
         .map(|vrid| {
             let version = if any_v2 && random.percent(70) {
@@ -203,7 +241,12 @@ fn draw_routers(random: &mut Random) -> Vec<Router> {
                 // Over IPv6 version 2 has no field for a password.
                 password: version == Version::V2 && family == Family::V4 && random.percent(40),
                 signed: random.percent(25),
-                grouped: grouped && vrid <= 2,
+                group: groups.get(usize::from(vrid - 1)).copied().flatten(),
+                checksum: match random.below(10) {
+                    0..7 => ChecksumStyle::Rfc,
+                    7..9 => ChecksumStyle::AsV2,
+                    _ => ChecksumStyle::Old,
+                },
                 unicast: random.percent(35),
             }
         })
@@ -281,7 +324,7 @@ pub(crate) fn draw_preempt(unit: Duration, random: &mut Random) -> Preempt {
     }
 }
 
-fn draw_weight(random: &mut Random) -> Weight {
+pub(crate) fn draw_weight(random: &mut Random) -> Weight {
     let weight = random.one_of(&[0, 0, -20, 20, -200, 60]).copied();
     weight
         .and_then(|weight| Weight::new(weight).ok())
@@ -339,19 +382,19 @@ fn draw_instance(
                 router.family,
                 ADDRESSES,
             )]
+            .into()
         } else {
-            Vec::new()
+            Few::EMPTY
         },
         mcast_dst_ip: router.family.vrrp_group(),
         dont_track_primary: character.dont_track_primary,
-        track_interface: character.track_interface,
-        track_script: character.track_script,
+        track_interface: character.track_interface.into(),
+        track_script: character.track_script.into(),
         garp: draw_garp(random),
         lower_prio_no_advert: random.percent(15),
         higher_prio_send_advert: random.percent(15),
         skip_check_adv_addr: random.percent(20),
-        virtual_routes: Vec::new(),
-        virtual_rules: Vec::new(),
+        v3_checksum_as_v2: router.checksum == ChecksumStyle::AsV2,
         notify_priority_changes: random.percent(20),
         ..InstanceSettings::new(&name, interface_name(router.lan), vrid(router.vrid))
     }
@@ -378,7 +421,11 @@ fn draw_unicast(
             .collect(),
         check_source: random.percent(60),
         ttl: random.percent(50).then(|| random.byte(64, 255)),
-        old_checksum: OldChecksum::Detect,
+        old_checksum: match router.checksum {
+            ChecksumStyle::Old => OldChecksum::Always,
+            ChecksumStyle::Rfc | ChecksumStyle::AsV2 if random.percent(30) => OldChecksum::Never,
+            ChecksumStyle::Rfc | ChecksumStyle::AsV2 => OldChecksum::Detect,
+        },
     }
 }
 
@@ -388,20 +435,18 @@ fn draw_settings(
     unit: Duration,
     random: &mut Random,
 ) -> Settings {
-    let members: Vec<String> = routers
-        .iter()
-        .filter(|router| router.grouped)
-        .map(|router| format!("VI_{}", router.vrid))
-        .collect();
-    let sync_groups = if members.is_empty() {
-        Vec::new()
-    } else {
-        vec![SyncGroupSettings {
-            name: String::from("VG"),
-            members,
+    let sync_groups = (0..GROUPS)
+        .map(|group| SyncGroupSettings {
+            name: format!("VG_{group}"),
+            members: routers
+                .iter()
+                .filter(|router| router.group == Some(group))
+                .map(|router| format!("VI_{}", router.vrid))
+                .collect(),
             smtp_alert: false,
-        }]
-    };
+        })
+        .filter(|group| !group.members.is_empty())
+        .collect();
     let scripts = SCRIPTS
         .iter()
         .filter(|name| {
@@ -431,7 +476,7 @@ fn draw_settings(
     }
 }
 
-fn draw_script(name: &str, unit: Duration, random: &mut Random) -> ScriptSettings {
+pub(crate) fn draw_script(name: &str, unit: Duration, random: &mut Random) -> ScriptSettings {
     let mut few = |most: u64| u32::try_from(random.between(1, most)).unwrap_or(1);
     let (rise, fall) = (few(3), few(3));
     ScriptSettings {
@@ -453,7 +498,7 @@ pub(crate) fn interface_name(lan: Lan) -> IfName {
     }
 }
 
-fn vrid(number: u8) -> Vrid {
+pub(crate) fn vrid(number: u8) -> Vrid {
     match Vrid::new(number) {
         Ok(vrid) => vrid,
         Err(error) => unreachable!("routers are numbered from 1: {error}"),

@@ -175,7 +175,7 @@ impl Overrides {
     /// claim anew.
     pub fn interface_is_gone(&mut self, interface: &IfName) {
         self.held
-            .retain(|setting, _| setting.whose != Whose::Interface(interface.clone()));
+            .retain(|setting, _| setting.whose != Whose::Interface(*interface));
     }
 
     fn put_back(&self, setting: &Sysctl, held: &Held) -> Result<(), Error> {

@@ -67,7 +67,7 @@ impl Vrrp {
                 shared.report(name, Event::SourceGone { address });
             }
         } else if let Some(interface) = &instance.settings.interface {
-            let (interface, family) = (interface.clone(), instance.settings.family);
+            let (interface, family) = (*interface, instance.settings.family);
             if faults.interface_down && !before.interface_down {
                 shared.report(name, Event::InterfaceDown { interface });
             } else if faults.no_source && !faults.interface_down && !before.no_source {

@@ -453,24 +453,21 @@ impl Instance {
     }
 
     fn compare_addresses(&mut self, from: IpAddr, advert: &Advert<'_>, shared: &mut Shared) {
-        let ours = self.advertised();
-        let theirs = advert.addresses.len();
-        let same_order = ours.len() == theirs && ours.iter().copied().eq(advert.addresses.iter());
-        if same_order {
+        let (ours, theirs) = (self.advertised().len(), advert.addresses.len());
+        if self.advertised().eq(advert.addresses.iter()) {
             return;
         }
-        let missing = ours
-            .iter()
-            .copied()
+        let missing = self
+            .advertised()
             .find(|ours| !advert.addresses.iter().any(|theirs| theirs == *ours));
-        if missing.is_none() && ours.len() == theirs {
+        if missing.is_none() && ours == theirs {
             return;
         }
         let event = Event::AddressesDiffer {
             from,
             missing,
             theirs,
-            ours: ours.len(),
+            ours,
         };
         self.statistics.addr_list_err += 1;
         self.say_once(ADDRESSES_BIT, shared, || event);

@@ -41,7 +41,7 @@ pub(crate) fn kernel_prefix(address: &VirtualAddress) -> Prefix {
 }
 
 fn key(address: &VirtualAddress) -> Key {
-    (address.interface.clone(), kernel_prefix(address))
+    (address.interface, kernel_prefix(address))
 }
 
 impl Holdings {
@@ -50,7 +50,7 @@ impl Holdings {
         self.managed.clear();
         for address in addresses {
             self.managed
-                .entry(address.interface.clone())
+                .entry(address.interface)
                 .or_default()
                 .insert(kernel_prefix(address));
         }
@@ -78,7 +78,7 @@ impl Holdings {
         prefix: Prefix,
     ) -> Option<&Arc<VirtualAddress>> {
         self.wanted
-            .get(&(interface.clone(), prefix))
+            .get(&(*interface, prefix))
             .map(|wanted| &wanted.address)
     }
 

@@ -74,9 +74,6 @@ pub(crate) struct Instance {
     pub(crate) id: usize,
     pub(crate) name: Arc<str>,
     pub(crate) settings: InstanceSettings,
-    /// Advertised addresses, then excluded ones.
-    pub(crate) addresses: Vec<Arc<VirtualAddress>>,
-    advertised: Vec<IpAddr>,
     pub(crate) group: Option<usize>,
     pub(crate) state: State,
     pub(crate) wants: StateName,
@@ -104,11 +101,9 @@ impl Instance {
         let name: Arc<str> = settings.name.as_str().into();
         let effective = settings.priority;
         let master_advert_int = settings.advert_int;
-        let mut instance = Self {
+        Self {
             id,
             name,
-            addresses: Vec::new(),
-            advertised: Vec::new(),
             group: None,
             state: State::Init,
             wants: StateName::Backup,
@@ -126,23 +121,7 @@ impl Instance {
             statistics: Statistics::default(),
             last: LastTimes::default(),
             settings,
-        };
-        instance.settings_changed();
-        instance
-    }
-
-    /// Derives what is kept ready from the settings.
-    pub(crate) fn settings_changed(&mut self) {
-        let fresh: Vec<Arc<VirtualAddress>> =
-            self.settings.addresses().cloned().map(Arc::new).collect();
-        self.addresses = fresh;
-        self.advertised = self
-            .settings
-            .virtual_ipaddress
-            .iter()
-            .map(|address| address.prefix.address())
-            .collect();
-        self.forget_message();
+        }
     }
 
     pub(crate) fn state_name(&self) -> StateName {
@@ -164,8 +143,26 @@ impl Instance {
         self.settings.state == InitialState::Master && self.settings.is_owner()
     }
 
-    pub(crate) fn advertised(&self) -> &[IpAddr] {
-        &self.advertised
+    /// What comes and goes with mastership: advertised addresses, then excluded ones.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = &Arc<VirtualAddress>> {
+        self.settings.addresses()
+    }
+
+    /// One of them, by its place.
+    pub(crate) fn address(&self, place: usize) -> Option<&Arc<VirtualAddress>> {
+        let (advertised, excluded) = (
+            &self.settings.virtual_ipaddress,
+            &self.settings.virtual_ipaddress_excluded,
+        );
+        advertised
+            .get(place)
+            .or_else(|| excluded.get(place.checked_sub(advertised.len())?))
+    }
+
+    /// What adverts list.
+    pub(crate) fn advertised(&self) -> impl ExactSizeIterator<Item = IpAddr> {
+        let advertised = self.settings.virtual_ipaddress.iter();
+        advertised.map(|address| address.prefix.address())
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
@@ -259,12 +256,13 @@ impl Instance {
             Authentication::None | Authentication::Ah(_) | Authentication::Hmac(_) => None,
             Authentication::Pass(pass) => Some(pass.bytes()),
         };
+        let addresses: Vec<IpAddr> = self.advertised().collect();
         let message = Message {
             version: self.settings.version,
             vrid: self.settings.vrid,
             claim,
             advert_int: self.settings.advert_int,
-            addresses: &self.advertised,
+            addresses: &addresses,
             auth_pass,
             family: self.settings.family,
             between: (source, destination),
@@ -328,7 +326,7 @@ impl Instance {
         }
     }
 
-    fn send_farewell(&mut self, now: Instant, shared: &mut Shared) {
+    pub(crate) fn send_farewell(&mut self, now: Instant, shared: &mut Shared) {
         if let Some(source) = self.ready_to_send() {
             let messages = self.encode(Claim::Leaving, source);
             if self.transmit(&messages, source, now, shared) {
@@ -343,7 +341,7 @@ impl Instance {
         if rounds == 0 {
             return;
         }
-        for (address, virtual_address) in self.addresses.iter().enumerate() {
+        for (address, virtual_address) in self.addresses().enumerate() {
             let family = virtual_address.prefix.family();
             if shared.pace.interval(family).is_zero() {
                 continue;
@@ -373,7 +371,7 @@ impl Instance {
 
     /// The announcement of one address, if its interface is there and does ARP.
     pub(crate) fn announcement(&self, address: usize, interfaces: &Interfaces) -> Option<Action> {
-        let address = self.addresses.get(address)?;
+        let address = self.address(address)?;
         let interface = interfaces.by_name(&address.interface)?;
         Some(Action::AnnounceAddress {
             interface: interface.index,
@@ -400,7 +398,7 @@ impl Instance {
 
     /// Makes sure that the kernel has every address that we hold.
     pub(crate) fn hold_addresses(&self, shared: &mut Shared) {
-        for address in &self.addresses {
+        for address in self.addresses() {
             for action in shared.holdings.claim(address, &mut shared.interfaces) {
                 shared.queue.push_back(Queued::Action(action));
             }
@@ -408,7 +406,10 @@ impl Instance {
     }
 
     /// Lets go of addresses held before.
-    pub(crate) fn release_addresses(addresses: &[Arc<VirtualAddress>], shared: &mut Shared) {
+    pub(crate) fn release_addresses<'a>(
+        addresses: impl Iterator<Item = &'a Arc<VirtualAddress>>,
+        shared: &mut Shared,
+    ) {
         for address in addresses {
             if let Some(action) = shared.holdings.release(address, &mut shared.interfaces) {
                 shared.act(action);
@@ -463,7 +464,7 @@ impl Instance {
         }
         shared.pace.forget(self.id);
         self.release_routing(shared);
-        Self::release_addresses(&self.addresses, shared);
+        Self::release_addresses(self.addresses(), shared);
         self.statistics.release_master += 1;
     }
 
@@ -560,7 +561,7 @@ impl Instance {
             settings.name.clone(),
             settings.vrid.get(),
             settings.family,
-            settings.interface.clone(),
+            settings.interface,
             known_by,
         )
     }

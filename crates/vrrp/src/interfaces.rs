@@ -58,7 +58,7 @@ impl Interfaces {
         // name takes it.
         self.by_name
             .retain(|name, index| *index != interface.index || *name == interface.name);
-        self.by_name.insert(interface.name.clone(), interface.index);
+        self.by_name.insert(interface.name, interface.index);
         match self.by_index.get_mut(&interface.index) {
             Some(entry) if entry.interface == interface => false,
             Some(entry) => {

@@ -26,7 +26,7 @@ impl Vrrp {
             .shared
             .interfaces
             .all()
-            .map(|interface| (interface.index, interface.name.clone()))
+            .map(|interface| (interface.index, interface.name))
             .collect();
         let mut changed = Vec::new();
         for (index, name) in known {
@@ -37,12 +37,12 @@ impl Vrrp {
             }
         }
         for interface in interfaces {
-            let name = interface.name.clone();
+            let name = interface.name;
             let before = self
                 .shared
                 .interfaces
                 .by_index(interface.index)
-                .map(|known| known.name.clone());
+                .map(|known| known.name);
             if self.shared.interfaces.present(interface) {
                 changed.extend(before.filter(|before| *before != name));
                 changed.push(name);
@@ -84,8 +84,8 @@ impl Vrrp {
             .shared
             .interfaces
             .by_index(interface.index)
-            .map(|known| known.name.clone());
-        let name = interface.name.clone();
+            .map(|known| known.name);
+        let name = interface.name;
         if !self.shared.interfaces.present(interface) {
             return;
         }
@@ -101,7 +101,7 @@ impl Vrrp {
             .shared
             .interfaces
             .by_index(index)
-            .map(|interface| interface.name.clone())
+            .map(|interface| interface.name)
         else {
             return;
         };
@@ -143,8 +143,7 @@ impl Vrrp {
             .filter(|instance| instance.is_master())
         {
             for address in instance
-                .addresses
-                .iter()
+                .addresses()
                 .filter(|address| address.interface == *name)
             {
                 if self
@@ -204,7 +203,7 @@ impl Vrrp {
             .shared
             .interfaces
             .by_index(interface)
-            .map(|interface| interface.name.clone())
+            .map(|interface| interface.name)
         else {
             return;
         };
@@ -233,7 +232,7 @@ impl Vrrp {
     fn address_lost(&mut self, now: Instant, interface: &IfName, prefix: Prefix) {
         let holder = self.instances.iter().position(|instance| {
             instance.is_master()
-                && instance.addresses.iter().any(|address| {
+                && instance.addresses().any(|address| {
                     !address.no_track
                         && address.interface == *interface
                         && kernel_prefix(address) == prefix
@@ -246,7 +245,7 @@ impl Vrrp {
                 &name,
                 Event::AddressLost {
                     address: prefix,
-                    interface: interface.clone(),
+                    interface: *interface,
                 },
             );
         }
@@ -258,7 +257,7 @@ impl Vrrp {
             .shared
             .interfaces
             .by_index(index)
-            .map(|interface| interface.name.clone())
+            .map(|interface| interface.name)
         else {
             return;
         };

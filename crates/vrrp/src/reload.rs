@@ -56,7 +56,7 @@ impl Vrrp {
         let outgoing: Vec<Arc<VirtualAddress>> = self
             .instances
             .iter()
-            .flat_map(|instance| instance.addresses.iter().cloned())
+            .flat_map(|instance| instance.addresses().cloned())
             .collect();
         let mut changes = self.replace_instances(instances, now);
         self.replace_groups(sync_groups);
@@ -65,7 +65,7 @@ impl Vrrp {
         self.shared.holdings.manage(
             instances
                 .iter()
-                .flat_map(|instance| &instance.addresses)
+                .flat_map(Instance::addresses)
                 .chain(&outgoing),
         );
         for id in 0..self.instances.len() {
@@ -76,13 +76,13 @@ impl Vrrp {
         self.settle_all(now);
         self.shared
             .release_routing(&outgoing.routes, &outgoing.rules);
-        Instance::release_addresses(&outgoing.addresses, &mut self.shared);
+        Instance::release_addresses(outgoing.addresses.iter(), &mut self.shared);
         self.release_statics(&old_statics);
         self.sweep(&changes);
         let instances = &self.instances;
         self.shared
             .holdings
-            .manage(instances.iter().flat_map(|instance| &instance.addresses));
+            .manage(instances.iter().flat_map(Instance::addresses));
         for id in 0..self.instances.len() {
             self.arm(id);
         }
@@ -172,17 +172,22 @@ impl Vrrp {
         for mut instance in old.into_values() {
             // The addresses are released after the new owners have claimed theirs.
             if instance.is_master() {
+                instance.send_farewell(now, &mut self.shared);
                 let (held, released) = (&mut instance.settings, &mut changes.released);
-                released.addresses.append(&mut instance.addresses);
-                released.routes.append(&mut held.virtual_routes);
-                released.rules.append(&mut held.virtual_rules);
+                released
+                    .routes
+                    .extend(core::mem::take(&mut held.virtual_routes));
+                released
+                    .rules
+                    .extend(core::mem::take(&mut held.virtual_rules));
+                released
+                    .addresses
+                    .extend(core::mem::take(&mut held.virtual_ipaddress));
+                released
+                    .addresses
+                    .extend(core::mem::take(&mut held.virtual_ipaddress_excluded));
             }
-            instance.enter_stop(
-                now,
-                Farewell::PriorityZero,
-                Announced::Deleted,
-                &mut self.shared,
-            );
+            instance.enter_stop(now, Farewell::None, Announced::Deleted, &mut self.shared);
         }
         changes
     }
@@ -238,9 +243,7 @@ impl Vrrp {
                 instance.hold_addresses(&mut self.shared);
                 instance.hold_routing(&mut self.shared);
                 let old = &changed.old;
-                outgoing
-                    .addresses
-                    .extend(changed.old_addresses.iter().cloned());
+                outgoing.addresses.extend(old.addresses().cloned());
                 outgoing.routes.extend(old.virtual_routes.iter().cloned());
                 outgoing.rules.extend(old.virtual_rules.iter().cloned());
             }
@@ -261,7 +264,7 @@ impl Vrrp {
                 continue;
             };
             self.shared.sweep_routing(&instance.settings);
-            for address in &instance.addresses {
+            for address in instance.addresses() {
                 if let Some(action) = self
                     .shared
                     .holdings
@@ -295,15 +298,13 @@ struct Outgoing {
 #[derive(Debug)]
 struct Changed {
     id: usize,
-    old_addresses: Vec<Arc<VirtualAddress>>,
     old: InstanceSettings,
 }
 
 impl Changed {
     fn begin(instance: &mut Instance, settings: InstanceSettings) -> Self {
         let old = core::mem::replace(&mut instance.settings, settings);
-        let old_addresses = core::mem::take(&mut instance.addresses);
-        instance.settings_changed();
+        instance.forget_message();
         instance
             .proof
             .settings_changed(&old.authentication, &instance.settings.authentication);
@@ -312,7 +313,6 @@ impl Changed {
         }
         Self {
             id: instance.id,
-            old_addresses,
             old,
         }
     }
@@ -344,9 +344,8 @@ impl Instance {
                     master.garp.settings_changed(&self.settings.garp, now);
                 }
                 let added = self
-                    .addresses
-                    .iter()
-                    .any(|address| !changed.old_addresses.contains(address));
+                    .addresses()
+                    .any(|address| old.addresses().all(|before| before != address));
                 if added {
                     self.announce_addresses(self.settings.garp.master_repeat, now, shared);
                 }

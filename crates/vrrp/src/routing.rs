@@ -348,7 +348,7 @@ impl Routing {
         let vrf_tables = &self.vrf_tables;
         let missing = self.routes.values_mut().flatten().filter(|held| {
             held.presence != Presence::There
-                && (depends_on(&held.entry, name) || held.entry.table == Table::Vrf(name.clone()))
+                && (depends_on(&held.entry, name) || held.entry.table == Table::Vrf(*name))
         });
         missing
             .filter_map(|held| ask_for_route(held, interfaces, vrf_tables))
@@ -524,8 +524,7 @@ impl Routing {
     fn tables(&self, number: u32) -> impl Iterator<Item = Table> {
         let vrfs = self.vrf_tables.iter();
         let vrfs = vrfs.filter(move |(_, table)| **table == number);
-        core::iter::once(Table::Number(number))
-            .chain(vrfs.map(|(name, _)| Table::Vrf(name.clone())))
+        core::iter::once(Table::Number(number)).chain(vrfs.map(|(name, _)| Table::Vrf(*name)))
     }
 
     /// Where the wanted route is that the kernel tells of.

@@ -81,7 +81,7 @@ impl Vrrp {
 
     /// The device of a VRF has this routing table.
     pub fn handle_vrf(&mut self, device: &IfName, table: u32) {
-        if self.shared.routing.note_vrf(device.clone(), table) {
+        if self.shared.routing.note_vrf(*device, table) {
             self.restore_routes(device);
         }
     }

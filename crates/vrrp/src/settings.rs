@@ -5,6 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use types::{Centiseconds, Family, IfName, Prefix, Priority, Version, Vrid, Weight};
 
 mod authentication;
+mod few;
 pub mod global;
 mod links;
 pub mod routes;
@@ -24,6 +26,7 @@ mod virtual_interface;
 pub use authentication::{
     AntiReplay, AuthHmac, AuthPass, Authentication, HmacKey, HmacMode, Secret,
 };
+pub use few::Few;
 pub use links::{Debounce, ExtraGarp, GarpGroup, Linkbeat, LinkbeatMethod, TrackGroup};
 pub use routes::Route;
 pub use rules::Rule;
@@ -105,14 +108,14 @@ pub struct InstanceSettings {
     pub preempt: Preempt,
     /// How adverts are authenticated. VRRPv3 has nothing but keepalived's own trailer.
     pub authentication: Authentication,
-    /// Addresses that adverts list (`virtual_ipaddress`), in the order of the file.
-    pub virtual_ipaddress: Vec<VirtualAddress>,
+    /// Addresses that adverts list (`virtual_ipaddress`), in the order of the file. Whoever needs one for longer shares it.
+    pub virtual_ipaddress: Few<Arc<VirtualAddress>>,
     /// Addresses that go with the state but are not advertised (`virtual_ipaddress_excluded`).
-    pub virtual_ipaddress_excluded: Vec<VirtualAddress>,
+    pub virtual_ipaddress_excluded: Few<Arc<VirtualAddress>>,
     /// Routes that go with the state (`virtual_routes`), in the order of the file.
-    pub virtual_routes: Vec<Route>,
+    pub virtual_routes: Few<Route>,
     /// Rules that go with the state (`virtual_rules`), in the order of the file.
-    pub virtual_rules: Vec<Rule>,
+    pub virtual_rules: Few<Rule>,
     /// Source of the adverts (`mcast_src_ip`); `None`: the interface's first own address.
     pub mcast_src_ip: Option<IpAddr>,
     /// Adverts go to single routers; `None`: to the group.
@@ -122,15 +125,15 @@ pub struct InstanceSettings {
     /// The instance's own interface going down is not a fault.
     pub dont_track_primary: bool,
     /// Further interfaces whose state counts; the instance's own is implied unless `dont_track_primary`.
-    pub track_interface: Vec<TrackInterface>,
+    pub track_interface: Few<TrackInterface>,
     /// Scripts whose result counts. Each names one of [`Settings::scripts`].
-    pub track_script: Vec<TrackScript>,
+    pub track_script: Few<TrackScript>,
     /// Files whose content counts.
-    pub track_file: Vec<Tracked>,
+    pub track_file: Few<Tracked>,
     /// Processes whose presence counts.
-    pub track_process: Vec<Tracked>,
+    pub track_process: Few<Tracked>,
     /// BFD sessions whose state counts.
-    pub track_bfd: Vec<Tracked>,
+    pub track_bfd: Few<Tracked>,
     /// The loss of `mcast_src_ip` is a fault.
     pub track_src_ip: bool,
     /// The schedule of gratuitous ARPs and unsolicited neighbour advertisements.
@@ -183,19 +186,19 @@ impl InstanceSettings {
             down_timer_adverts: 3,
             preempt: Preempt::Immediately,
             authentication: Authentication::None,
-            virtual_ipaddress: Vec::new(),
-            virtual_ipaddress_excluded: Vec::new(),
-            virtual_routes: Vec::new(),
-            virtual_rules: Vec::new(),
+            virtual_ipaddress: Few::EMPTY,
+            virtual_ipaddress_excluded: Few::EMPTY,
+            virtual_routes: Few::EMPTY,
+            virtual_rules: Few::EMPTY,
             mcast_src_ip: None,
             unicast: None,
             mcast_dst_ip: Family::V4.vrrp_group(),
             dont_track_primary: false,
-            track_interface: Vec::new(),
-            track_script: Vec::new(),
-            track_file: Vec::new(),
-            track_process: Vec::new(),
-            track_bfd: Vec::new(),
+            track_interface: Few::EMPTY,
+            track_script: Few::EMPTY,
+            track_file: Few::EMPTY,
+            track_process: Few::EMPTY,
+            track_bfd: Few::EMPTY,
             track_src_ip: false,
             garp: GarpSettings::default(),
             lower_prio_no_advert: false,
@@ -227,7 +230,7 @@ impl InstanceSettings {
     }
 
     /// All addresses that come and go with mastership: the advertised ones, then the excluded ones.
-    pub fn addresses(&self) -> impl Iterator<Item = &VirtualAddress> {
+    pub fn addresses(&self) -> impl Iterator<Item = &Arc<VirtualAddress>> {
         self.virtual_ipaddress
             .iter()
             .chain(&self.virtual_ipaddress_excluded)
@@ -264,7 +267,7 @@ pub struct VirtualAddress {
     /// The kernel's scope number: 0 universe, 253 link, 254 host.
     pub scope: u8,
     /// `label`, at most 15 characters; IPv4 only.
-    pub label: Option<String>,
+    pub label: Option<Box<str>>,
     /// `brd`, with `+` and `-` already computed; IPv4 only.
     pub broadcast: Option<Ipv4Addr>,
     /// The other end of a point-to-point address; its prefix length then counts.

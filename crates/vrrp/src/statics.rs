@@ -135,7 +135,7 @@ impl Vrrp {
         // It comes back with its interface.
         if self.shared.interfaces.usable(interface) {
             let what = || format!("address {prefix} of {interface}");
-            if self.static_lost(Entry::Address(interface.clone(), prefix), what, now) {
+            if self.static_lost(Entry::Address(*interface, prefix), what, now) {
                 put_back_address(&lost, &mut self.shared);
             }
         }

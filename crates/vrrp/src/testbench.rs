@@ -40,7 +40,7 @@ pub(crate) fn instance(name: &str) -> InstanceSettings {
     InstanceSettings {
         version: Version::V3,
         priority: Priority::new(150).unwrap(),
-        virtual_ipaddress: vec![virtual_address("198.18.0.100", eth(0))],
+        virtual_ipaddress: vec![virtual_address("198.18.0.100", eth(0))].into(),
         garp: GarpSettings {
             master_delay: 0,
             master_repeat: 1,
@@ -259,7 +259,7 @@ impl Bench {
         payload: &[u8],
     ) -> Vec<String> {
         let settings = self.view(instance).settings;
-        let (interface, destination) = (settings.interface.clone(), self.destination(instance));
+        let (interface, destination) = (settings.interface, self.destination(instance));
         let interface = self
             .vrrp
             .interfaces()

@@ -80,7 +80,7 @@ impl Vrrp {
             let count = self
                 .instances
                 .get(instance)
-                .map_or(0, |instance| instance.addresses.len());
+                .map_or(0, |instance| instance.addresses().count());
             // Where the block stands after this address.
             let position = match next + 1 {
                 following if following < count => Some((rounds, following)),
@@ -105,7 +105,7 @@ impl Vrrp {
     /// An announcement of a block, unless its family is paced and goes another way.
     fn announcement(&self, instance: usize, address: usize) -> Option<Action> {
         let instance = self.instances.get(instance)?;
-        let family = instance.addresses.get(address)?.prefix.family();
+        let family = instance.address(address)?.prefix.family();
         if !self.shared.pace.interval(family).is_zero() {
             return None;
         }

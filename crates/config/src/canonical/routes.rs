@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
+use std::sync::Arc;
 
 use types::Family;
 use vrrp::settings::{InstanceSettings, PreferredLifetime, Static, VirtualAddress};
@@ -43,7 +44,7 @@ fn entry<T: Display>(entry: &Static<T>) -> String {
 pub(super) fn write(page: &mut Page, instance: &InstanceSettings) {
     let own = instance.interface.as_ref();
     let mut written = BTreeSet::new();
-    let mut lines = |addresses: &[VirtualAddress]| -> Vec<String> {
+    let mut lines = |addresses: &[Arc<VirtualAddress>]| -> Vec<String> {
         addresses
             .iter()
             .map(|address| {

@@ -193,7 +193,7 @@ fn grouped(reading: &mut Reading<'_>, statement: &Statement, index: usize) {
     let Some(name) = reading.interface(statement, index) else {
         return;
     };
-    if reading.names.garp_grouped.insert(name.clone()) {
+    if reading.names.garp_grouped.insert(name) {
         reading.garp_group.interfaces.push(name);
         return;
     }

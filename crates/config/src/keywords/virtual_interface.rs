@@ -205,7 +205,7 @@ fn device_name(
         reading.complain(statement, index, diagnostic);
         return;
     }
-    reading.names.devices.insert(wanted.clone(), instance);
+    reading.names.devices.insert(wanted, instance);
     *name = Some(wanted);
 }
 

@@ -142,7 +142,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                         let message = format!("interface {text} does not exist");
                         r.complain(s, 1, Diagnostic::warning(Class::Uncounted, message));
                     }
-                    r.names.sync_daemon_interface = Some(name.clone());
+                    r.names.sync_daemon_interface = Some(name);
                     r.instance.lvs_sync_daemon_interface = Some(name);
                 }
                 Err(error) => {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use types::{Family, IfName, Prefix};
 use vrrp::settings::{Static, VirtualAddress};
@@ -52,7 +53,7 @@ impl Subnets {
             .filter_map(|name| {
                 let addresses = machine.addresses(name.as_str())?;
                 let subnets = addresses.into_iter().filter_map(subnet).collect();
-                Some((name.clone(), subnets))
+                Some((*name, subnets))
             })
             .collect();
         Self { known }
@@ -174,7 +175,7 @@ pub(super) fn check(
 
 /// Each address of an instance with its place. They are in the same order, though addresses may have moved from the first
 /// list to the second, and those without an interface are gone.
-fn places<'a>(router: &Router<'a>) -> impl Iterator<Item = (&'a VirtualAddress, Span)> {
+fn places<'a>(router: &Router<'a>) -> impl Iterator<Item = (&'a Arc<VirtualAddress>, Span)> {
     let draft = router.draft;
     let has_interface = router.settings.interface.is_some();
     let drafts = draft.vips.iter().chain(&draft.excluded);

@@ -191,7 +191,7 @@ fn endpoint(
     let source = Source {
         address: from,
         port: connection.bind_port,
-        interface: connection.bind_if.clone(),
+        interface: connection.bind_if,
         fwmark: connection.fwmark.unwrap_or(0),
     };
     Some(Endpoint {

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use types::{Centiseconds, Family, IfName, Priority, Version};
 use vrrp::settings::{
-    Authentication, GarpSettings, HmacMode, InitialState, InstanceSettings, Preempt,
+    Authentication, Few, GarpSettings, HmacMode, InitialState, InstanceSettings, Preempt,
     PreferredLifetime, VirtualAddress,
 };
 
@@ -93,7 +93,7 @@ pub(super) fn resolve(
             .vrf
             .as_ref()
             .filter(|_| interface.is_none())
-            .map(|vrf| vrf.value.clone()),
+            .map(|vrf| vrf.value),
         interface,
         family,
         version,
@@ -104,10 +104,10 @@ pub(super) fn resolve(
         down_timer_adverts,
         preempt,
         authentication,
-        virtual_ipaddress: vips,
-        virtual_ipaddress_excluded: excluded,
-        virtual_routes: draft.virtual_routes.clone(),
-        virtual_rules: draft.virtual_rules.clone(),
+        virtual_ipaddress: vips.into(),
+        virtual_ipaddress_excluded: excluded.into(),
+        virtual_routes: draft.virtual_routes.clone().into(),
+        virtual_rules: draft.virtual_rules.clone().into(),
         mcast_src_ip: source,
         mcast_dst_ip: fixing
             .group(unicast.is_some())
@@ -116,11 +116,11 @@ pub(super) fn resolve(
         unicast,
         dont_track_primary: draft.dont_track_primary,
         // Filled once groups and scripts are known.
-        track_interface: Vec::new(),
-        track_script: Vec::new(),
-        track_file: Vec::new(),
-        track_process: Vec::new(),
-        track_bfd: Vec::new(),
+        track_interface: Few::EMPTY,
+        track_script: Few::EMPTY,
+        track_file: Few::EMPTY,
+        track_process: Few::EMPTY,
+        track_bfd: Few::EMPTY,
         track_src_ip: draft.track_src_ip && source.is_some(),
         timer_expired_backup: fixing.timer_expired_backup(preempt),
         accept: fixing.accept(version, priority),
@@ -141,7 +141,7 @@ pub(super) fn resolve(
         smtp_alert: draft.smtp_alert.unwrap_or(defaults.smtp_alert),
         kernel_rx_buf_size: draft.kernel_rx_buf_size,
         garp_extra_if: draft.garp_extra_if.unwrap_or(defaults.garp_extra_if),
-        lvs_sync_daemon_interface: draft.lvs_sync_daemon_interface.clone(),
+        lvs_sync_daemon_interface: draft.lvs_sync_daemon_interface,
     };
     Some(Resolved { settings, left_out })
 }
@@ -170,7 +170,7 @@ impl Fixing<'_> {
             .fatal();
             self.report.at(self.draft.span, diagnostic);
         }
-        let interface = self.draft.interface.as_ref().map(|at| at.value.clone());
+        let interface = self.draft.interface.as_ref().map(|at| at.value);
         if self.draft.interface_refused && interface.is_none() {
             return None;
         }
@@ -216,7 +216,7 @@ impl Fixing<'_> {
             self.report
                 .at(draft.span, Diagnostic::error(Class::Uncounted, message));
         }
-        interface.map(|interface| address(draft, interface.clone()))
+        interface.map(|interface| address(draft, *interface))
     }
 
     /// Whether the daemon leaves it out. What it does not do yet would make the instance talk to the wrong routers.
@@ -606,7 +606,7 @@ pub(super) fn address(draft: &AddressDraft, interface: IfName) -> VirtualAddress
         prefix: draft.prefix,
         interface,
         scope: draft.scope,
-        label: draft.label.clone(),
+        label: draft.label.as_deref().map(Into::into),
         broadcast: draft.broadcast,
         peer: draft.peer,
         dad: v6 && draft.dad,

@@ -120,7 +120,7 @@ impl Fixing<'_> {
                 self.macvlan(vmac, vrid, transmit_on_base)
             }
             (None, Some(ipvlan)) => VirtualInterface {
-                name: ipvlan.name.clone(),
+                name: ipvlan.name,
                 group: ipvlan.group.clone(),
                 kind: VirtualInterfaceKind::Ipvlan {
                     address: ipvlan.address,
@@ -175,7 +175,7 @@ impl Fixing<'_> {
             corrected(self.report, given.span, message, text);
         }
         VirtualInterface {
-            name: draft.name.clone(),
+            name: draft.name,
             group: draft.group.clone(),
             kind: VirtualInterfaceKind::Macvlan {
                 address: address.map(|at| match at.value {

@@ -50,7 +50,8 @@ fn active_backup() {
             virtual_ipaddress: vec![
                 vip("192.168.1.220/32", "eth0"),
                 vip("192.168.1.230/32", "eth0"),
-            ],
+            ]
+            .into(),
             ..instance("VI_1", 51, priority, state, "1111")
         };
         assert_eq!(loaded.settings.unwrap().vrrp.instances, [expected]);
@@ -63,11 +64,11 @@ fn dual_master() {
     assert_eq!(loaded.diagnostics, []);
     let expected = [
         InstanceSettings {
-            virtual_ipaddress: vec![vip("192.168.1.220/32", "eth0")],
+            virtual_ipaddress: vec![vip("192.168.1.220/32", "eth0")].into(),
             ..instance("VI_1", 51, 100, InitialState::Master, "1111")
         },
         InstanceSettings {
-            virtual_ipaddress: vec![vip("192.168.1.230/32", "eth0")],
+            virtual_ipaddress: vec![vip("192.168.1.230/32", "eth0")].into(),
             ..instance("VI_2", 52, 90, InitialState::Backup, "1111")
         },
     ];
@@ -120,7 +121,7 @@ fn nginx_pair_loads_with_its_typing_errors_named() {
     let mut expected = InstanceSettings {
         interface: Some(types::IfName::new("ens33").unwrap()),
         advert_int: Centiseconds::from_seconds(5),
-        virtual_ipaddress: vec![vip("192.168.171.160/24", "ens33")],
+        virtual_ipaddress: vec![vip("192.168.171.160/24", "ens33")].into(),
         ..instance("VI_HA", 51, 80, InitialState::Backup, "zhangbin")
     };
     assert_eq!(settings.vrrp.instances, [expected.clone()]);

@@ -551,7 +551,7 @@ fn refused(doing: &str, address: &VirtualAddress, refusal: &Refusal) {
 fn kernel_address(address: &VirtualAddress) -> KernelAddress {
     let mut kernel = KernelAddress::new(address.prefix);
     kernel.scope = address.scope;
-    kernel.label.clone_from(&address.label);
+    kernel.label = address.label.as_deref().map(str::to_owned);
     kernel.broadcast = address.broadcast;
     kernel.peer = address.peer;
     kernel.nodad = !address.dad;

@@ -12,7 +12,7 @@ use super::routing;
 pub(super) fn interface(link: &Link) -> Interface {
     Interface {
         index: link.index,
-        name: link.name.clone(),
+        name: link.name,
         usable: link.up && link.running,
         mac: link
             .mac

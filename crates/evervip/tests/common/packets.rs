@@ -146,6 +146,21 @@ const COMMON: [&str; 12] = [
 /// Lets Wireshark judge everything that was captured: nothing malformed, every checksum right, and the adverts of
 /// all senders alike but for their priority.
 pub(crate) fn judge(capture: &Capture, file: &Path) -> Result<()> {
+    let senders = judge_apart(capture, file)?;
+    let mut shapes = senders.values();
+    let first = shapes.next();
+    ensure!(
+        shapes.all(|shape| Some(shape) == first),
+        "adverts differ: {senders:?}"
+    );
+    Ok(())
+}
+
+/// What the adverts of each sender look like.
+pub(crate) type Shapes = BTreeMap<String, BTreeSet<Vec<String>>>;
+
+/// The same, where adverts may differ from sender to sender.
+pub(crate) fn judge_apart(capture: &Capture, file: &Path) -> Result<Shapes> {
     capture.write_pcap(file)?;
     let mut fields = vec![
         "frame.number",
@@ -166,7 +181,7 @@ pub(crate) fn judge(capture: &Capture, file: &Path) -> Result<()> {
     // A host on which nothing listens answers unicast adverts with an error that quotes them: that is no advert.
     let filter = "(vrrp || arp || icmpv6) && !icmp && !(icmpv6.type < 128)";
     let rows = tshark(file, filter, &fields)?;
-    let mut senders: BTreeMap<String, BTreeSet<Vec<String>>> = BTreeMap::new();
+    let mut senders = Shapes::new();
     for row in &rows {
         let [
             number,
@@ -211,15 +226,8 @@ pub(crate) fn judge(capture: &Capture, file: &Path) -> Result<()> {
             .or_default()
             .insert(shape);
     }
-    let mut shapes = senders.values();
-    let Some(first) = shapes.next() else {
-        bail!("no advert was captured");
-    };
-    ensure!(
-        shapes.all(|shape| shape == first),
-        "adverts differ: {senders:?}"
-    );
-    Ok(())
+    ensure!(!senders.is_empty(), "no advert was captured");
+    Ok(senders)
 }
 
 /// Whether one of these severities is Wireshark's warning (0x600000) or worse.

@@ -2,13 +2,14 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use types::{Centiseconds, Priority, Version};
 
-use crate::settings::{GarpSettings, InitialState, InstanceSettings, Preempt, Settings};
+use crate::settings::{Few, GarpSettings, InitialState, InstanceSettings, Preempt, Settings};
 use crate::testbench::{Bench, eth, instance, ip, password, script, virtual_address};
 use crate::{Release, StateName};
 
@@ -275,7 +276,7 @@ fn other_addresses_are_reported_and_counted_but_the_advert_counts() {
     let mut bench = Bench::one(instance("VI"));
     bench.run(3_000);
     let mut other = Bench::one(with(|s| {
-        s.virtual_ipaddress = vec![virtual_address("198.18.0.101", eth(0))]
+        s.virtual_ipaddress = vec![virtual_address("198.18.0.101", eth(0))].into()
     }));
     let bytes = other.advert_bytes(0, BETTER, 200, |_| ());
     let said = bench.packet(0, BETTER, 255, &bytes);
@@ -484,7 +485,9 @@ fn a_deleted_address_brings_the_master_down_for_a_skew_time() {
             && seen.iter().any(|what| what.ends_with("add 198.18.0.101")),
         "{seen:?}"
     );
-    let mut untracked = Bench::master(with(|s| s.virtual_ipaddress[0].no_track = true));
+    let mut untracked = Bench::master(with(|s| {
+        Arc::make_mut(&mut s.virtual_ipaddress[0]).no_track = true
+    }));
     assert_eq!(
         untracked.address(0, "198.18.0.100", 32, false),
         Vec::<String>::new()
@@ -612,7 +615,7 @@ fn scripts_hold_fault_and_weigh() {
         reverse: false,
     };
     let settings = |weight| Settings {
-        instances: vec![with(|s| s.track_script = vec![tracked(weight)])],
+        instances: vec![with(|s| s.track_script = vec![tracked(weight)].into())],
         scripts: vec![crate::settings::ScriptSettings {
             interval: Duration::from_secs(60),
             ..script("check")
@@ -713,7 +716,7 @@ fn many_masters_share_out_the_interval() {
             name: format!("VI_{link}_{number}"),
             vrid: types::Vrid::new(number + 1).unwrap(),
             interface: Some(eth(link)),
-            virtual_ipaddress: Vec::new(),
+            virtual_ipaddress: Few::EMPTY,
             ..instance("")
         })
         .collect();
@@ -739,7 +742,7 @@ fn blocks_of_announcements_go_round_all_addresses() {
     let mut bench = Bench::one(with(|s| {
         s.virtual_ipaddress
             .push(virtual_address("198.18.0.101", eth(0)));
-        s.virtual_ipaddress_excluded = vec![virtual_address("198.18.0.102", eth(0))];
+        s.virtual_ipaddress_excluded = vec![virtual_address("198.18.0.102", eth(0))].into();
         s.garp = GarpSettings {
             master_delay: 2,
             master_repeat: 2,
@@ -774,6 +777,7 @@ fn table() {
                     weight: types::Weight::FAULT,
                     reverse: false,
                 }]
+                .into()
             });
             bench.settings(Settings {
                 instances: vec![settings],

@@ -109,7 +109,7 @@ fn every_peer_gets_an_advert_of_its_own() {
             version,
             family,
             mcast_dst_ip: family.vrrp_group(),
-            virtual_ipaddress: vec![virtual_address(vip, eth(0))],
+            virtual_ipaddress: vec![virtual_address(vip, eth(0))].into(),
             ..with(
                 "VI",
                 Unicast {
@@ -357,12 +357,12 @@ fn peers_tell_instances_of_one_vrid_apart() {
     let (mut bench, _) = Bench::with(settings(vec![
         with("A", peers(&[PEER])),
         InstanceSettings {
-            virtual_ipaddress: vec![virtual_address("198.18.0.101", eth(0))],
+            virtual_ipaddress: vec![virtual_address("198.18.0.101", eth(0))].into(),
             ..with("B", peers(&[OTHER]))
         },
         // The same VRID again, for everybody.
         InstanceSettings {
-            virtual_ipaddress: vec![virtual_address("198.18.0.102", eth(0))],
+            virtual_ipaddress: vec![virtual_address("198.18.0.102", eth(0))].into(),
             ..instance("C")
         },
     ]));
@@ -412,7 +412,7 @@ fn groups_tell_multicast_instances_of_one_vrid_apart() {
         instance("A"),
         InstanceSettings {
             mcast_dst_ip: ip("224.0.1.18"),
-            virtual_ipaddress: vec![virtual_address("198.18.0.101", eth(0))],
+            virtual_ipaddress: vec![virtual_address("198.18.0.101", eth(0))].into(),
             ..instance("B")
         },
     ]));
@@ -446,7 +446,7 @@ fn without_a_peer_it_stays_in_fault_until_there_is_one() {
 fn a_reload_adds_and_removes_peers_and_touches_nothing_else() {
     let other = || InstanceSettings {
         vrid: Vrid::new(52).unwrap(),
-        virtual_ipaddress: vec![virtual_address("198.18.0.101", eth(0))],
+        virtual_ipaddress: vec![virtual_address("198.18.0.101", eth(0))].into(),
         ..with("B", peers(&[PEER]))
     };
     let (mut bench, _) = Bench::with(settings(vec![with("A", peers(&[PEER])), other()]));

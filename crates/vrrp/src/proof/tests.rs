@@ -322,7 +322,7 @@ fn what_we_send_is_what_others_accept_in_every_version_and_family() {
             version,
             family,
             mcast_dst_ip: family.vrrp_group(),
-            virtual_ipaddress: vec![virtual_address(vip, crate::testbench::eth(0))],
+            virtual_ipaddress: vec![virtual_address(vip, crate::testbench::eth(0))].into(),
             ..signing(HmacMode::Enforce, TIME)
         };
         let mut bench = started(settings.clone());

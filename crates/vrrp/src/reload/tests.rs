@@ -162,9 +162,10 @@ fn another_label_is_removed_before_it_is_added() {
     let mut bench = bench(&["198.18.0.100"], &["198.18.0.101"]);
     let mut a = named("A", 1, &["198.18.0.100"]);
     a.virtual_ipaddress = vec![VirtualAddress {
-        label: Some(String::from("eth0:1")),
+        label: Some("eth0:1".into()),
         ..virtual_address("198.18.0.100", eth(0))
-    }];
+    }]
+    .into();
     let said = bench.settings(settings(vec![a, named("B", 2, &["198.18.0.101"])]));
     assert_eq!(said[..2], ["remove 198.18.0.100", "add 198.18.0.100"]);
     bench.vrrp.handle_stop(bench.now, Release::Everything);

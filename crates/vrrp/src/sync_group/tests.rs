@@ -24,7 +24,8 @@ fn member(number: u8) -> InstanceSettings {
         virtual_ipaddress: vec![virtual_address(
             &format!("198.18.{number}.100"),
             eth(number.into()),
-        )],
+        )]
+        .into(),
         ..instance(name)
     }
 }
@@ -63,7 +64,8 @@ fn tracking(mut settings: Settings, member: usize) -> Settings {
         script: String::from("check"),
         weight: Weight::FAULT,
         reverse: false,
-    }];
+    }]
+    .into();
     settings.scripts = vec![script("check")];
     settings
 }

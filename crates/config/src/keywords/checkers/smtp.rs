@@ -95,7 +95,7 @@ fn connection_over(host: ConnectionDraft, around: &ConnectionDraft) -> Connectio
         connect_port: host.connect_port.or(around.connect_port),
         bindto: host.bindto.or_else(|| around.bindto.clone()),
         bind_port: host.bind_port.or(around.bind_port),
-        bind_if: host.bind_if.or_else(|| around.bind_if.clone()),
+        bind_if: host.bind_if.or(around.bind_if),
         connect_timeout: host.connect_timeout.or(around.connect_timeout),
         fwmark: host.fwmark.or(around.fwmark),
     }
