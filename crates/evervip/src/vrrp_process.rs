@@ -8,6 +8,7 @@ mod dumps;
 mod hands;
 mod kernel_view;
 mod notify;
+mod promotion;
 mod routing;
 mod scripts;
 
@@ -33,6 +34,7 @@ use vrrp::{Carrier, Packet, Release, Vrrp};
 use wire::{ah, ipv4};
 
 use self::hands::Hands;
+use self::promotion::Promotion;
 use crate::exit::{Exit, NEEDED_RIGHTS};
 use crate::kernel_routing::PROTOCOL;
 use crate::messages::{Dump, LONGEST, MASTERS_PER_MESSAGE, Start, ToChild, ToParent};
@@ -95,6 +97,7 @@ struct VrrpProcess {
     heartbeat: Option<Heartbeat>,
     core: Vrrp,
     hands: Hands,
+    promotion: Promotion,
     settings: Settings,
     start: StartFacts,
     pid_file: Option<PidFile>,
@@ -171,6 +174,7 @@ impl VrrpProcess {
             heartbeat,
             core,
             hands,
+            promotion: Promotion::default(),
             settings: Settings::default(),
             start: StartFacts {
                 dump_directory: start.dump_directory,
@@ -308,9 +312,11 @@ impl VrrpProcess {
             .drain(&mut heard)
             .context("hearing of interfaces and addresses")?;
         for event in heard {
+            self.promotion.hear(&event);
             self.hands.tell_core(now, &event, &mut self.core);
             self.carry_out(now);
         }
+        self.promotion.apply(&self.core);
         self.hands.retry_joins();
         if drained == Drained::Overrun {
             warn!(
@@ -386,6 +392,8 @@ impl VrrpProcess {
         let vrrp = std::mem::take(&mut settings.vrrp);
         self.listen_for(&vrrp, settings.global.log_unknown_vrids)?;
         self.hands.scripts_change(&vrrp.scripts);
+        self.promotion.settings_change(&vrrp);
+        self.promotion.apply(&self.core);
         let now = self.read_clocks();
         if self.hands.routing_changes(&vrrp) {
             self.monitor.watch_routing(PROTOCOL)?;
@@ -477,6 +485,7 @@ impl VrrpProcess {
     }
 
     fn end(&mut self) -> Result<()> {
+        self.promotion.end();
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove()?;
         }

@@ -97,7 +97,7 @@ pub enum RoutingChange {
         route: Arc<Route>,
     },
     /// Give a route other options without a moment in which it is missing. If the kernel does not do that, remove the old one
-    /// and make the new one.
+    /// and make the new one; if they are the same, leave what is there.
     ReplaceRoute {
         /// As it is.
         old: Arc<Route>,

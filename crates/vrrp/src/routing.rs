@@ -397,10 +397,19 @@ impl Routing {
 
     /// The kernel refused a route.
     pub(crate) fn route_refused(&mut self, route: &Route) {
+        self.note_presence(route, Presence::Refused);
+    }
+
+    /// The kernel did not want to replace a route by itself. It may be there, as a predecessor left it.
+    pub(crate) fn route_not_replaced(&mut self, route: &Route) {
+        self.note_presence(route, Presence::Unsure);
+    }
+
+    fn note_presence(&mut self, route: &Route, presence: Presence) {
         let id = RouteId::of(route);
         if let Some(held) = self.routes.get_mut(&id.slot) {
             for held in held.iter_mut().filter(|h| RouteId::of(&h.entry) == id) {
-                held.presence = Presence::Refused;
+                held.presence = presence;
             }
         }
     }

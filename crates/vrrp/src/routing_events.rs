@@ -74,6 +74,11 @@ impl Vrrp {
         self.shared.routing.route_refused(route);
     }
 
+    /// The kernel did not want to replace a route by the same one; the host has said why. It may be there all the same.
+    pub fn handle_route_not_replaced(&mut self, route: &Route) {
+        self.shared.routing.route_not_replaced(route);
+    }
+
     /// The kernel refused a rule that we asked it for; the host has said why.
     pub fn handle_rule_refused(&mut self, rule: &Rule) {
         self.shared.routing.rule_refused(rule);

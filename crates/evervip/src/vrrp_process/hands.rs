@@ -317,6 +317,10 @@ impl Hands {
                 core.handle_route_refused(&route);
             }
             (RoutingChange::ReplaceRoute { .. }, None) => {}
+            (RoutingChange::ReplaceRoute { old, new }, Some(refusal)) if old == new => {
+                complaints.refused("replace", format!("route {new}"), refusal);
+                core.handle_route_not_replaced(&new);
+            }
             (RoutingChange::ReplaceRoute { old, new }, Some(refusal)) => {
                 debug!("cannot replace the route {new}: {refusal}; removing and adding it");
                 return Some([
