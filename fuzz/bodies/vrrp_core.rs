@@ -219,7 +219,10 @@ impl Host {
                     self.held.remove(&Vrrp::kernel_prefix(&address));
                 }
                 Action::SendAdvert { message, .. } => assert!(message.len() >= 8),
-                Action::AnnounceAddress { .. }
+                Action::ChangeRouting(_)
+                | Action::Block(_)
+                | Action::Unblock(_)
+                | Action::AnnounceAddress { .. }
                 | Action::JoinGroup { .. }
                 | Action::LeaveGroup { .. }
                 | Action::RunScript { .. }

@@ -5,6 +5,7 @@
 //! must hear what the master said meanwhile before it concludes that the master was silent.
 
 mod dumps;
+mod firewall;
 mod hands;
 mod kernel_view;
 mod notify;
@@ -290,6 +291,7 @@ impl VrrpProcess {
             .context("reading interfaces and addresses")?;
         let now = sys::clock::now();
         self.core.handle_snapshot(now, interfaces, addresses);
+        self.carry_out(now);
         self.read_routing(now)?;
         self.carry_out(now);
         Ok(())
@@ -394,6 +396,7 @@ impl VrrpProcess {
         self.hands.scripts_change(&vrrp.scripts);
         self.promotion.settings_change(&vrrp);
         self.promotion.apply(&self.core);
+        self.hands.filter_changes(&vrrp, &settings.global.firewall);
         let now = self.read_clocks();
         if self.hands.routing_changes(&vrrp) {
             self.monitor.watch_routing(PROTOCOL)?;
@@ -486,6 +489,7 @@ impl VrrpProcess {
 
     fn end(&mut self) -> Result<()> {
         self.promotion.end();
+        self.hands.end();
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove()?;
         }

@@ -2,9 +2,10 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -15,7 +16,7 @@ use lab::{Capture, Direction, ExitStatus, Host, Lab, Process, pause, scenario, w
 use sys::link_socket::LinkSocket;
 use sys::netlink::RouteSocket;
 use types::{Centiseconds, Claim, Family, IfName, MacAddress, Version, Vrid};
-use wire::{ethernet, ipv4};
+use wire::{ethernet, ipv4, ipv6};
 
 use common::packets::{adverts, longest_gap};
 use common::{
@@ -26,6 +27,10 @@ fn main() -> ExitCode {
     scenario::main(&[
         ("flood_of_bad_packets", flood_of_bad_packets),
         ("flood_of_random_packets", flood_of_random_packets),
+        (
+            "each_bad_packet_is_counted_once",
+            each_bad_packet_is_counted_once,
+        ),
         (
             "files_that_are_no_configuration",
             files_that_are_no_configuration,
@@ -42,6 +47,7 @@ fn main() -> ExitCode {
 }
 
 const VIP: &str = "198.18.0.100";
+const VIP6: &str = "fe80::18:64";
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Packets per second.
@@ -344,6 +350,140 @@ fn flood_of_bad_packets(lab: &mut Lab) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A frame to a neighbour or to the group, its checksum right or not.
+fn frame_v6(to: Ipv6Addr, mac: MacAddress, hop_limit: u8, good: bool) -> Result<Vec<u8>> {
+    let source = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 3);
+    let mut message = wire::vrrp::Message {
+        version: Version::V3,
+        vrid: Vrid::new(53)?,
+        claim: Claim::from_wire(254),
+        advert_int: Centiseconds::new(20),
+        addresses: &[VIP6.parse()?],
+        auth_pass: None,
+        family: Family::V6,
+        between: (source.into(), to.into()),
+    }
+    .encode();
+    // A sender leaves it to its kernel; nobody does it for us.
+    let sum = wire::checksum::Checksum::new()
+        .with(&message)
+        .with_pseudo_header(
+            source.into(),
+            to.into(),
+            wire::vrrp::PROTOCOL,
+            message.len(),
+        )
+        .finish();
+    let field = message.get_mut(6..8).context("the checksum")?;
+    field.copy_from_slice(&(sum ^ u16::from(!good)).to_be_bytes());
+    let header = ipv6::Header {
+        source,
+        destination: to,
+        hop_limit,
+        next_header: wire::vrrp::PROTOCOL,
+        payload_length: u16::try_from(message.len())?,
+    };
+    let ethernet = ethernet::Header {
+        destination: mac,
+        source: MacAddress([2, 0, 0, 0, 0, 3]),
+        ethertype: ethernet::IPV6,
+    };
+    Ok([&ethernet.encode()[..], &header.encode(), &message].concat())
+}
+
+/// One packet of each kind to a master, and what its statistics say after each.
+fn each_bad_packet_is_counted_once(lab: &mut Lab) -> Result<()> {
+    let lan = lab.segment()?;
+    let a = common::host(lab, &lan, "a", 1)?;
+    let c = common::host(lab, &lan, "c", 3)?;
+    let six = format!(
+        "vrrp_instance SIX {{\n interface eth0\n virtual_router_id 53\n priority 150\n version 3\n advert_int 0.2\n \
+         virtual_ipaddress {{\n {VIP6}/64\n }}\n}}\n"
+    );
+    let mut master = Daemon::start(&a, &evervip(), &(configuration(150) + &six))?;
+    for address in [VIP, "198.18.0.101", VIP6] {
+        gains(&a, address)?;
+    }
+    let ours: Ipv6Addr = "fd00:18::1".parse()?;
+    let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
+    let group_mac = MacAddress([0x33, 0x33, 0, 0, 0, 0x12]);
+    let our_mac = a.link("eth0")?.mac.context("a MAC address")?;
+    let mut kinds = kinds()?;
+    for (name, frame, counter) in [
+        (
+            "wrong hop limit over IPv6",
+            frame_v6(group, group_mac, 254, true)?,
+            Some(("SIX", "Packet Errors/TTL")),
+        ),
+        (
+            "to one address over IPv6",
+            frame_v6(ours, our_mac, 255, true)?,
+            Some(("SIX", "Packet Errors/Address List")),
+        ),
+        (
+            "wrong checksum over IPv6",
+            frame_v6(group, group_mac, 255, false)?,
+            None,
+        ),
+    ] {
+        kinds.push(Kind {
+            name,
+            frame,
+            counter,
+        });
+    }
+    let mut before = errors(&mut master)?;
+    for kind in kinds {
+        let frame = kind.frame;
+        let sent = c.run(move || -> Result<()> {
+            let eth0 = RouteSocket::new()?.link(&IfName::new("eth0")?)?;
+            LinkSocket::new()?.send(eth0.context("eth0")?.index, &frame)?;
+            Ok(())
+        })?;
+        sent.with_context(|| kind.name.to_owned())?;
+        let mut expected = before.clone();
+        if let Some((instance, key)) = kind.counter {
+            *expected.entry((instance, key.to_owned())).or_default() += 1;
+        } else {
+            // Nothing tells that it has arrived, and that nothing was counted.
+            pause(INTERVAL);
+        }
+        let what = format!("{} is counted: {expected:?}", kind.name);
+        wait_until(SOON, &what, || {
+            errors(&mut master).is_ok_and(|now| now != before) || kind.counter.is_none()
+        })?;
+        let now = errors(&mut master)?;
+        ensure!(now == expected, "{}: {now:?}, not {expected:?}", kind.name);
+        before = now;
+    }
+    // That is not because nothing is heard at all.
+    let good = good_message(Version::V3, 51, [198, 18, 0, 100], &[0; 8])?;
+    let good = frame(255, &good)?;
+    c.run(move || -> Result<()> {
+        let eth0 = RouteSocket::new()?.link(&IfName::new("eth0")?)?;
+        LinkSocket::new()?.send(eth0.context("eth0")?.index, &good)?;
+        Ok(())
+    })??;
+    master.says("(NEW) giving way to 198.18.0.3")?;
+    let counters = master.counters()?;
+    for (name, heard) in [("NEW", 1), ("OLD", 0), ("SIX", 0)] {
+        ensure!(counters.get(name, "Advertisements/Received")? == heard);
+    }
+    Ok(())
+}
+
+/// The counters of errors that are not zero, of each instance.
+fn errors(daemon: &mut Daemon) -> Result<BTreeMap<(&'static str, String), u64>> {
+    let counters = daemon.counters()?;
+    let mut found = BTreeMap::new();
+    for instance in ["NEW", "OLD", "SIX"] {
+        for (key, count) in counters.errors_of(instance) {
+            found.insert((instance, key), count);
+        }
+    }
+    Ok(found)
 }
 
 fn flood_of_random_packets(lab: &mut Lab) -> Result<()> {

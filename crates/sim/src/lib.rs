@@ -33,6 +33,7 @@ mod node;
 mod oracles;
 mod random;
 mod reload;
+mod routing;
 mod sabotage;
 mod scenario;
 mod trace;
@@ -43,13 +44,14 @@ pub use crate::agreement::{
 };
 pub use crate::faults::Fault;
 pub use crate::oracles::{
-    ADVERTS_ARE_RIGHT, ANNOUNCEMENTS_KEEP_DISTANCE, ANNOUNCES_WHAT_IT_HOLDS, EVERY_PEER,
-    GOODBYE_MEANS_LEAVING, GROUPS_ARE_ONE, KEEPS_THE_BEAT, KERNEL_IS_KNOWN, LISTENS,
+    ADVERTS_ARE_RIGHT, ANNOUNCEMENTS_KEEP_DISTANCE, ANNOUNCES_WHAT_IT_HOLDS, BLOCKS_WHAT_IT_MUST,
+    EVERY_PEER, GOODBYE_MEANS_LEAVING, GROUPS_ARE_ONE, KEEPS_THE_BEAT, KERNEL_IS_KNOWN, LISTENS,
     MASTER_HOLDS_ALL, MASTERS_ADVERTISE, NEVER_SAID_TWICE, ONE_RUN_AT_A_TIME, OTHERS_HOLD_NONE,
     Violation,
 };
 pub use crate::random::Random;
 pub use crate::reload::{ADDRESSES_STAY, RELOAD_IS_INVISIBLE};
+pub use crate::routing::ROUTES_FOLLOW;
 pub use crate::sabotage::Sabotage;
 pub use crate::trace::Trace;
 pub use crate::world::{Failure, Summary, World};

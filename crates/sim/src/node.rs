@@ -15,7 +15,7 @@ use vrrp::{
 
 use crate::kernel::{Kernel, Notice};
 use crate::network::Frame;
-use crate::oracles::{Violation, Watch};
+use crate::oracles::{Violation, Watch, check_blocked_before};
 use crate::reload::Before;
 use crate::sabotage::Sabotage;
 use crate::scenario::SCRIPTS;
@@ -309,6 +309,8 @@ impl Node {
             Input::Notice(Notice::AddressGone(index, prefix)) => {
                 vrrp.handle_address_gone(now, index, prefix);
             }
+            Input::Notice(Notice::RouteGone(route)) => vrrp.handle_route_gone(now, &route),
+            Input::Notice(Notice::RuleGone(rule)) => vrrp.handle_rule_gone(now, &rule),
             Input::ScriptExit { script, outcome } => {
                 self.watch.script_ended(&script);
                 vrrp.handle_script_exit(now, &script, outcome);
@@ -318,6 +320,13 @@ impl Node {
                 self.watch.reading = true;
                 let (interfaces, addresses) = self.kernel.snapshot();
                 vrrp.handle_snapshot(now, interfaces, addresses);
+                // What is known now has consequences, which are to be seen in what is read next.
+                let behind = std::mem::replace(&mut self.watch.behind, true);
+                self.drain(vrrp, now, outbox, trace)?;
+                self.watch.behind = behind;
+                self.watch.reading = true;
+                let (routes, rules) = self.kernel.routing_snapshot();
+                vrrp.handle_routing_snapshot(now, routes, rules);
             }
             Input::Timeout => vrrp.handle_timeout(now),
             Input::Stop(release) => {
@@ -451,7 +460,17 @@ impl Node {
                     message,
                 });
             }
+            Action::ChangeRouting(change) => self.kernel.change_routing(&change),
+            Action::Block(blocked) => {
+                let fresh = self.kernel.block(blocked.clone());
+                self.watch.address_blocked(&blocked, fresh)?;
+            }
+            Action::Unblock(blocked) => {
+                let there = self.kernel.unblock(&blocked);
+                self.watch.address_unblocked(&blocked, there)?;
+            }
             Action::AddAddress { interface, address } => {
+                check_blocked_before(&self.settings, &self.kernel, &address)?;
                 let prefix = Vrrp::kernel_prefix(&address);
                 let added = self.kernel.add(interface, prefix);
                 self.watch.address_added(prefix, added)?;
@@ -541,6 +560,9 @@ fn note(trace: &mut Trace, now: Instant, id: usize, action: &Action) {
         Action::Report(report) => trace.note(now, format_args!("n{id} > log {report}")),
         Action::JoinGroup { .. }
         | Action::LeaveGroup { .. }
+        | Action::ChangeRouting(_)
+        | Action::Block(_)
+        | Action::Unblock(_)
         | Action::RunScript { .. }
         | Action::SignalScript { .. } => trace.note(now, format_args!("n{id} > {action:?}")),
     }

@@ -8,11 +8,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use types::{Claim, Family, IfIndex, Instant, MacAddress, Prefix, Priority};
-use vrrp::settings::{InstanceSettings, OldChecksum};
-use vrrp::{Announced, Announcement, InstanceView, Release, Settings, StateName, Subject, Vrrp};
+use vrrp::settings::{InstanceSettings, OldChecksum, VirtualAddress};
+use vrrp::{
+    Announced, Announcement, Blocked, InstanceView, Release, Settings, StateName, Subject, Vrrp,
+};
 use wire::vrrp::{ADVERTISEMENT, Advert, Coverage};
 
 use crate::kernel::{Kernel, Nic};
+use crate::routing;
 
 /// A check that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +64,9 @@ pub const KERNEL_IS_KNOWN: &str = "nothing is added twice or removed when it is 
 pub const LISTENS: &str = "who takes part is a member of the group";
 /// Adverts to single routers go to all of them.
 pub const EVERY_PEER: &str = "each advert goes to every peer, or to the group";
+/// What must take no packets is filtered, and nothing else.
+pub const BLOCKS_WHAT_IT_MUST: &str =
+    "what a master holds without accepting for it is blocked, before it is there";
 /// Members of a group are in one state.
 pub const GROUPS_ARE_ONE: &str =
     "the members of a group are in one state, and that is what it has announced";
@@ -289,6 +295,18 @@ impl Watch {
     }
 
     /// The host joined a group; `fresh`: it was no member.
+    pub(crate) fn address_blocked(&self, blocked: &Blocked, fresh: bool) -> Result<(), Violation> {
+        self.kernel_known(fresh, || format!("{blocked:?} is blocked already"))
+    }
+
+    pub(crate) fn address_unblocked(
+        &self,
+        blocked: &Blocked,
+        there: bool,
+    ) -> Result<(), Violation> {
+        self.kernel_known(there, || format!("{blocked:?} is not blocked"))
+    }
+
     pub(crate) fn group_joined(&self, group: IpAddr, fresh: bool) -> Result<(), Violation> {
         self.kernel_known(fresh, || format!("{group} joined, but it was a member"))
     }
@@ -434,8 +452,14 @@ impl Watch {
                     .any(|view| view.settings.name.as_str() == name)
             });
         }
+        if self.configured && self.stopping != Some(Release::Nothing) {
+            check_blocked(vrrp, kernel)?;
+        }
         for (group, members) in &self.groups {
             self.check_group(vrrp, group, members)?;
+        }
+        if checks_addresses {
+            routing::check(vrrp, kernel)?;
         }
         let strays = virtual_addresses(kernel).count().abs_diff(held);
         if strays > 0 && checks_addresses {
@@ -582,6 +606,48 @@ fn check_addresses(view: &InstanceView<'_>, kernel: &Kernel) -> Result<usize, Vi
         ));
     }
     Ok(held)
+}
+
+/// The filter is what the masters need, no more and no less.
+fn check_blocked(vrrp: &Vrrp, kernel: &Kernel) -> Result<(), Violation> {
+    let wanted: BTreeSet<Blocked> = vrrp
+        .instances()
+        .filter(|view| view.state == StateName::Master && view.settings.blocks())
+        .flat_map(|view| {
+            view.settings
+                .addresses()
+                .map(|address| Blocked::of(address))
+        })
+        .collect();
+    if wanted == *kernel.blocked() {
+        return Ok(());
+    }
+    let blocked = kernel.blocked();
+    Err(Violation::new(
+        BLOCKS_WHAT_IT_MUST,
+        format!("{blocked:?}, not {wanted:?}"),
+    ))
+}
+
+/// An address that only instances hold which do not accept for it is blocked when it comes.
+pub(crate) fn check_blocked_before(
+    settings: &Settings,
+    kernel: &Kernel,
+    address: &VirtualAddress,
+) -> Result<(), Violation> {
+    let mut holders = settings
+        .instances
+        .iter()
+        .filter(|instance| instance.addresses().any(|held| **held == *address))
+        .peekable();
+    let must = holders.peek().is_some() && holders.all(InstanceSettings::blocks);
+    if !must || kernel.blocked().contains(&Blocked::of(address)) {
+        return Ok(());
+    }
+    Err(Violation::new(
+        BLOCKS_WHAT_IT_MUST,
+        format!("{} comes unblocked", address.prefix),
+    ))
 }
 
 /// Whom an instance is to send its adverts to.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use types::{Claim, Family, Priority, Version, Vrid};
-use vrrp::Action;
+use vrrp::{Action, RoutingChange};
 use wire::vrrp::{Advert, CHECKSUM_OFFSET, Message, auth_type};
 
 use crate::network::Frame;
@@ -20,6 +20,12 @@ pub enum Sabotage {
     DeafOnceAgreed,
     /// It never takes an address off an interface.
     KeepsAddresses,
+    /// It filters nothing.
+    NeverBlocks,
+    /// It makes no route and no rule.
+    LosesRoutes,
+    /// It removes no route and no rule.
+    KeepsRoutes,
     /// It never puts an address on an interface.
     LosesAddresses,
     /// The same, and it announces none.
@@ -83,6 +89,21 @@ impl Sabotage {
             (Self::KeepsAddresses, Action::RemoveAddress { .. })
             | (Self::LosesAddresses, Action::AddAddress { .. })
             | (Self::HoldsNothing, Action::AddAddress { .. } | Action::AnnounceAddress { .. })
+            | (Self::NeverBlocks, Action::Block(_))
+            | (
+                Self::LosesRoutes,
+                Action::ChangeRouting(
+                    RoutingChange::AddRoute { .. }
+                    | RoutingChange::ReplaceRoute { .. }
+                    | RoutingChange::AddRule { .. },
+                ),
+            )
+            | (
+                Self::KeepsRoutes,
+                Action::ChangeRouting(
+                    RoutingChange::RemoveRoute { .. } | RoutingChange::RemoveRule { .. },
+                ),
+            )
             | (Self::NeverJoins, Action::JoinGroup { .. }) => [None, None],
             (Self::Stutters, action @ Action::Announce(_))
             | (Self::AddsTwice, action @ Action::AddAddress { .. })

@@ -20,6 +20,7 @@ use vrrp::{Settings, timers};
 
 use crate::network::Lan;
 use crate::random::Random;
+use crate::routing;
 
 /// How many LANs there are, and interfaces on each node.
 pub(crate) const LANS: Lan = 2;
@@ -356,7 +357,7 @@ fn draw_instance(
     }
     let count = random.byte(1, ADDRESSES - 1);
     let name = format!("VI_{}", router.vrid);
-    InstanceSettings {
+    let mut settings = InstanceSettings {
         family: router.family,
         version: router.version,
         priority: character.priority,
@@ -396,8 +397,11 @@ fn draw_instance(
         skip_check_adv_addr: random.percent(20),
         v3_checksum_as_v2: router.checksum == ChecksumStyle::AsV2,
         notify_priority_changes: random.percent(20),
+        accept: !random.percent(25),
         ..InstanceSettings::new(&name, interface_name(router.lan), vrid(router.vrid))
-    }
+    };
+    routing::draw(&mut settings, random);
+    settings
 }
 
 /// The other nodes as peers.

@@ -270,7 +270,12 @@ impl World {
                 life,
                 address,
             } => {
-                if self.life_of(node) == Some(life) {
+                // A host does not believe what is older than its own removal.
+                let there = self
+                    .nodes
+                    .get(node)
+                    .is_some_and(|node| node.holds(address.prefix));
+                if there && self.life_of(node) == Some(life) {
                     self.tell(node, Input::Notice(crate::kernel::Notice::Address(address)))?;
                 }
                 Ok(())

@@ -17,6 +17,11 @@ mod routes;
 mod rules;
 mod socket;
 
+// What the packet filter, netlink of another family, is told and answers by.
+pub(crate) use numbers::{ACK, ERROR, REQUEST};
+pub(crate) use refusal::answer as read_answer;
+pub(crate) use socket::{Socket, is_from_kernel};
+
 pub use address::{Address, AddressChange, AddressError, KernelAddress};
 pub use link::Link;
 pub use monitor::{Drained, Event, Monitor, RoutingEvent};

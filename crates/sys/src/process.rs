@@ -18,10 +18,12 @@ use crate::error::Error;
 
 mod limits;
 mod own_binary;
+mod scheduling;
 mod script;
 
 pub use limits::raise_open_files;
 pub use own_binary::{CHANNEL_VARIABLE, inherited_descriptor, spawn_self};
+pub use scheduling::{limit_realtime, lock_memory, set_cpus, set_nice, set_realtime, stepped_down};
 pub use script::{Credentials, EXIT_NOT_EXECUTED, EXIT_WRONG_IDENTITY, Script, spawn_script};
 
 /// The number of a process, always positive: 0 and negative numbers mean groups and "everybody" to the

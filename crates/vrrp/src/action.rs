@@ -7,6 +7,7 @@ use core::net::IpAddr;
 
 use types::{Centiseconds, Claim, Family, IfIndex, IfName, MacAddress, Prefix, Priority};
 
+use crate::firewall::Blocked;
 use crate::receive::Rejection;
 use crate::settings::{Route, Rule, VirtualAddress};
 use crate::state::StateName;
@@ -46,6 +47,10 @@ pub enum Action {
     },
     /// Make, replace or remove a route or a rule.
     ChangeRouting(RoutingChange),
+    /// Drop what is sent to an address, or from it, but neighbour discovery. It comes before the address does.
+    Block(Blocked),
+    /// Let it through again.
+    Unblock(Blocked),
     /// Send one gratuitous ARP, or one unsolicited neighbour advertisement for an IPv6 address.
     AnnounceAddress {
         /// Out of this interface.

@@ -14,13 +14,14 @@ use wire::vrrp::{Coverage, HOP_LIMIT, Message};
 
 use crate::action::{Action, Announced, Announcement, Event, Report, Subject};
 use crate::deadlines::Armed;
+use crate::firewall::{Blocked, Firewall};
 use crate::garp::{AddressOf, Pace, Schedule};
 use crate::holdings::Holdings;
 use crate::interfaces::Interfaces;
 use crate::proof::{Proof, WallClock};
 use crate::routing::Routing;
 use crate::settings::{
-    Authentication, InitialState, InstanceSettings, OldChecksum, VirtualAddress,
+    Authentication, Few, InitialState, InstanceSettings, OldChecksum, VirtualAddress,
 };
 use crate::state::{
     Backup, BackupEntry, BackupTimer, Farewell, Master, Rogue, State, StateName, Telling,
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) interfaces: Interfaces,
     pub(crate) holdings: Holdings,
     pub(crate) routing: Routing,
+    pub(crate) firewall: Firewall,
     pub(crate) queue: VecDeque<Queued>,
     pub(crate) pace: Pace,
     pub(crate) clock: WallClock,
@@ -74,6 +76,8 @@ pub(crate) struct Instance {
     pub(crate) id: usize,
     pub(crate) name: Arc<str>,
     pub(crate) settings: InstanceSettings,
+    /// What it has blocked.
+    pub(crate) blocked: Few<Blocked>,
     pub(crate) group: Option<usize>,
     pub(crate) state: State,
     pub(crate) wants: StateName,
@@ -104,6 +108,7 @@ impl Instance {
         Self {
             id,
             name,
+            blocked: Few::EMPTY,
             group: None,
             state: State::Init,
             wants: StateName::Backup,
@@ -436,6 +441,7 @@ impl Instance {
         shared.transitions += 1;
         self.send_advert(now, shared);
         self.take_a_slot(now);
+        self.block_addresses(shared);
         self.hold_addresses(shared);
         self.hold_routing(shared);
         self.announce_addresses(self.settings.garp.master_repeat, now, shared);
@@ -465,6 +471,7 @@ impl Instance {
         shared.pace.forget(self.id);
         self.release_routing(shared);
         Self::release_addresses(self.addresses(), shared);
+        Self::unblock_addresses(core::mem::take(&mut self.blocked), shared);
         self.statistics.release_master += 1;
     }
 

@@ -46,6 +46,7 @@
 //! | which addresses we hold, and what the kernel holds | `holdings.rs` |
 //! | which routes and rules we hold; what their loss does | `routing.rs`, `routing_events.rs` |
 //! | static addresses, routes and rules | `statics.rs` |
+//! | which addresses take no packets | `firewall.rs` |
 //! | instances that move together | `sync_group.rs` |
 //! | the states and how they are entered | `state.rs`, `instance.rs` |
 //! | what a reload does | `reload.rs` |
@@ -59,6 +60,7 @@ mod action;
 mod assess;
 mod deadlines;
 mod election;
+mod firewall;
 mod garp;
 mod holdings;
 mod instance;
@@ -87,6 +89,7 @@ mod vrrp;
 pub use crate::action::{
     Action, Announced, Announcement, Carrier, Detail, Event, Report, RoutingChange, Signal, Subject,
 };
+pub use crate::firewall::Blocked;
 pub use crate::interfaces::{Interface, InterfaceAddress};
 pub use crate::receive::{Packet, Rejection};
 pub use crate::routing::SeenRoute;

@@ -475,3 +475,6 @@ fn authenticate(advert: &Advert<'_>, ours: &Authentication) -> Result<(), Reject
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

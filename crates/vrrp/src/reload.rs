@@ -12,6 +12,7 @@ use types::Instant;
 
 use crate::action::{Announced, Signal};
 use crate::deadlines::Armed;
+use crate::firewall::Blocked;
 use crate::instance::{Instance, Queued, Shared};
 use crate::script::Script;
 use crate::settings::{
@@ -77,6 +78,8 @@ impl Vrrp {
         self.shared
             .release_routing(&outgoing.routes, &outgoing.rules);
         Instance::release_addresses(outgoing.addresses.iter(), &mut self.shared);
+        let unblocked = core::mem::take(&mut changes.unblocked);
+        Instance::unblock_addresses(unblocked, &mut self.shared);
         self.release_statics(&old_statics);
         self.sweep(&changes);
         let instances = &self.instances;
@@ -157,6 +160,9 @@ impl Vrrp {
                     instance.armed = Armed::default();
                     if instance.settings != settings {
                         changes
+                            .unblocked
+                            .extend(core::mem::take(&mut instance.blocked));
+                        changes
                             .changed
                             .push(Changed::begin(&mut instance, settings));
                     }
@@ -171,6 +177,9 @@ impl Vrrp {
         }
         for mut instance in old.into_values() {
             // The addresses are released after the new owners have claimed theirs.
+            changes
+                .unblocked
+                .extend(core::mem::take(&mut instance.blocked));
             if instance.is_master() {
                 instance.send_farewell(now, &mut self.shared);
                 let (held, released) = (&mut instance.settings, &mut changes.released);
@@ -240,6 +249,7 @@ impl Vrrp {
                 continue;
             };
             if instance.is_master() {
+                instance.block_addresses(&mut self.shared);
                 instance.hold_addresses(&mut self.shared);
                 instance.hold_routing(&mut self.shared);
                 let old = &changed.old;
@@ -284,6 +294,8 @@ struct Changes {
     changed: Vec<Changed>,
     /// What deleted masters held.
     released: Outgoing,
+    /// What changed and deleted masters had blocked.
+    unblocked: Vec<Blocked>,
 }
 
 /// What masters held by the old settings.

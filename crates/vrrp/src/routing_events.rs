@@ -18,7 +18,8 @@ use crate::vrrp::Vrrp;
 
 impl Vrrp {
     /// All routes and rules that the kernel has under our protocol number, read afresh: at start, before the first
-    /// settings, and after notifications were lost. Behind [`handle_snapshot`](Self::handle_snapshot).
+    /// settings, and after notifications were lost. Behind [`handle_snapshot`](Self::handle_snapshot), and read after all
+    /// that followed from it was carried out.
     pub fn handle_routing_snapshot(
         &mut self,
         now: Instant,

@@ -367,6 +367,8 @@ mod tests {
                 | Action::ChangeRouting(_)
                 | Action::RemoveAddress { .. }
                 | Action::AnnounceAddress { .. }
+                | Action::Block(_)
+                | Action::Unblock(_)
                 | Action::JoinGroup { .. }
                 | Action::LeaveGroup { .. }
                 | Action::Announce(_)) => panic!("{other:?}"),

@@ -15,8 +15,8 @@ use crate::settings::{
     VirtualAddress,
 };
 use crate::{
-    Action, Carrier, InstanceView, Interface, InterfaceAddress, Packet, RoutingChange, StateName,
-    Vrrp,
+    Action, Blocked, Carrier, InstanceView, Interface, InterfaceAddress, Packet, RoutingChange,
+    StateName, Vrrp,
 };
 
 pub(crate) fn ip(text: &str) -> IpAddr {
@@ -340,6 +340,8 @@ pub(crate) fn words(action: &Action) -> String {
             RoutingChange::AddRule { rule } => format!("add rule {rule}"),
             RoutingChange::RemoveRule { rule } => format!("remove rule {rule}"),
         },
+        Action::Block(blocked) => format!("block {}", target(blocked)),
+        Action::Unblock(blocked) => format!("unblock {}", target(blocked)),
         Action::AnnounceAddress { address, .. } => format!("garp {address}"),
         Action::JoinGroup { group, .. } => format!("join {group}"),
         Action::LeaveGroup { group, .. } => format!("leave {group}"),
@@ -347,5 +349,12 @@ pub(crate) fn words(action: &Action) -> String {
         Action::SignalScript { script, signal } => format!("{signal:?} {script}"),
         Action::Announce(announcement) => announcement.to_string(),
         Action::Report(report) => format!("log {report}"),
+    }
+}
+
+fn target(blocked: &Blocked) -> String {
+    match &blocked.interface {
+        Some(interface) => format!("{} on {interface}", blocked.address),
+        None => blocked.address.to_string(),
     }
 }

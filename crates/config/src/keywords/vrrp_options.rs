@@ -103,7 +103,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         default: "off, unless strict_mode",
         help: "refuse packets to the addresses of others, though we hold them",
         role: Role::Set(|r, s| accept(r, s, false)),
-        pending: pending("packets to the virtual addresses are accepted: no firewall rule is made"),
+        pending: None,
         ..ROW
     },
     Keyword {

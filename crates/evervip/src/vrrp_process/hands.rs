@@ -1,7 +1,7 @@
 //! Carries out what the core decides.
 //!
 //! The actions of one drain are sorted by kind, each kind in its own order: adverts leave at once, then all address changes
-//! go to the kernel in one batch, then gratuitous ARPs and neighbour advertisements, then log and scripts. A thousand
+//! go to the kernel in one batch (between two of the packet filter, if there is one), then gratuitous ARPs and neighbour advertisements, then log and scripts. A thousand
 //! instances that become master together so cost one netlink exchange, and no log line stands between an advert and
 //! the announcement of its address.
 
@@ -30,6 +30,7 @@ use vrrp::{
 use wire::arp::GratuitousArp;
 use wire::ndisc::NeighbourAdvertisement;
 
+use super::firewall::PacketFilter;
 use super::kernel_view::{self, Echoes};
 use super::notify;
 use super::routing::{Complaints, Interest};
@@ -45,6 +46,7 @@ pub(super) struct Hands {
     link: LinkSocket,
     memberships: Memberships,
     scripts: Scripts,
+    filter: PacketFilter,
     echoes: Echoes,
     forwarding: BTreeMap<IfIndex, (Instant, bool)>,
     /// Where sending has failed, to say it only once.
@@ -98,6 +100,7 @@ impl Hands {
             link: LinkSocket::new()?,
             memberships: Memberships::new(),
             scripts: Scripts::default(),
+            filter: PacketFilter::default(),
             echoes: Echoes::default(),
             forwarding: BTreeMap::new(),
             cannot_send: BTreeSet::new(),
@@ -133,10 +136,12 @@ impl Hands {
                 any = true;
                 self.perform(action, settings, old);
             }
+            self.filter.before_addresses(core);
+            self.change_kernel(core);
+            self.filter.after_addresses(core);
             if !any {
                 return;
             }
-            self.change_kernel(core);
             self.announce_addresses(now, core);
             self.speak(settings, old);
             // These are inputs again, so the core is drained once more.
@@ -166,6 +171,8 @@ impl Hands {
                 self.later.changes.push(Request::Remove(interface, address));
             }
             Action::ChangeRouting(change) => self.later.changes.push(Request::Routing(change)),
+            Action::Block(blocked) => self.filter.block(blocked),
+            Action::Unblock(blocked) => self.filter.unblock(blocked),
             Action::AnnounceAddress {
                 interface,
                 mac,
@@ -456,6 +463,20 @@ impl Hands {
         self.scripts.any_running()
     }
 
+    /// Settings are about to change: other addresses may have to be filtered, elsewhere.
+    pub(super) fn filter_changes(
+        &mut self,
+        settings: &vrrp::Settings,
+        filter: &config::settings::global::Firewall,
+    ) {
+        self.filter.settings_change(settings, filter);
+    }
+
+    /// What is left to undo when all instances have stopped.
+    pub(super) fn end(&mut self) {
+        self.filter.end();
+    }
+
     /// Settings are about to change: runs whose script changes are no longer anybody's.
     pub(super) fn scripts_change(&mut self, scripts: &[ScriptSettings]) {
         self.scripts.settings_change(scripts);
@@ -504,6 +525,7 @@ impl Hands {
 
     /// Interfaces have changed: what could not be joined before may be possible now.
     pub(super) fn retry_joins(&mut self) {
+        self.filter.links_changed();
         for (interface, group) in std::mem::take(&mut self.failed_joins) {
             if self.memberships.join(interface, group).is_err() {
                 self.failed_joins.insert((interface, group));

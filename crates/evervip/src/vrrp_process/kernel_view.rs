@@ -71,6 +71,9 @@ impl Echoes {
                 core.handle_interface_gone(now, *index);
             }
             Event::Address { port_id, .. } if *port_id == own_port => {}
+            // Older than a removal of ours, of which the kernel has yet to tell.
+            Event::Address { address: old, .. }
+                if self.expected.contains_key(&(old.interface, old.prefix)) => {}
             Event::Address { address: known, .. } => core.handle_address(now, address(known)),
             Event::Routing(event) => routing::tell(now, event, own_port, core),
             Event::AddressGone { address: lost, .. } => {
@@ -126,6 +129,41 @@ mod tests {
         addresses
             .map(|address| core.has_address(address.interface, address.prefix))
             .to_vec()
+    }
+
+    #[test]
+    fn what_is_older_than_a_removal_of_ours_is_not_news() {
+        let index = IfIndex::new(2).unwrap();
+        let Event::AddressGone { address, .. } = lost("fd00::7", 0) else {
+            panic!()
+        };
+        let there = Event::Address {
+            address: address.clone(),
+            port_id: 0,
+        };
+        let has = |echoes: &mut Echoes, events: &[Event]| {
+            let mut core = Vrrp::new();
+            core.handle_snapshot(
+                Instant::ZERO,
+                vec![Interface {
+                    index,
+                    name: types::IfName::new("eth0").unwrap(),
+                    usable: true,
+                    mac: None,
+                }],
+                Vec::new(),
+            );
+            for event in events {
+                echoes.tell(Instant::ZERO, event, 77, &mut core);
+            }
+            core.has_address(index, address.prefix)
+        };
+        assert!(has(&mut Echoes::default(), std::slice::from_ref(&there)));
+        let mut echoes = Echoes::default();
+        echoes.expect(index, address.prefix);
+        let events = [there.clone(), lost("fd00::7", 0)];
+        assert!(!has(&mut echoes, &events));
+        assert!(has(&mut echoes, &[there]), "nothing is expected any more");
     }
 
     #[test]

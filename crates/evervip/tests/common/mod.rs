@@ -237,6 +237,15 @@ impl Counters {
             .with_context(|| format!("there is no {key} of {instance}: {:?}", self.0))
     }
 
+    /// The same of one instance.
+    pub(crate) fn errors_of(&self, instance: &str) -> Vec<(String, u64)> {
+        let counters = self.0.get(instance).into_iter().flatten();
+        counters
+            .filter(|(key, count)| key.contains("Errors/") && **count > 0)
+            .map(|(key, count)| (key.clone(), *count))
+            .collect()
+    }
+
     /// The counters of errors that are not zero.
     pub(crate) fn errors(&self) -> Vec<(String, u64)> {
         self.0

@@ -2,16 +2,16 @@
 //! `linux/if_link.h`, `linux/veth.h`, `linux/fib_rules.h`, `linux/lwtunnel.h`), in the width that the messages have.
 
 /// `NLMSG_ERROR`: the answer to a request; code 0 is an acknowledgement.
-pub(super) const ERROR: u16 = 2;
+pub(crate) const ERROR: u16 = 2;
 /// `NLMSG_DONE`: the end of a dump.
 pub(super) const DONE: u16 = 3;
 /// `NLMSG_OVERRUN`: never sent by today's kernels, and would mean that messages were lost.
 pub(super) const OVERRUN: u16 = 4;
 
 /// `NLM_F_REQUEST`.
-pub(super) const REQUEST: u16 = 0x1;
+pub(crate) const REQUEST: u16 = 0x1;
 /// `NLM_F_ACK`.
-pub(super) const ACK: u16 = 0x4;
+pub(crate) const ACK: u16 = 0x4;
 /// `NLM_F_DUMP_INTR`: what is being listed changed meanwhile.
 pub(super) const DUMP_INTERRUPTED: u16 = 0x10;
 /// `NLM_F_DUMP`.

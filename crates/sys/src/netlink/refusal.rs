@@ -88,7 +88,7 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 /// Reads an `NLMSG_ERROR` message: done, or refused.
-pub(super) fn answer(message: &Message<'_>) -> Result<Result<(), Refusal>, Malformed> {
+pub(crate) fn answer(message: &Message<'_>) -> Result<Result<(), Refusal>, Malformed> {
     let code = message::fixed::<4>(message.payload, "an error message")?;
     let code = i32::from_ne_bytes(*code);
     if code == 0 {

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::{env, io};
 
 use super::own_binary::{CHANNEL_VARIABLE, c_strings, join, pointers};
-use super::{Child, Pid, limits};
+use super::{Child, Pid, limits, scheduling};
+use rustix::thread::CpuSet;
+
 use crate::error::Error;
 use crate::signals;
 use crate::users;
@@ -100,6 +102,8 @@ pub fn spawn_script(script: &Script<'_>) -> Result<Child, Error> {
             .unwrap_or(std::slice::from_ref(&script.credentials.gid)),
         identity: identity(script.credentials)?,
         open_files: limits::original_open_files(),
+        realtime: scheduling::original_realtime(),
+        cpus: scheduling::original_cpus(),
         parent: Pid::own().get(),
     };
     // SAFETY: what follows in the child is system calls on memory prepared above.
@@ -148,6 +152,8 @@ struct Prepared<'a> {
     groups: &'a [u32],
     identity: Identity,
     open_files: Option<libc::rlimit>,
+    realtime: Option<libc::rlimit>,
+    cpus: Option<CpuSet>,
     parent: libc::pid_t,
 }
 
@@ -206,6 +212,13 @@ impl Prepared<'_> {
             if let Some(limit) = &self.open_files {
                 libc::setrlimit(libc::RLIMIT_NOFILE, limit);
             }
+            if let Some(limit) = &self.realtime {
+                libc::setrlimit(libc::RLIMIT_RTTIME, limit);
+            }
+        }
+        // Nothing but the system call, on the copy of the parent's.
+        if let Some(cpus) = &self.cpus {
+            rustix::thread::sched_setaffinity(None, cpus).ok();
         }
     }
 

@@ -10,7 +10,7 @@ use core::time::Duration;
 use types::{Centiseconds, Priority, Version};
 
 use crate::settings::{Few, GarpSettings, InitialState, InstanceSettings, Preempt, Settings};
-use crate::testbench::{Bench, eth, instance, ip, password, script, virtual_address};
+use crate::testbench::{Bench, eth, instance, ip, script, virtual_address};
 use crate::{Release, StateName};
 
 const BETTER: &str = "198.18.0.9";
@@ -298,103 +298,6 @@ fn other_addresses_are_reported_and_counted_but_the_advert_counts() {
     skipping.packet(0, BETTER, 255, &bytes);
     assert_eq!(skipping.view(0).statistics.addr_list_err, 1);
     let _ = other.drain();
-}
-
-/// Each check of the receive path has a packet that trips it, and counts in one place only.
-#[test]
-fn receive_checks() {
-    type Change = fn(&mut Vec<u8>);
-    let v3 = || instance("VI");
-    let v2 = || with(|s| (s.version, s.authentication) = (Version::V2, password("secret")));
-    let refit = |bytes: &mut Vec<u8>| {
-        bytes[6..8].fill(0);
-        let sum = wire::checksum::Checksum::new().with(bytes).finish();
-        bytes[6..8].copy_from_slice(&sum.to_be_bytes());
-    };
-    let cases: [(&str, InstanceSettings, u8, Change); 12] = [
-        ("packet_len_err", v3(), 255, |bytes| bytes.truncate(11)),
-        ("packet_len_err", v3(), 255, |bytes| bytes.extend([0; 4])),
-        ("packet_len_err", v2(), 255, |bytes| bytes.truncate(12)),
-        ("ip_ttl_err", v3(), 254, |_| ()),
-        ("version_err", v3(), 255, |bytes| bytes[0] = 0x41),
-        ("packet_len_err", v3(), 255, |bytes| bytes[3] = 200),
-        ("invalid_authtype", v2(), 255, |bytes| bytes[4] = 3),
-        ("authtype_mismatch", v2(), 255, |bytes| bytes[4] = 0),
-        ("authtype_mismatch", v2(), 255, |bytes| bytes[4] = 2),
-        ("auth_failure", v2(), 255, |bytes| bytes[12] ^= 1),
-        ("invalid_type_rcvd", v3(), 255, |bytes| bytes[0] = 0x32),
-        ("checksum_err", v3(), 255, |bytes| bytes[2] ^= 1),
-    ];
-    for (counter, settings, hop_limit, change) in cases {
-        let mut bench = Bench::one(settings);
-        let bytes = bench.advert_bytes(0, BETTER, 200, change);
-        let said = bench.packet(0, BETTER, hop_limit, &bytes);
-        assert_eq!(said.len(), 1, "{counter}: {said:?}");
-        let statistics = format!("{:?}", bench.view(0).statistics);
-        let fields = statistics
-            .trim_start_matches("Statistics { ")
-            .trim_end_matches(" }");
-        let counted: Vec<&str> = fields
-            .split(", ")
-            .filter(|field| !field.ends_with(": 0"))
-            .collect();
-        assert_eq!(counted, [format!("{counter}: 1")], "{statistics}");
-    }
-    // Another password with a right checksum.
-    let mut bench = Bench::one(v2());
-    bench.advert_for(0, BETTER, 200, |bytes| {
-        bytes[12] = b'S';
-        refit(bytes);
-    });
-    assert_eq!(bench.view(0).statistics.auth_failure, 1);
-    // Not for the group.
-    let bytes = bench.advert_bytes(0, BETTER, 200, |_| ());
-    let packet = crate::Packet {
-        interface: types::IfIndex::new(2).unwrap(),
-        source: ip(BETTER),
-        destination: ip("198.18.0.5"),
-        hop_limit: 255,
-        carrier: crate::Carrier::Vrrp,
-        promised: bytes.len(),
-        payload: &bytes,
-    };
-    bench.vrrp.handle_packet(bench.now, &packet);
-    assert_eq!(bench.view(0).statistics.addr_list_err, 1);
-    // An IP header that promises more.
-    bench.vrrp.handle_packet(
-        bench.now,
-        &crate::Packet {
-            promised: 99,
-            ..packet
-        },
-    );
-    assert_eq!(bench.view(0).statistics.packet_len_err, 1);
-    // And one that is welcome.
-    assert_eq!(bench.view(0).statistics.advert_rcvd, 0);
-    bench.advert(BETTER, 200);
-    assert_eq!(bench.view(0).statistics.advert_rcvd, 1);
-    // Somebody else's virtual router, and a packet too short to belong to anybody.
-    bench.advert_for(0, BETTER, 200, |bytes| bytes[1] = 52);
-    bench.packet(0, BETTER, 255, &[0x31]);
-    assert_eq!(
-        (
-            bench.vrrp.unknown_vrid(),
-            bench.view(0).statistics.advert_rcvd
-        ),
-        (1, 1)
-    );
-}
-
-#[test]
-fn an_owner_told_to_ignore_adverts_does() {
-    let owner = with(|s| {
-        (s.priority, s.state, s.owner_ignore_adverts) =
-            (Priority::OWNER, InitialState::Master, true);
-    });
-    let mut bench = Bench::master(owner);
-    bench.advert(BETTER, 255);
-    assert_eq!(bench.state(0), StateName::Master);
-    assert_eq!(bench.view(0).statistics.advert_rcvd, 0);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::read::Reading;
 use crate::settings::global::{IpsetNames, Ipsets, IptablesChains};
 
 use super::super::arguments::{optional, strict_integer};
-use super::{FLAG, Keyword, PENDING, ROW, Role};
+use super::{FLAG, Keyword, ROW, Role};
 
 /// A table's name, in bytes.
 const LONGEST_TABLE: usize = 254;
@@ -28,7 +28,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
                 r.draft.global.firewall.nftables_priority = -1;
             }
         }),
-        pending: PENDING,
         ..ROW
     },
     Keyword {
@@ -41,39 +40,34 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
                 r.draft.global.firewall.nftables_priority = priority;
             }
         }),
-        pending: PENDING,
         ..ROW
     },
     Keyword {
         name: "nftables_ifindex",
         help: "sets of link-local addresses name interfaces by number",
         role: Role::Set(|r, _| r.draft.global.firewall.nftables_ifindex = true),
-        pending: PENDING,
         ..FLAG
     },
     Keyword {
         name: "nftables_counters",
         help: "the rules count what they meet",
         role: Role::Set(|r, _| r.draft.global.firewall.nftables_counters = true),
-        pending: PENDING,
         ..FLAG
     },
     Keyword {
         name: "vrrp_iptables",
         arguments: optional("[IN [OUT]]"),
         default: "off; bare: INPUT OUTPUT",
-        help: "filter by iptables, in these chains; one name: only what arrives",
+        help: "filter by nftables, with the effect of rules in these chains; one name: only what arrives",
         role: Role::Set(iptables),
-        pending: PENDING,
         ..ROW
     },
     Keyword {
         name: "vrrp_ipsets",
         arguments: optional("[ADDR4 [ADDR6 [IF6 [IGMP [MLD [ND]]]]]]"),
         default: "keepalived and names made from it; bare: no sets",
-        help: "the names of the sets that iptables rules use",
+        help: "no effect: nftables filters in place of iptables",
         role: Role::Set(ipsets),
-        pending: PENDING,
         ..ROW
     },
 ];
@@ -155,7 +149,17 @@ fn iptables(reading: &mut Reading<'_>, statement: &Statement) {
     };
     if chains.is_some() {
         reading.draft.global.firewall.iptables = chains;
+        instead(reading, statement);
     }
+}
+
+/// The effect is that of nftables, whose tables are made whatever the keyword.
+fn instead(reading: &mut Reading<'_>, statement: &Statement) {
+    let keyword = statement.argument(0);
+    let message = format!("{keyword}: nftables filters instead, with the same effect");
+    let diagnostic = Diagnostic::note(message)
+        .help("`nft list ruleset` shows the tables; they bear the name that `nftables` gives, or keepalived");
+    reading.complain(statement, 0, diagnostic);
 }
 
 /// Names that are not given follow from the first one.
@@ -163,6 +167,7 @@ fn ipsets(reading: &mut Reading<'_>, statement: &Statement) {
     if statement.word(1).is_none() {
         if !statement.is_damaged() {
             reading.draft.global.firewall.ipsets = Ipsets::Off;
+            instead(reading, statement);
         }
         return;
     }
@@ -205,4 +210,5 @@ fn ipsets(reading: &mut Reading<'_>, statement: &Statement) {
         return;
     }
     reading.draft.global.firewall.ipsets = Ipsets::Named(Box::new(names));
+    instead(reading, statement);
 }

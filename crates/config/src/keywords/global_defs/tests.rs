@@ -972,9 +972,9 @@ fn chains_and_sets() {
         },
         &[
             ("", "None", &[]),
-            ("vrrp_iptables", "Some(\"INPUT OUTPUT\")", &[]),
-            ("vrrp_iptables in", "Some(\"in -\")", &[]),
-            ("vrrp_iptables in out", "Some(\"in out\")", &[]),
+            ("vrrp_iptables", "Some(\"INPUT OUTPUT\")", LOGGED),
+            ("vrrp_iptables in", "Some(\"in -\")", LOGGED),
+            ("vrrp_iptables in out", "Some(\"in out\")", LOGGED),
             ("vrrp_iptables in in", "None", OTHER),
             ("vrrp_iptables \"\"", "None", OTHER),
             ("vrrp_iptables a_name_of_28_bytes_is_too_lo", "None", OTHER),
@@ -986,7 +986,7 @@ fn chains_and_sets() {
             (
                 "vrrp_iptables in\nvrrp_iptables out",
                 "Some(\"in -\")",
-                OTHER,
+                &[Uncounted, General],
             ),
         ],
     );
@@ -1011,21 +1011,33 @@ fn chains_and_sets() {
                 "\"keepalived keepalived6 keepalived_if6 keepalived_igmp keepalived_mld keepalived_nd\"",
                 &[],
             ),
-            ("vrrp_ipsets", "\"off\"", &[]),
-            ("vrrp_ipsets s", "\"s s6 s_if6 s_igmp s_mld s_nd\"", &[]),
-            ("vrrp_ipsets a b c d e f g", "\"a b c d e f\"", &[]),
+            ("vrrp_ipsets", "\"off\"", LOGGED),
+            ("vrrp_ipsets s", "\"s s6 s_if6 s_igmp s_mld s_nd\"", LOGGED),
+            ("vrrp_ipsets a b c d e f g", "\"a b c d e f\"", LOGGED),
             (
                 "vrrp_ipsets\nvrrp_ipsets a b",
                 "\"a b a_if6 a_igmp a_mld a_nd\"",
-                &[],
+                &[Uncounted, Uncounted],
             ),
-            ("vrrp_ipsets\nvrrp_ipsets a a", "\"off\"", OTHER),
-            ("vrrp_ipsets\nvrrp_ipsets a a_nd", "\"off\"", OTHER),
-            ("vrrp_ipsets\nvrrp_ipsets a \"\"", "\"off\"", OTHER),
+            (
+                "vrrp_ipsets\nvrrp_ipsets a a",
+                "\"off\"",
+                &[Uncounted, General],
+            ),
+            (
+                "vrrp_ipsets\nvrrp_ipsets a a_nd",
+                "\"off\"",
+                &[Uncounted, General],
+            ),
+            (
+                "vrrp_ipsets\nvrrp_ipsets a \"\"",
+                "\"off\"",
+                &[Uncounted, General],
+            ),
             (
                 "vrrp_ipsets\nvrrp_ipsets a_name_of_31_bytes_is_too_long_",
                 "\"off\"",
-                OTHER,
+                &[Uncounted, General],
             ),
         ],
     );

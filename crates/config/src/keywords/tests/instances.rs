@@ -379,13 +379,9 @@ fn details() {
             (
                 "no_accept\naccept",
                 "true None None None None false false",
-                &[Class::Pending],
+                &[],
             ),
-            (
-                "no_accept",
-                "false None None None None false false",
-                &[Class::Pending],
-            ),
+            ("no_accept", "false None None None None false false", &[]),
             (
                 "kernel_rx_buf_size 4096",
                 "true Some(4096) None None None false false",

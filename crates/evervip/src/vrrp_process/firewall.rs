@@ -1,0 +1,292 @@
+//! The packet filter: what the core wants blocked, and what the kernel's tables hold.
+//!
+//! A table is made when settings come that need it, empty: a take-over only adds elements. It is made in place of whatever
+//! bears its name, and so the left-overs of a dead predecessor go. What cannot be changed any more, because somebody flushed
+//! the tables, is made anew. Without nftables one message says so, and everything else goes on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use config::settings::global;
+use log::{error, warn};
+use sys::nftables::{Change, Element, Firewall, InterfaceKey, Table};
+use types::{Family, IfIndex, IfName};
+use vrrp::{Blocked, Vrrp};
+
+/// keepalived's name for the tables.
+const TABLE: &str = "keepalived";
+
+#[derive(Default)]
+pub(super) struct PacketFilter {
+    netlink: Option<Firewall>,
+    /// The tables that the settings need.
+    wanted: BTreeMap<Family, Table>,
+    /// What the core wants blocked.
+    blocked: BTreeSet<Blocked>,
+    /// What may have changed in it since it was last carried out.
+    touched: BTreeSet<Blocked>,
+    /// Settings changed, or the numbers of interfaces that elements name: everything is compared.
+    compare_all: bool,
+    /// What the kernel has of ours.
+    made: BTreeMap<Family, Made>,
+    /// It was said that the filter does not work.
+    complained: bool,
+}
+
+struct Made {
+    table: Table,
+    elements: BTreeSet<Element>,
+}
+
+/// Filtering begins before an address comes, and ends after it has gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    BeforeAddresses,
+    AfterAddresses,
+}
+
+impl PacketFilter {
+    /// New settings: which tables there must be. Carried out with the next drain.
+    pub(super) fn settings_change(&mut self, settings: &vrrp::Settings, filter: &global::Firewall) {
+        self.wanted = tables(settings, filter);
+        self.compare_all = true;
+        // The next attempt may fail for another reason.
+        self.complained = false;
+    }
+
+    pub(super) fn block(&mut self, blocked: Blocked) {
+        self.blocked.insert(blocked.clone());
+        self.touched.insert(blocked);
+    }
+
+    pub(super) fn unblock(&mut self, blocked: Blocked) {
+        self.blocked.remove(&blocked);
+        self.touched.insert(blocked);
+    }
+
+    /// Interfaces have come or gone: one that is named by its number may have another one now.
+    pub(super) fn links_changed(&mut self) {
+        if self.wanted.values().any(|table| table.by_index) {
+            self.compare_all = true;
+        }
+    }
+
+    /// Blocks what is to be blocked: to be called before addresses are put on interfaces.
+    pub(super) fn before_addresses(&mut self, core: &Vrrp) {
+        self.carry_out(core, Moment::BeforeAddresses);
+    }
+
+    /// Unblocks the rest, and removes tables that are not needed any more: when addresses have been taken off.
+    pub(super) fn after_addresses(&mut self, core: &Vrrp) {
+        self.carry_out(core, Moment::AfterAddresses);
+        self.touched.clear();
+        if std::mem::take(&mut self.compare_all) {
+            let unwanted: Vec<Family> = self
+                .made
+                .keys()
+                .filter(|family| !self.wanted.contains_key(family))
+                .copied()
+                .collect();
+            for family in unwanted {
+                self.remove(family);
+            }
+        }
+    }
+
+    /// Removes our tables: nothing of ours is left to filter.
+    pub(super) fn end(&mut self) {
+        for family in [Family::V4, Family::V6] {
+            self.remove(family);
+        }
+    }
+
+    fn carry_out(&mut self, core: &Vrrp, moment: Moment) {
+        if self.touched.is_empty() && !self.compare_all {
+            return;
+        }
+        let numbers_count = self.wanted.values().any(|table| table.by_index);
+        let names: BTreeMap<&IfName, IfIndex> = core
+            .interfaces()
+            .filter(|_| numbers_count)
+            .map(|interface| (&interface.name, interface.index))
+            .collect();
+        let wanted: Vec<Table> = self.wanted.values().cloned().collect();
+        for table in wanted {
+            if let Err(problem) = self.converge(&table, &names, moment)
+                && !std::mem::replace(&mut self.complained, true)
+            {
+                error!(
+                    "{problem}: the virtual addresses of no_accept take packets (is nf_tables in the kernel, and may we \
+                     use it?)"
+                );
+            }
+        }
+    }
+
+    /// Brings one table up to date.
+    fn converge(
+        &mut self,
+        table: &Table,
+        names: &BTreeMap<&IfName, IfIndex>,
+        moment: Moment,
+    ) -> Result<(), sys::Error> {
+        let wanted = |blocked: &Blocked| element(blocked, table, names);
+        let made = self
+            .made
+            .get_mut(&table.family)
+            .filter(|made| made.table == *table);
+        let changes = match made {
+            None => {
+                let elements = self.blocked.iter().filter_map(wanted).collect();
+                return self.make(table, elements);
+            }
+            Some(made) if self.compare_all => {
+                let all: BTreeSet<Element> = self.blocked.iter().filter_map(wanted).collect();
+                changes(made, &all, &made.elements, moment)
+            }
+            Some(made) => {
+                let of_touched = |on: bool| -> BTreeSet<Element> {
+                    self.touched
+                        .iter()
+                        .filter(|blocked| self.blocked.contains(blocked) == on)
+                        .filter_map(wanted)
+                        .collect()
+                };
+                changes(made, &of_touched(true), &of_touched(false), moment)
+            }
+        };
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let netlink = open(&mut self.netlink)?;
+        match netlink.change(table.family, &table.name, &changes) {
+            Ok(()) => {
+                if let Some(made) = self.made.get_mut(&table.family) {
+                    for change in changes {
+                        match change {
+                            Change::Add(element) => made.elements.insert(element),
+                            Change::Remove(element) => made.elements.remove(&element),
+                        };
+                    }
+                }
+                Ok(())
+            }
+            Err(problem) => {
+                warn!("{problem}: making the table anew");
+                let elements = self.blocked.iter().filter_map(wanted).collect();
+                self.make(table, elements)
+            }
+        }
+    }
+
+    /// Makes a table in place of the one there is.
+    fn make(&mut self, table: &Table, elements: BTreeSet<Element>) -> Result<(), sys::Error> {
+        let before = self.made.remove(&table.family);
+        let netlink = open(&mut self.netlink)?;
+        let made = netlink.replace(table, &elements);
+        let renamed = before.filter(|before| before.table.name != table.name);
+        if let Some(old) = renamed
+            && let Err(problem) = netlink.remove(table.family, &old.table.name)
+        {
+            warn!("{problem}");
+        }
+        made?;
+        let table = table.clone();
+        self.made.insert(table.family, Made { table, elements });
+        Ok(())
+    }
+
+    fn remove(&mut self, family: Family) {
+        if let Some(made) = self.made.remove(&family)
+            && let Some(netlink) = &mut self.netlink
+            && let Err(problem) = netlink.remove(family, &made.table.name)
+        {
+            warn!("{problem}");
+        }
+    }
+}
+
+/// The socket, which hosts without a filter do without.
+fn open(netlink: &mut Option<Firewall>) -> Result<&mut Firewall, sys::Error> {
+    match netlink {
+        Some(open) => Ok(open),
+        None => Ok(netlink.insert(Firewall::new()?)),
+    }
+}
+
+/// What there is to do at this moment: elements that are wanted and not there, or elements that are there, and of those
+/// that may go, not wanted.
+fn changes(
+    made: &Made,
+    wanted: &BTreeSet<Element>,
+    may_go: &BTreeSet<Element>,
+    moment: Moment,
+) -> Vec<Change> {
+    match moment {
+        Moment::BeforeAddresses => wanted
+            .difference(&made.elements)
+            .cloned()
+            .map(Change::Add)
+            .collect(),
+        Moment::AfterAddresses => may_go
+            .difference(wanted)
+            .filter(|element| made.elements.contains(element))
+            .cloned()
+            .map(Change::Remove)
+            .collect(),
+    }
+}
+
+/// What blocks an address in a table; `None`: it is of the other family, or its interface is not there and so is not it.
+fn element(
+    blocked: &Blocked,
+    table: &Table,
+    names: &BTreeMap<&IfName, IfIndex>,
+) -> Option<Element> {
+    if Family::of(blocked.address) != table.family {
+        return None;
+    }
+    match (blocked.address, &blocked.interface) {
+        (IpAddr::V6(address), Some(interface)) => {
+            let key = if table.by_index {
+                InterfaceKey::Index(*names.get(interface)?)
+            } else {
+                InterfaceKey::Name(*interface)
+            };
+            Some(Element::LinkLocal(address, key))
+        }
+        (address, _) => Some(Element::Address(address)),
+    }
+}
+
+/// The tables that settings need: none, unless some instance holds addresses without accepting for them.
+fn tables(settings: &vrrp::Settings, filter: &global::Firewall) -> BTreeMap<Family, Table> {
+    let blocked: BTreeSet<Family> = settings
+        .instances
+        .iter()
+        .filter(|instance| instance.blocks())
+        .flat_map(|instance| instance.addresses())
+        .map(|address| address.prefix.family())
+        .collect();
+    // keepalived: nftables goes before iptables, of which one chain alone is that for what arrives.
+    let outgoing = match (&filter.nftables, &filter.iptables) {
+        (None, Some(chains)) => chains.output.is_some(),
+        (Some(_), _) | (None, None) => true,
+    };
+    blocked
+        .into_iter()
+        .map(|family| {
+            let table = Table {
+                family,
+                name: filter.nftables.clone().unwrap_or_else(|| TABLE.to_owned()),
+                priority: filter.nftables_priority,
+                counters: filter.nftables_counters,
+                by_index: filter.nftables_ifindex,
+                blocks: true,
+                outgoing,
+                macvlans: false,
+            };
+            (family, table)
+        })
+        .collect()
+}
