@@ -4,6 +4,7 @@
 //! the kernel has to tell, then everything else, and only then the timers. A process that was not scheduled for a while
 //! must hear what the master said meanwhile before it concludes that the master was silent.
 
+mod culprit;
 mod dumps;
 mod firewall;
 mod hands;
@@ -317,6 +318,7 @@ impl VrrpProcess {
             self.promotion.hear(&event);
             self.hands.tell_core(now, &event, &mut self.core);
             self.carry_out(now);
+            self.hands.event_is_over();
         }
         self.promotion.apply(&self.core);
         self.hands.retry_joins();
@@ -402,6 +404,7 @@ impl VrrpProcess {
             self.monitor.watch_routing(PROTOCOL)?;
             self.read_routing(now)?;
         }
+        self.core.handle_uptime(now, sys::clock::uptime());
         self.core.handle_settings(now, vrrp);
         // Whoever is deleted by these settings is announced with the scripts of the old ones.
         let old = std::mem::replace(&mut self.settings, settings);

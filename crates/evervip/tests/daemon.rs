@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::net::IpAddr;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -46,7 +45,6 @@ fn main() -> ExitCode {
         ),
         ("interface_goes_down_and_up", interface_goes_down_and_up),
         ("interface_comes_and_goes", interface_comes_and_goes),
-        ("lost_address_comes_back", lost_address_comes_back),
         (
             "lost_notifications_are_made_up_for",
             lost_notifications_are_made_up_for,
@@ -381,32 +379,6 @@ fn interface_comes_and_goes(lab: &mut Lab) -> Result<()> {
             daemon.times_said("Entering FAULT STATE") == round + 1
         })?;
     }
-    Ok(())
-}
-
-fn lost_address_comes_back(lab: &mut Lab) -> Result<()> {
-    let lan = lab.segment()?;
-    let host = common::host(lab, &lan, "a", 1)?;
-    let capture = host.capture("eth0")?;
-    let both = instance("VI", 51, 150, &["198.18.0.100/24", "198.18.0.101/32"]);
-    let mut daemon = Daemon::start(&host, &evervip(), &both)?;
-    gains(&host, "198.18.0.101")?;
-    let mut monitor = watch(&host)?;
-    let before = capture.count();
-    host.remove_address("eth0", "198.18.0.100/24")?;
-    daemon.says("somebody removed 198.18.0.100/24 from eth0")?;
-    gains(&host, VIP)?;
-    gains(&host, "198.18.0.101")?;
-    let gone: BTreeSet<IpAddr> = removals(&mut monitor)?.into_iter().collect();
-    ensure!(gone.len() == 2, "all addresses leave together: {gone:?}");
-    ensure!(goodbyes(&capture, before, Direction::Out) == 1);
-    ensure!(was_announced(
-        &capture,
-        before,
-        Direction::Out,
-        VIP.parse()?
-    ));
-    ensure!(daemon.counters()?.get("VI", "Became master")? == 2);
     Ok(())
 }
 

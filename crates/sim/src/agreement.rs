@@ -193,7 +193,8 @@ fn candidates(nodes: &[Node]) -> BTreeMap<u8, Vec<Candidate<'_>>> {
 
 /// Checks that everybody agrees.
 pub(crate) fn check(nodes: &[Node]) -> Result<(), Violation> {
-    for (vrid, candidates) in candidates(nodes) {
+    let all = candidates(nodes);
+    for (vrid, candidates) in &all {
         let who = || {
             let states: Vec<String> = candidates
                 .iter()
@@ -224,7 +225,7 @@ pub(crate) fn check(nodes: &[Node]) -> Result<(), Violation> {
             _ => return Err(Violation::new(ONE_MASTER, who())),
         };
         check_holders(nodes, master)?;
-        check_best(master, &candidates)
+        check_best(master, candidates, &all)
             .map_err(|better| Violation::new(BEST_WINS, format!("{}; {better}", who())))?;
     }
     Ok(())
@@ -256,13 +257,19 @@ fn check_holders(nodes: &[Node], master: &Candidate<'_>) -> Result<(), Violation
 
 /// A backup accepts an equal priority whatever the address (RFC 9568 6.4.2), so among equals any one may be master: the
 /// address only decides between two masters. Who does not preempt lets anybody be. An owner may have lowered itself to
-/// 254 because of another owner; then that one is master with 255, and of two owners either may be.
-fn check_best(master: &Candidate<'_>, candidates: &[Candidate<'_>]) -> Result<(), String> {
+/// 254 because of another owner; then that one is master with 255, and of two owners either may be. Where not all nodes have the
+/// same groups, a member may wait for another one that has a better master already.
+fn check_best(
+    master: &Candidate<'_>,
+    candidates: &[Candidate<'_>],
+    all: &BTreeMap<u8, Vec<Candidate<'_>>>,
+) -> Result<(), String> {
     let ours = priority(master.node, master.instance);
     let better = candidates.iter().find(|other| {
         other.up
             && other.instance.preempt != Preempt::Never
             && priority(other.node, other.instance) > ours
+            && !waits_for_its_group(other, all)
     });
     match better {
         Some(better) => Err(format!(
@@ -273,6 +280,24 @@ fn check_best(master: &Candidate<'_>, candidates: &[Candidate<'_>]) -> Result<()
         )),
         None => Ok(()),
     }
+}
+
+/// Whether another member of its group leaves a master in office.
+fn waits_for_its_group(candidate: &Candidate<'_>, all: &BTreeMap<u8, Vec<Candidate<'_>>>) -> bool {
+    let node = candidate.node;
+    let group = group_of(&node.settings, &candidate.instance.name);
+    let mut members = node.settings.instances.iter().filter(|member| {
+        member.name != candidate.instance.name && group.contains(&member.name.as_str())
+    });
+    members.any(|member| {
+        let mut others = all.get(&member.vrid.get()).into_iter().flatten();
+        others.any(|other| {
+            other.node.id != node.id
+                && other.state == StateName::Master
+                && (member.preempt == Preempt::Never
+                    || priority(other.node, other.instance) >= priority(node, member))
+        })
+    })
 }
 
 /// What must not move any more, as it was when all agreed.

@@ -578,7 +578,8 @@ fn check_beat(
     ))
 }
 
-/// How many addresses the instance holds; all or none, as its state demands. An interface that does not exist has none.
+/// How many addresses the instance holds; all or none, as its state demands. An interface that does not exist has none,
+/// one that is down may have.
 fn check_addresses(view: &InstanceView<'_>, kernel: &Kernel) -> Result<usize, Violation> {
     let mut held = 0;
     for address in view.settings.addresses() {
@@ -587,6 +588,8 @@ fn check_addresses(view: &InstanceView<'_>, kernel: &Kernel) -> Result<usize, Vi
         };
         let has = nic.has(Vrrp::kernel_prefix(address));
         let rule = match (view.state == StateName::Master, has) {
+            // What is taken from an interface that is down is put back when it comes up.
+            (true, false) if !nic.usable() => continue,
             (true, false) => MASTER_HOLDS_ALL,
             (false, true) => OTHERS_HOLD_NONE,
             (true, true) => {

@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 use core::net::IpAddr;
+use core::time::Duration;
 
 use types::{Centiseconds, Claim, Family, IfIndex, IfName, MacAddress, Prefix, Priority};
 
@@ -264,6 +265,17 @@ pub enum Detail {
     Detailed,
 }
 
+/// How two masters became one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Truce {
+    /// The other one is silent.
+    TheyGaveWay,
+    /// We went to BACKUP because of it.
+    WeGaveWay,
+    /// We left MASTER for another reason.
+    WeLeft,
+}
+
 /// A line for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
@@ -353,6 +365,8 @@ pub enum Event {
     RoutingLost {
         /// Which, as it stands in the file.
         what: String,
+        /// It is not put back: it has happened again and again.
+        given_up: bool,
     },
     /// Somebody removed a static address, route or rule.
     StaticLost {
@@ -361,12 +375,53 @@ pub enum Event {
         /// It has happened again and again: it is put back a little later.
         later: bool,
     },
-    /// Somebody took an address away from us.
+    /// Somebody took an address away from us. The host may know who: it adds that to the line.
     AddressLost {
         /// Which.
         address: Prefix,
         /// Where it was.
         interface: IfName,
+        /// It has happened too often: the instance leaves MASTER. Otherwise the address is put back.
+        given_up: bool,
+    },
+    /// More was taken away than is named one by one.
+    MoreLosses,
+    /// Duplicate address detection found that somebody else has a virtual address (`-nodad`).
+    DuplicateAddress {
+        /// Which.
+        address: Prefix,
+        /// Where it is.
+        interface: IfName,
+    },
+    /// Another router is master, too, and neither gives way.
+    DualMaster {
+        /// Which.
+        other: IpAddr,
+        /// Its priority.
+        theirs: Priority,
+        /// Ours.
+        ours: Priority,
+    },
+    /// There is one master again.
+    DualMasterEnded {
+        /// Which router the other one was.
+        other: IpAddr,
+        /// From its first advert until this was known.
+        lasted: Duration,
+        /// How it came about.
+        truce: Truce,
+    },
+    /// The start is delayed (`vrrp_startup_delay`, `vrrp_delay_after_boot`).
+    StartDelayed {
+        /// By so much, from now.
+        by: Duration,
+    },
+    /// The delay before the start is over (`vrrp_startup_delay`, `vrrp_delay_after_boot`).
+    DelayedStartCompleted,
+    /// A master slept while others must have taken over (`timer_expired_backup`): it gives way.
+    Overslept {
+        /// Since its last advert.
+        silent: Duration,
     },
     /// There is no address to send adverts from.
     NoSourceAddress {
@@ -435,6 +490,13 @@ impl Report {
             | Event::AddressLost { .. }
             | Event::RoutingLost { .. }
             | Event::StaticLost { .. }
+            | Event::MoreLosses
+            | Event::DuplicateAddress { .. }
+            | Event::DualMaster { .. }
+            | Event::DualMasterEnded { .. }
+            | Event::StartDelayed { .. }
+            | Event::DelayedStartCompleted
+            | Event::Overslept { .. }
             | Event::NoSourceAddress { .. }
             | Event::SourceGone { .. }
             | Event::NoPeers
@@ -530,13 +592,35 @@ impl fmt::Display for Report {
                 )
             }
             Event::SentPriorityZero => write!(f, "({name}) sent 0 priority"),
-            Event::AddressLost { address, interface } => write!(
+            Event::AddressLost {
+                address,
+                interface,
+                given_up: false,
+            } => {
+                write!(
+                    f,
+                    "({name}) somebody removed {address} from {interface}: it is put back"
+                )
+            }
+            Event::AddressLost {
+                address,
+                interface,
+                given_up: true,
+            } => write!(
                 f,
-                "({name}) somebody removed {address} from {interface}: leaving MASTER, to come back with all addresses"
+                "({name}) somebody keeps removing {address} from {interface}: leaving MASTER for a while; see \
+                 docs/network-managers.md"
             ),
-            Event::RoutingLost { what } => write!(
+            Event::RoutingLost {
+                what,
+                given_up: false,
+            } => write!(f, "({name}) somebody removed the {what}: it is put back"),
+            Event::RoutingLost {
+                what,
+                given_up: true,
+            } => write!(
                 f,
-                "({name}) somebody removed the {what}: leaving MASTER, to come back with everything"
+                "({name}) somebody keeps removing the {what}: leaving MASTER for a while; see docs/network-managers.md"
             ),
             Event::StaticLost { what, later: false } => {
                 write!(f, "somebody removed the static {what}: it is put back")
@@ -546,6 +630,54 @@ impl fmt::Display for Report {
                 "somebody removes the static {what} again and again: it is put back once a second; find out who does, or \
                  say no_track"
             ),
+            Event::MoreLosses => write!(
+                f,
+                "({name}) more is being removed; it is put back without further words"
+            ),
+            Event::DuplicateAddress { address, interface } => write!(
+                f,
+                "({name}) another host has {address}, too: it is not announced on {interface}; remove it there, then \
+                 here: it is put back and tested again"
+            ),
+            Event::DualMaster {
+                other,
+                theirs,
+                ours,
+            } => write!(
+                f,
+                "({name}) two masters: {other} is MASTER, too, with priority {theirs}, ours is {ours}"
+            ),
+            Event::DualMasterEnded {
+                other,
+                lasted,
+                truce,
+            } => {
+                let (seconds, tenths) = (lasted.as_secs(), lasted.subsec_millis() / 100);
+                write!(
+                    f,
+                    "({name}) no longer two masters, after {seconds}.{tenths} s: "
+                )?;
+                match truce {
+                    Truce::TheyGaveWay => write!(
+                        f,
+                        "{other} is silent; we stay MASTER and announce our addresses"
+                    ),
+                    Truce::WeGaveWay => write!(f, "we give way to {other}"),
+                    Truce::WeLeft => write!(f, "we leave MASTER to {other}"),
+                }
+            }
+            Event::StartDelayed { by } => {
+                write!(f, "Delaying startup for {} seconds", by.as_secs_f64())
+            }
+            Event::DelayedStartCompleted => write!(f, "Delayed start completed"),
+            Event::Overslept { silent } => {
+                let (seconds, tenths) = (silent.as_secs(), silent.subsec_millis() / 100);
+                write!(
+                    f,
+                    "({name}) sent nothing for {seconds}.{tenths} s, for this process was not scheduled: giving way to \
+                     whoever took over"
+                )
+            }
             Event::NoSourceAddress { interface, family } => write!(
                 f,
                 "({name}) {interface} has no {family} address to send adverts from: add one, or set mcast_src_ip"

@@ -8,6 +8,8 @@ use types::Instant;
 /// Whose deadline it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Owner {
+    /// The delay before the start; it ends before anybody begins.
+    Startup,
     /// The instance with this index.
     Instance(usize),
     /// The script with this index.

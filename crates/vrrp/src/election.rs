@@ -3,12 +3,12 @@
 //! RFC 9568 6.4.2 and 6.4.3, with keepalived's additions. `judge_*` read and return; [`Vrrp`] applies.
 
 use core::net::IpAddr;
-use core::time::Duration;
 
 use types::{Centiseconds, Claim, Instant, Priority, Version};
 use wire::vrrp::Advert;
 
-use crate::action::{Announced, Event};
+use crate::action::{Announced, Event, Truce};
+use crate::garp::Which;
 use crate::instance::{Instance, Shared};
 use crate::receive::{Packet, Recipient, Rejection, has_old_checksum, judge, judge_sender};
 use crate::settings::{OldChecksum, Preempt};
@@ -104,6 +104,10 @@ impl Vrrp {
         let Some(id) = self.recipient(packet) else {
             return;
         };
+        if self.shared.startup.holds(now) {
+            return;
+        }
+        self.yield_if_overslept(id, now);
         let Some(instance) = self.instances.get_mut(id) else {
             return;
         };
@@ -114,6 +118,7 @@ impl Vrrp {
 
     /// An instance's own deadline may have passed.
     pub(crate) fn handle_instance_timeout(&mut self, id: usize, now: Instant) {
+        self.yield_if_overslept(id, now);
         let Some(instance) = self.instances.get_mut(id) else {
             return;
         };
@@ -303,6 +308,7 @@ impl Instance {
             advert.claim,
         ) {
             (MasterVerdict::Answer, _) | (_, Claim::Leaving) => {
+                self.rival_ends(Truce::TheyGaveWay, now, shared);
                 self.send_advert(now, shared);
                 Consequence::Nothing
             }
@@ -318,6 +324,7 @@ impl Instance {
                         ours: self.effective,
                     },
                 );
+                self.rival_ends(Truce::WeGaveWay, now, shared);
                 self.learn_interval(advert.advert_int);
                 let master = Some(MasterView {
                     address: from,
@@ -340,6 +347,7 @@ impl Instance {
                 let counting = self.counts_down_rogue();
                 let lowered = both_own && self.rogue_heard(advert.advert_int, shared);
                 if lowered {
+                    self.rival_ends(Truce::WeGaveWay, now, shared);
                     self.learn_interval(advert.advert_int);
                     let master = Some(MasterView {
                         address: from,
@@ -357,6 +365,7 @@ impl Instance {
                     theirs,
                     ours,
                 });
+                self.rival_heard(from, theirs, advert.advert_int, now, shared);
                 // Answering at once spares the other one its whole interval as a second master. Only an advert that
                 // was really sent restarts our timer, or a stream of lesser adverts could silence us.
                 if !self.settings.lower_prio_no_advert {
@@ -383,6 +392,7 @@ impl Instance {
     }
 
     fn handle_timeout(&mut self, now: Instant, shared: &mut Shared) -> Consequence {
+        self.rival_may_be_gone(now, shared);
         match &mut self.state {
             State::Backup(backup) if backup.master_down_at <= now => Consequence::BecomeMaster,
             State::Master(master) => {
@@ -395,13 +405,21 @@ impl Instance {
                 if due <= now && self.proof.is_used_up(&self.settings) {
                     return self.give_way_for_numbers(shared);
                 }
-                let rounds = master.garp.take_due(&self.settings.garp, now);
+                let extra = self.settings.garp_extra_if;
+                let due_garp = master
+                    .garp
+                    .take_due(&self.settings.garp, extra.as_ref(), now);
                 if due <= now {
                     self.send_advert(now, shared);
                     self.keep_the_beat(due, now);
                     self.count_down_rogue(now);
                 }
-                self.announce_addresses(rounds, now, shared);
+                self.announce_addresses(due_garp.rounds, now, shared);
+                if due_garp.further
+                    && let Some(extra) = extra
+                {
+                    self.announce(Which::Further { all: extra.all }, 1, now, shared);
+                }
                 Consequence::Nothing
             }
             State::Init | State::Backup(_) | State::Fault { .. } | State::Stop => {
@@ -433,11 +451,7 @@ impl Instance {
     }
 
     pub(crate) fn restart_backup_timer(&mut self, now: Instant, timer: BackupTimer) {
-        let wait = match timer {
-            BackupTimer::MasterDown => self.master_down(),
-            BackupTimer::Skew => self.skew(),
-            BackupTimer::AtOnce => Duration::ZERO,
-        };
+        let wait = self.wait_of(timer);
         if let State::Backup(backup) = &mut self.state {
             backup.master_down_at = now + wait;
             backup.master_down = wait;

@@ -8,18 +8,34 @@
 //!   later after every refresh.
 //! * On hearing a lower-priority advert: a block of `garp_lower_prio_repeat` rounds at once and another after
 //!   `garp_lower_prio_delay`. Whoever sent it may have told the link that the addresses were its own.
-//! * With `vrrp_garp_interval` or `vrrp_gna_interval`: at most one packet per interval and interface; what does not fit
-//!   waits its turn, an address at most one block's worth.
+//! * With `garp_extra_if`: every so often one round of the addresses on *further* interfaces, those that no advert of ours
+//!   leaves by: switches there would forget where a virtual MAC address is.
+//! * One address that was put back, or has turned out to be nobody else's: a block of it alone.
+//! * With `vrrp_garp_interval`, `vrrp_gna_interval` or a `garp_group`: at most one packet per interval and line (`garp/pace.rs`);
+//!   what does not fit waits its turn, an address at most one block's worth.
 //!
+//! An address that the kernel does not have, because it refused it or somebody took it, is not announced; nor is one that is
+//! still being checked for duplicates (`-nodad`), or was found to be somebody else's.
 //! Leaving MASTER ends all of it. (keepalived leaves refresh timers behind, one more with each mastership.)
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::time::Duration;
 
-use types::{Family, IfIndex, Instant};
+use types::Instant;
 
-use crate::deadlines::Armed;
-use crate::settings::GarpSettings;
+use crate::action::Action;
+use crate::deadlines::Owner;
+use crate::holdings::kernel_prefix;
+use crate::instance::{Instance, Queued, Shared};
+use crate::interfaces::Interfaces;
+use crate::settings::{ExtraGarp, GarpSettings, VirtualAddress};
+use crate::vrrp::Vrrp;
+
+mod pace;
+
+pub(crate) use pace::{AddressOf, Pace};
 
 /// The timers of one mastership.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,17 +43,28 @@ pub(crate) struct Schedule {
     second_block_at: Option<Instant>,
     refresh_at: Option<Instant>,
     after_lower_prio_at: Option<Instant>,
+    extra_at: Option<Instant>,
+}
+
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Due {
+    /// Rounds of all addresses, all reasons taken together.
+    pub(crate) rounds: u32,
+    /// A round of the addresses on further interfaces.
+    pub(crate) further: bool,
 }
 
 impl Schedule {
     /// The timers after the first block.
-    pub(crate) fn begin(settings: &GarpSettings, now: Instant) -> Self {
+    pub(crate) fn begin(settings: &GarpSettings, extra: Option<&ExtraGarp>, now: Instant) -> Self {
         let delay = Duration::from_secs(settings.master_delay.into());
         let refresh = Duration::from_secs(settings.master_refresh.into());
         Self {
             second_block_at: (!delay.is_zero()).then(|| now + delay),
             refresh_at: (!refresh.is_zero()).then(|| now + delay + refresh),
             after_lower_prio_at: None,
+            extra_at: extra.map(|extra| now + extra.every),
         }
     }
 
@@ -50,8 +77,13 @@ impl Schedule {
         settings.lower_prio_repeat
     }
 
-    /// How many rounds are due now, all reasons taken together.
-    pub(crate) fn take_due(&mut self, settings: &GarpSettings, now: Instant) -> u32 {
+    /// What is due now.
+    pub(crate) fn take_due(
+        &mut self,
+        settings: &GarpSettings,
+        extra: Option<&ExtraGarp>,
+        now: Instant,
+    ) -> Due {
         let mut rounds = 0;
         if self.second_block_at.is_some_and(|at| at <= now) {
             self.second_block_at = None;
@@ -66,17 +98,29 @@ impl Schedule {
             self.refresh_at = (!refresh.is_zero()).then(|| now + refresh);
             rounds = rounds.max(settings.master_refresh_repeat);
         }
-        rounds
+        let further = self.extra_at.is_some_and(|at| at <= now);
+        if further {
+            self.extra_at = extra.map(|extra| now + extra.every);
+        }
+        Due { rounds, further }
     }
 
-    /// A reload changed the settings while we are master: only the refresh goes on, at its new pace.
-    pub(crate) fn settings_changed(&mut self, settings: &GarpSettings, now: Instant) {
-        let refresh = Duration::from_secs(settings.master_refresh.into());
-        self.refresh_at = match self.refresh_at {
-            _ if refresh.is_zero() => None,
-            Some(at) => Some(at.min(now + refresh)),
-            None => Some(now + refresh),
+    /// A reload changed the settings while we are master: only what is repeated goes on, at its new pace.
+    pub(crate) fn settings_changed(
+        &mut self,
+        settings: &GarpSettings,
+        extra: Option<&ExtraGarp>,
+        now: Instant,
+    ) {
+        let sooner = |known: Option<Instant>, every: Duration| match known {
+            _ if every.is_zero() => None,
+            Some(at) => Some(at.min(now + every)),
+            None => Some(now + every),
         };
+        let refresh = Duration::from_secs(settings.master_refresh.into());
+        self.refresh_at = sooner(self.refresh_at, refresh);
+        let every = extra.map_or(Duration::ZERO, |extra| extra.every);
+        self.extra_at = sooner(self.extra_at, every);
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
@@ -84,6 +128,7 @@ impl Schedule {
             self.second_block_at,
             self.refresh_at,
             self.after_lower_prio_at,
+            self.extra_at,
         ]
         .into_iter()
         .flatten()
@@ -91,108 +136,229 @@ impl Schedule {
     }
 }
 
-/// One address of one instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct AddressOf {
-    pub(crate) instance: usize,
-    pub(crate) address: usize,
-}
-
-/// Announcements that must keep a distance from one another.
-#[derive(Debug, Default)]
-pub(crate) struct Pace {
-    /// `vrrp_garp_interval` and `vrrp_gna_interval`.
-    pub(crate) garp_interval: Duration,
-    pub(crate) gna_interval: Duration,
-    lines: BTreeMap<(IfIndex, Family), Line>,
-    pub(crate) armed: Armed,
-}
-
+/// A recipe for many announcements: they are made one by one as the host asks.
 #[derive(Debug)]
-struct Line {
-    next_at: Instant,
-    waiting: VecDeque<(AddressOf, u32)>,
+pub(crate) struct Block {
+    instance: usize,
+    which: Which,
+    rounds: u32,
+    next: usize,
 }
 
-impl Pace {
-    /// Least distance between two announcements of a family.
-    pub(crate) const fn interval(&self, family: Family) -> Duration {
-        match family {
-            Family::V4 => self.garp_interval,
-            Family::V6 => self.gna_interval,
+/// Which addresses of an instance are announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// All of them.
+    All,
+    /// Those on further interfaces, on all such or on virtual ones only.
+    Further { all: bool },
+    /// The one with this place in the list.
+    One(usize),
+}
+
+impl Block {
+    fn new(instance: usize, which: Which, rounds: u32) -> Self {
+        let next = match which {
+            Which::One(address) => address,
+            Which::All | Which::Further { .. } => 0,
+        };
+        Self {
+            instance,
+            which,
+            rounds,
+            next,
         }
     }
 
-    /// Lets an address wait for `rounds` turns; it never waits for more than the largest block that was asked for.
-    pub(crate) fn enqueue(
-        &mut self,
-        interface: IfIndex,
-        family: Family,
-        address: AddressOf,
-        rounds: u32,
-        now: Instant,
-    ) {
-        let line = self
-            .lines
-            .entry((interface, family))
-            .or_insert_with(|| Line {
-                next_at: now,
-                waiting: VecDeque::new(),
-            });
-        match line
-            .waiting
-            .iter_mut()
-            .find(|(waiting, _)| *waiting == address)
-        {
-            Some((_, turns)) => *turns = rounds.max(*turns),
-            None => line.waiting.push_back((address, rounds)),
+    /// The next address, of `count` that the instance has; `None`: that was all.
+    fn next(&mut self, count: usize) -> Option<usize> {
+        let (first, end) = match self.which {
+            Which::One(address) => (address, count.min(address + 1)),
+            Which::All | Which::Further { .. } => (0, count),
+        };
+        if self.rounds == 0 || self.next >= end {
+            return None;
         }
-    }
-
-    /// The next announcement that may leave now.
-    pub(crate) fn take_due(&mut self, now: Instant) -> Option<AddressOf> {
-        let (garp, gna) = (self.garp_interval, self.gna_interval);
-        let ((_, family), line) = self
-            .lines
-            .iter_mut()
-            .find(|(_, line)| line.next_at <= now && !line.waiting.is_empty())?;
-        let (address, turns) = line.waiting.pop_front()?;
-        if turns > 1 {
-            line.waiting.push_back((address, turns - 1));
+        let address = self.next;
+        self.next += 1;
+        if self.next >= end {
+            self.next = first;
+            self.rounds -= 1;
         }
-        line.next_at = now
-            + match family {
-                Family::V4 => garp,
-                Family::V6 => gna,
-            };
         Some(address)
     }
+}
 
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.lines
-            .values()
-            .filter(|line| !line.waiting.is_empty())
-            .map(|line| line.next_at)
-            .min()
+impl Which {
+    fn includes(self, instance: &Instance, address: &VirtualAddress) -> bool {
+        match self {
+            Self::All | Self::One(_) => true,
+            Self::Further { all } => {
+                !instance.settings.is_on(&address.interface) && (all || address.use_vmac)
+            }
+        }
+    }
+}
+
+impl Instance {
+    /// Announces all addresses, `rounds` times; at once, or as the pace allows.
+    pub(crate) fn announce_addresses(&self, rounds: u32, now: Instant, shared: &mut Shared) {
+        self.announce(Which::All, rounds, now, shared);
     }
 
-    /// An instance is no longer master.
-    pub(crate) fn forget(&mut self, instance: usize) {
-        for line in self.lines.values_mut() {
-            line.waiting
-                .retain(|(address, _)| address.instance != instance);
+    /// Announces some addresses, `rounds` times; at once, or as the pace allows.
+    pub(crate) fn announce(&self, which: Which, rounds: u32, now: Instant, shared: &mut Shared) {
+        if rounds == 0 {
+            return;
+        }
+        let mut unlimited = 0;
+        let places = match which {
+            Which::One(address) => address..address + 1,
+            Which::All | Which::Further { .. } => 0..self.addresses().count(),
+        };
+        for place in places {
+            let Some(address) = self.address(place) else {
+                continue;
+            };
+            let family = address.prefix.family();
+            if shared.pace.is_free(family) {
+                unlimited += 1;
+                continue;
+            }
+            let Some(interface) = shared.interfaces.by_name(&address.interface) else {
+                continue;
+            };
+            let physical = shared.interfaces.physical(interface);
+            if !shared.pace.limits(physical, family) {
+                unlimited += 1;
+            } else if which.includes(self, address) {
+                let of = AddressOf {
+                    instance: self.id,
+                    address: place,
+                };
+                shared.pace.enqueue(physical, family, of, rounds, now);
+            }
+        }
+        if unlimited > 0 {
+            let block = Block::new(self.id, which, rounds);
+            shared.queue.push_back(Queued::Block(block));
         }
     }
 
-    /// An interface is gone, and with it what waits to leave by it.
-    pub(crate) fn forget_interface(&mut self, index: IfIndex) {
-        self.lines.retain(|(line, _), _| *line != index);
+    /// The announcement of one address, if it is there, its interface does ARP, and nobody else may have the address.
+    fn announcement(&self, address: usize, interfaces: &Interfaces) -> Option<Action> {
+        let address = self.address(address)?;
+        let interface = interfaces.by_name(&address.interface)?;
+        let index = interface.index;
+        if !interfaces.is_there(index, kernel_prefix(address)) {
+            return None;
+        }
+        Some(Action::AnnounceAddress {
+            interface: index,
+            mac: interface.mac?,
+            address: address.prefix.address(),
+        })
+    }
+}
+
+impl Vrrp {
+    /// The next announcement of the block at the head of the queue; `None` ends the block.
+    pub(crate) fn next_of_block(&mut self) -> Option<Action> {
+        let Self {
+            instances, shared, ..
+        } = self;
+        let Some(Queued::Block(block)) = shared.queue.front_mut() else {
+            return None;
+        };
+        let instance = instances.get(block.instance)?;
+        let which = block.which;
+        while let Some(place) = block.next(instance.addresses().count()) {
+            let Some(address) = instance.address(place) else {
+                continue;
+            };
+            let family = address.prefix.family();
+            // What is paced goes another way.
+            let paced = !shared.pace.is_free(family)
+                && shared
+                    .interfaces
+                    .by_name(&address.interface)
+                    .is_some_and(|interface| {
+                        let physical = shared.interfaces.physical(interface);
+                        shared.pace.limits(physical, family)
+                    });
+            if paced || !which.includes(instance, address) {
+                continue;
+            }
+            if let Some(action) = instance.announcement(place, &shared.interfaces) {
+                return Some(action);
+            }
+        }
+        None
     }
 
-    /// Indices change their meaning: what waits is dropped, the distances are kept.
-    pub(crate) fn forget_all(&mut self) {
-        for line in self.lines.values_mut() {
-            line.waiting.clear();
+    /// Announcements that have waited for their turn.
+    pub(crate) fn send_paced(&mut self, now: Instant) {
+        while let Some(of) = self.shared.pace.take_due(now) {
+            if let Some(action) = self
+                .instances
+                .get(of.instance)
+                .and_then(|instance| instance.announcement(of.address, &self.shared.interfaces))
+            {
+                self.shared.act(action);
+            }
+        }
+        self.arm_pace();
+    }
+
+    /// Enters the pace's deadline into the heap.
+    pub(crate) fn arm_pace(&mut self) {
+        let deadline = self.shared.pace.deadline();
+        self.deadlines
+            .arm(Owner::Pace, &mut self.shared.pace.armed, deadline);
+    }
+}
+
+/// An announcement that waits while the settings change: of what, by its name, and how many turns.
+pub(crate) struct Waiting {
+    instance: Arc<str>,
+    address: Arc<VirtualAddress>,
+    turns: u32,
+}
+
+impl Vrrp {
+    /// What waits for its turn, told apart by names: places in lists are about to change their meaning.
+    pub(crate) fn waiting_announcements(&self) -> Vec<Waiting> {
+        let waiting = self.shared.pace.waiting().into_iter();
+        waiting
+            .filter_map(|(of, turns)| {
+                let instance = self.instances.get(of.instance)?;
+                Some(Waiting {
+                    instance: Arc::clone(&instance.name),
+                    address: Arc::clone(instance.address(of.address)?),
+                    turns,
+                })
+            })
+            .collect()
+    }
+
+    /// Lets wait again what is still a master's.
+    pub(crate) fn wait_again(&mut self, waiting: Vec<Waiting>, now: Instant) {
+        if waiting.is_empty() {
+            return;
+        }
+        let mut places = BTreeMap::new();
+        for instance in self.instances.iter().filter(|i| i.is_master()) {
+            for (place, address) in instance.addresses().enumerate() {
+                places.insert((&*instance.name, &**address), (instance.id, place));
+            }
+        }
+        for wait in waiting {
+            let place = places.get(&(&*wait.instance, &*wait.address));
+            if let Some((id, place)) = place
+                && let Some(instance) = self.instances.get(*id)
+            {
+                instance.announce(Which::One(*place), wait.turns, now, &mut self.shared);
+            }
         }
     }
 }
@@ -209,10 +375,10 @@ mod tests {
 
     /// Every second for a minute: (second, rounds).
     fn blocks(settings: &GarpSettings, lower_prio_at: Option<u64>) -> Vec<(u64, u32)> {
-        let mut schedule = Schedule::begin(settings, at(0));
+        let mut schedule = Schedule::begin(settings, None, at(0));
         let mut seen = Vec::new();
         for second in 1..=60 {
-            let mut rounds = schedule.take_due(settings, at(second));
+            let mut rounds = schedule.take_due(settings, None, at(second)).rounds;
             if lower_prio_at == Some(second) {
                 rounds = rounds.max(schedule.lower_priority_heard(settings, at(second)));
             }
@@ -259,53 +425,32 @@ mod tests {
     }
 
     #[test]
-    fn paced_announcements_take_turns_at_the_interval() {
-        let interface = IfIndex::new(2).unwrap();
-        let mut pace = Pace {
-            garp_interval: Duration::from_secs(1),
-            ..Pace::default()
+    fn further_interfaces_have_a_beat_of_their_own() {
+        let extra = |every| ExtraGarp {
+            every: Duration::from_secs(every),
+            all: true,
         };
-        for address in 0..2 {
-            pace.enqueue(
-                interface,
-                Family::V4,
-                AddressOf {
-                    instance: 0,
-                    address,
-                },
-                2,
-                at(0),
-            );
-            pace.enqueue(
-                interface,
-                Family::V4,
-                AddressOf {
-                    instance: 0,
-                    address,
-                },
-                2,
-                at(0),
-            );
-        }
-        let mut sent = Vec::new();
-        for second in 0..10 {
-            while let Some(of) = pace.take_due(at(second)) {
-                sent.push((second, of.address));
+        let settings = GarpSettings::default();
+        let mut schedule = Schedule::begin(&settings, Some(&extra(20)), at(0));
+        let mut seen = Vec::new();
+        for second in 1..=100 {
+            // A reload makes it faster, another one ends it.
+            let now = match second {
+                ..50 => Some(extra(20)),
+                50..70 => Some(extra(10)),
+                _ => None,
+            };
+            if second == 50 || second == 70 {
+                schedule.settings_changed(&settings, now.as_ref(), at(second));
+            }
+            if schedule
+                .take_due(&settings, now.as_ref(), at(second))
+                .further
+            {
+                seen.push(second);
             }
         }
-        assert_eq!(sent, [(0, 0), (1, 1), (2, 0), (3, 1)]);
-        assert_eq!(pace.deadline(), None);
-        pace.enqueue(
-            interface,
-            Family::V4,
-            AddressOf {
-                instance: 0,
-                address: 0,
-            },
-            2,
-            at(10),
-        );
-        pace.forget(0);
-        assert_eq!(pace.deadline(), None);
+        assert_eq!(seen, [20, 40, 60]);
+        assert_eq!(schedule.deadline(), None);
     }
 }

@@ -8,7 +8,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use core::net::IpAddr;
 
-use types::{IfIndex, IfName, Prefix};
+use types::{Family, IfIndex, IfName, Prefix};
 
 use crate::action::Action;
 use crate::interfaces::{InterfaceAddress, Interfaces};
@@ -111,7 +111,7 @@ impl Holdings {
             _ => None,
         };
         let add = (!kernel.has_address(index, prefix)).then(|| {
-            note_present(kernel, index, prefix);
+            note_present(kernel, index, address);
             Action::AddAddress {
                 interface: index,
                 address: Arc::clone(address),
@@ -121,6 +121,24 @@ impl Holdings {
             first: remove,
             second: add,
         }
+    }
+
+    /// Adds a wanted address that the kernel has lost.
+    pub(crate) fn put_back(
+        &self,
+        index: IfIndex,
+        address: &Arc<VirtualAddress>,
+        kernel: &mut Interfaces,
+    ) -> Option<Action> {
+        let address = &self.wanted.get(&key(address))?.address;
+        if kernel.has_address(index, kernel_prefix(address)) {
+            return None;
+        }
+        note_present(kernel, index, address);
+        Some(Action::AddAddress {
+            interface: index,
+            address: Arc::clone(address),
+        })
     }
 
     /// Withdraws one claim; yields the removal when it was the last one and the address is there.
@@ -177,12 +195,12 @@ impl IntoIterator for AddressChanges {
 }
 
 /// What we have asked the kernel for counts as there: it tells nobody else about our own changes before we have
-/// asked for the next one.
-fn note_present(kernel: &mut Interfaces, interface: IfIndex, prefix: Prefix) {
+/// asked for the next one. What the kernel is to look for on the link is not ours until it says so.
+fn note_present(kernel: &mut Interfaces, interface: IfIndex, address: &VirtualAddress) {
     kernel.address_present(InterfaceAddress {
         interface,
-        prefix,
-        tentative: false,
+        prefix: kernel_prefix(address),
+        tentative: address.dad && address.prefix.family() == Family::V6,
     });
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The functions here *apply* a decision; they are called from `election.rs`, `sync_group.rs` and `reload.rs`, which take it.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -12,17 +13,19 @@ use core::time::Duration;
 use types::{Centiseconds, Claim, Family, IfIndex, IfName, Instant, Priority, Version};
 use wire::vrrp::{Coverage, HOP_LIMIT, Message};
 
-use crate::action::{Action, Announced, Announcement, Event, Report, Subject};
+use crate::action::{Action, Announced, Announcement, Event, Report, Subject, Truce};
 use crate::deadlines::Armed;
 use crate::firewall::{Blocked, Firewall};
-use crate::garp::{AddressOf, Pace, Schedule};
+use crate::garp::{Block, Pace, Schedule};
 use crate::holdings::Holdings;
 use crate::interfaces::Interfaces;
+use crate::loss::{self, Losses};
 use crate::proof::{Proof, WallClock};
 use crate::routing::Routing;
 use crate::settings::{
     Authentication, Few, InitialState, InstanceSettings, OldChecksum, VirtualAddress,
 };
+use crate::startup::Startup;
 use crate::state::{
     Backup, BackupEntry, BackupTimer, Farewell, Master, Rogue, State, StateName, Telling,
 };
@@ -40,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) queue: VecDeque<Queued>,
     pub(crate) pace: Pace,
     pub(crate) clock: WallClock,
+    pub(crate) startup: Startup,
     /// State changes of all instances so far.
     pub(crate) transitions: u64,
 }
@@ -48,11 +52,7 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) enum Queued {
     Action(Action),
-    Block {
-        instance: usize,
-        rounds: u32,
-        next: usize,
-    },
+    Block(Block),
 }
 
 impl Shared {
@@ -98,6 +98,8 @@ pub(crate) struct Instance {
     pub(crate) said: u32,
     pub(crate) statistics: Statistics,
     pub(crate) last: LastTimes,
+    /// What was taken from it lately, if anything was.
+    pub(crate) losses: Option<Box<Losses>>,
 }
 
 impl Instance {
@@ -125,6 +127,7 @@ impl Instance {
             said: 0,
             statistics: Statistics::default(),
             last: LastTimes::default(),
+            losses: None,
             settings,
         }
     }
@@ -178,10 +181,15 @@ impl Instance {
                     Rogue::Watching { until } => Some(until),
                     Rogue::None | Rogue::Counting { .. } => None,
                 };
-                [Some(master.advert_at), master.garp.deadline(), rogue]
-                    .into_iter()
-                    .flatten()
-                    .min()
+                [
+                    Some(master.advert_at),
+                    master.garp.deadline(),
+                    rogue,
+                    self.rival_deadline(),
+                ]
+                .into_iter()
+                .flatten()
+                .min()
             }
             State::Init | State::Fault { .. } | State::Stop => None,
         }
@@ -341,50 +349,6 @@ impl Instance {
         }
     }
 
-    /// Announces all addresses, `rounds` times; at once, or as the pace allows.
-    pub(crate) fn announce_addresses(&self, rounds: u32, now: Instant, shared: &mut Shared) {
-        if rounds == 0 {
-            return;
-        }
-        for (address, virtual_address) in self.addresses().enumerate() {
-            let family = virtual_address.prefix.family();
-            if shared.pace.interval(family).is_zero() {
-                continue;
-            }
-            if let Some(interface) = shared.interfaces.by_name(&virtual_address.interface) {
-                shared.pace.enqueue(
-                    interface.index,
-                    family,
-                    AddressOf {
-                        instance: self.id,
-                        address,
-                    },
-                    rounds,
-                    now,
-                );
-            }
-        }
-        let unlimited = |family| shared.pace.interval(family).is_zero();
-        if unlimited(Family::V4) || unlimited(Family::V6) {
-            shared.queue.push_back(Queued::Block {
-                instance: self.id,
-                rounds,
-                next: 0,
-            });
-        }
-    }
-
-    /// The announcement of one address, if its interface is there and does ARP.
-    pub(crate) fn announcement(&self, address: usize, interfaces: &Interfaces) -> Option<Action> {
-        let address = self.address(address)?;
-        let interface = interfaces.by_name(&address.interface)?;
-        Some(Action::AnnounceAddress {
-            interface: interface.index,
-            mac: interface.mac?,
-            address: address.prefix.address(),
-        })
-    }
-
     /// Tells the neighbours where the source of adverts to peers is: while we could not send, somebody else may have had it.
     fn announce_source(&self, shared: &mut Shared) {
         let interface = self.settings.interface.as_ref();
@@ -424,7 +388,11 @@ impl Instance {
 
     /// -> MASTER. The advert leaves first: every backup that hears it stays quiet while we set up.
     pub(crate) fn enter_master(&mut self, now: Instant, telling: Telling, shared: &mut Shared) {
-        let garp = Schedule::begin(&self.settings.garp, now);
+        let garp = Schedule::begin(
+            &self.settings.garp,
+            self.settings.garp_extra_if.as_ref(),
+            now,
+        );
         if self.proof.is_used_up(&self.settings) {
             self.proof.begin_anew();
         }
@@ -432,6 +400,7 @@ impl Instance {
             advert_at: now,
             garp,
             rogue: Rogue::None,
+            rival: None,
         });
         self.wants = StateName::Master;
         self.master_advert_int = self.settings.advert_int;
@@ -465,6 +434,7 @@ impl Instance {
         if !self.is_master() {
             return;
         }
+        self.rival_ends(Truce::WeLeft, now, shared);
         if farewell == Farewell::PriorityZero {
             self.send_farewell(now, shared);
         }
@@ -485,19 +455,15 @@ impl Instance {
     ) {
         self.leave_master(now, entry.farewell, shared);
         let initial = matches!(self.state, State::Init | State::Fault { announced: false });
-        if self.state == (State::Fault { announced: true }) {
+        if self.state == (State::Fault { announced: true }) && !shared.startup.holds(now) {
             self.announce_source(shared);
         }
         if matches!(self.state, State::Init | State::Fault { .. }) {
             self.master_advert_int = self.settings.advert_int;
         }
-        let master_down = match entry.timer {
-            BackupTimer::MasterDown => self.master_down(),
-            BackupTimer::Skew => self.skew(),
-            BackupTimer::AtOnce => Duration::ZERO,
-        };
+        let master_down = self.wait_of(entry.timer);
         self.state = State::Backup(Backup {
-            master_down_at: now + master_down,
+            master_down_at: shared.startup.timers_from(now) + master_down,
             master_down,
             master: entry.master,
             preempt_at: None,
@@ -507,6 +473,16 @@ impl Instance {
         self.last.transition = Some(now);
         shared.transitions += 1;
         self.tell(Announced::Backup { initial }, telling, shared);
+    }
+
+    /// How long a timer runs.
+    pub(crate) fn wait_of(&self, timer: BackupTimer) -> Duration {
+        match timer {
+            BackupTimer::MasterDown => self.master_down(),
+            BackupTimer::Skew => self.skew(),
+            BackupTimer::Rest => self.skew().max(loss::REST),
+            BackupTimer::AtOnce => Duration::ZERO,
+        }
     }
 
     /// -> FAULT, or to waiting for scripts.

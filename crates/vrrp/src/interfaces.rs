@@ -122,6 +122,27 @@ impl Interfaces {
             .is_some_and(|entry| entry.addresses.contains_key(&prefix))
     }
 
+    /// Whether the address is there, and may still turn out to be somebody else's, or has.
+    pub(crate) fn is_tentative(&self, index: IfIndex, prefix: Prefix) -> bool {
+        self.by_index
+            .get(&index)
+            .and_then(|entry| entry.addresses.get(&prefix))
+            .is_some_and(|facts| facts.tentative)
+    }
+
+    /// Whether the address is there, and nobody else's as far as is known.
+    pub(crate) fn is_there(&self, index: IfIndex, prefix: Prefix) -> bool {
+        self.by_index
+            .get(&index)
+            .and_then(|entry| entry.addresses.get(&prefix))
+            .is_some_and(|facts| !facts.tentative)
+    }
+
+    /// The interface that packets really leave by: what a macvlan or ipvlan is built upon, or the interface itself.
+    pub(crate) fn physical<'a>(&'a self, interface: &'a Interface) -> (IfIndex, &'a IfName) {
+        (interface.index, &interface.name)
+    }
+
     pub(crate) fn by_name(&self, name: &IfName) -> Option<&Interface> {
         self.by_name
             .get(name)

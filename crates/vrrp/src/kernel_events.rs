@@ -1,14 +1,13 @@
 //! What the kernel tells about interfaces and addresses, and what follows from it.
 
 use alloc::collections::BTreeSet;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use types::{IfIndex, IfName, Instant, Prefix};
 
-use crate::action::{Action, Event};
+use crate::action::Event;
+use crate::garp::Which;
 use crate::holdings::kernel_prefix;
-use crate::instance::Queued;
 use crate::interfaces::{Interface, InterfaceAddress};
 use crate::vrrp::Vrrp;
 
@@ -74,6 +73,7 @@ impl Vrrp {
             self.address_was_lost(now, index, prefix);
         }
         for (index, prefix) in found {
+            self.address_is_ours(now, index, prefix);
             self.source_may_have_changed(now, index, prefix);
         }
     }
@@ -121,50 +121,31 @@ impl Vrrp {
                     .any(|tracked| tracked.interface == *name)
                 || instance.settings.track_src_ip
         });
-        self.restore_addresses(name);
+        self.restore_addresses(now, name);
         self.restore_static_addresses(name);
         self.restore_routes(name);
         self.update_listeners();
     }
 
-    /// Puts back what a master holds on an interface that was re-created, or came up again, without it.
-    fn restore_addresses(&mut self, name: &IfName) {
-        let Some(index) = self
-            .shared
-            .interfaces
-            .by_name(name)
-            .map(|interface| interface.index)
-        else {
+    /// Puts back what masters hold on an interface that was re-created, or came up again, without it.
+    fn restore_addresses(&mut self, now: Instant, name: &IfName) {
+        let interfaces = &self.shared.interfaces;
+        let Some(index) = interfaces.by_name(name).map(|interface| interface.index) else {
             return;
         };
-        for instance in self
-            .instances
-            .iter()
-            .filter(|instance| instance.is_master())
-        {
-            for address in instance
-                .addresses()
-                .filter(|address| address.interface == *name)
-            {
-                if self
-                    .shared
-                    .interfaces
-                    .has_address(index, kernel_prefix(address))
-                {
-                    continue;
-                }
-                self.shared.interfaces.address_present(InterfaceAddress {
-                    interface: index,
-                    prefix: kernel_prefix(address),
-                    tentative: false,
+        let masters = self.instances.iter().filter(|i| i.is_master());
+        let missing: Vec<(usize, usize)> = masters
+            .flat_map(|instance| {
+                let places = instance.addresses().enumerate();
+                let missing = places.filter(|(_, address)| {
+                    address.interface == *name
+                        && !interfaces.has_address(index, kernel_prefix(address))
                 });
-                self.shared
-                    .queue
-                    .push_back(Queued::Action(Action::AddAddress {
-                        interface: index,
-                        address: Arc::clone(address),
-                    }));
-            }
+                missing.map(|(place, _)| (instance.id, place))
+            })
+            .collect();
+        for (id, place) in missing {
+            self.put_back(index, id, place, now);
         }
     }
 
@@ -172,6 +153,7 @@ impl Vrrp {
     ///
     /// What concerns a virtual address is ignored: it may be the echo of our own request, overtaken by our next one, and
     /// an address that is there when we add it is no error. Only [`handle_snapshot`](Self::handle_snapshot) is believed.
+    /// One word counts: that it is no longer tentative (`-nodad`).
     pub fn handle_address(&mut self, now: Instant, address: InterfaceAddress) {
         let interface = self.shared.interfaces.by_index(address.interface);
         let managed = interface.is_some_and(|interface| {
@@ -181,6 +163,50 @@ impl Vrrp {
         });
         if !managed {
             self.take_address(now, address);
+        } else if !address.tentative
+            && (self.shared.interfaces).is_tentative(address.interface, address.prefix)
+        {
+            self.shared.interfaces.address_present(address);
+            self.address_is_ours(now, address.interface, address.prefix);
+        }
+    }
+
+    /// Nobody else has this address: it is announced, if a master holds it.
+    fn address_is_ours(&mut self, now: Instant, interface: IfIndex, prefix: Prefix) {
+        let name = self.shared.interfaces.by_index(interface);
+        let Some(name) = name.map(|interface| interface.name) else {
+            return;
+        };
+        if let Some((id, place)) = self.master_with(&name, prefix)
+            && let Some(instance) = self.instances.get(id)
+        {
+            let rounds = instance.settings.garp.master_repeat;
+            instance.announce(Which::One(place), rounds, now, &mut self.shared);
+            self.arm_pace();
+        }
+    }
+
+    /// Duplicate address detection found that another host has this address, too. It stays on the interface, where the
+    /// kernel does not use it, and is not announced.
+    pub fn handle_duplicate_address(&mut self, now: Instant, address: InterfaceAddress) {
+        let tentative = InterfaceAddress {
+            tentative: true,
+            ..address
+        };
+        self.handle_address(now, tentative);
+        let (interface, prefix) = (address.interface, address.prefix);
+        let name = self.shared.interfaces.by_index(interface);
+        let Some(name) = name.map(|interface| interface.name) else {
+            return;
+        };
+        if let Some((id, _)) = self.master_with(&name, prefix)
+            && let Some(instance) = self.instances.get(id)
+        {
+            let event = Event::DuplicateAddress {
+                address: prefix,
+                interface: name,
+            };
+            self.shared.report(&instance.name, event);
         }
     }
 
@@ -227,29 +253,6 @@ impl Vrrp {
     #[must_use]
     pub fn kernel_prefix(address: &crate::settings::VirtualAddress) -> Prefix {
         kernel_prefix(address)
-    }
-
-    fn address_lost(&mut self, now: Instant, interface: &IfName, prefix: Prefix) {
-        let holder = self.instances.iter().position(|instance| {
-            instance.is_master()
-                && instance.addresses().any(|address| {
-                    !address.no_track
-                        && address.interface == *interface
-                        && kernel_prefix(address) == prefix
-                })
-        });
-        let Some(id) = holder else { return };
-        if let Some(instance) = self.instances.get(id) {
-            let name = Arc::clone(&instance.name);
-            self.shared.report(
-                &name,
-                Event::AddressLost {
-                    address: prefix,
-                    interface: *interface,
-                },
-            );
-        }
-        self.leave_after_loss(id, now);
     }
 
     fn source_may_have_changed(&mut self, now: Instant, index: IfIndex, prefix: Prefix) {

@@ -39,6 +39,9 @@
 //! | how adverts are signed, and what a replay is | `proof.rs` |
 //! | skew and master-down arithmetic | `timers.rs` |
 //! | when gratuitous ARPs and neighbour advertisements leave | `garp.rs` |
+//! | what happens when somebody removes an address of a master | `loss.rs` |
+//! | two masters at once | `rival.rs` |
+//! | delays at the start; a master that slept | `startup.rs`, `overslept.rs` |
 //! | why the effective priority is 90; what is a fault | `track.rs`, `assess.rs` |
 //! | what the kernel's events do | `kernel_events.rs` |
 //! | which instance a packet is for | `listeners.rs` |
@@ -67,13 +70,17 @@ mod instance;
 mod interfaces;
 mod kernel_events;
 mod listeners;
+mod loss;
+mod overslept;
 mod proof;
 mod receive;
 mod reload;
+mod rival;
 mod routing;
 mod routing_events;
 mod script;
 pub mod settings;
+mod startup;
 mod state;
 mod statics;
 mod statistics;
@@ -87,7 +94,8 @@ mod view;
 mod vrrp;
 
 pub use crate::action::{
-    Action, Announced, Announcement, Carrier, Detail, Event, Report, RoutingChange, Signal, Subject,
+    Action, Announced, Announcement, Carrier, Detail, Event, Report, RoutingChange, Signal,
+    Subject, Truce,
 };
 pub use crate::firewall::Blocked;
 pub use crate::interfaces::{Interface, InterfaceAddress};
@@ -98,5 +106,5 @@ pub use crate::settings::Settings;
 pub use crate::state::StateName;
 pub use crate::statistics::Statistics;
 pub use crate::sync_group::GroupView;
-pub use crate::view::{InstanceView, MasterView};
+pub use crate::view::{InstanceView, MasterView, RivalView};
 pub use crate::vrrp::{Release, Vrrp};

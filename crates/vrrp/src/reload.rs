@@ -26,13 +26,13 @@ impl Vrrp {
     /// The first settings, or new ones: what did not change is not touched.
     pub fn handle_settings(&mut self, now: Instant, settings: Settings) {
         let Settings {
-            // Not acted on yet.
-            global: _,
+            global,
             instances,
             sync_groups,
             scripts,
             garp_interval,
             gna_interval,
+            garp_groups,
             static_ipaddress,
             static_routes,
             static_rules,
@@ -41,16 +41,16 @@ impl Vrrp {
             track_processes: _,
             bfd_sessions: _,
             track_groups: _,
-            garp_groups: _,
             linkbeat: _,
             debounce: _,
         } = settings;
-        self.shared.pace.garp_interval = garp_interval;
-        self.shared.pace.gna_interval = gna_interval;
         // Indices are about to change their meaning.
         self.deadlines.clear();
-        self.shared.pace.forget_all();
-        self.shared.pace.armed = Armed::default();
+        self.settings_delay_start(&global, now);
+        let waiting = self.waiting_announcements();
+        self.shared
+            .pace
+            .set_limits(garp_interval, gna_interval, garp_groups);
 
         self.replace_scripts(scripts, now);
         let old_statics = self.replace_statics(static_ipaddress, static_routes, static_rules);
@@ -86,6 +86,7 @@ impl Vrrp {
         self.shared
             .holdings
             .manage(instances.iter().flat_map(Instance::addresses));
+        self.wait_again(waiting, now);
         for id in 0..self.instances.len() {
             self.arm(id);
         }
@@ -317,6 +318,8 @@ impl Changed {
     fn begin(instance: &mut Instance, settings: InstanceSettings) -> Self {
         let old = core::mem::replace(&mut instance.settings, settings);
         instance.forget_message();
+        // Places in lists have changed their meaning.
+        instance.losses = None;
         instance
             .proof
             .settings_changed(&old.authentication, &instance.settings.authentication);
@@ -352,8 +355,11 @@ impl Instance {
                 }
             }
             State::Master(master) => {
-                if self.settings.garp != old.garp {
-                    master.garp.settings_changed(&self.settings.garp, now);
+                let extra = self.settings.garp_extra_if;
+                if (&self.settings.garp, extra) != (&old.garp, old.garp_extra_if) {
+                    master
+                        .garp
+                        .settings_changed(&self.settings.garp, extra.as_ref(), now);
                 }
                 let added = self
                     .addresses()

@@ -12,6 +12,7 @@ use types::{IfIndex, IfName, Instant};
 
 use crate::action::{Action, Event};
 use crate::instance::{Instance, Queued, Shared};
+use crate::loss::{Held, Verdict, Words};
 use crate::routing::{RouteId, SeenRoute, same_rule};
 use crate::settings::{InstanceSettings, Route, Rule};
 use crate::vrrp::Vrrp;
@@ -128,42 +129,77 @@ impl Vrrp {
             return;
         }
         let id = RouteId::of(route);
-        let what = || format!("route {route}");
-        self.routing_lost(now, what, |settings| {
+        let holder = self.master_whose(|settings| {
             let mut routes = settings.virtual_routes.iter();
-            routes.any(|held| !held.no_track && RouteId::of(held) == id)
+            routes.position(|held| !held.no_track && RouteId::of(held) == id)
         });
+        let Some((master, place)) = holder else {
+            return;
+        };
+        let what = || format!("route {route}");
+        if self.routing_lost(now, master, Held::Route(place), what) == Verdict::PutBack {
+            let Shared {
+                routing,
+                interfaces,
+                ..
+            } = &mut self.shared;
+            let action = routing.put_back_route(route, interfaces);
+            self.shared.act_all(action);
+        }
     }
 
     fn rule_lost(&mut self, now: Instant, rule: &Rule) {
         if self.static_rule_lost(now, rule) {
             return;
         }
-        let what = || format!("rule {rule}");
-        self.routing_lost(now, what, |settings| {
+        let holder = self.master_whose(|settings| {
             let mut rules = settings.virtual_rules.iter();
-            rules.any(|held| !held.no_track && same_rule(held, rule))
+            rules.position(|held| !held.no_track && same_rule(held, rule))
         });
+        let Some((master, place)) = holder else {
+            return;
+        };
+        let what = || format!("rule {rule}");
+        if self.routing_lost(now, master, Held::Rule(place), what) == Verdict::PutBack {
+            let action = self.shared.routing.put_back_rule(rule);
+            self.shared.act_all(action);
+        }
     }
 
-    /// A master that holds what was lost, and cares, gives up all that it holds.
+    /// A master with this in its settings, and the place of it in its list.
+    fn master_whose(
+        &self,
+        place: impl Fn(&InstanceSettings) -> Option<usize>,
+    ) -> Option<(usize, usize)> {
+        let mut masters = self.instances.iter().filter(|i| i.is_master());
+        masters.find_map(|instance| Some((instance.id, place(&instance.settings)?)))
+    }
+
+    /// A master has lost something: notes it, and gives up all that it holds if that happens again and again.
     fn routing_lost(
         &mut self,
         now: Instant,
+        master: usize,
+        held: Held,
         what: impl Fn() -> String,
-        holds: impl Fn(&InstanceSettings) -> bool,
-    ) {
-        let holder = self
-            .instances
-            .iter()
-            .find(|instance| instance.is_master() && holds(&instance.settings));
-        let Some((id, name)) = holder.map(|instance| (instance.id, Arc::clone(&instance.name)))
-        else {
-            return;
+    ) -> Verdict {
+        let Some(instance) = self.instances.get_mut(master) else {
+            return Verdict::GiveUp;
         };
-        self.shared
-            .report(&name, Event::RoutingLost { what: what() });
-        self.leave_after_loss(id, now);
+        let (verdict, words) = instance.note_loss(held, now);
+        let name = Arc::clone(&instance.name);
+        if words != Words::None {
+            let (what, given_up) = (what(), verdict == Verdict::GiveUp);
+            self.shared
+                .report(&name, Event::RoutingLost { what, given_up });
+        }
+        if words == Words::LastNamed {
+            self.shared.report(&name, Event::MoreLosses);
+        }
+        if verdict == Verdict::GiveUp {
+            self.leave_after_loss(master, now);
+        }
+        verdict
     }
 }
 

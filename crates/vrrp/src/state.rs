@@ -1,10 +1,12 @@
 //! The states of an instance, what each has and only it has, and how they are entered.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use types::{Centiseconds, Instant};
 
 use crate::garp::Schedule;
+use crate::rival::Rival;
 use crate::view::MasterView;
 
 /// The states of RFC 9568 6.4, and keepalived's two more.
@@ -76,6 +78,8 @@ pub(crate) struct Master {
     pub(crate) advert_at: Instant,
     pub(crate) garp: Schedule,
     pub(crate) rogue: Rogue,
+    /// Another master that is heard.
+    pub(crate) rival: Option<Box<Rival>>,
 }
 
 /// What an owner with the better address does about another owner (keepalived's own way).
@@ -123,6 +127,8 @@ pub(crate) enum BackupTimer {
     MasterDown,
     /// Skew_Time: we were master a moment ago.
     Skew,
+    /// Skew_Time, but at least a while: what we hold is taken away again and again.
+    Rest,
     /// Not at all.
     AtOnce,
 }

@@ -51,6 +51,8 @@ pub struct Statistics {
     pub version_err: u64,
     /// Unicast adverts of somebody who is no peer; in no dump of keepalived's.
     pub unicast_src_err: u64,
+    /// How often another master was heard that did not give way, nor we to it; in no dump of keepalived's.
+    pub dual_master: u64,
     /// Packets with a wrong checksum; in no dump of keepalived's, only in its SNMP tables.
     pub checksum_err: u64,
 }

@@ -6,7 +6,7 @@
 //! | gives way to a better router | all other masters of the group go to BACKUP, without a goodbye |
 //! | is faulty | all others go to FAULT with it |
 //! | recovers, the last one | all return together |
-//! | loses an address | all leave and come back with it |
+//! | gives up an address (`loss.rs`) | all leave and come back with it |
 //!
 //! Who caused it goes first, the others follow in the order of the list, the group speaks last. Only where all begin as
 //! BACKUP it speaks first.
@@ -214,7 +214,7 @@ impl Vrrp {
         let unit = self.unit_led_by(id);
         let entry = BackupEntry {
             farewell: Farewell::PriorityZero,
-            timer: BackupTimer::Skew,
+            timer: BackupTimer::Rest,
             master: None,
         };
         self.move_unit(&unit, |instance, shared| {

@@ -19,6 +19,15 @@ pub struct MasterView {
     pub claim: Claim,
 }
 
+/// Another master that a master hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RivalView {
+    /// Its address.
+    pub address: IpAddr,
+    /// When its first advert was heard.
+    pub since: Instant,
+}
+
 /// An instance as dumps and tests see it.
 #[derive(Clone, Copy, Debug)]
 pub struct InstanceView<'a> {
@@ -30,6 +39,8 @@ pub struct InstanceView<'a> {
     pub wants: StateName,
     /// Backup: the master.
     pub master: Option<MasterView>,
+    /// Master: another one that is heard.
+    pub rival: Option<RivalView>,
     /// The interval that the master advertises with, or our own.
     pub master_advert_int: Centiseconds,
     /// The master-down interval that follows from it.
@@ -69,6 +80,15 @@ impl Instance {
             master: match &self.state {
                 State::Backup(backup) => backup.master,
                 State::Init | State::Master(_) | State::Fault { .. } | State::Stop => None,
+            },
+            rival: match &self.state {
+                State::Master(master) => master.rival.as_deref().and_then(|rival| {
+                    rival.told.then_some(RivalView {
+                        address: rival.address,
+                        since: rival.since,
+                    })
+                }),
+                State::Init | State::Backup(_) | State::Fault { .. } | State::Stop => None,
             },
             master_advert_int: self.master_advert_int,
             master_down: self.master_down(),

@@ -66,50 +66,15 @@ impl Vrrp {
     /// The next thing to do; `None` when there is nothing left to do for the last input.
     pub fn poll_action(&mut self) -> Option<Action> {
         loop {
-            let (instance, rounds, next) = match self.shared.queue.front()? {
-                Queued::Block {
-                    instance,
-                    rounds,
-                    next,
-                } => (*instance, *rounds, *next),
-                Queued::Action(_) => match self.shared.queue.pop_front() {
-                    Some(Queued::Action(action)) => return Some(action),
-                    Some(Queued::Block { .. }) | None => return None,
-                },
-            };
-            let count = self
-                .instances
-                .get(instance)
-                .map_or(0, |instance| instance.addresses().count());
-            // Where the block stands after this address.
-            let position = match next + 1 {
-                following if following < count => Some((rounds, following)),
-                _ if rounds > 1 && count > 0 => Some((rounds - 1, 0)),
-                _ => None,
-            };
-            match (position, self.shared.queue.front_mut()) {
-                (Some((rounds_left, following)), Some(Queued::Block { rounds, next, .. })) => {
-                    *rounds = rounds_left;
-                    *next = following;
-                }
-                _ => {
-                    self.shared.queue.pop_front();
-                }
+            if matches!(self.shared.queue.front()?, Queued::Block(_))
+                && let Some(action) = self.next_of_block()
+            {
+                return Some(action);
             }
-            if let Some(action) = self.announcement(instance, next) {
+            if let Some(Queued::Action(action)) = self.shared.queue.pop_front() {
                 return Some(action);
             }
         }
-    }
-
-    /// An announcement of a block, unless its family is paced and goes another way.
-    fn announcement(&self, instance: usize, address: usize) -> Option<Action> {
-        let instance = self.instances.get(instance)?;
-        let family = instance.address(address)?.prefix.family();
-        if !self.shared.pace.interval(family).is_zero() {
-            return None;
-        }
-        instance.announcement(address, &self.shared.interfaces)
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) at the latest. It may be called too early, in vain.
@@ -139,6 +104,11 @@ impl Vrrp {
                         .is_some_and(|script| script.armed.popped(at))
                     {
                         self.handle_script_timeout(id, now);
+                    }
+                }
+                Owner::Startup => {
+                    if self.shared.startup.armed.popped(at) {
+                        self.startup_may_be_over(now);
                     }
                 }
                 Owner::Pace => {
@@ -171,25 +141,6 @@ impl Vrrp {
                     .arm(Owner::Instance(id), &mut instance.armed, deadline);
             }
         }
-    }
-
-    fn send_paced(&mut self, now: Instant) {
-        while let Some(of) = self.shared.pace.take_due(now) {
-            if let Some(action) = self
-                .instances
-                .get(of.instance)
-                .and_then(|i| i.announcement(of.address, &self.shared.interfaces))
-            {
-                self.shared.act(action);
-            }
-        }
-        self.arm_pace();
-    }
-
-    fn arm_pace(&mut self) {
-        let deadline = self.shared.pace.deadline();
-        self.deadlines
-            .arm(Owner::Pace, &mut self.shared.pace.armed, deadline);
     }
 
     /// The wall clock at `now`, as the time since the Unix epoch (1970-01-01 00:00 UTC). It may jump either way.

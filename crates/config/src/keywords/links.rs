@@ -21,6 +21,7 @@ const ROW: Keyword = Keyword {
 
 const IN_GARP_GROUP: Keyword = Keyword {
     blocks: &["garp_group"],
+    pending: None,
     ..ROW
 };
 
@@ -96,7 +97,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
             },
             close: close_garp_group,
         },
-        pending: pending("the limits do not apply"),
+        pending: None,
         ..ROW
     },
     Keyword {

@@ -28,6 +28,7 @@ const EXTRA_GARP: Keyword = Keyword {
             r.instance.garp_extra_if = Some(extra);
         }
     }),
+    pending: None,
     ..ROW
 };
 
@@ -48,7 +49,7 @@ const TIMER_EXPIRED: Keyword = Keyword {
             });
         }
     }),
-    pending: pending("a master that was stopped for long goes on as master"),
+    pending: None,
     ..ROW
 };
 

@@ -30,6 +30,7 @@ use vrrp::{
 use wire::arp::GratuitousArp;
 use wire::ndisc::NeighbourAdvertisement;
 
+use super::culprit::Culprits;
 use super::firewall::PacketFilter;
 use super::kernel_view::{self, Echoes};
 use super::notify;
@@ -48,6 +49,7 @@ pub(super) struct Hands {
     scripts: Scripts,
     filter: PacketFilter,
     echoes: Echoes,
+    culprits: Culprits,
     forwarding: BTreeMap<IfIndex, (Instant, bool)>,
     /// Where sending has failed, to say it only once.
     cannot_send: BTreeSet<(Option<IfIndex>, IpAddr)>,
@@ -102,6 +104,7 @@ impl Hands {
             scripts: Scripts::default(),
             filter: PacketFilter::default(),
             echoes: Echoes::default(),
+            culprits: Culprits::default(),
             forwarding: BTreeMap::new(),
             cannot_send: BTreeSet::new(),
             masters: Masters {
@@ -137,13 +140,13 @@ impl Hands {
                 self.perform(action, settings, old);
             }
             self.filter.before_addresses(core);
-            self.change_kernel(core);
+            self.change_kernel(now, core);
             self.filter.after_addresses(core);
             if !any {
                 return;
             }
             self.announce_addresses(now, core);
-            self.speak(settings, old);
+            self.speak(now, settings, old);
             // These are inputs again, so the core is drained once more.
             for script in std::mem::take(&mut self.later.failed_scripts) {
                 core.handle_script_exit(now, &script, ScriptOutcome::NotStarted);
@@ -253,7 +256,7 @@ impl Hands {
     }
 
     /// Asks the kernel for everything at once, in the order in which the core did.
-    fn change_kernel(&mut self, core: &mut Vrrp) {
+    fn change_kernel(&mut self, now: Instant, core: &mut Vrrp) {
         let mut requests = std::mem::take(&mut self.later.changes);
         // What the kernel would not replace is removed and made anew, in a second round.
         while !requests.is_empty() {
@@ -274,7 +277,7 @@ impl Hands {
             };
             let done = std::mem::take(&mut requests);
             for (request, result) in done.into_iter().zip(results) {
-                if let Some(instead) = self.account_for(request, result, core) {
+                if let Some(instead) = self.account_for(now, request, result, core) {
                     requests.extend(instead);
                 }
             }
@@ -284,6 +287,7 @@ impl Hands {
     /// Tells the core what became of a request; yields what to ask for instead.
     fn account_for(
         &mut self,
+        now: Instant,
         request: Request,
         result: Result<Changed, ChangeError>,
         core: &mut Vrrp,
@@ -294,6 +298,17 @@ impl Hands {
                 if matches!(result, Ok(Changed::Now)) {
                     self.echoes.expect(interface, Vrrp::kernel_prefix(&address));
                 }
+            }
+            // Whether it is still being tested for duplicates nobody will tell us: it was before we asked.
+            (Request::Add(interface, address), None)
+                if address.dad && matches!(result, Ok(Changed::Already)) =>
+            {
+                let there = InterfaceAddress {
+                    interface,
+                    prefix: Vrrp::kernel_prefix(&address),
+                    tentative: false,
+                };
+                core.handle_address(now, there);
             }
             (Request::Add(..), None) => {}
             (Request::Add(interface, address), Some(refusal)) => {
@@ -394,11 +409,23 @@ impl Hands {
         forwards
     }
 
-    fn speak(&mut self, settings: &Settings, old: &Settings) {
+    fn speak(&mut self, now: Instant, settings: &Settings, old: &Settings) {
         for words in std::mem::take(&mut self.later.words) {
             match words {
                 Words::Report(report) => match report.detail() {
-                    Detail::Normal => info!("{report}"),
+                    Detail::Normal => {
+                        let who = if matches!(
+                            report.event,
+                            vrrp::Event::AddressLost { .. }
+                                | vrrp::Event::RoutingLost { .. }
+                                | vrrp::Event::StaticLost { .. }
+                        ) {
+                            self.culprits.words(now, self.route.port_id())
+                        } else {
+                            String::new()
+                        };
+                        info!("{report}{who}");
+                    }
                     Detail::Detailed => debug!("{report}"),
                 },
                 Words::Announcement(announcement) => {
@@ -447,7 +474,13 @@ impl Hands {
 
     pub(super) fn tell_core(&mut self, now: Instant, event: &Event, core: &mut Vrrp) {
         let own_port = self.route.port_id();
+        self.culprits.hear(event);
         self.echoes.tell(now, event, own_port, core);
+    }
+
+    /// The event that the core was told of has been dealt with.
+    pub(super) fn event_is_over(&mut self) {
+        self.culprits.forget();
     }
 
     pub(super) fn forget_echoes(&mut self) {

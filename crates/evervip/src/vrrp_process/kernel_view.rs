@@ -74,6 +74,9 @@ impl Echoes {
             // Older than a removal of ours, of which the kernel has yet to tell.
             Event::Address { address: old, .. }
                 if self.expected.contains_key(&(old.interface, old.prefix)) => {}
+            Event::Address { address: known, .. } if known.dadfailed => {
+                core.handle_duplicate_address(now, address(known));
+            }
             Event::Address { address: known, .. } => core.handle_address(now, address(known)),
             Event::Routing(event) => routing::tell(now, event, own_port, core),
             Event::AddressGone { address: lost, .. } => {

@@ -2,7 +2,6 @@
 
 use alloc::format;
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -363,38 +362,6 @@ fn a_rogue_owner_that_goes_away_is_forgotten() {
     bench.run(10_000);
     bench.advert(WORSE, 255);
     assert_eq!(bench.state(0), StateName::Master);
-}
-
-#[test]
-fn a_deleted_address_brings_the_master_down_for_a_skew_time() {
-    let mut bench = Bench::master(with(|s| {
-        s.virtual_ipaddress
-            .push(virtual_address("198.18.0.101", eth(0)));
-    }));
-    let said = bench.address(0, "198.18.0.101", 32, false);
-    assert_eq!(
-        said,
-        [
-            "log (VI) somebody removed 198.18.0.101/32 from eth0: leaving MASTER, to come back with all addresses",
-            "advert 0",
-            "log (VI) sent 0 priority",
-            "remove 198.18.0.100",
-            "(VI) Entering BACKUP STATE",
-        ]
-    );
-    let seen = bench.run(500);
-    assert!(
-        seen[0].ends_with("advert 150")
-            && seen.iter().any(|what| what.ends_with("add 198.18.0.101")),
-        "{seen:?}"
-    );
-    let mut untracked = Bench::master(with(|s| {
-        Arc::make_mut(&mut s.virtual_ipaddress[0]).no_track = true
-    }));
-    assert_eq!(
-        untracked.address(0, "198.18.0.100", 32, false),
-        Vec::<String>::new()
-    );
 }
 
 #[test]

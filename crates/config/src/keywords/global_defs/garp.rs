@@ -10,13 +10,12 @@ use crate::read::{Garbage, Reading};
 
 use super::super::arguments::{decimal, integer, optional};
 use super::super::vrrp_instance::at_least_one;
-use super::{Keyword, PENDING, ROW, Role, SWITCH, switch};
+use super::{Keyword, ROW, Role, SWITCH, switch};
 
 const EXTRA: Keyword = Keyword {
     arguments: optional("[all] SECONDS"),
     default: "off",
     role: Role::Set(extra),
-    pending: PENDING,
     ..ROW
 };
 

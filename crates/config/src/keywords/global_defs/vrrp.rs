@@ -11,12 +11,11 @@ use crate::read::Reading;
 
 use super::super::arguments::{decimal, integer, required};
 use super::super::vrrp_instance::is_group;
-use super::{FLAG, Keyword, ROW, Role, SWITCH, pending, switch};
+use super::{FLAG, Keyword, ROW, Role, SWITCH, switch};
 
 const DELAY: Keyword = Keyword {
     arguments: decimal(1_000, 4_294_967_295, 6),
     default: "0",
-    pending: pending("instances start at once"),
     ..ROW
 };
 

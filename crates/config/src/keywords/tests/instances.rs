@@ -405,47 +405,47 @@ fn details() {
             (
                 "nopreempt\ntimer_expired_backup",
                 "true None Some(254) None None false false",
-                &[Class::Pending],
+                &[],
             ),
             (
                 "nopreempt\nthread_timer_expired 7",
                 "true None Some(7) None None false false",
-                &[Class::Deprecated, Class::Pending],
+                &[Class::Deprecated],
             ),
             (
                 "timer_expired_backup 7",
                 "true None None None None false false",
-                &[Class::Pending, Class::General],
+                &[Class::General],
             ),
             (
                 "nopreempt\ntimer_expired_backup 255",
                 "true None None None None false false",
-                &[Class::Pending, Class::InvalidNumber],
+                &[Class::InvalidNumber],
             ),
             (
                 "garp_extra_if all 60",
                 "true None None Some((60, true)) None false false",
-                &[Class::Pending],
+                &[],
             ),
             (
                 "vmac_garp_intvl 60",
                 "true None None Some((60, false)) None false false",
-                &[Class::Deprecated, Class::Pending],
+                &[Class::Deprecated],
             ),
             (
                 "garp_extra_if 60\ngarp_extra_if 0",
                 "true None None None None false false",
-                &[Class::Pending],
+                &[],
             ),
             (
                 "garp_extra_if all",
                 "true None None None None false false",
-                &[Class::Pending, Class::General],
+                &[Class::General],
             ),
             (
                 "garp_extra_if 86401",
                 "true None None None None false false",
-                &[Class::Pending, Class::InvalidNumber],
+                &[Class::InvalidNumber],
             ),
             (
                 "lvs_sync_daemon_interface eth1\nlvs_sync_daemon_interface eth0",
