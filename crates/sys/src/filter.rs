@@ -44,6 +44,31 @@ pub(crate) fn drop_all() -> [SockFilter; 1] {
     [native(Instruction::plain(libc::BPF_RET | libc::BPF_K, 0))]
 }
 
+/// Keeps netlink messages of one kind that answer one port's requests from the queue (`struct nlmsghdr`: length, type,
+/// flags, sequence number, port).
+pub(crate) fn no_messages_of(kind: u16, port_id: u32) -> [SockFilter; 6] {
+    use libc::{BPF_ABS, BPF_H, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W};
+    let plain = Instruction::plain;
+    // The machine loads in network order what netlink has in the order of the host.
+    let kind = u16::from_be_bytes(kind.to_ne_bytes()).into();
+    let port_id = u32::from_be_bytes(port_id.to_ne_bytes());
+    let unless_equal = |operand, otherwise| Instruction {
+        code: BPF_JMP | BPF_JEQ | BPF_K,
+        then: 0,
+        otherwise,
+        operand,
+    };
+    [
+        plain(BPF_LD | BPF_H | BPF_ABS, 4),
+        unless_equal(kind, 3),
+        plain(BPF_LD | BPF_W | BPF_ABS, 12),
+        unless_equal(port_id, 1),
+        plain(BPF_RET | BPF_K, 0),
+        plain(BPF_RET | BPF_K, WHOLE_PACKET),
+    ]
+    .map(native)
+}
+
 /// Lets the adverts of `vrids` through, whole. `offset` bytes lie between IP's header and VRRP's.
 pub(crate) fn only_vrids(family: Family, offset: usize, vrids: &BTreeSet<Vrid>) -> Vec<SockFilter> {
     // An offset beyond the packet lets nothing through.

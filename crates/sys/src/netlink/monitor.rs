@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use socket2::SockRef;
 use types::{IfIndex, IfName};
 
 use super::address::Address;
@@ -10,11 +11,12 @@ use super::link::Link;
 use super::message::{Malformed, Message, Messages};
 use super::numbers;
 use super::socket::{self, Socket};
-use crate::Error;
 use crate::batch::{Batch, Wait};
+use crate::{Error, filter};
 
-/// Room for about a thousand notifications that have not been read yet.
-const RECEIVE_BUFFER: usize = 1 << 20;
+/// Room for some thousand notifications that have not been read yet: as many as a take-over of thousands of IPv6
+/// addresses makes. It is taken only while they wait.
+const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// A notification of an interface is 1 to 3 KiB; this leaves room for what later kernels add.
 const NOTIFICATION_SIZE: usize = 16 << 10;
@@ -100,6 +102,19 @@ impl Monitor {
             overrun: false,
             passed_over: 0,
         })
+    }
+
+    /// Does not hear any more of IPv4 addresses that are added through the socket with this port: the kernel makes no
+    /// notification for us then. Removals are told all the same, as the kernel may remove more than it was asked to; and
+    /// of IPv6 addresses it does not say whose they are.
+    ///
+    /// # Errors
+    /// When the kernel does not take the filter.
+    pub fn ignore_additions_of(&self, port_id: u32) -> Result<(), Error> {
+        let filter = filter::no_messages_of(numbers::NEW_ADDRESS, port_id);
+        SockRef::from(&self.socket)
+            .attach_filter(&filter)
+            .map_err(Error::system("filter notifications"))
     }
 
     /// Appends what changed to `events`.
