@@ -9,6 +9,7 @@ mod dumps;
 mod firewall;
 mod hands;
 mod kernel_view;
+mod masters;
 mod notify;
 mod scripts;
 
@@ -34,6 +35,7 @@ use vrrp::{Carrier, Packet, Release, Vrrp};
 use wire::{ah, ipv4};
 
 use self::hands::Hands;
+use self::masters::Masters;
 use crate::exit::{Exit, NEEDED_RIGHTS};
 use crate::messages::{Dump, LONGEST, MASTERS_PER_MESSAGE, Start, ToChild, ToParent};
 
@@ -95,6 +97,7 @@ struct VrrpProcess {
     heartbeat: Option<Heartbeat>,
     core: Vrrp,
     hands: Hands,
+    masters: Masters,
     settings: Settings,
     start: StartFacts,
     pid_file: Option<PidFile>,
@@ -157,7 +160,8 @@ impl VrrpProcess {
         let settings: Settings =
             postcard::from_bytes(&start.settings).context("settings from the parent")?;
         core.resume(resumable(&start.resume, &settings, heartbeat.as_ref()));
-        let hands = Hands::new(start.resume.clone())?;
+        let hands = Hands::new()?;
+        monitor.ignore_additions_of(hands.port_id())?;
         // Last, so that nothing is left behind by a process that cannot begin.
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
         let mut process = Self {
@@ -171,6 +175,7 @@ impl VrrpProcess {
             heartbeat,
             core,
             hands,
+            masters: Masters::new(start.resume),
             settings: Settings::default(),
             start: StartFacts {
                 dump_directory: start.dump_directory,
@@ -378,6 +383,7 @@ impl VrrpProcess {
         self.hands.scripts_change(&vrrp.scripts);
         self.hands.filter_changes(&vrrp, &settings.global.firewall);
         let now = self.read_clocks();
+        self.masters.settings_change(&self.core);
         self.core.handle_uptime(now, sys::clock::uptime());
         self.core.handle_settings(now, vrrp);
         // Whoever is deleted by these settings is announced with the scripts of the old ones.
@@ -494,15 +500,12 @@ impl VrrpProcess {
 
     /// Lets the parent know who is master, so that a successor of ours could carry on.
     fn tell_masters(&mut self) {
-        let Some((gained, lost)) = self.hands.masters_to_tell(&self.core, MASTERS_PER_MESSAGE)
-        else {
+        let Some(news) = self.masters.news(&self.core, MASTERS_PER_MESSAGE) else {
             return;
         };
-        match self.send(&ToParent::Masters {
-            gained: gained.clone(),
-            lost: lost.clone(),
-        }) {
-            Ok(Delivery::Sent) => self.hands.masters_told(&gained, &lost),
+        let (gained, lost) = news.clone();
+        match self.send(&ToParent::Masters { gained, lost }) {
+            Ok(Delivery::Sent) => self.masters.told(&self.core, &news),
             // Told with the next wake-up.
             Ok(Delivery::Full | Delivery::Closed) => {}
             Err(problem) => error!("cannot tell the parent who is master: {problem:#}"),
