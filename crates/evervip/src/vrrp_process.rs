@@ -12,6 +12,7 @@ mod fifo;
 mod firewall;
 mod hands;
 mod kernel_view;
+mod masters;
 mod notify;
 mod promotion;
 mod routing;
@@ -42,6 +43,7 @@ use vrrp::{Carrier, Packet, Release, Vrrp};
 use wire::{ah, ipv4};
 
 use self::hands::Hands;
+use self::masters::Masters;
 use self::promotion::Promotion;
 use self::trackers::{Finding, FirstContent, Trackers};
 use self::tuning::Tuning;
@@ -112,6 +114,7 @@ struct VrrpProcess {
     heartbeat: Option<Heartbeat>,
     core: Vrrp,
     hands: Hands,
+    masters: Masters,
     promotion: Promotion,
     trackers: Trackers,
     settings: Settings,
@@ -167,7 +170,7 @@ impl VrrpProcess {
 
         crate::logging::start(&start.log, &start.ident);
         process::set_task_name(&start.task_name)?;
-        let monitor = Monitor::new()?;
+        let mut monitor = Monitor::new()?;
         let timer = Timer::new()?;
         events.add(&signals, SIGNALS)?;
         events.add(&timer, TIMER)?;
@@ -182,7 +185,8 @@ impl VrrpProcess {
         let settings: Settings =
             postcard::from_bytes(&start.settings).context("settings from the parent")?;
         core.resume(resumable(&start.resume, &settings, heartbeat.as_ref()));
-        let hands = Hands::new(start.resume.clone())?;
+        let hands = Hands::new()?;
+        monitor.ignore_additions_of(hands.port_id())?;
         // Last, so that nothing is left behind by a process that cannot begin.
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
         let mut process = Self {
@@ -196,6 +200,7 @@ impl VrrpProcess {
             heartbeat,
             core,
             hands,
+            masters: Masters::new(start.resume),
             promotion: Promotion::default(),
             trackers: Trackers::new(FILES, PROCESSES),
             settings: Settings::default(),
@@ -470,6 +475,7 @@ impl VrrpProcess {
             self.monitor.watch_routing(PROTOCOL)?;
             self.read_routing(now)?;
         }
+        self.masters.settings_change(&self.core);
         self.core.handle_uptime(now, sys::clock::uptime());
         self.core.handle_settings(now, vrrp);
         // Whoever is deleted by these settings is announced with the scripts of the old ones.
@@ -609,15 +615,12 @@ impl VrrpProcess {
 
     /// Lets the parent know who is master, so that a successor of ours could carry on.
     fn tell_masters(&mut self) {
-        let Some((gained, lost)) = self.hands.masters_to_tell(&self.core, MASTERS_PER_MESSAGE)
-        else {
+        let Some(news) = self.masters.news(&self.core, MASTERS_PER_MESSAGE) else {
             return;
         };
-        match self.send(&ToParent::Masters {
-            gained: gained.clone(),
-            lost: lost.clone(),
-        }) {
-            Ok(Delivery::Sent) => self.hands.masters_told(&gained, &lost),
+        let (gained, lost) = news.clone();
+        match self.send(&ToParent::Masters { gained, lost }) {
+            Ok(Delivery::Sent) => self.masters.told(&self.core, &news),
             // Told with the next wake-up.
             Ok(Delivery::Full | Delivery::Closed) => {}
             Err(problem) => error!("cannot tell the parent who is master: {problem:#}"),
