@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use types::{Instant, Priority};
+use types::{Family, Instant, Priority};
 
 use crate::action::{Announced, Event};
 use crate::instance::{Instance, Shared};
@@ -86,8 +86,10 @@ impl Vrrp {
     /// The address of its interface that an instance sends from.
     fn own_source(instance: &Instance, shared: &Shared) -> Option<IpAddr> {
         let name = instance.settings.interface.as_ref()?;
-        // A source that is still good is kept: the others know us by it.
+        // A source that is still good is kept: the others know us by it. Over IPv6 the rule alone decides, so that a router
+        // that starts anew is known by the same one.
         if let Some(current) = instance.source
+            && instance.settings.family == Family::V4
             && shared.interfaces.is_usable_source(name, current)
             && !shared.holdings.is_managed_address(name, current)
         {

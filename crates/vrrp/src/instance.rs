@@ -15,6 +15,7 @@ use wire::vrrp::{Coverage, HOP_LIMIT, Message};
 use crate::action::{Action, Announced, Announcement, Event, Report, Subject, Truce};
 use crate::deadlines::Armed;
 use crate::firewall::{Blocked, Firewall};
+use crate::flood::Changes;
 use crate::garp::{Block, Pace, Schedule};
 use crate::holdings::Holdings;
 use crate::interfaces::Interfaces;
@@ -97,6 +98,8 @@ pub(crate) struct Instance {
     pub(crate) old_checksum_seen: bool,
     /// Which complaints about packets have been logged already.
     pub(crate) said: u32,
+    /// How many changes of the master have been logged lately.
+    pub(crate) changes: Changes,
     pub(crate) statistics: Statistics,
     pub(crate) last: LastTimes,
     /// What was taken from it lately, if anything was.
@@ -126,6 +129,7 @@ impl Instance {
             proof: Proof::default(),
             old_checksum_seen: false,
             said: 0,
+            changes: Changes::default(),
             statistics: Statistics::default(),
             last: LastTimes::default(),
             losses: None,
@@ -402,6 +406,7 @@ impl Instance {
             garp,
             rogue: Rogue::None,
             rival: None,
+            answered_at: None,
         });
         self.wants = StateName::Master;
         self.master_advert_int = self.settings.advert_int;
