@@ -6,6 +6,7 @@
 
 mod culprit;
 mod dumps;
+mod exchange;
 mod firewall;
 mod hands;
 mod kernel_view;
@@ -16,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use config::Settings;
 use log::{error, info, warn};
 use sys::advert_socket::{AdvertReceiver, Received};
@@ -211,6 +212,9 @@ impl VrrpProcess {
                         heartbeat.beat(now);
                     }
                     self.tell_masters();
+                    if self.hands.lost_track() {
+                        bail!("nobody knows which addresses the kernel has: beginning anew");
+                    }
                 }
                 Running::Leaving(until) => {
                     if now >= until || !self.hands.scripts_are_running() {

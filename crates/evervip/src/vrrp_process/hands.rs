@@ -27,6 +27,7 @@ use wire::arp::GratuitousArp;
 use wire::ndisc::NeighbourAdvertisement;
 
 use super::culprit::Culprits;
+use super::exchange::persist;
 use super::firewall::PacketFilter;
 use super::kernel_view::{self, Echoes};
 use super::notify;
@@ -53,6 +54,7 @@ pub(super) struct Hands {
     masters: Masters,
     /// Groups that could not be joined; tried again when something about the interfaces changes.
     failed_joins: BTreeSet<(IfIndex, IpAddr)>,
+    lost_track: bool,
     later: Later,
 }
 
@@ -106,6 +108,7 @@ impl Hands {
                 read_at: 0,
             },
             failed_joins: BTreeSet::new(),
+            lost_track: false,
             later: Later::default(),
         })
     }
@@ -254,14 +257,22 @@ impl Hands {
         }
         let actions = std::mem::take(&mut self.later.changes);
         let changes: Vec<AddressChange> = actions.iter().map(AddressAction::change).collect();
-        match self.route.change_addresses(&changes) {
+        match persist(|| self.route.change_addresses(&changes)) {
             Ok(results) => {
                 for (action, result) in actions.iter().zip(results) {
                     self.account_for(now, action, result, core);
                 }
             }
-            Err(problem) => error!("{problem}: addresses may be missing or left behind"),
+            Err(problem) => {
+                error!("{problem}: addresses may be missing or left behind");
+                self.lost_track = true;
+            }
         }
+    }
+
+    /// Nobody knows what the kernel has: a change of addresses failed as a whole, again and again.
+    pub(super) const fn lost_track(&self) -> bool {
+        self.lost_track
     }
 
     fn account_for(
