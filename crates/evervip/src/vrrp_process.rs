@@ -8,6 +8,7 @@ mod buffers;
 mod culprit;
 mod devices;
 mod dumps;
+mod exchange;
 mod fifo;
 mod firewall;
 mod hands;
@@ -24,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use config::Settings;
 use config::settings::global::{Buffers, ReceiveBuffer};
 use log::{error, info, warn};
@@ -256,6 +257,9 @@ impl VrrpProcess {
                         heartbeat.beat(now);
                     }
                     self.tell_masters();
+                    if self.hands.lost_track() {
+                        bail!("nobody knows which addresses the kernel has: beginning anew");
+                    }
                 }
                 Running::Leaving(until) => {
                     let busy =

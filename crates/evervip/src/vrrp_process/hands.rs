@@ -33,6 +33,7 @@ use wire::ndisc::NeighbourAdvertisement;
 
 use super::culprit::Culprits;
 use super::devices::{Devices, Refused};
+use super::exchange::persist;
 use super::fifo::Fifos;
 use super::firewall::PacketFilter;
 use super::kernel_view::{self, Echoes};
@@ -72,6 +73,7 @@ pub(super) struct Hands {
     complaints: Complaints,
     /// Of which routes and rules we want to hear.
     interest: Interest,
+    lost_track: bool,
     later: Later,
 }
 
@@ -118,6 +120,7 @@ impl Hands {
             failed_joins: BTreeSet::new(),
             complaints: Complaints::default(),
             interest: Interest::default(),
+            lost_track: false,
             later: Later::default(),
         })
     }
@@ -305,10 +308,11 @@ impl Hands {
                     Some((request, change))
                 })
                 .unzip();
-            let results = match self.route.change_routing(&changes) {
+            let results = match persist(|| self.route.change_routing(&changes)) {
                 Ok(results) => results,
                 Err(problem) => {
                     error!("{problem}: addresses or routes may be missing or left behind");
+                    self.lost_track = true;
                     return;
                 }
             };
@@ -319,6 +323,11 @@ impl Hands {
                 }
             }
         }
+    }
+
+    /// Nobody knows what the kernel has: an exchange with it failed as a whole, again and again.
+    pub(super) const fn lost_track(&self) -> bool {
+        self.lost_track
     }
 
     /// Tells the core what became of a request; yields what to ask for instead.
