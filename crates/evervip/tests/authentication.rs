@@ -34,6 +34,11 @@ fn main() -> ExitCode {
         }),
         ("keys_are_rotated", keys_are_rotated),
         ("a_recording_is_not_heard", a_recording_is_not_heard),
+        (
+            "a_recording_of_headers_is_not_heard",
+            a_recording_of_headers_is_not_heard,
+        ),
+        ("an_old_key_is_not_heard", an_old_key_is_not_heard),
         ("a_forger_in_each_mode", a_forger_in_each_mode),
         ("another_key", another_key),
     ])
@@ -243,6 +248,79 @@ fn a_recording_is_not_heard(lab: &mut Lab) -> Result<()> {
     let stale = "Authentication Extension Errors/Stale";
     ensure!(second.counters()?.get("VI", stale)? >= 4);
     ensure!(holds(&b, VIP) && second.times_said("Entering BACKUP STATE") == 1);
+    Ok(())
+}
+
+/// The same with authentication headers: their numbers are used up.
+fn a_recording_of_headers_is_not_heard(lab: &mut Lab) -> Result<()> {
+    let lan = lab.segment()?;
+    let a = common::host(lab, &lan, "a", 1)?;
+    let b = common::host(lab, &lan, "b", 2)?;
+    let c = common::host(lab, &lan, "c", 3)?;
+    let capture = c.capture("eth0")?;
+    let mut first = Daemon::start(&a, &evervip(), &ah(150, "secret-7"))?;
+    gains(&a, VIP)?;
+    let mut second = Daemon::start(&b, &evervip(), &ah(100, "secret-7"))?;
+    second.says("master is 198.18.0.1")?;
+    let recorded = || -> Vec<Vec<u8>> {
+        let frames = capture.frames().into_iter();
+        frames
+            .filter(|frame| claims(frame, Direction::In, 150))
+            .map(|frame| frame.bytes)
+            .collect()
+    };
+    wait_until(SOON, "four adverts", || recorded().len() >= 4)?;
+    let recorded = recorded();
+    first.crash()?;
+    // Eight seconds of them; the backup waits for less than four.
+    let again: Vec<Vec<u8>> = recorded.iter().cycle().take(40).cloned().collect();
+    send_from(&c, again, Duration::from_millis(200))?;
+    ensure!(holds(&b, VIP), "the recording keeps the backup quiet");
+    ensure!(
+        second
+            .counters()?
+            .get("VI", "Authentication Errors/Failure")?
+            > 10
+    );
+    ensure!(second.times_said("Entering BACKUP STATE") == 1);
+    second.says("was there before")
+}
+
+/// Adverts signed with a key that is no longer ours: of no use to whoever has recorded them.
+fn an_old_key_is_not_heard(lab: &mut Lab) -> Result<()> {
+    let lan = lab.segment()?;
+    let a = common::host(lab, &lan, "a", 1)?;
+    let c = common::host(lab, &lan, "c", 3)?;
+    let capture = c.capture("eth0")?;
+    // Of a second router with this key, which is better than the first.
+    let b = common::host(lab, &lan, "b", 2)?;
+    let mut better = Daemon::start(&b, &evervip(), &fast(200, &hmac(&[1], 1, "enforce")))?;
+    gains(&b, VIP)?;
+    better.crash()?;
+    let recorded: Vec<Vec<u8>> = capture
+        .frames()
+        .into_iter()
+        .filter(|frame| claims(frame, Direction::In, 200))
+        .map(|frame| frame.bytes)
+        .collect();
+    ensure!(!recorded.is_empty());
+
+    let mut master = Daemon::start(&a, &evervip(), &fast(150, &hmac(&[2], 2, "enforce")))?;
+    gains(&a, VIP)?;
+    let said = u64::try_from(recorded.len())? * 20;
+    let again = recorded.iter().cycle().take(recorded.len() * 20).cloned();
+    send_from(&c, again.collect(), Duration::from_millis(5))?;
+    // Its time is looked at before its key.
+    let refused = |master: &mut Daemon| -> Result<u64> {
+        let counters = master.counters()?;
+        let key = counters.get("VI", "Authentication Extension Errors/Unknown Key")?;
+        Ok(key + counters.get("VI", "Authentication Extension Errors/Stale")?)
+    };
+    wait_until(SOON, "all of them are refused", || {
+        refused(&mut master).is_ok_and(|refused| refused == said)
+    })?;
+    ensure!(holds(&a, VIP) && master.times_said("Entering BACKUP STATE") == 1);
+    ensure!(master.counters()?.get("VI", "Advertisements/Received")? == 0);
     Ok(())
 }
 

@@ -346,6 +346,7 @@ impl Node {
             _ => {}
         }
         vrrp.handle_settings(now, settings);
+        self.watch.renamed(before.renamed(vrrp));
         self.drain(vrrp, now, outbox, trace)?;
         if self.sabotage == Some(Sabotage::ReloadsAddresses) {
             self.flush_addresses(vrrp, now, outbox)?;

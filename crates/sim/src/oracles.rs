@@ -129,6 +129,25 @@ impl Watch {
         });
     }
 
+    /// Instances go on under other names.
+    pub(crate) fn renamed<'a>(&mut self, names: impl Iterator<Item = (&'a str, &'a str)>) {
+        // All at once: two may have changed places.
+        let mut taken = Vec::new();
+        for (old, new) in names {
+            let announced = self.announced.remove(&Subject::Instance(old.into()));
+            taken.push((new, self.instances.remove(old), announced));
+        }
+        for (new, seen, announced) in taken {
+            if let Some(seen) = seen {
+                self.instances.insert(new.to_owned(), seen);
+            }
+            if let Some(announced) = announced {
+                let subject = Subject::Instance(new.into());
+                self.announced.insert(subject, announced);
+            }
+        }
+    }
+
     /// An input has been handed over.
     pub(crate) fn begin_drain(&mut self) {
         self.goodbyes.clear();

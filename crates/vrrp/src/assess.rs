@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use types::{IfIndex, IfName, Instant, Prefix, Priority};
+use types::{Family, IfIndex, IfName, Instant, Prefix, Priority};
 
 use crate::action::{Announced, Event};
 use crate::devices::LINK_LOCAL_LENGTH;
@@ -106,8 +106,10 @@ impl Vrrp {
                 settings.interface.as_ref()?
             }
         };
-        // A source that is still good is kept: the others know us by it.
+        // A source that is still good is kept: the others know us by it. Over IPv6 the rule alone decides, so that a router
+        // that starts anew is known by the same one.
         if let Some(current) = instance.source
+            && instance.settings.family == Family::V4
             && shared.interfaces.is_usable_source(name, current)
             && !shared.holdings.is_managed_address(name, current)
         {

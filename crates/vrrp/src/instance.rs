@@ -9,13 +9,14 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use types::{Centiseconds, Claim, Family, IfIndex, Instant, Priority, Version};
+use types::{Centiseconds, Claim, Family, IfIndex, IfName, Instant, Priority, Version};
 use wire::vrrp::{Coverage, HOP_LIMIT, Message};
 
 use crate::action::{Action, Announced, Announcement, Event, Report, Subject, Truce};
 use crate::deadlines::Armed;
 use crate::devices::Devices;
 use crate::firewall::{Blocked, Firewall};
+use crate::flood::Changes;
 use crate::garp::{Block, Pace, Schedule};
 use crate::holdings::Holdings;
 use crate::interfaces::Interfaces;
@@ -69,6 +70,12 @@ const TOGETHER: usize = 64;
 /// Parts of an interval that adverts are spread over.
 const SLOTS: u32 = 64;
 
+/// What the packets of an instance are known by: VRID, family, interface, and the group that they go to or the source that
+/// its peers know.
+pub(crate) type Identity = (u8, Family, Place, Result<IpAddr, Option<IpAddr>>);
+/// Where it runs: interface, VRF, and whether it has a device of its own.
+type Place = (Option<IfName>, Option<IfName>, bool);
+
 #[derive(Debug)]
 pub(crate) struct Instance {
     /// Its place in the list.
@@ -100,6 +107,8 @@ pub(crate) struct Instance {
     pub(crate) old_checksum_seen: bool,
     /// Which complaints about packets have been logged already.
     pub(crate) said: u32,
+    /// How many changes of the master have been logged lately.
+    pub(crate) changes: Changes,
     pub(crate) statistics: Statistics,
     pub(crate) last: LastTimes,
     /// What was taken from it lately, if anything was.
@@ -131,6 +140,7 @@ impl Instance {
             proof: Proof::default(),
             old_checksum_seen: false,
             said: 0,
+            changes: Changes::default(),
             statistics: Statistics::default(),
             last: LastTimes::default(),
             losses: None,
@@ -408,6 +418,7 @@ impl Instance {
             garp,
             rogue: Rogue::None,
             rival: None,
+            answered_at: None,
         });
         self.wants = StateName::Master;
         self.master_advert_int = self.settings.advert_int;
@@ -530,15 +541,15 @@ impl Instance {
         }
     }
 
-    /// The identity that decides whether a reload means this instance: everything that its packets are known by.
-    pub(crate) fn identity(settings: &InstanceSettings) -> impl PartialEq + use<> {
+    /// The identity that decides whether a reload means this instance: everything that its packets are known by. Its name
+    /// is our own business.
+    pub(crate) fn identity(settings: &InstanceSettings) -> Identity {
         // The group, or with peers the source that they know us by.
         let known_by = match &settings.unicast {
             None => Ok(settings.mcast_dst_ip),
             Some(_) => Err(settings.mcast_src_ip),
         };
         (
-            settings.name.clone(),
             settings.vrid.get(),
             settings.family,
             (

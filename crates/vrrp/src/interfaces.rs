@@ -1,7 +1,7 @@
 //! What the kernel has: interfaces and the addresses on them, as the host told us.
 
 use alloc::collections::BTreeMap;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr};
 
 use types::{Family, IfIndex, IfName, MacAddress, Prefix};
 
@@ -82,6 +82,21 @@ struct AddressFacts {
     /// The kernel's own order: the first address is the one that other programs would use.
     order: u64,
     tentative: bool,
+}
+
+/// The link-local address that a kernel makes of a MAC address: its two halves around ff:fe, the universal bit inverted.
+const fn derived_from(mac: MacAddress) -> Ipv6Addr {
+    let [a, b, c, d, e, f] = mac.0;
+    Ipv6Addr::new(
+        0xfe80,
+        0,
+        0,
+        0,
+        u16::from_be_bytes([a ^ 2, b]),
+        u16::from_be_bytes([c, 0xff]),
+        u16::from_be_bytes([0xfe, d]),
+        u16::from_be_bytes([e, f]),
+    )
 }
 
 /// All interfaces, by number and by name.
@@ -216,8 +231,12 @@ impl Interfaces {
         self.by_index(base)
     }
 
-    /// The address that adverts leave from: the first in the kernel's order that is not one of the managed ones. IPv6
-    /// adverts need a link-local one (RFC 9568 5.1.2.1).
+    /// The address that adverts leave from, of those that are not managed ones.
+    ///
+    /// * IPv4: the first in the kernel's order, which other programs would use, too; it lists the oldest first.
+    /// * IPv6: a link-local one (RFC 9568 5.1.2.1). The kernel's order does not serve: it lists the newest first, so a router
+    ///   that starts anew would find another one than it had. The rule looks at nothing but what is there: the address
+    ///   that follows from the interface's MAC address (RFC 4291, appendix A), else the lowest.
     pub(crate) fn source(
         &self,
         name: &IfName,
@@ -225,18 +244,27 @@ impl Interfaces {
         managed: impl Fn(Prefix) -> bool,
     ) -> Option<IpAddr> {
         let entry = self.by_index.get(self.by_name.get(name)?)?;
-        entry
+        let usable = entry
             .addresses
             .iter()
-            .filter(|(prefix, facts)| {
-                let fits = match prefix.address() {
-                    IpAddr::V4(_) => family == Family::V4,
-                    IpAddr::V6(address) => family == Family::V6 && address.is_unicast_link_local(),
-                };
-                fits && !facts.tentative && !managed(**prefix)
-            })
-            .min_by_key(|(_, facts)| facts.order)
-            .map(|(prefix, _)| prefix.address())
+            .filter(|(prefix, facts)| !facts.tentative && !managed(**prefix));
+        match family {
+            Family::V4 => usable
+                .filter(|(prefix, _)| prefix.family() == Family::V4)
+                .min_by_key(|(_, facts)| facts.order)
+                .map(|(prefix, _)| prefix.address()),
+            Family::V6 => {
+                let derived = entry.interface.mac.map(derived_from);
+                usable
+                    .filter_map(|(prefix, _)| match prefix.address() {
+                        IpAddr::V6(address) => Some(address),
+                        IpAddr::V4(_) => None,
+                    })
+                    .filter(Ipv6Addr::is_unicast_link_local)
+                    .min_by_key(|address| (Some(*address) != derived, *address))
+                    .map(IpAddr::V6)
+            }
+        }
     }
 
     /// Whether an address can still be a source: there, and not tentative.
@@ -277,3 +305,6 @@ impl Interfaces {
         self.by_index.values().map(|entry| &entry.interface)
     }
 }
+
+#[cfg(test)]
+mod tests;

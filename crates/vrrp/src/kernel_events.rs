@@ -29,6 +29,7 @@ impl Vrrp {
             .map(|interface| (interface.index, interface.name))
             .collect();
         let mut changed = Vec::new();
+        let mut renamed = Vec::new();
         for (index, name) in known {
             if !interfaces.iter().any(|interface| interface.index == index) {
                 self.shared.interfaces.gone(index);
@@ -43,8 +44,12 @@ impl Vrrp {
                 .interfaces
                 .by_index(interface.index)
                 .map(|known| known.name);
+            let index = interface.index;
             if self.shared.interfaces.present(interface) {
-                changed.extend(before.filter(|before| *before != name));
+                if let Some(before) = before.filter(|before| *before != name) {
+                    renamed.push((index, before));
+                    changed.push(before);
+                }
                 changed.push(name);
             }
         }
@@ -67,6 +72,9 @@ impl Vrrp {
                 found.push((address.interface, address.prefix));
             }
         }
+        for (index, before) in renamed {
+            self.leave_renamed(index, &before);
+        }
         for name in changed {
             self.interface_changed(now, &name);
         }
@@ -86,14 +94,26 @@ impl Vrrp {
             .interfaces
             .by_index(interface.index)
             .map(|known| known.name);
-        let name = interface.name;
+        let (index, name) = (interface.index, interface.name);
         if !self.shared.interfaces.present(interface) {
             return;
         }
         if let Some(renamed) = before.filter(|before| *before != name) {
+            self.leave_renamed(index, &renamed);
             self.interface_changed(now, &renamed);
         }
         self.interface_changed(now, &name);
+    }
+
+    /// Takes along what we hold on an interface that has another name now: to us, the one of the old name is gone.
+    fn leave_renamed(&mut self, index: IfIndex, before: &IfName) {
+        let shared = &mut self.shared;
+        let removals = shared
+            .holdings
+            .leave_renamed(index, before, &mut shared.interfaces);
+        for removal in removals {
+            shared.act(removal);
+        }
     }
 
     /// An interface was deleted. Its addresses went with it.

@@ -40,7 +40,7 @@
 //! | skew and master-down arithmetic | `timers.rs` |
 //! | when gratuitous ARPs and neighbour advertisements leave | `garp.rs` |
 //! | what happens when somebody removes an address of a master | `loss.rs` |
-//! | two masters at once | `rival.rs` |
+//! | two masters at once; a flood of adverts | `rival.rs`; `flood.rs` |
 //! | delays at the start; a master that slept | `startup.rs`, `overslept.rs` |
 //! | why the effective priority is 90; what is a fault | `track.rs`, `assess.rs` |
 //! | what the kernel's events do | `kernel_events.rs` |
@@ -64,6 +64,7 @@ mod deadlines;
 mod devices;
 mod election;
 mod firewall;
+mod flood;
 mod garp;
 mod holdings;
 mod instance;
