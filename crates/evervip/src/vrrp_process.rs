@@ -6,6 +6,7 @@
 
 mod buffers;
 mod culprit;
+mod devices;
 mod dumps;
 mod fifo;
 mod firewall;
@@ -398,6 +399,8 @@ impl VrrpProcess {
         self.hands.scripts_change(&vrrp.scripts);
         self.hands.filter_changes(&vrrp, &settings.global.firewall);
         self.hands.fifos_change(&settings);
+        self.hands
+            .disable_local_igmp(settings.global.disable_local_igmp);
         let now = self.read_clocks();
         self.core.handle_uptime(now, sys::clock::uptime());
         self.core.handle_settings(now, vrrp);

@@ -46,6 +46,8 @@ pub enum Sabotage {
     HearsBetter,
     /// Each gratuitous ARP leaves twice.
     AnnouncesTwice,
+    /// It announces no address.
+    NeverAnnounces,
     /// It starts each script twice.
     RunsTwice,
     /// It does not notice that a link changes.
@@ -86,6 +88,7 @@ impl Sabotage {
             | (Self::LosesAddresses, Action::AddAddress { .. })
             | (Self::HoldsNothing, Action::AddAddress { .. } | Action::AnnounceAddress { .. })
             | (Self::NeverBlocks, Action::Block(_))
+            | (Self::NeverAnnounces, Action::AnnounceAddress { .. })
             | (Self::NeverJoins, Action::JoinGroup { .. }) => [None, None],
             (Self::Stutters, action @ Action::Announce(_))
             | (Self::AddsTwice, action @ Action::AddAddress { .. })

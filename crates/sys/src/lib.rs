@@ -20,6 +20,7 @@ pub mod error;
 pub mod event_loop;
 pub mod fifo;
 pub mod heartbeat;
+pub mod igmp;
 pub mod link_socket;
 pub mod namespace;
 pub mod netlink;

@@ -11,10 +11,17 @@ use config::settings::global;
 use log::{error, warn};
 use sys::nftables::{Change, Element, Firewall, InterfaceKey, Table};
 use types::{Family, IfIndex, IfName};
-use vrrp::{Blocked, Vrrp};
+use vrrp::settings::DeviceKind;
+use vrrp::{Blocked, DeviceView, Vrrp};
 
 /// keepalived's name for the tables.
 const TABLE: &str = "keepalived";
+
+/// What it means that addresses cannot be blocked.
+const TAKE_PACKETS: &str = "the virtual addresses of no_accept take packets";
+/// What it means that macvlans cannot be filtered.
+const TELL_TWICE: &str =
+    "macvlans report what the interfaces below them report, too, which may mislead switches";
 
 #[derive(Default)]
 pub(super) struct PacketFilter {
@@ -66,7 +73,11 @@ impl PacketFilter {
 
     /// Interfaces have come or gone: one that is named by its number may have another one now.
     pub(super) fn links_changed(&mut self) {
-        if self.wanted.values().any(|table| table.by_index) {
+        if self
+            .wanted
+            .values()
+            .any(|table| table.by_index || table.macvlans)
+        {
             self.compare_all = true;
         }
     }
@@ -112,14 +123,44 @@ impl PacketFilter {
             .collect();
         let wanted: Vec<Table> = self.wanted.values().cloned().collect();
         for table in wanted {
-            if let Err(problem) = self.converge(&table, &names, moment)
-                && !std::mem::replace(&mut self.complained, true)
-            {
-                error!(
-                    "{problem}: the virtual addresses of no_accept take packets (is nf_tables in the kernel, and may we \
-                     use it?)"
-                );
+            let Err(problem) = self.converge(&table, &names, core, moment) else {
+                continue;
+            };
+            if table.macvlans && table.blocks {
+                self.do_without_macvlans(table, &problem, &names, core, moment);
+            } else {
+                let so = if table.blocks {
+                    TAKE_PACKETS
+                } else {
+                    TELL_TWICE
+                };
+                self.complain(&problem, so);
             }
+        }
+    }
+
+    /// A kernel may lack what the rules for macvlans are made of, and have all that blocks addresses.
+    fn do_without_macvlans(
+        &mut self,
+        mut table: Table,
+        problem: &sys::Error,
+        names: &BTreeMap<&IfName, IfIndex>,
+        core: &Vrrp,
+        moment: Moment,
+    ) {
+        table.macvlans = false;
+        if self.converge(&table, names, core, moment).is_err() {
+            self.complain(problem, TAKE_PACKETS);
+            return;
+        }
+        self.complain(problem, TELL_TWICE);
+        // Until other settings come: each attempt would make the table anew.
+        self.wanted.insert(table.family, table);
+    }
+
+    fn complain(&mut self, problem: &sys::Error, so: &str) {
+        if !std::mem::replace(&mut self.complained, true) {
+            error!("{problem}: {so} (is nf_tables in the kernel, and may we use it?)");
         }
     }
 
@@ -128,6 +169,7 @@ impl PacketFilter {
         &mut self,
         table: &Table,
         names: &BTreeMap<&IfName, IfIndex>,
+        core: &Vrrp,
         moment: Moment,
     ) -> Result<(), sys::Error> {
         let wanted = |blocked: &Blocked| element(blocked, table, names);
@@ -137,11 +179,13 @@ impl PacketFilter {
             .filter(|made| made.table == *table);
         let changes = match made {
             None => {
-                let elements = self.blocked.iter().filter_map(wanted).collect();
+                let elements = self.blocked.iter().filter_map(wanted);
+                let elements = elements.chain(devices(core, table)).collect();
                 return self.make(table, elements);
             }
             Some(made) if self.compare_all => {
-                let all: BTreeSet<Element> = self.blocked.iter().filter_map(wanted).collect();
+                let all = self.blocked.iter().filter_map(wanted);
+                let all: BTreeSet<Element> = all.chain(devices(core, table)).collect();
                 changes(made, &all, &made.elements, moment)
             }
             Some(made) => {
@@ -173,7 +217,8 @@ impl PacketFilter {
             }
             Err(problem) => {
                 warn!("{problem}: making the table anew");
-                let elements = self.blocked.iter().filter_map(wanted).collect();
+                let elements = self.blocked.iter().filter_map(wanted);
+                let elements = elements.chain(devices(core, table)).collect();
                 self.make(table, elements)
             }
         }
@@ -259,7 +304,46 @@ fn element(
     }
 }
 
-/// The tables that settings need: none, unless some instance holds addresses without accepting for them.
+/// What a table must know of macvlans.
+fn devices(core: &Vrrp, table: &Table) -> BTreeSet<Element> {
+    let mut elements = BTreeSet::new();
+    if !table.macvlans {
+        return elements;
+    }
+    let indices: BTreeMap<IfName, IfIndex> = core
+        .interfaces()
+        .map(|interface| (interface.name, interface.index))
+        .collect();
+    for DeviceView {
+        interface,
+        device,
+        address,
+    } in core.devices()
+    {
+        let concerned = match table.family {
+            Family::V4 => device.family == Family::V4,
+            Family::V6 => device.carries_v6,
+        };
+        let parent = indices.get(&device.base).copied();
+        let (DeviceKind::Macvlan { .. }, true, Some(parent)) = (device.kind, concerned, parent)
+        else {
+            continue;
+        };
+        elements.insert(Element::Macvlan {
+            device: interface,
+            parent,
+        });
+        if table.family == Family::V6 {
+            elements.insert(Element::NoSolicitation(interface));
+            if let Some(IpAddr::V6(address)) = address.map(|prefix| prefix.address()) {
+                elements.insert(Element::ParentLinkLocal(address, device.name));
+            }
+        }
+    }
+    elements
+}
+
+/// The tables that settings need: none, unless some instance holds addresses without accepting for them, or has a macvlan.
 fn tables(settings: &vrrp::Settings, filter: &global::Firewall) -> BTreeMap<Family, Table> {
     let blocked: BTreeSet<Family> = settings
         .instances
@@ -273,8 +357,17 @@ fn tables(settings: &vrrp::Settings, filter: &global::Firewall) -> BTreeMap<Fami
         (None, Some(chains)) => chains.output.is_some(),
         (Some(_), _) | (None, None) => true,
     };
+    let macvlans: BTreeSet<Family> = settings
+        .devices()
+        .filter(|device| matches!(device.kind, DeviceKind::Macvlan { .. }))
+        .flat_map(|device| {
+            let v6 = device.carries_v6.then_some(Family::V6);
+            [Some(device.family), v6].into_iter().flatten()
+        })
+        .collect();
     blocked
-        .into_iter()
+        .union(&macvlans)
+        .copied()
         .map(|family| {
             let table = Table {
                 family,
@@ -282,9 +375,9 @@ fn tables(settings: &vrrp::Settings, filter: &global::Firewall) -> BTreeMap<Fami
                 priority: filter.nftables_priority,
                 counters: filter.nftables_counters,
                 by_index: filter.nftables_ifindex,
-                blocks: true,
-                outgoing,
-                macvlans: false,
+                blocks: blocked.contains(&family),
+                outgoing: outgoing && blocked.contains(&family),
+                macvlans: macvlans.contains(&family),
             };
             (family, table)
         })

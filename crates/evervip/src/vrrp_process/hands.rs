@@ -15,18 +15,21 @@ use std::time::Duration;
 use config::Settings;
 use log::{debug, error, info, warn};
 use sys::advert_socket::{AdvertSender, Memberships};
+use sys::igmp::NoLocalReports;
 use sys::link_socket::LinkSocket;
 use sys::netlink::{AddressChange, AddressError, Changed, Event, KernelAddress, RouteSocket};
 use sys::process::Exit;
 use types::{Family, IfIndex, IfName, Instant};
 use vrrp::settings::{PreferredLifetime, ScriptSettings, VirtualAddress};
 use vrrp::{
-    Action, Announcement, Carrier, Detail, Interface, InterfaceAddress, Report, ScriptOutcome, Vrrp,
+    Action, Announcement, Carrier, Detail, DeviceAction, Interface, InterfaceAddress, Report,
+    ScriptOutcome, Vrrp,
 };
 use wire::arp::GratuitousArp;
 use wire::ndisc::NeighbourAdvertisement;
 
 use super::culprit::Culprits;
+use super::devices::{Devices, Refused};
 use super::fifo::Fifos;
 use super::firewall::PacketFilter;
 use super::kernel_view::{self, Echoes};
@@ -45,8 +48,11 @@ pub(super) struct Hands {
     link: LinkSocket,
     memberships: Memberships,
     scripts: Scripts,
+    devices: Devices,
     filter: PacketFilter,
     fifos: Fifos,
+    /// `disable_local_igmp` is in force.
+    no_local_reports: Option<NoLocalReports>,
     mtus: BTreeMap<IfName, u32>,
     echoes: Echoes,
     culprits: Culprits,
@@ -63,6 +69,8 @@ pub(super) struct Hands {
 #[derive(Default)]
 struct Later {
     changes: Vec<AddressAction>,
+    /// A macvlan's membership is not to be reported before the filter knows the macvlan.
+    joins: Vec<(IfIndex, IpAddr)>,
     announcements: Vec<(IfIndex, types::MacAddress, IpAddr)>,
     words: Vec<Words>,
     failed_scripts: Vec<Arc<str>>,
@@ -97,8 +105,10 @@ impl Hands {
             link: LinkSocket::new()?,
             memberships: Memberships::new(),
             scripts: Scripts::default(),
+            devices: Devices::default(),
             filter: PacketFilter::default(),
             fifos: Fifos::default(),
+            no_local_reports: None,
             mtus: BTreeMap::new(),
             echoes: Echoes::default(),
             culprits: Culprits::default(),
@@ -132,9 +142,14 @@ impl Hands {
             let mut any = false;
             while let Some(action) = core.poll_action() {
                 any = true;
-                self.perform(action, settings, old);
+                if let Action::Device(action) = &action {
+                    self.change_device(now, action, core);
+                } else {
+                    self.perform(action, settings, old);
+                }
             }
             self.filter.before_addresses(core);
+            self.join_groups();
             self.change_addresses(now, core);
             self.filter.after_addresses(core);
             if !any {
@@ -146,6 +161,26 @@ impl Hands {
             for script in std::mem::take(&mut self.later.failed_scripts) {
                 core.handle_script_exit(now, &script, ScriptOutcome::NotStarted);
             }
+        }
+    }
+
+    fn join_groups(&mut self) {
+        for (interface, group) in std::mem::take(&mut self.later.joins) {
+            if let Err(problem) = self.memberships.join(interface, group) {
+                error!("{problem}");
+                self.failed_joins.insert((interface, group));
+            }
+        }
+    }
+
+    /// Addresses that are to leave a device leave it before it goes.
+    fn change_device(&mut self, now: Instant, action: &DeviceAction, core: &mut Vrrp) {
+        self.change_addresses(now, core);
+        let (DeviceAction::Create { device, .. }
+        | DeviceAction::SetUp { device, .. }
+        | DeviceAction::Remove { device, .. }) = action;
+        if let Err(Refused) = self.devices.perform(action, &mut self.route) {
+            core.handle_device_refused(now, &device.name);
         }
     }
 
@@ -181,13 +216,11 @@ impl Hands {
             } => {
                 self.later.announcements.push((interface, mac, address));
             }
-            Action::JoinGroup { interface, group } => {
-                if let Err(problem) = self.memberships.join(interface, group) {
-                    error!("{problem}");
-                    self.failed_joins.insert((interface, group));
-                }
-            }
+            // They go by `change_device`.
+            Action::Device(_) => {}
+            Action::JoinGroup { interface, group } => self.later.joins.push((interface, group)),
             Action::LeaveGroup { interface, group } => {
+                self.join_groups();
                 self.failed_joins.remove(&(interface, group));
                 if let Err(problem) = self.memberships.leave(interface, group) {
                     debug!("{problem}");
@@ -385,6 +418,9 @@ impl Hands {
     }
 
     pub(super) fn tell_core(&mut self, now: Instant, event: &Event, core: &mut Vrrp) {
+        if let Event::LinkGone { name, .. } = event {
+            self.devices.interface_is_gone(name);
+        }
         let own_port = self.route.port_id();
         self.culprits.hear(event);
         self.echoes.tell(now, event, own_port, core);
@@ -447,8 +483,23 @@ impl Hands {
         self.fifos.are_being_read()
     }
 
+    /// Before groups are joined: whether the kernel tells switches of it (`disable_local_igmp`).
+    pub(super) fn disable_local_igmp(&mut self, disable: bool) {
+        let changed = match (disable, self.no_local_reports.take()) {
+            (true, None) => NoLocalReports::begin().map(Some),
+            (true, in_force @ Some(_)) => Ok(in_force),
+            (false, Some(in_force)) => in_force.end().map(|()| None),
+            (false, None) => Ok(None),
+        };
+        match changed {
+            Ok(now) => self.no_local_reports = now,
+            Err(problem) => error!("disable_local_igmp: {problem}"),
+        }
+    }
+
     /// What is left to undo when all instances have stopped.
     pub(super) fn end(&mut self) {
+        self.disable_local_igmp(false);
         self.fifos.end();
         self.filter.end();
     }
