@@ -14,6 +14,7 @@ mod hands;
 mod kernel_view;
 mod notify;
 mod scripts;
+mod trackers;
 mod tuning;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,7 @@ use vrrp::{Carrier, Packet, Release, Vrrp};
 use wire::{ah, ipv4};
 
 use self::hands::Hands;
+use self::trackers::{Finding, FirstContent, Trackers};
 use self::tuning::Tuning;
 use crate::exit::{Exit, NEEDED_RIGHTS};
 use crate::messages::{Dump, LONGEST, MASTERS_PER_MESSAGE, Start, ToChild, ToParent};
@@ -65,6 +67,8 @@ const SIGNALS: u64 = 1;
 const TIMER: u64 = 2;
 const MONITOR: u64 = 3;
 const RECEIVERS: u64 = 4;
+const FILES: u64 = 5;
+const PROCESSES: u64 = 6;
 
 /// Runs the child until its parent stops it. `channel` is the parent's.
 pub(crate) fn run(channel: Channel) -> Exit {
@@ -104,6 +108,7 @@ struct VrrpProcess {
     heartbeat: Option<Heartbeat>,
     core: Vrrp,
     hands: Hands,
+    trackers: Trackers,
     settings: Settings,
     start: StartFacts,
     pid_file: Option<PidFile>,
@@ -163,6 +168,11 @@ impl VrrpProcess {
         events.add(&timer, TIMER)?;
         events.add(&monitor, MONITOR)?;
 
+        let first = if start.initialise_files {
+            FirstContent::Write
+        } else {
+            FirstContent::Leave
+        };
         let mut core = Vrrp::new();
         let settings: Settings =
             postcard::from_bytes(&start.settings).context("settings from the parent")?;
@@ -181,6 +191,7 @@ impl VrrpProcess {
             heartbeat,
             core,
             hands,
+            trackers: Trackers::new(FILES, PROCESSES),
             settings: Settings::default(),
             start: StartFacts {
                 dump_directory: start.dump_directory,
@@ -193,7 +204,7 @@ impl VrrpProcess {
         };
         process.read_kernel()?;
         drop(start.settings);
-        process.take_settings(settings)?;
+        process.take_settings(settings, first)?;
         Ok(Some(process))
     }
 
@@ -212,12 +223,22 @@ impl VrrpProcess {
                     MONITOR => self.hear_kernel(now)?,
                     SIGNALS => self.hear_signals(now)?,
                     CHANNEL => self.hear_parent(now)?,
+                    FILES => {
+                        let findings = self.trackers.hear_files(now);
+                        self.find_out(now, findings);
+                    }
+                    PROCESSES => {
+                        let findings = self.trackers.hear_processes(now);
+                        self.find_out(now, findings);
+                    }
                     TIMER => self.timer.acknowledge()?,
                     _ => {}
                 }
             }
             match self.state {
                 Running::Yes => {
+                    let findings = self.trackers.tick(now);
+                    self.find_out(now, findings);
                     self.core.handle_timeout(now);
                     self.carry_out(now);
                     if let Some(heartbeat) = &self.heartbeat {
@@ -236,9 +257,29 @@ impl VrrpProcess {
         }
     }
 
+    /// Tells the core what was found out about the things that instances track.
+    fn find_out(&mut self, now: Instant, findings: Vec<Finding>) {
+        for finding in findings {
+            match finding {
+                Finding::File(name, value) => self.core.handle_file(now, &name, value),
+                Finding::Processes(name, count) => {
+                    self.core.handle_process_count(now, &name, count);
+                }
+                Finding::Link(interface, answer) => {
+                    self.hands
+                        .link_answers(now, &interface, answer, &mut self.core);
+                }
+            }
+            self.carry_out(now);
+        }
+    }
+
     fn next_wake(&self) -> Option<Instant> {
         match self.state {
-            Running::Yes => self.core.next_deadline(),
+            Running::Yes => {
+                let wakes = [self.core.next_deadline(), self.trackers.next_wake()];
+                wakes.into_iter().flatten().min()
+            }
             // No event tells that a FIFO has been read.
             Running::Leaving(until) if self.hands.fifos_are_being_read() => {
                 Some(until.min(sys::clock::now() + READING_TIME))
@@ -380,7 +421,7 @@ impl VrrpProcess {
                     let settings =
                         postcard::from_bytes(&bytes).context("settings from the parent")?;
                     info!("Reloading");
-                    self.take_settings(settings)?;
+                    self.take_settings(settings, FirstContent::Leave)?;
                     self.hands.write_states(&self.core, &self.settings);
                 }
                 (ToChild::Stop, _) => self.stop(now),
@@ -391,7 +432,7 @@ impl VrrpProcess {
     }
 
     /// First settings or new ones.
-    fn take_settings(&mut self, mut settings: Settings) -> Result<()> {
+    fn take_settings(&mut self, mut settings: Settings, first: FirstContent) -> Result<()> {
         // The core keeps its part; here it would only be a second copy.
         let vrrp = std::mem::take(&mut settings.vrrp);
         self.listen_for(&vrrp, settings.global.log_unknown_vrids)?;
@@ -402,6 +443,9 @@ impl VrrpProcess {
         self.hands
             .disable_local_igmp(settings.global.disable_local_igmp);
         let now = self.read_clocks();
+        let ahead = self.trackers.prepare(now, &vrrp, first, &self.events);
+        self.core.tell_ahead(ahead.files, ahead.processes);
+        self.find_out(now, ahead.links);
         self.core.handle_uptime(now, sys::clock::uptime());
         self.core.handle_settings(now, vrrp);
         // Whoever is deleted by these settings is announced with the scripts of the old ones.

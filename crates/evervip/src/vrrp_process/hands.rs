@@ -407,7 +407,10 @@ impl Hands {
     ) -> Result<(Vec<Interface>, Vec<InterfaceAddress>), sys::Error> {
         let links = self.route.links()?;
         self.mtus = links.iter().map(|link| (link.name, link.mtu)).collect();
-        let interfaces = links.iter().map(kernel_view::interface).collect();
+        let interfaces = links
+            .iter()
+            .map(|link| self.echoes.interface(link))
+            .collect();
         let addresses = self
             .route
             .addresses()?
@@ -424,6 +427,26 @@ impl Hands {
         let own_port = self.route.port_id();
         self.culprits.hear(event);
         self.echoes.tell(now, event, own_port, core);
+    }
+
+    /// An interface that is asked for its link has answered; `None`: only the kernel's word counts.
+    pub(super) fn link_answers(
+        &mut self,
+        now: Instant,
+        interface: &IfName,
+        answer: Option<bool>,
+        core: &mut Vrrp,
+    ) {
+        match answer {
+            Some(answer) => self.echoes.answers.insert(*interface, answer),
+            None => self.echoes.answers.remove(interface),
+        };
+        match self.route.link(interface) {
+            Ok(Some(link)) => core.handle_interface(now, self.echoes.interface(&link)),
+            // That it is gone is told by the kernel.
+            Ok(None) => {}
+            Err(problem) => error!("{problem}: what {interface} answered has no effect yet"),
+        }
     }
 
     /// The event that the core was told of has been dealt with.
