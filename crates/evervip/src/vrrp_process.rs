@@ -471,6 +471,8 @@ impl VrrpProcess {
         self.promotion.apply(&self.core);
         self.hands.filter_changes(&vrrp, &settings.global.firewall);
         self.hands.fifos_change(&settings);
+        self.hands
+            .disable_local_igmp(settings.global.disable_local_igmp);
         let now = self.read_clocks();
         let ahead = self.trackers.prepare(now, &vrrp, first, &self.events);
         self.core.tell_ahead(ahead.files, ahead.processes);

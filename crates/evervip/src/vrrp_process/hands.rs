@@ -16,6 +16,7 @@ use std::time::Duration;
 use config::Settings;
 use log::{debug, error, info, warn};
 use sys::advert_socket::{AdvertSender, Memberships};
+use sys::igmp::NoLocalReports;
 use sys::link_socket::{Frames, LinkSocket};
 use sys::netlink::{
     AddressChange, Change, ChangeError, Changed, Event, Insert, KernelAddress, Refusal,
@@ -62,6 +63,8 @@ pub(super) struct Hands {
     devices: Devices,
     filter: PacketFilter,
     fifos: Fifos,
+    /// `disable_local_igmp` is in force.
+    no_local_reports: Option<NoLocalReports>,
     mtus: BTreeMap<IfName, u32>,
     echoes: Echoes,
     culprits: Culprits,
@@ -112,6 +115,7 @@ impl Hands {
             devices: Devices::default(),
             filter: PacketFilter::default(),
             fifos: Fifos::default(),
+            no_local_reports: None,
             mtus: BTreeMap::new(),
             echoes: Echoes::default(),
             culprits: Culprits::default(),
@@ -616,8 +620,23 @@ impl Hands {
         self.fifos.are_being_read()
     }
 
+    /// Before groups are joined: whether the kernel tells switches of it (`disable_local_igmp`).
+    pub(super) fn disable_local_igmp(&mut self, disable: bool) {
+        let changed = match (disable, self.no_local_reports.take()) {
+            (true, None) => NoLocalReports::begin().map(Some),
+            (true, in_force @ Some(_)) => Ok(in_force),
+            (false, Some(in_force)) => in_force.end().map(|()| None),
+            (false, None) => Ok(None),
+        };
+        match changed {
+            Ok(now) => self.no_local_reports = now,
+            Err(problem) => error!("disable_local_igmp: {problem}"),
+        }
+    }
+
     /// What is left to undo when all instances have stopped.
     pub(super) fn end(&mut self) {
+        self.disable_local_igmp(false);
         self.fifos.end();
         self.filter.end();
     }
