@@ -13,6 +13,8 @@ mod firewall;
 mod hands;
 mod kernel_view;
 mod notify;
+mod promotion;
+mod routing;
 mod scripts;
 mod trackers;
 mod tuning;
@@ -40,9 +42,11 @@ use vrrp::{Carrier, Packet, Release, Vrrp};
 use wire::{ah, ipv4};
 
 use self::hands::Hands;
+use self::promotion::Promotion;
 use self::trackers::{Finding, FirstContent, Trackers};
 use self::tuning::Tuning;
 use crate::exit::{Exit, NEEDED_RIGHTS};
+use crate::kernel_routing::PROTOCOL;
 use crate::messages::{Dump, LONGEST, MASTERS_PER_MESSAGE, Start, ToChild, ToParent};
 
 const SIGHUP: i32 = 1;
@@ -108,6 +112,7 @@ struct VrrpProcess {
     heartbeat: Option<Heartbeat>,
     core: Vrrp,
     hands: Hands,
+    promotion: Promotion,
     trackers: Trackers,
     settings: Settings,
     start: StartFacts,
@@ -191,6 +196,7 @@ impl VrrpProcess {
             heartbeat,
             core,
             hands,
+            promotion: Promotion::default(),
             trackers: Trackers::new(FILES, PROCESSES),
             settings: Settings::default(),
             start: StartFacts {
@@ -347,6 +353,18 @@ impl VrrpProcess {
         let now = sys::clock::now();
         self.core.handle_snapshot(now, interfaces, addresses);
         self.carry_out(now);
+        self.read_routing(now)?;
+        self.carry_out(now);
+        Ok(())
+    }
+
+    /// Reads routes and rules, too, if there are any that we want to hold.
+    fn read_routing(&mut self, now: Instant) -> Result<()> {
+        let (routes, rules) = self
+            .hands
+            .read_routing()
+            .context("reading routes and rules")?;
+        self.core.handle_routing_snapshot(now, routes, rules);
         Ok(())
     }
 
@@ -357,10 +375,12 @@ impl VrrpProcess {
             .drain(&mut heard)
             .context("hearing of interfaces and addresses")?;
         for event in heard {
+            self.promotion.hear(&event);
             self.hands.tell_core(now, &event, &mut self.core);
             self.carry_out(now);
             self.hands.event_is_over();
         }
+        self.promotion.apply(&self.core);
         self.hands.retry_joins();
         if drained == Drained::Overrun {
             warn!(
@@ -438,12 +458,18 @@ impl VrrpProcess {
         self.listen_for(&vrrp, settings.global.log_unknown_vrids)?;
         self.size_buffers(&vrrp, &settings.global.buffers)?;
         self.hands.scripts_change(&vrrp.scripts);
+        self.promotion.settings_change(&vrrp);
+        self.promotion.apply(&self.core);
         self.hands.filter_changes(&vrrp, &settings.global.firewall);
         self.hands.fifos_change(&settings);
         let now = self.read_clocks();
         let ahead = self.trackers.prepare(now, &vrrp, first, &self.events);
         self.core.tell_ahead(ahead.files, ahead.processes);
         self.find_out(now, ahead.links);
+        if self.hands.routing_changes(&vrrp) {
+            self.monitor.watch_routing(PROTOCOL)?;
+            self.read_routing(now)?;
+        }
         self.core.handle_uptime(now, sys::clock::uptime());
         self.core.handle_settings(now, vrrp);
         // Whoever is deleted by these settings is announced with the scripts of the old ones.
@@ -553,6 +579,7 @@ impl VrrpProcess {
     }
 
     fn end(&mut self) -> Result<()> {
+        self.promotion.end();
         self.hands.end();
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove()?;

@@ -22,6 +22,7 @@ use crate::holdings::Holdings;
 use crate::interfaces::Interfaces;
 use crate::loss::{self, Losses};
 use crate::proof::{Proof, WallClock};
+use crate::routing::Routing;
 use crate::settings::{
     Authentication, Few, InitialState, InstanceSettings, OldChecksum, VirtualAddress,
 };
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) interfaces: Interfaces,
     pub(crate) devices: Devices,
     pub(crate) holdings: Holdings,
+    pub(crate) routing: Routing,
     pub(crate) firewall: Firewall,
     pub(crate) queue: VecDeque<Queued>,
     pub(crate) pace: Pace,
@@ -436,6 +438,7 @@ impl Instance {
         self.take_a_slot(now);
         self.block_addresses(shared);
         self.hold_addresses(shared);
+        self.hold_routing(shared);
         self.announce_addresses(self.settings.garp.master_repeat, now, shared);
         self.tell(Announced::Master, telling, shared);
     }
@@ -462,6 +465,7 @@ impl Instance {
             self.send_farewell(now, shared);
         }
         shared.pace.forget(self.id);
+        self.release_routing(shared);
         Self::release_addresses(self.addresses(), shared);
         Self::unblock_addresses(core::mem::take(&mut self.blocked), shared);
         self.statistics.release_master += 1;

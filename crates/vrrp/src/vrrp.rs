@@ -17,6 +17,7 @@ use crate::interfaces::Interface;
 use crate::proof::WallClock;
 use crate::script::{Script, ScriptView};
 use crate::state::{Farewell, State, StateName};
+use crate::statics::Statics;
 use crate::sync_group::{Group, GroupView};
 use crate::track::ScriptVerdicts;
 use crate::view::InstanceView;
@@ -39,6 +40,7 @@ pub struct Vrrp {
     pub(crate) memberships: BTreeSet<(IfIndex, IpAddr)>,
     /// Names of instances that were master when a predecessor of this process ended a moment ago.
     pub(crate) resuming: BTreeSet<String>,
+    pub(crate) statics: Statics,
     pub(crate) started: bool,
     pub(crate) unknown_vrid: u64,
 }
@@ -121,6 +123,11 @@ impl Vrrp {
                         self.send_paced(now);
                     }
                 }
+                Owner::Statics => {
+                    if self.statics.armed.popped(at) {
+                        self.retry_statics(now);
+                    }
+                }
             }
             self.skip_out_of_date();
         }
@@ -169,6 +176,9 @@ impl Vrrp {
                 &mut self.shared,
             );
         }
+        // They do not stay, whatever else does (keepalived: --dont-release-vrrp).
+        let statics = core::mem::take(&mut self.statics);
+        self.release_statics(&statics);
         for group in &mut self.groups {
             group.state = StateName::Stop;
             self.shared.act(group.announcement(Announced::Stop));
