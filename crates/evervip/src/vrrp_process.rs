@@ -4,8 +4,11 @@
 //! the kernel has to tell, then everything else, and only then the timers. A process that was not scheduled for a while
 //! must hear what the master said meanwhile before it concludes that the master was silent.
 
+mod buffers;
 mod culprit;
+mod devices;
 mod dumps;
+mod fifo;
 mod firewall;
 mod hands;
 mod kernel_view;
@@ -13,6 +16,7 @@ mod notify;
 mod promotion;
 mod routing;
 mod scripts;
+mod tuning;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -20,6 +24,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use config::Settings;
+use config::settings::global::{Buffers, ReceiveBuffer};
 use log::{error, info, warn};
 use sys::advert_socket::{AdvertReceiver, Received};
 use sys::channel::{Channel, Delivery, Receipt};
@@ -37,6 +42,7 @@ use wire::{ah, ipv4};
 
 use self::hands::Hands;
 use self::promotion::Promotion;
+use self::tuning::Tuning;
 use crate::exit::{Exit, NEEDED_RIGHTS};
 use crate::kernel_routing::PROTOCOL;
 use crate::messages::{Dump, LONGEST, MASTERS_PER_MESSAGE, Start, ToChild, ToParent};
@@ -53,6 +59,9 @@ const MOST_ROUNDS: u32 = 32;
 
 /// How long notify scripts may take when the daemon stops (keepalived: 1 s).
 const PARTING_TIME: Duration = Duration::from_secs(1);
+
+/// How often to look then whether what was written to FIFOs has been read.
+const READING_TIME: Duration = Duration::from_millis(10);
 
 // Tokens of the epoll set.
 const CHANNEL: u64 = 0;
@@ -105,6 +114,7 @@ struct VrrpProcess {
     pid_file: Option<PidFile>,
     state: Running,
     unknown_vrids: UnknownVrids,
+    tuning: Tuning,
 }
 
 /// Virtual routers that others run on our links and we do not (`log_unknown_vrids`), each mentioned once.
@@ -185,6 +195,7 @@ impl VrrpProcess {
             pid_file: Some(pid_file),
             state: Running::Yes,
             unknown_vrids: UnknownVrids::default(),
+            tuning: Tuning::default(),
         };
         process.read_kernel()?;
         drop(start.settings);
@@ -195,9 +206,11 @@ impl VrrpProcess {
     fn serve(&mut self) -> Result<()> {
         let mut ready = Vec::new();
         loop {
-            self.timer.arm(self.next_wake())?;
+            let planned = self.next_wake();
+            self.timer.arm(planned)?;
             self.events.wait(&mut ready)?;
             let now = self.read_clocks();
+            self.tuning.woke(planned, now);
             // After a timer, too: what arrived while nobody looked comes before the conclusion that nothing did.
             self.receive(now)?;
             for token in &ready {
@@ -219,7 +232,9 @@ impl VrrpProcess {
                     self.tell_masters();
                 }
                 Running::Leaving(until) => {
-                    if now >= until || !self.hands.scripts_are_running() {
+                    let busy =
+                        self.hands.scripts_are_running() || self.hands.fifos_are_being_read();
+                    if now >= until || !busy {
                         return self.end();
                     }
                 }
@@ -230,6 +245,10 @@ impl VrrpProcess {
     fn next_wake(&self) -> Option<Instant> {
         match self.state {
             Running::Yes => self.core.next_deadline(),
+            // No event tells that a FIFO has been read.
+            Running::Leaving(until) if self.hands.fifos_are_being_read() => {
+                Some(until.min(sys::clock::now() + READING_TIME))
+            }
             Running::Leaving(until) => Some(until),
         }
     }
@@ -382,6 +401,7 @@ impl VrrpProcess {
                         postcard::from_bytes(&bytes).context("settings from the parent")?;
                     info!("Reloading");
                     self.take_settings(settings)?;
+                    self.hands.write_states(&self.core, &self.settings);
                 }
                 (ToChild::Stop, _) => self.stop(now),
                 (ToChild::Dump(dump), _) => self.dump(now, dump),
@@ -395,10 +415,12 @@ impl VrrpProcess {
         // The core keeps its part; here it would only be a second copy.
         let vrrp = std::mem::take(&mut settings.vrrp);
         self.listen_for(&vrrp, settings.global.log_unknown_vrids)?;
+        self.size_buffers(&vrrp, &settings.global.buffers)?;
         self.hands.scripts_change(&vrrp.scripts);
         self.promotion.settings_change(&vrrp);
         self.promotion.apply(&self.core);
         self.hands.filter_changes(&vrrp, &settings.global.firewall);
+        self.hands.fifos_change(&settings);
         let now = self.read_clocks();
         if self.hands.routing_changes(&vrrp) {
             self.monitor.watch_routing(PROTOCOL)?;
@@ -413,6 +435,7 @@ impl VrrpProcess {
         drop(old);
         self.tell(&ToParent::SettingsTaken);
         process::give_back_memory();
+        self.tuning.settings_change(&self.settings.global.processes);
         Ok(())
     }
 
@@ -449,6 +472,27 @@ impl VrrpProcess {
             }
         }
         self.listen_behind_ah(settings)
+    }
+
+    /// Receive buffers as the settings want them.
+    fn size_buffers(&self, settings: &vrrp::Settings, buffers: &Buffers) -> Result<()> {
+        let size = |buffer: &ReceiveBuffer| usize::try_from(buffer.size).unwrap_or(usize::MAX);
+        let monitor = &buffers.vrrp_netlink_monitor;
+        self.monitor
+            .set_receive_buffer(size(monitor), monitor.force)?;
+        let commands = &buffers.vrrp_netlink_cmd;
+        self.hands
+            .set_receive_buffer(size(commands), commands.force)?;
+        let mtus = self.hands.mtus();
+        for (family, receiver) in &self.receivers {
+            let bytes = buffers::of_adverts(settings, *family, &buffers.adverts, mtus);
+            receiver.set_receive_buffer(bytes, true)?;
+        }
+        if let Some(receiver) = &self.ah_receiver {
+            let bytes = buffers::of_adverts(settings, Family::V4, &buffers.adverts, mtus);
+            receiver.set_receive_buffer(bytes, true)?;
+        }
+        Ok(())
     }
 
     /// The same for what follows an authentication header.

@@ -72,6 +72,13 @@ struct Done {
     begun: Option<String>,
 }
 
+/// Whether an edit is read before the next one. If not, whom a replaced router would have joined may be gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Alone {
+    Yes,
+    No,
+}
+
 impl Model {
     fn new() -> Self {
         let mut model = Self {
@@ -189,7 +196,7 @@ impl Model {
     }
 
     /// Changes something, as an operator would. `settled`: routers that are master already.
-    fn edit(&mut self, settled: &BTreeSet<String>, random: &mut Random) -> Done {
+    fn edit(&mut self, settled: &BTreeSet<String>, alone: Alone, random: &mut Random) -> Done {
         let done = |what| Done {
             what,
             ..Done::default()
@@ -201,7 +208,7 @@ impl Model {
             let router = &self.routers[chosen];
             (router.interface, router.name.clone())
         };
-        match random.below(16) {
+        match random.below(17) {
             0 => {
                 let free = self.free_addresses(interface).next();
                 self.routers[chosen].addresses.extend(free);
@@ -235,7 +242,7 @@ impl Model {
                     ..done("remove an instance")
                 }
             }
-            6 if self.is_in_company(&name, settled) => {
+            6 if self.is_in_company(&name, settled) && alone == Alone::Yes => {
                 // Another router of the same name: it joins the masters of its group.
                 let other = self.fresh(interface).vrid;
                 let router = &mut self.routers[chosen];
@@ -285,6 +292,16 @@ impl Model {
                 router.nopreempt = !router.nopreempt;
                 router.excluded = usize::from(router.excluded == 0);
                 done("nopreempt and excluded addresses")
+            }
+            15 => {
+                self.next += 1;
+                let new = format!("VI_{}", self.next);
+                let members = self.groups.iter_mut().flat_map(|(_, members)| members);
+                for member in members.filter(|member| **member == name) {
+                    member.clone_from(&new);
+                }
+                self.routers[chosen].name = new;
+                done("another name")
             }
             14 => {
                 self.routers[INTERFACES..].reverse();
@@ -415,8 +432,8 @@ impl Trial {
         Ok(())
     }
 
-    fn edit(&mut self, random: &mut Random) -> Result<&'static str> {
-        let done = self.model.edit(&self.settled, random);
+    fn edit(&mut self, alone: Alone, random: &mut Random) -> Result<&'static str> {
+        let done = self.model.edit(&self.settled, alone, random);
         if let Some(ended) = done.ended {
             *self.ended.entry(ended).or_default() += 1;
         }
@@ -433,7 +450,7 @@ impl Trial {
     fn step(&mut self, random: &mut Random) -> Result<&'static str> {
         let before = self.model.addresses();
         let said = self.daemon.times_said("Reloading");
-        let what = self.edit(random)?;
+        let what = self.edit(Alone::Yes, random)?;
         // The parent says so, then its child.
         wait_until(SOON, "the file is read again", || {
             self.daemon.times_said("Reloading") >= said + 2
@@ -454,7 +471,7 @@ impl Trial {
     fn burst(&mut self, random: &mut Random) -> Result<()> {
         let mut common = self.model.addresses();
         for _ in 0..BURST {
-            self.edit(random)?;
+            self.edit(Alone::No, random)?;
             let after = self.model.addresses();
             common.retain(|address| after.contains(address));
         }

@@ -17,6 +17,9 @@ pub const ONE_MASTER: &str = "of the nodes that are up exactly one is master";
 pub const FAULTS_ARE_FAULTS: &str = "FAULT is the state of those that something is wrong with";
 /// Every address is on one node.
 pub const ONE_HOLDER: &str = "every address is on the master's node and on no other";
+/// The link knows where every address is.
+pub const ALL_ARE_ANNOUNCED: &str =
+    "every address that is held has been announced since it was added";
 /// The best one wins.
 pub const BEST_WINS: &str = "nobody who would preempt is better than the master";
 /// Agreement lasts.
@@ -236,6 +239,11 @@ fn check_holders(nodes: &[Node], master: &Candidate<'_>) -> Result<(), Violation
         // An interface that does not exist can hold nothing.
         if master.node.kernel.by_name(&address.interface).is_none() {
             continue;
+        }
+        let prefix = vrrp::Vrrp::kernel_prefix(address);
+        if master.node.watch.is_unannounced(prefix) {
+            let detail = format!("n{} has said nothing of {prefix}", master.node.id);
+            return Err(Violation::new(ALL_ARE_ANNOUNCED, detail));
         }
         let holders: Vec<usize> = nodes
             .iter()

@@ -32,7 +32,7 @@ pub(crate) fn edit(
     let Some(instance) = settings.instances.get_mut(index) else {
         return "nothing";
     };
-    match random.below(24) {
+    match random.below(25) {
         0 => return "nothing",
         1 if !instance.is_owner() => {
             let priority = Priority::new(random.byte(1, 254)).unwrap_or(Priority::DEFAULT);
@@ -127,11 +127,11 @@ pub(crate) fn edit(
             instance.unicast = None;
             return "multicast instead of peers";
         }
-        21 | 22 => {
+        22 | 23 => {
             routing::edit_routes(instance, random);
             return "routes";
         }
-        23 => {
+        24 => {
             routing::edit_rules(instance, random);
             return "rules";
         }
@@ -159,6 +159,10 @@ pub(crate) fn edit(
         17 if instance.vrid.get() < OTHER => {
             instance.vrid = vrid(instance.vrid.get() + OTHER);
             return "another router of the same name";
+        }
+        21 => {
+            rename(settings, index);
+            return "another name";
         }
         18 => return move_an_address(settings, index, random),
         19 => {
@@ -260,6 +264,22 @@ fn track_another_script(
     }
 }
 
+/// Its group knows it by its new name.
+fn rename(settings: &mut Settings, index: usize) {
+    let Some(instance) = settings.instances.get_mut(index) else {
+        return;
+    };
+    let old = instance.name.clone();
+    instance.name.push('x');
+    let members = settings
+        .sync_groups
+        .iter_mut()
+        .flat_map(|group| &mut group.members);
+    for member in members.filter(|member| **member == old) {
+        member.clone_from(&instance.name);
+    }
+}
+
 fn remove(settings: &mut Settings, index: usize) {
     let name = settings.instances.remove(index).name;
     for group in &mut settings.sync_groups {
@@ -270,11 +290,18 @@ fn remove(settings: &mut Settings, index: usize) {
         .retain(|group| !group.members.is_empty());
 }
 
-/// Takes back what peers cannot live with: other groups, routers, passwords, peers, addresses of other routers, other
+/// Takes back what peers, or the other rules here, cannot live with: other names, groups, routers, passwords, peers, addresses of other routers, other
 /// scripts, another interval in version 2.
 pub(crate) fn make_lawful(settings: &mut Settings, first: &Settings) {
     settings.sync_groups.clone_from(&first.sync_groups);
     settings.scripts.clone_from(&first.scripts);
+    for instance in &mut settings.instances {
+        let vrid = instance.vrid.get() % OTHER;
+        let mut originals = first.instances.iter();
+        if let Some(original) = originals.find(|original| original.vrid.get() == vrid) {
+            instance.name.clone_from(&original.name);
+        }
+    }
     for name in first.sync_groups.iter().flat_map(|group| &group.members) {
         if by_name(settings, name).is_none()
             && let Some(original) = by_name(first, name)

@@ -8,7 +8,7 @@ use vrrp::{Release, StateName, Vrrp};
 use crate::edits;
 use crate::kernel::{Kernel, Notice};
 use crate::network::{Lan, MOST_DELAY, Weather};
-use crate::node::{Clock, Input, Manner, Node};
+use crate::node::{Clock, DAY, Input, Manner, Node};
 use crate::oracles::{Violation, virtual_addresses};
 use crate::scenario::{LANS, own_address};
 use crate::world::{Happening, World};
@@ -126,10 +126,15 @@ impl World {
                 self.relief_after(lasting, Relief::Continue(victim));
             }
             Fault::ClockStep => {
-                let wrong = if self.random.percent(50) {
-                    Clock::Ahead
+                let by = if self.random.percent(50) {
+                    DAY
                 } else {
-                    Clock::Behind
+                    self.random.span(Duration::ZERO, Duration::from_secs(1))
+                };
+                let wrong = if self.random.percent(50) {
+                    Clock::Ahead(by)
+                } else {
+                    Clock::Behind(by)
                 };
                 self.set_clock(victim, wrong);
                 self.relief_after(lasting, Relief::SetClock(victim));

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use types::{Family, IfIndex, IfName, MacAddress, Prefix};
 use vrrp::settings::Rule;
-use vrrp::{Blocked, Interface, InterfaceAddress, RoutingChange, SeenRoute};
+use vrrp::{Blocked, Interface, InterfaceAddress, InterfaceKind, RoutingChange, SeenRoute};
 
 use crate::network::Lan;
 use crate::routing::{Deleted, RoutingTables, seen};
@@ -101,6 +101,9 @@ impl Nic {
             name: self.name,
             usable: self.usable(),
             mac: Some(self.mac),
+            kind: InterfaceKind::Other,
+            base: None,
+            master: None,
         }
     }
 

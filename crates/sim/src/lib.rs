@@ -40,7 +40,8 @@ mod trace;
 mod world;
 
 pub use crate::agreement::{
-    BEST_WINS, EVERY_INTERVAL, FAULTS_ARE_FAULTS, ONE_HOLDER, ONE_MASTER, STAYS_SO,
+    ALL_ARE_ANNOUNCED, BEST_WINS, EVERY_INTERVAL, FAULTS_ARE_FAULTS, ONE_HOLDER, ONE_MASTER,
+    STAYS_SO,
 };
 pub use crate::faults::Fault;
 pub use crate::oracles::{

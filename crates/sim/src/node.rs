@@ -107,25 +107,26 @@ pub(crate) struct Node {
     last_advert: Option<Action>,
 }
 
-/// A wall clock. A wrong one is wrong by a day, longer than any world lasts: after it was set right nothing that was signed
-/// by it can pass for fresh.
+/// How wrong a wall clock is. It may be a second, which nobody refuses adverts for, or a day: longer than any world lasts, so
+/// that after it was set right nothing that was signed by it can pass for fresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Clock {
     Right,
-    Ahead,
-    Behind,
+    Ahead(Duration),
+    Behind(Duration),
 }
+
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
 impl Clock {
     /// The time since the Unix epoch; worlds begin on its third day.
     fn read(self, now: Instant) -> Duration {
-        const DAY: Duration = Duration::from_secs(86_400);
-        let days = match self {
-            Self::Behind => 1,
-            Self::Right => 2,
-            Self::Ahead => 3,
-        };
-        DAY * days + now.since(Instant::ZERO)
+        let right = DAY * 2 + now.since(Instant::ZERO);
+        match self {
+            Self::Behind(by) => right.saturating_sub(by),
+            Self::Right => right,
+            Self::Ahead(by) => right + by,
+        }
     }
 }
 
@@ -355,6 +356,7 @@ impl Node {
             _ => {}
         }
         vrrp.handle_settings(now, settings);
+        self.watch.renamed(before.renamed(vrrp));
         self.drain(vrrp, now, outbox, trace)?;
         if self.sabotage == Some(Sabotage::ReloadsAddresses) {
             self.flush_addresses(vrrp, now, outbox)?;
@@ -494,6 +496,12 @@ impl Node {
                 self.watch
                     .address_announced(now, &self.settings, nic, mac, address)?;
             }
+            Action::Device(action) => {
+                return Err(Violation::new(
+                    "devices are made for those who want them",
+                    format!("{action:?}"),
+                ));
+            }
             Action::JoinGroup { interface, group } => {
                 let joined = self.kernel.join(interface, group);
                 self.watch.group_joined(group, joined)?;
@@ -558,7 +566,8 @@ fn note(trace: &mut Trace, now: Instant, id: usize, action: &Action) {
         ),
         Action::Announce(announcement) => trace.note(now, format_args!("n{id} > {announcement}")),
         Action::Report(report) => trace.note(now, format_args!("n{id} > log {report}")),
-        Action::JoinGroup { .. }
+        Action::Device(_)
+        | Action::JoinGroup { .. }
         | Action::LeaveGroup { .. }
         | Action::ChangeRouting(_)
         | Action::Block(_)

@@ -18,7 +18,8 @@ pub const ADDRESSES_STAY: &str =
 /// A process as it was before it was given new settings.
 #[derive(Debug)]
 pub(crate) struct Before {
-    instances: BTreeMap<String, Old>,
+    /// By VRID: an instance may have another name afterwards.
+    instances: BTreeMap<u8, Old>,
     held: Vec<(IfName, Prefix)>,
 }
 
@@ -27,7 +28,8 @@ struct Old {
     settings: InstanceSettings,
     state: StateName,
     deadline: Option<Instant>,
-    group: Vec<String>,
+    /// VRIDs of its group.
+    group: Vec<u8>,
 }
 
 impl Before {
@@ -38,13 +40,13 @@ impl Before {
             settings: view.settings.clone(),
             state: view.state,
             deadline: view.deadline,
-            group: group_of(vrrp, &view.settings.name),
+            group: group_of(vrrp, &view),
         };
         let held = virtual_addresses(kernel).collect::<Vec<_>>();
         Self {
             instances: vrrp
                 .instances()
-                .map(|view| (view.settings.name.clone(), old(view)))
+                .map(|view| (view.settings.vrid.get(), old(view)))
                 .collect(),
             held: kernel
                 .nics()
@@ -81,8 +83,26 @@ impl Before {
     }
 
     fn unchanged(&self, view: &InstanceView<'_>) -> Option<&Old> {
-        let old = self.instances.get(&view.settings.name)?;
-        (old.settings == *view.settings).then_some(old)
+        let old = self.instances.get(&view.settings.vrid.get())?;
+        let renamed = InstanceSettings {
+            name: view.settings.name.clone(),
+            ..old.settings.clone()
+        };
+        (renamed == *view.settings).then_some(old)
+    }
+
+    /// Who is called something else now: what it was, and what it is. The same router goes on.
+    pub(crate) fn renamed<'a>(
+        &'a self,
+        vrrp: &'a Vrrp,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        vrrp.instances().filter_map(|view| {
+            let old = self.instances.get(&view.settings.vrid.get())?;
+            // With peers it is another router than without.
+            let same = old.settings.unicast.is_some() == view.settings.unicast.is_some();
+            let (before, after) = (&old.settings.name, &view.settings.name);
+            (same && before != after).then_some((before.as_str(), after.as_str()))
+        })
     }
 
     fn check_instance(
@@ -98,11 +118,9 @@ impl Before {
             let detail = format!("{name}, {before} before and {after} after: {what}");
             Err(Violation::new(RELOAD_IS_INVISIBLE, detail))
         };
-        let group = group_of(vrrp, name);
-        let members = || {
-            vrrp.instances()
-                .filter(|one| group.contains(&one.settings.name))
-        };
+        let group = group_of(vrrp, view);
+        let is_member = |one: &InstanceView<'_>| group.contains(&one.settings.vrid.get());
+        let members = || vrrp.instances().filter(is_member);
         // A faulty member is everybody's fault, whether a reload brought it or the time.
         if old.state == StateName::Fault || members().any(|one| is_faulty(&one)) {
             return Ok(());
@@ -127,11 +145,18 @@ impl Before {
     }
 }
 
-/// The other members of an instance's group with it; it alone if it is in none.
-fn group_of(vrrp: &Vrrp, name: &str) -> Vec<String> {
-    let group = vrrp.groups().find(|group| group.members.contains(&name));
-    let members = group.map_or_else(|| vec![name], |group| group.members);
-    members.into_iter().map(str::to_owned).collect()
+/// The VRIDs of an instance's group in the order of its list; its own if it is in none.
+fn group_of(vrrp: &Vrrp, view: &InstanceView<'_>) -> Vec<u8> {
+    let name = view.settings.name.as_str();
+    let Some(group) = vrrp.groups().find(|group| group.members.contains(&name)) else {
+        return vec![view.settings.vrid.get()];
+    };
+    let vrid_of = |member: &&str| {
+        let mut all = vrrp.instances();
+        let found = all.find(|one| one.settings.name == *member);
+        found.map(|one| one.settings.vrid.get())
+    };
+    group.members.iter().filter_map(vrid_of).collect()
 }
 
 const fn is_faulty(view: &InstanceView<'_>) -> bool {

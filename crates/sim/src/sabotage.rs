@@ -50,6 +50,8 @@ pub enum Sabotage {
     HearsBetter,
     /// Each gratuitous ARP leaves twice.
     AnnouncesTwice,
+    /// It announces no address.
+    NeverAnnounces,
     /// It starts each script twice.
     RunsTwice,
     /// It does not notice that a link changes.
@@ -104,6 +106,7 @@ impl Sabotage {
                     RoutingChange::RemoveRoute { .. } | RoutingChange::RemoveRule { .. },
                 ),
             )
+            | (Self::NeverAnnounces, Action::AnnounceAddress { .. })
             | (Self::NeverJoins, Action::JoinGroup { .. }) => [None, None],
             (Self::Stutters, action @ Action::Announce(_))
             | (Self::AddsTwice, action @ Action::AddAddress { .. })

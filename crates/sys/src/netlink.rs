@@ -16,6 +16,7 @@ mod route_socket;
 mod routes;
 mod rules;
 mod socket;
+mod stacked;
 
 // What the packet filter, netlink of another family, is told and answers by.
 pub(crate) use numbers::{ACK, ERROR, REQUEST};
@@ -31,3 +32,4 @@ pub use routes::{
     Encap, Insert, KernelNextHop, KernelRoute, Route, RouteChange, RouteError, TunnelHeader, Way,
 };
 pub use rules::{KernelRule, RuleChange, RuleError};
+pub use stacked::{IpvlanReach, LinkKind};

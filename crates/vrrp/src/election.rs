@@ -218,7 +218,7 @@ impl Instance {
         match &self.state {
             State::Backup(backup) => {
                 let new_master = backup.master.is_none_or(|master| master.address != from);
-                if new_master {
+                if new_master && self.changes.one_more(now) {
                     self.said = 0;
                     shared.report(
                         &self.name,
@@ -309,7 +309,9 @@ impl Instance {
         ) {
             (MasterVerdict::Answer, _) | (_, Claim::Leaving) => {
                 self.rival_ends(Truce::TheyGaveWay, now, shared);
-                self.send_advert(now, shared);
+                if self.may_answer(now) {
+                    self.send_advert(now, shared);
+                }
                 Consequence::Nothing
             }
             (MasterVerdict::GiveWay, Claim::At(theirs)) => {
@@ -366,6 +368,9 @@ impl Instance {
                     ours,
                 });
                 self.rival_heard(from, theirs, advert.advert_int, now, shared);
+                if !self.may_answer(now) {
+                    return Consequence::Nothing;
+                }
                 // Answering at once spares the other one its whole interval as a second master. Only an advert that
                 // was really sent restarts our timer, or a stream of lesser adverts could silence us.
                 if !self.settings.lower_prio_no_advert {

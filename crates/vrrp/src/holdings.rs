@@ -6,6 +6,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use types::{Family, IfIndex, IfName, Prefix};
@@ -155,6 +156,23 @@ impl Holdings {
         }
         let held = self.wanted.remove(&key)?.address;
         remove_if_present(&held, kernel)
+    }
+
+    /// Removals of what we hold on an interface that has just got another name: it is not there that it is wanted.
+    pub(crate) fn leave_renamed(
+        &self,
+        index: IfIndex,
+        before: &IfName,
+        kernel: &mut Interfaces,
+    ) -> Vec<Action> {
+        let there = self.wanted.iter().filter(|((name, _), _)| name == before);
+        there
+            .filter(|((_, prefix), _)| kernel.address_gone(index, *prefix))
+            .map(|(_, wanted)| Action::RemoveAddress {
+                interface: index,
+                address: Arc::clone(&wanted.address),
+            })
+            .collect()
     }
 
     /// A removal for an address that is there although nobody wants it: what a dead predecessor left behind.

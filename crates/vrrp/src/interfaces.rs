@@ -1,9 +1,11 @@
 //! What the kernel has: interfaces and the addresses on them, as the host told us.
 
 use alloc::collections::BTreeMap;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr};
 
 use types::{Family, IfIndex, IfName, MacAddress, Prefix};
+
+use crate::settings::IpvlanMode;
 
 /// An interface as the kernel describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +18,46 @@ pub struct Interface {
     pub usable: bool,
     /// Its Ethernet address; `None` where it has none, or does no ARP.
     pub mac: Option<MacAddress>,
+    /// What kind of device it is.
+    pub kind: InterfaceKind,
+    /// The interface that it is built upon, if that is in the same network namespace.
+    pub base: Option<IfIndex>,
+    /// The bridge, bond or VRF that it belongs to.
+    pub master: Option<IfIndex>,
+}
+
+/// What kind of device an interface is, as far as it matters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InterfaceKind {
+    /// Any other.
+    #[default]
+    Other,
+    /// A macvlan.
+    Macvlan {
+        /// In private mode.
+        private: bool,
+    },
+    /// An ipvlan.
+    Ipvlan {
+        /// It works at layer 2.
+        layer2: bool,
+        /// How it reaches its siblings.
+        mode: IpvlanMode,
+    },
+    /// A VRF.
+    Vrf,
+}
+
+impl InterfaceKind {
+    /// Whether it is a macvlan, of whatever mode.
+    pub(crate) const fn is_macvlan(self) -> bool {
+        matches!(self, Self::Macvlan { .. })
+    }
+
+    /// Whether it lives and dies with the interface below it.
+    const fn leans_on_its_base(self) -> bool {
+        matches!(self, Self::Macvlan { .. } | Self::Ipvlan { .. })
+    }
 }
 
 /// An address on an interface.
@@ -40,6 +82,21 @@ struct AddressFacts {
     /// The kernel's own order: the first address is the one that other programs would use.
     order: u64,
     tentative: bool,
+}
+
+/// The link-local address that a kernel makes of a MAC address: its two halves around ff:fe, the universal bit inverted.
+const fn derived_from(mac: MacAddress) -> Ipv6Addr {
+    let [a, b, c, d, e, f] = mac.0;
+    Ipv6Addr::new(
+        0xfe80,
+        0,
+        0,
+        0,
+        u16::from_be_bytes([a ^ 2, b]),
+        u16::from_be_bytes([c, 0xff]),
+        u16::from_be_bytes([0xfe, d]),
+        u16::from_be_bytes([e, f]),
+    )
 }
 
 /// All interfaces, by number and by name.
@@ -159,8 +216,27 @@ impl Interfaces {
         self.by_name(name).is_some_and(|interface| interface.usable)
     }
 
-    /// The address that adverts leave from: the first in the kernel's order that is not one of the managed ones. IPv6
-    /// adverts need a link-local one (RFC 9568 5.1.2.1).
+    /// The VRF that an interface is in.
+    pub(crate) fn vrf_of(&self, interface: &Interface) -> Option<IfIndex> {
+        let master = self.by_index(interface.master?)?;
+        (master.kind == InterfaceKind::Vrf).then_some(master.index)
+    }
+
+    /// The interface that a configured one stands and falls with: what is below a macvlan or an ipvlan.
+    pub(crate) fn below(&self, name: &IfName) -> Option<&Interface> {
+        let interface = self.by_name(name)?;
+        let base = interface
+            .base
+            .filter(|_| interface.kind.leans_on_its_base())?;
+        self.by_index(base)
+    }
+
+    /// The address that adverts leave from, of those that are not managed ones.
+    ///
+    /// * IPv4: the first in the kernel's order, which other programs would use, too; it lists the oldest first.
+    /// * IPv6: a link-local one (RFC 9568 5.1.2.1). The kernel's order does not serve: it lists the newest first, so a router
+    ///   that starts anew would find another one than it had. The rule looks at nothing but what is there: the address
+    ///   that follows from the interface's MAC address (RFC 4291, appendix A), else the lowest.
     pub(crate) fn source(
         &self,
         name: &IfName,
@@ -168,18 +244,27 @@ impl Interfaces {
         managed: impl Fn(Prefix) -> bool,
     ) -> Option<IpAddr> {
         let entry = self.by_index.get(self.by_name.get(name)?)?;
-        entry
+        let usable = entry
             .addresses
             .iter()
-            .filter(|(prefix, facts)| {
-                let fits = match prefix.address() {
-                    IpAddr::V4(_) => family == Family::V4,
-                    IpAddr::V6(address) => family == Family::V6 && address.is_unicast_link_local(),
-                };
-                fits && !facts.tentative && !managed(**prefix)
-            })
-            .min_by_key(|(_, facts)| facts.order)
-            .map(|(prefix, _)| prefix.address())
+            .filter(|(prefix, facts)| !facts.tentative && !managed(**prefix));
+        match family {
+            Family::V4 => usable
+                .filter(|(prefix, _)| prefix.family() == Family::V4)
+                .min_by_key(|(_, facts)| facts.order)
+                .map(|(prefix, _)| prefix.address()),
+            Family::V6 => {
+                let derived = entry.interface.mac.map(derived_from);
+                usable
+                    .filter_map(|(prefix, _)| match prefix.address() {
+                        IpAddr::V6(address) => Some(address),
+                        IpAddr::V4(_) => None,
+                    })
+                    .filter(Ipv6Addr::is_unicast_link_local)
+                    .min_by_key(|address| (Some(*address) != derived, *address))
+                    .map(IpAddr::V6)
+            }
+        }
     }
 
     /// Whether an address can still be a source: there, and not tentative.
@@ -220,3 +305,6 @@ impl Interfaces {
         self.by_index.values().map(|entry| &entry.interface)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,12 +40,13 @@
 //! | skew and master-down arithmetic | `timers.rs` |
 //! | when gratuitous ARPs and neighbour advertisements leave | `garp.rs` |
 //! | what happens when somebody removes an address of a master | `loss.rs` |
-//! | two masters at once | `rival.rs` |
+//! | two masters at once; a flood of adverts | `rival.rs`; `flood.rs` |
 //! | delays at the start; a master that slept | `startup.rs`, `overslept.rs` |
 //! | why the effective priority is 90; what is a fault | `track.rs`, `assess.rs` |
 //! | what the kernel's events do | `kernel_events.rs` |
 //! | which instance a packet is for | `listeners.rs` |
 //! | when a check script runs, and when its failure counts | `script.rs` |
+//! | the macvlans and ipvlans that we make | `devices.rs` |
 //! | which addresses we hold, and what the kernel holds | `holdings.rs` |
 //! | which routes and rules we hold; what their loss does | `routing.rs`, `routing_events.rs` |
 //! | static addresses, routes and rules | `statics.rs` |
@@ -62,8 +63,10 @@ extern crate alloc;
 mod action;
 mod assess;
 mod deadlines;
+mod devices;
 mod election;
 mod firewall;
+mod flood;
 mod garp;
 mod holdings;
 mod instance;
@@ -94,11 +97,12 @@ mod view;
 mod vrrp;
 
 pub use crate::action::{
-    Action, Announced, Announcement, Carrier, Detail, Event, Report, RoutingChange, Signal,
-    Subject, Truce,
+    Action, Announced, Announcement, Carrier, Detail, DeviceAction, Event, Report, RoutingChange,
+    Signal, Subject, Truce,
 };
+pub use crate::devices::DeviceView;
 pub use crate::firewall::Blocked;
-pub use crate::interfaces::{Interface, InterfaceAddress};
+pub use crate::interfaces::{Interface, InterfaceAddress, InterfaceKind};
 pub use crate::receive::{Packet, Rejection};
 pub use crate::routing::SeenRoute;
 pub use crate::script::{ScriptOutcome, ScriptState, ScriptView};

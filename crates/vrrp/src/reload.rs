@@ -10,13 +10,14 @@ use alloc::vec::Vec;
 
 use types::Instant;
 
-use crate::action::{Announced, Signal};
+use crate::action::{Action, Announced, Signal};
 use crate::deadlines::Armed;
 use crate::firewall::Blocked;
-use crate::instance::{Instance, Queued, Shared};
+use crate::instance::{Identity, Instance, Queued, Shared};
 use crate::script::Script;
 use crate::settings::{
-    InstanceSettings, Route, Rule, ScriptSettings, Settings, SyncGroupSettings, VirtualAddress,
+    Device, InstanceSettings, Route, Rule, ScriptSettings, Settings, SyncGroupSettings,
+    VirtualAddress,
 };
 use crate::state::{Farewell, State, StateName};
 use crate::sync_group::{Group, common_state};
@@ -25,6 +26,7 @@ use crate::vrrp::Vrrp;
 impl Vrrp {
     /// The first settings, or new ones: what did not change is not touched.
     pub fn handle_settings(&mut self, now: Instant, settings: Settings) {
+        let devices: Vec<Arc<Device>> = settings.devices().collect();
         let Settings {
             global,
             instances,
@@ -43,6 +45,8 @@ impl Vrrp {
             track_groups: _,
             linkbeat: _,
             debounce: _,
+            // They are among the devices.
+            address_devices: _,
         } = settings;
         // Indices are about to change their meaning.
         self.deadlines.clear();
@@ -69,6 +73,7 @@ impl Vrrp {
                 .flat_map(Instance::addresses)
                 .chain(&outgoing),
         );
+        let unwanted = self.replace_devices(devices);
         for id in 0..self.instances.len() {
             self.assess(id, now);
         }
@@ -82,6 +87,9 @@ impl Vrrp {
         Instance::unblock_addresses(unblocked, &mut self.shared);
         self.release_statics(&old_statics);
         self.sweep(&changes);
+        for removal in unwanted {
+            self.shared.act(removal);
+        }
         let instances = &self.instances;
         self.shared
             .holdings
@@ -95,6 +103,21 @@ impl Vrrp {
         }
         self.resuming.clear();
         self.started = true;
+    }
+
+    /// Takes the new devices; hands back the removal of those that nobody wants any more.
+    fn replace_devices(&mut self, wanted: Vec<Arc<Device>>) -> Vec<Action> {
+        let Shared {
+            devices,
+            interfaces,
+            holdings,
+            queue,
+            ..
+        } = &mut self.shared;
+        let mut act = |action| queue.push_back(Queued::Action(action));
+        let unwanted = devices.replace(wanted.into_iter(), interfaces, &mut act);
+        devices.converge_all(interfaces, holdings, act);
+        unwanted
     }
 
     fn replace_scripts(&mut self, settings: Vec<ScriptSettings>, now: Instant) {
@@ -140,25 +163,15 @@ impl Vrrp {
 
     /// Puts the new list in place of the old one, and says what became of each.
     fn replace_instances(&mut self, settings: Vec<InstanceSettings>, now: Instant) -> Changes {
-        let mut old: BTreeMap<Arc<str>, Instance> = self
-            .instances
-            .drain(..)
-            .map(|instance| (Arc::clone(&instance.name), instance))
-            .collect();
+        let mut old = Incumbents::new(self.instances.drain(..), &settings);
         let mut changes = Changes::default();
         for (id, settings) in settings.into_iter().enumerate() {
-            let same = old.get(settings.name.as_str()).is_some_and(|known| {
-                Instance::identity(&known.settings) == Instance::identity(&settings)
-            });
-            let kept = if same {
-                old.remove(settings.name.as_str())
-            } else {
-                None
-            };
+            let kept = old.take(&settings);
             let instance = match kept {
                 Some(mut instance) => {
                     instance.id = id;
                     instance.armed = Armed::default();
+                    instance.take_name(&settings.name);
                     if instance.settings != settings {
                         changes
                             .unblocked
@@ -176,7 +189,7 @@ impl Vrrp {
             };
             self.instances.push(instance);
         }
-        for mut instance in old.into_values() {
+        for mut instance in old.rest() {
             // The addresses are released after the new owners have claimed theirs.
             changes
                 .unblocked
@@ -288,6 +301,56 @@ impl Vrrp {
     }
 }
 
+/// The instances that there were, by what decides whether a reload means them. Most often name and identity agree; several
+/// with one identity, which their peers tell apart, are told apart by their names.
+struct Incumbents {
+    all: Vec<Option<Instance>>,
+    by_identity: BTreeMap<Identity, Vec<usize>>,
+    /// Of each name in the new settings, the identity.
+    claimed: BTreeMap<Arc<str>, Identity>,
+}
+
+impl Incumbents {
+    fn new(instances: impl Iterator<Item = Instance>, settings: &[InstanceSettings]) -> Self {
+        let all: Vec<Option<Instance>> = instances.map(Some).collect();
+        let mut by_identity: BTreeMap<Identity, Vec<usize>> = BTreeMap::new();
+        for (place, instance) in all.iter().flatten().enumerate() {
+            let identity = Instance::identity(&instance.settings);
+            by_identity.entry(identity).or_default().push(place);
+        }
+        let claim = |settings: &InstanceSettings| {
+            let name = settings.name.as_str().into();
+            (name, Instance::identity(settings))
+        };
+        Self {
+            all,
+            by_identity,
+            claimed: settings.iter().map(claim).collect(),
+        }
+    }
+
+    /// The one that these settings are for: of the same name, or else one whose name is in nobody's way.
+    fn take(&mut self, settings: &InstanceSettings) -> Option<Instance> {
+        let identity = Instance::identity(settings);
+        let places = self.by_identity.get(&identity)?;
+        let name_of = |place: &usize| Some(&*self.all.get(*place)?.as_ref()?.name);
+        let same_name = |place: &&usize| name_of(place) == Some(settings.name.as_str());
+        let other_name = |place: &&usize| {
+            name_of(place).is_some_and(|name| self.claimed.get(name) != Some(&identity))
+        };
+        let place = places
+            .iter()
+            .find(same_name)
+            .or_else(|| places.iter().find(other_name));
+        let place = *place?;
+        self.all.get_mut(place)?.take()
+    }
+
+    fn rest(self) -> impl Iterator<Item = Instance> {
+        self.all.into_iter().flatten()
+    }
+}
+
 /// What a new set of settings did to the list of instances.
 #[derive(Debug, Default)]
 struct Changes {
@@ -334,6 +397,14 @@ impl Changed {
 }
 
 impl Instance {
+    /// A reload may call the same virtual router something else: nobody on the link knows its name.
+    fn take_name(&mut self, name: &str) {
+        if *self.name != *name {
+            self.name = name.into();
+            self.settings.name = name.into();
+        }
+    }
+
     fn settings_took_effect(&mut self, changed: &Changed, now: Instant, shared: &mut Shared) {
         let old = &changed.old;
         let new_interval = self.settings.advert_int != old.advert_int;

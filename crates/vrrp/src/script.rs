@@ -367,6 +367,7 @@ mod tests {
                 | Action::ChangeRouting(_)
                 | Action::RemoveAddress { .. }
                 | Action::AnnounceAddress { .. }
+                | Action::Device(_)
                 | Action::Block(_)
                 | Action::Unblock(_)
                 | Action::JoinGroup { .. }

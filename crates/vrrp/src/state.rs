@@ -80,6 +80,8 @@ pub(crate) struct Master {
     pub(crate) rogue: Rogue,
     /// Another master that is heard.
     pub(crate) rival: Option<Box<Rival>>,
+    /// When an advert of another router was answered last.
+    pub(crate) answered_at: Option<Instant>,
 }
 
 /// What an owner with the better address does about another owner (keepalived's own way).

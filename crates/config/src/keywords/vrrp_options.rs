@@ -195,6 +195,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.instance.kernel_rx_buf_size = u32::try_from(number).ok();
             }
         }),
+        pending: None,
         ..ROW
     },
     Keyword {

@@ -21,16 +21,18 @@ use sys::netlink::{
     RouteChange, RouteSocket,
 };
 use sys::process::Exit;
-use types::{Family, IfIndex, Instant};
+use types::{Family, IfIndex, IfName, Instant};
 use vrrp::settings::{PreferredLifetime, Rule, ScriptSettings, VirtualAddress};
 use vrrp::{
-    Action, Announcement, Carrier, Detail, Interface, InterfaceAddress, Report, RoutingChange,
-    ScriptOutcome, SeenRoute, Vrrp,
+    Action, Announcement, Carrier, Detail, DeviceAction, Interface, InterfaceAddress, Report,
+    RoutingChange, ScriptOutcome, SeenRoute, Vrrp,
 };
 use wire::arp::GratuitousArp;
 use wire::ndisc::NeighbourAdvertisement;
 
 use super::culprit::Culprits;
+use super::devices::{Devices, Refused};
+use super::fifo::Fifos;
 use super::firewall::PacketFilter;
 use super::kernel_view::{self, Echoes};
 use super::notify;
@@ -47,7 +49,10 @@ pub(super) struct Hands {
     link: LinkSocket,
     memberships: Memberships,
     scripts: Scripts,
+    devices: Devices,
     filter: PacketFilter,
+    fifos: Fifos,
+    mtus: BTreeMap<IfName, u32>,
     echoes: Echoes,
     culprits: Culprits,
     forwarding: BTreeMap<IfIndex, (Instant, bool)>,
@@ -66,6 +71,8 @@ pub(super) struct Hands {
 #[derive(Default)]
 struct Later {
     changes: Vec<Request>,
+    /// A macvlan's membership is not to be reported before the filter knows the macvlan.
+    joins: Vec<(IfIndex, IpAddr)>,
     announcements: Vec<(IfIndex, types::MacAddress, IpAddr)>,
     words: Vec<Words>,
     failed_scripts: Vec<Arc<str>>,
@@ -102,7 +109,10 @@ impl Hands {
             link: LinkSocket::new()?,
             memberships: Memberships::new(),
             scripts: Scripts::default(),
+            devices: Devices::default(),
             filter: PacketFilter::default(),
+            fifos: Fifos::default(),
+            mtus: BTreeMap::new(),
             echoes: Echoes::default(),
             culprits: Culprits::default(),
             forwarding: BTreeMap::new(),
@@ -137,9 +147,14 @@ impl Hands {
             let mut any = false;
             while let Some(action) = core.poll_action() {
                 any = true;
-                self.perform(action, settings, old);
+                if let Action::Device(action) = &action {
+                    self.change_device(now, action, core);
+                } else {
+                    self.perform(action, settings, old);
+                }
             }
             self.filter.before_addresses(core);
+            self.join_groups();
             self.change_kernel(now, core);
             self.filter.after_addresses(core);
             if !any {
@@ -151,6 +166,26 @@ impl Hands {
             for script in std::mem::take(&mut self.later.failed_scripts) {
                 core.handle_script_exit(now, &script, ScriptOutcome::NotStarted);
             }
+        }
+    }
+
+    fn join_groups(&mut self) {
+        for (interface, group) in std::mem::take(&mut self.later.joins) {
+            if let Err(problem) = self.memberships.join(interface, group) {
+                error!("{problem}");
+                self.failed_joins.insert((interface, group));
+            }
+        }
+    }
+
+    /// Addresses that are to leave a device leave it before it goes.
+    fn change_device(&mut self, now: Instant, action: &DeviceAction, core: &mut Vrrp) {
+        self.change_kernel(now, core);
+        let (DeviceAction::Create { device, .. }
+        | DeviceAction::SetUp { device, .. }
+        | DeviceAction::Remove { device, .. }) = action;
+        if let Err(Refused) = self.devices.perform(action, &mut self.route) {
+            core.handle_device_refused(now, &device.name);
         }
     }
 
@@ -183,13 +218,11 @@ impl Hands {
             } => {
                 self.later.announcements.push((interface, mac, address));
             }
-            Action::JoinGroup { interface, group } => {
-                if let Err(problem) = self.memberships.join(interface, group) {
-                    error!("{problem}");
-                    self.failed_joins.insert((interface, group));
-                }
-            }
+            // They go by `change_device`.
+            Action::Device(_) => {}
+            Action::JoinGroup { interface, group } => self.later.joins.push((interface, group)),
             Action::LeaveGroup { interface, group } => {
+                self.join_groups();
                 self.failed_joins.remove(&(interface, group));
                 if let Err(problem) = self.memberships.leave(interface, group) {
                     debug!("{problem}");
@@ -435,6 +468,7 @@ impl Hands {
                             error!("cannot run {}: {problem:#}", command.path);
                         }
                     }
+                    self.fifos.tell(&announcement, settings, old);
                 }
             }
         }
@@ -444,12 +478,9 @@ impl Hands {
     pub(super) fn read_kernel(
         &mut self,
     ) -> Result<(Vec<Interface>, Vec<InterfaceAddress>), sys::Error> {
-        let interfaces = self
-            .route
-            .links()?
-            .iter()
-            .map(kernel_view::interface)
-            .collect();
+        let links = self.route.links()?;
+        self.mtus = links.iter().map(|link| (link.name, link.mtu)).collect();
+        let interfaces = links.iter().map(kernel_view::interface).collect();
         let addresses = self
             .route
             .addresses()?
@@ -473,6 +504,9 @@ impl Hands {
     }
 
     pub(super) fn tell_core(&mut self, now: Instant, event: &Event, core: &mut Vrrp) {
+        if let Event::LinkGone { name, .. } = event {
+            self.devices.interface_is_gone(name);
+        }
         let own_port = self.route.port_id();
         self.culprits.hear(event);
         self.echoes.tell(now, event, own_port, core);
@@ -489,6 +523,9 @@ impl Hands {
 
     /// The name and outcome of a check script that ended; `None` for a notify script.
     pub(super) fn script_ended(&mut self, exit: &Exit) -> Option<(Arc<str>, ScriptOutcome)> {
+        if self.fifos.ended(exit) {
+            return None;
+        }
         self.scripts.ended(exit)
     }
 
@@ -505,8 +542,36 @@ impl Hands {
         self.filter.settings_change(settings, filter);
     }
 
+    /// Room for the answers to our requests.
+    pub(super) fn set_receive_buffer(&self, bytes: usize, force: bool) -> Result<(), sys::Error> {
+        self.route.set_receive_buffer(bytes, force)
+    }
+
+    /// The MTUs of interfaces when they were last all read.
+    pub(super) const fn mtus(&self) -> &BTreeMap<IfName, u32> {
+        &self.mtus
+    }
+
+    /// Settings are about to change: their announcements go to their FIFOs.
+    pub(super) fn fifos_change(&mut self, settings: &Settings) {
+        self.fifos.settings_change(settings);
+    }
+
+    /// After a reload: the state of everybody, if it is wanted.
+    pub(super) fn write_states(&mut self, core: &Vrrp, settings: &Settings) {
+        if settings.global.fifos.vrrp_states_on_reload {
+            self.fifos.tell_all(core);
+        }
+    }
+
+    /// Whether the last lines in a FIFO still wait for a reader of ours.
+    pub(super) fn fifos_are_being_read(&self) -> bool {
+        self.fifos.are_being_read()
+    }
+
     /// What is left to undo when all instances have stopped.
     pub(super) fn end(&mut self) {
+        self.fifos.end();
         self.filter.end();
     }
 

@@ -169,6 +169,14 @@ impl Monitor {
         Ok(())
     }
 
+    /// Asks for a receive buffer of so many bytes, beyond the system's limit with `force` only; never less than without this.
+    ///
+    /// # Errors
+    /// When the kernel refuses every size.
+    pub fn set_receive_buffer(&self, bytes: usize, force: bool) -> Result<(), Error> {
+        option::enlarge_receive_buffer(&self.socket, RECEIVE_BUFFER, bytes, force)
+    }
+
     /// Appends what changed to `events`.
     ///
     /// # Errors

@@ -75,6 +75,49 @@ fn an_interface_that_is_down_is_not_fought_for() {
     );
 }
 
+/// What is held on an interface that gets another name goes: it is not there that it is wanted.
+#[test]
+fn a_renamed_interface_keeps_nothing() {
+    let renamed = |name: u32| crate::Interface {
+        name: eth(name),
+        ..Bench::interface(0, true)
+    };
+    for by_snapshot in [false, true] {
+        let mut bench = two_addresses();
+        if by_snapshot {
+            let held = ["198.18.0.100", "198.18.0.101"].map(|text| crate::InterfaceAddress {
+                interface: renamed(0).index,
+                prefix: types::Prefix::host(text.parse().unwrap()),
+                tentative: false,
+            });
+            let addresses = Bench::addresses(0).into_iter().chain(held).collect();
+            bench
+                .vrrp
+                .handle_snapshot(bench.now, vec![renamed(9)], addresses);
+        } else {
+            bench.vrrp.handle_interface(bench.now, renamed(9));
+        }
+        let said = bench.drain();
+        assert_eq!(
+            said[..4],
+            [
+                "remove 198.18.0.100",
+                "remove 198.18.0.101",
+                "log (VI) interface eth0 is down or missing",
+                "(VI) Entering FAULT STATE",
+            ],
+            "{by_snapshot}"
+        );
+        bench.vrrp.handle_interface(bench.now, renamed(0));
+        bench.drain();
+        let seen = bench.run(3_500);
+        assert!(
+            seen.iter().any(|what| what.ends_with("add 198.18.0.101")),
+            "{seen:?}"
+        );
+    }
+}
+
 fn lose(bench: &mut Bench) -> bool {
     let said = bench.address(0, "198.18.0.100", 32, false);
     let put_back = said.contains(&String::from("add 198.18.0.100"));

@@ -52,6 +52,36 @@ fn the_same_settings_again_change_nothing() {
     assert_eq!(bench.vrrp.next_deadline(), deadline);
 }
 
+/// keepalived: the name is not part of what makes an instance the same.
+#[test]
+fn another_name_is_nobodys_business() {
+    let mut bench = bench(&["198.18.0.100"], &["198.18.0.101"]);
+    let deadline = bench.vrrp.next_deadline();
+    let said = bench.settings(settings(vec![
+        named("X", 1, &["198.18.0.100"]),
+        named("A", 2, &["198.18.0.101"]),
+    ]));
+    assert_eq!(said, Vec::<String>::new());
+    assert_eq!(bench.vrrp.next_deadline(), deadline);
+    let said = bench.advert_for(1, "198.18.0.9", 200, |_| ());
+    assert!(
+        said.contains(&String::from("(A) Entering BACKUP STATE")),
+        "{said:?}"
+    );
+    // With its name it may change something else, too.
+    let said = bench.settings(settings(vec![named("Y", 1, &["198.18.0.102"])]));
+    assert_eq!(
+        said,
+        [
+            "(A) Removed by reload",
+            "add 198.18.0.102",
+            "garp 198.18.0.102",
+            "advert 150",
+            "remove 198.18.0.100"
+        ]
+    );
+}
+
 #[test]
 fn an_address_that_moves_is_not_touched() {
     let mut bench = bench(&["198.18.0.100", "198.18.0.102"], &["198.18.0.101"]);
