@@ -258,8 +258,8 @@ pub(crate) fn seen_rule(kernel: &KernelRule) -> Option<Rule> {
 #[cfg(test)]
 mod tests {
     use types::{Family, Instant, MacAddress, Prefix};
-    use vrrp::Interface;
     use vrrp::settings::routes::{Metric, MetricValue, NextHop};
+    use vrrp::{Interface, InterfaceKind};
 
     use super::*;
 

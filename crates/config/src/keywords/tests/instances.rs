@@ -459,7 +459,7 @@ fn details() {
             (
                 "smtp_alert maybe",
                 "true None None None None false false",
-                &[Class::Pending, Class::General],
+                GENERAL,
             ),
             (
                 "v3_checksum_as_v2 yes",
@@ -477,7 +477,7 @@ fn details() {
             (
                 "use_vmac\npromote_secondaries",
                 "false false",
-                &[Class::Pending, Class::General],
+                GENERAL,
             ),
             ("debug 3", "false false", &[]),
             ("debug 5", "false false", NUMBER),
