@@ -270,7 +270,7 @@ mod tests {
             name: IfName::new("eth0").unwrap(),
             usable: true,
             mac: Some(MacAddress([2, 0, 0, 0, 0, 7])),
-            kind: vrrp::InterfaceKind::Other,
+            kind: InterfaceKind::Other,
             base: None,
             master: None,
         };
