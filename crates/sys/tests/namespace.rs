@@ -590,7 +590,7 @@ fn monitor_events() {
             false
         }
         Event::AddressGone { address, .. } => address.prefix.family() == Family::V4,
-        Event::Link(_) | Event::LinkGone { .. } => false,
+        Event::Link(_) | Event::LinkGone { .. } | Event::Routing(_) => false,
     };
     assert_eq!(heard.iter().filter(of_v4).count(), 150);
 
