@@ -18,8 +18,8 @@ use vrrp::settings::{
     Unicast, UnicastPeer, VirtualAddress,
 };
 use vrrp::{
-    Action, Carrier, Interface, InterfaceAddress, Packet, Release, ScriptOutcome, Settings,
-    StateName, Vrrp,
+    Action, Carrier, Interface, InterfaceAddress, InterfaceKind, Packet, Release, ScriptOutcome,
+    Settings, StateName, Vrrp,
 };
 use wire::vrrp::Message;
 
@@ -221,6 +221,7 @@ impl Host {
                 Action::SendAdvert { message, .. } => assert!(message.len() >= 8),
                 Action::Block(_)
                 | Action::Unblock(_)
+                | Action::Device(_)
                 | Action::AnnounceAddress { .. }
                 | Action::JoinGroup { .. }
                 | Action::LeaveGroup { .. }
@@ -428,6 +429,9 @@ fn interface(usable: bool) -> Interface {
         name: name(),
         usable,
         mac: Some(MacAddress([2, 0, 0, 0, 0, 1])),
+        kind: InterfaceKind::Other,
+        base: None,
+        master: None,
     }
 }
 

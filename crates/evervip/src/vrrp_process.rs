@@ -5,6 +5,7 @@
 //! must hear what the master said meanwhile before it concludes that the master was silent.
 
 mod culprit;
+mod devices;
 mod dumps;
 mod exchange;
 mod firewall;

@@ -15,7 +15,7 @@ use vrrp::settings::{
     ScriptSettings, SyncGroupSettings, TrackInterface, TrackScript, Unicast, UnicastPeer,
     VirtualAddress,
 };
-use vrrp::{Interface, InterfaceAddress, ScriptOutcome, Settings, Vrrp};
+use vrrp::{Interface, InterfaceAddress, InterfaceKind, ScriptOutcome, Settings, Vrrp};
 
 fn eth0() -> IfName {
     IfName::new("eth0").unwrap()
@@ -77,6 +77,9 @@ fn router() -> Vrrp {
         name: eth0(),
         usable: true,
         mac: Some(MacAddress([2, 0, 0, 0, 0, 1])),
+        kind: InterfaceKind::Other,
+        base: None,
+        master: None,
     };
     let own = |text: &str, length| InterfaceAddress {
         interface: index,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use types::{Family, IfIndex, IfName, MacAddress, Prefix};
-use vrrp::{Blocked, Interface, InterfaceAddress};
+use vrrp::{Blocked, Interface, InterfaceAddress, InterfaceKind};
 
 use crate::network::Lan;
 use crate::scenario::{LANS, interface_name, own_address};
@@ -95,6 +95,9 @@ impl Nic {
             name: self.name,
             usable: self.usable(),
             mac: Some(self.mac),
+            kind: InterfaceKind::Other,
+            base: None,
+            master: None,
         }
     }
 

@@ -486,6 +486,12 @@ impl Node {
                 self.watch
                     .address_announced(now, &self.settings, nic, mac, address)?;
             }
+            Action::Device(action) => {
+                return Err(Violation::new(
+                    "devices are made for those who want them",
+                    format!("{action:?}"),
+                ));
+            }
             Action::JoinGroup { interface, group } => {
                 let joined = self.kernel.join(interface, group);
                 self.watch.group_joined(group, joined)?;
@@ -550,7 +556,8 @@ fn note(trace: &mut Trace, now: Instant, id: usize, action: &Action) {
         ),
         Action::Announce(announcement) => trace.note(now, format_args!("n{id} > {announcement}")),
         Action::Report(report) => trace.note(now, format_args!("n{id} > log {report}")),
-        Action::JoinGroup { .. }
+        Action::Device(_)
+        | Action::JoinGroup { .. }
         | Action::LeaveGroup { .. }
         | Action::Block(_)
         | Action::Unblock(_)

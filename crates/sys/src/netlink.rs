@@ -14,6 +14,7 @@ mod numbers;
 mod refusal;
 mod route_socket;
 mod socket;
+mod stacked;
 
 // What the packet filter, netlink of another family, is told and answers by.
 pub(crate) use numbers::{ACK, ERROR, REQUEST};
@@ -25,3 +26,4 @@ pub use link::Link;
 pub use monitor::{Drained, Event, Monitor};
 pub use refusal::{Reason, Refusal};
 pub use route_socket::RouteSocket;
+pub use stacked::{IpvlanReach, LinkKind};

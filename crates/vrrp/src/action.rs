@@ -1,5 +1,6 @@
 //! What the core asks its host to do, in order.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 use core::net::IpAddr;
@@ -9,7 +10,7 @@ use types::{Centiseconds, Claim, Family, IfIndex, IfName, MacAddress, Prefix, Pr
 
 use crate::firewall::Blocked;
 use crate::receive::Rejection;
-use crate::settings::VirtualAddress;
+use crate::settings::{Device, VirtualAddress};
 use crate::state::StateName;
 
 /// One thing to do.
@@ -58,6 +59,8 @@ pub enum Action {
         /// The address that is announced.
         address: IpAddr,
     },
+    /// Make, set up or remove a device of our own.
+    Device(DeviceAction),
     /// Become a member of a multicast group on an interface.
     JoinGroup {
         /// The interface.
@@ -88,6 +91,39 @@ pub enum Action {
     Announce(Announcement),
     /// Something for the log only.
     Report(Report),
+}
+
+/// What is to be done about a device of our own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceAction {
+    /// Make it, set it up and switch it on. The kernel's word about the new interface says that it is there; a failure is
+    /// reported by [`handle_device_refused`](crate::Vrrp::handle_device_refused).
+    Create {
+        /// Above this interface.
+        base: IfIndex,
+        /// The VRF that it is to be in.
+        vrf: Option<IfIndex>,
+        /// The device.
+        device: Arc<Device>,
+    },
+    /// It is there: give it its MAC address, its group, its VRF and the kernel's settings, and switch it on.
+    SetUp {
+        /// Its number.
+        interface: IfIndex,
+        /// The interface that it is above.
+        base: IfIndex,
+        /// The VRF that it is to be in.
+        vrf: Option<IfIndex>,
+        /// The device.
+        device: Arc<Device>,
+    },
+    /// Remove it, and what was changed for it on the interface below.
+    Remove {
+        /// Its number.
+        interface: IfIndex,
+        /// The device.
+        device: Arc<Device>,
+    },
 }
 
 /// The IP protocol that a VRRP message travels as.
@@ -391,6 +427,21 @@ pub enum Event {
         /// Which peer.
         from: IpAddr,
     },
+    /// Nothing that can happen makes it work.
+    Unusable {
+        /// Why.
+        why: Box<str>,
+    },
+    /// The name of its device is somebody else's.
+    NameTaken {
+        /// The name.
+        device: IfName,
+    },
+    /// The interface below its own is not usable.
+    BaseDown {
+        /// Which.
+        interface: IfName,
+    },
     /// A tracked interface, or the instance's own, is not usable.
     InterfaceDown {
         /// Which.
@@ -449,6 +500,9 @@ impl Report {
             | Event::NoPeers
             | Event::OldChecksum { .. }
             | Event::InterfaceDown { .. }
+            | Event::Unusable { .. }
+            | Event::NameTaken { .. }
+            | Event::BaseDown { .. }
             | Event::ClockSkew { .. }
             | Event::NumbersUsedUp
             | Event::Resumed
@@ -624,6 +678,15 @@ impl fmt::Display for Report {
                 f,
                 "({name}) {from} computes checksums as keepalived before 1.3.7 did; they are accepted"
             ),
+            Event::Unusable { why } => write!(f, "({name}) stays in FAULT: {why}"),
+            Event::NameTaken { device } => write!(
+                f,
+                "({name}) interface {device} is there and is not the device that we would make: remove it, or give the \
+                 device another name"
+            ),
+            Event::BaseDown { interface } => {
+                write!(f, "({name}) interface {interface}, below its own, is down")
+            }
             Event::InterfaceDown { interface } => {
                 write!(f, "({name}) interface {interface} is down or missing")
             }

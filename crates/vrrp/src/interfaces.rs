@@ -5,6 +5,8 @@ use core::net::{IpAddr, Ipv6Addr};
 
 use types::{Family, IfIndex, IfName, MacAddress, Prefix};
 
+use crate::settings::IpvlanMode;
+
 /// An interface as the kernel describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
@@ -16,6 +18,46 @@ pub struct Interface {
     pub usable: bool,
     /// Its Ethernet address; `None` where it has none, or does no ARP.
     pub mac: Option<MacAddress>,
+    /// What kind of device it is.
+    pub kind: InterfaceKind,
+    /// The interface that it is built upon, if that is in the same network namespace.
+    pub base: Option<IfIndex>,
+    /// The bridge, bond or VRF that it belongs to.
+    pub master: Option<IfIndex>,
+}
+
+/// What kind of device an interface is, as far as it matters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InterfaceKind {
+    /// Any other.
+    #[default]
+    Other,
+    /// A macvlan.
+    Macvlan {
+        /// In private mode.
+        private: bool,
+    },
+    /// An ipvlan.
+    Ipvlan {
+        /// It works at layer 2.
+        layer2: bool,
+        /// How it reaches its siblings.
+        mode: IpvlanMode,
+    },
+    /// A VRF.
+    Vrf,
+}
+
+impl InterfaceKind {
+    /// Whether it is a macvlan, of whatever mode.
+    pub(crate) const fn is_macvlan(self) -> bool {
+        matches!(self, Self::Macvlan { .. })
+    }
+
+    /// Whether it lives and dies with the interface below it.
+    const fn leans_on_its_base(self) -> bool {
+        matches!(self, Self::Macvlan { .. } | Self::Ipvlan { .. })
+    }
 }
 
 /// An address on an interface.
@@ -172,6 +214,21 @@ impl Interfaces {
     /// Whether an interface exists and packets get through it.
     pub(crate) fn usable(&self, name: &IfName) -> bool {
         self.by_name(name).is_some_and(|interface| interface.usable)
+    }
+
+    /// The VRF that an interface is in.
+    pub(crate) fn vrf_of(&self, interface: &Interface) -> Option<IfIndex> {
+        let master = self.by_index(interface.master?)?;
+        (master.kind == InterfaceKind::Vrf).then_some(master.index)
+    }
+
+    /// The interface that a configured one stands and falls with: what is below a macvlan or an ipvlan.
+    pub(crate) fn below(&self, name: &IfName) -> Option<&Interface> {
+        let interface = self.by_name(name)?;
+        let base = interface
+            .base
+            .filter(|_| interface.kind.leans_on_its_base())?;
+        self.by_index(base)
     }
 
     /// The address that adverts leave from, of those that are not managed ones.

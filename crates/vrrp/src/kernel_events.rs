@@ -8,6 +8,7 @@ use types::{IfIndex, IfName, Instant, Prefix};
 use crate::action::Event;
 use crate::garp::Which;
 use crate::holdings::kernel_prefix;
+use crate::instance::{Queued, Shared};
 use crate::interfaces::{Interface, InterfaceAddress};
 use crate::vrrp::Vrrp;
 
@@ -132,17 +133,58 @@ impl Vrrp {
     }
 
     fn interface_changed(&mut self, now: Instant, name: &IfName) {
+        self.converge_devices(name);
+        let leaning: BTreeSet<IfName> = self
+            .shared
+            .interfaces
+            .all()
+            .filter(|one| {
+                let below = self.shared.interfaces.below(&one.name);
+                below.is_some_and(|below| below.name == *name)
+            })
+            .map(|one| one.name)
+            .collect();
         self.reassess_all(now, |instance| {
             instance.settings.is_on(name)
+                || instance.settings.stands_on(name)
                 || instance
                     .settings
                     .track_interface
                     .iter()
                     .any(|tracked| tracked.interface == *name)
                 || instance.settings.track_src_ip
+                || instance
+                    .settings
+                    .interface
+                    .as_ref()
+                    .is_some_and(|own| leaning.contains(own))
         });
         self.restore_addresses(now, name);
         self.update_listeners();
+    }
+
+    /// Looks at the devices that an interface concerns.
+    fn converge_devices(&mut self, name: &IfName) {
+        let Shared {
+            devices,
+            interfaces,
+            holdings,
+            queue,
+            ..
+        } = &mut self.shared;
+        devices.converge_about(name, interfaces, holdings, |action| {
+            queue.push_back(Queued::Action(action));
+        });
+    }
+
+    /// The kernel refused a device that we asked for, or a part of it; the host has said why. It is tried again when
+    /// something about the device, or the interface below, changes.
+    pub fn handle_device_refused(&mut self, now: Instant, name: &IfName) {
+        self.shared.devices.refused(name);
+        self.reassess_all(now, |instance| {
+            let mut tracked = instance.settings.track_interface.iter();
+            instance.settings.stands_on(name) || tracked.any(|tracked| tracked.interface == *name)
+        });
     }
 
     /// Puts back what masters hold on an interface that was re-created, or came up again, without it.
@@ -280,9 +322,11 @@ impl Vrrp {
         if self.shared.holdings.is_managed(&name, prefix) {
             return;
         }
+        self.converge_devices(&name);
         self.reassess_all(now, |instance| {
             let settings = &instance.settings;
             settings.is_on(&name)
+                || settings.stands_on(&name)
                 || (settings.track_src_ip && settings.mcast_src_ip == Some(prefix.address()))
         });
     }

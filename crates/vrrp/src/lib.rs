@@ -46,6 +46,7 @@
 //! | what the kernel's events do | `kernel_events.rs` |
 //! | which instance a packet is for | `listeners.rs` |
 //! | when a check script runs, and when its failure counts | `script.rs` |
+//! | the macvlans and ipvlans that we make | `devices.rs` |
 //! | which addresses we hold, and what the kernel holds | `holdings.rs` |
 //! | which addresses take no packets | `firewall.rs` |
 //! | instances that move together | `sync_group.rs` |
@@ -60,6 +61,7 @@ extern crate alloc;
 mod action;
 mod assess;
 mod deadlines;
+mod devices;
 mod election;
 mod firewall;
 mod flood;
@@ -90,10 +92,12 @@ mod view;
 mod vrrp;
 
 pub use crate::action::{
-    Action, Announced, Announcement, Carrier, Detail, Event, Report, Signal, Subject, Truce,
+    Action, Announced, Announcement, Carrier, Detail, DeviceAction, Event, Report, Signal, Subject,
+    Truce,
 };
+pub use crate::devices::DeviceView;
 pub use crate::firewall::Blocked;
-pub use crate::interfaces::{Interface, InterfaceAddress};
+pub use crate::interfaces::{Interface, InterfaceAddress, InterfaceKind};
 pub use crate::receive::{Packet, Rejection};
 pub use crate::script::{ScriptOutcome, ScriptState, ScriptView};
 pub use crate::settings::Settings;

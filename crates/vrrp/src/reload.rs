@@ -10,13 +10,13 @@ use alloc::vec::Vec;
 
 use types::Instant;
 
-use crate::action::{Announced, Signal};
+use crate::action::{Action, Announced, Signal};
 use crate::deadlines::Armed;
 use crate::firewall::Blocked;
 use crate::instance::{Identity, Instance, Queued, Shared};
 use crate::script::Script;
 use crate::settings::{
-    InstanceSettings, ScriptSettings, Settings, SyncGroupSettings, VirtualAddress,
+    Device, InstanceSettings, ScriptSettings, Settings, SyncGroupSettings, VirtualAddress,
 };
 use crate::state::{Farewell, State, StateName};
 use crate::sync_group::{Group, common_state};
@@ -25,6 +25,7 @@ use crate::vrrp::Vrrp;
 impl Vrrp {
     /// The first settings, or new ones: what did not change is not touched.
     pub fn handle_settings(&mut self, now: Instant, settings: Settings) {
+        let devices: Vec<Arc<Device>> = settings.devices().collect();
         let Settings {
             global,
             instances,
@@ -44,6 +45,8 @@ impl Vrrp {
             track_groups: _,
             linkbeat: _,
             debounce: _,
+            // They are among the devices.
+            address_devices: _,
         } = settings;
         // Indices are about to change their meaning.
         self.deadlines.clear();
@@ -69,6 +72,7 @@ impl Vrrp {
                 .flat_map(Instance::addresses)
                 .chain(&outgoing),
         );
+        let unwanted = self.replace_devices(devices);
         for id in 0..self.instances.len() {
             self.assess(id, now);
         }
@@ -79,6 +83,9 @@ impl Vrrp {
         let unblocked = core::mem::take(&mut changes.unblocked);
         Instance::unblock_addresses(unblocked, &mut self.shared);
         self.sweep(&changes);
+        for removal in unwanted {
+            self.shared.act(removal);
+        }
         let instances = &self.instances;
         self.shared
             .holdings
@@ -92,6 +99,21 @@ impl Vrrp {
         }
         self.resuming.clear();
         self.started = true;
+    }
+
+    /// Takes the new devices; hands back the removal of those that nobody wants any more.
+    fn replace_devices(&mut self, wanted: Vec<Arc<Device>>) -> Vec<Action> {
+        let Shared {
+            devices,
+            interfaces,
+            holdings,
+            queue,
+            ..
+        } = &mut self.shared;
+        let mut act = |action| queue.push_back(Queued::Action(action));
+        let unwanted = devices.replace(wanted.into_iter(), interfaces, &mut act);
+        devices.converge_all(interfaces, holdings, act);
+        unwanted
     }
 
     fn replace_scripts(&mut self, settings: Vec<ScriptSettings>, now: Instant) {

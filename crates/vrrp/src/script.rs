@@ -366,6 +366,7 @@ mod tests {
                 | Action::AddAddress { .. }
                 | Action::RemoveAddress { .. }
                 | Action::AnnounceAddress { .. }
+                | Action::Device(_)
                 | Action::Block(_)
                 | Action::Unblock(_)
                 | Action::JoinGroup { .. }

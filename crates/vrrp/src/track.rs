@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 
 use types::{Priority, Weight};
 
+use crate::devices::Devices;
 use crate::interfaces::Interfaces;
 use crate::script::Verdict;
 use crate::settings::InstanceSettings;
@@ -18,28 +19,35 @@ pub(crate) struct Faults {
     pub(crate) trackers: u32,
     /// Its own interface is down or missing, and that counts.
     pub(crate) interface_down: bool,
+    /// The interface below its own is down or missing, and that counts.
+    pub(crate) base_down: bool,
     /// It has no address to send from, or no interface at all.
     pub(crate) no_source: bool,
     /// Nothing that can happen makes it work: it is to talk to peers and has none.
     pub(crate) config_error: bool,
-    /// How many unweighted scripts have not reported yet. No fault, but no taking part either.
-    pub(crate) scripts_pending: u32,
+    /// How many unweighted scripts have not reported yet, and how many devices are still being made. No fault, but no taking
+    /// part either.
+    pub(crate) pending: u32,
 }
 
 impl Faults {
     /// Something is wrong.
     pub(crate) const fn any(self) -> bool {
-        self.trackers > 0 || self.interface_down || self.no_source || self.config_error
+        self.trackers > 0
+            || self.interface_down
+            || self.base_down
+            || self.no_source
+            || self.config_error
     }
 
     /// Nothing is wrong, but not everything is known yet.
     pub(crate) const fn waiting(self) -> bool {
-        !self.any() && self.scripts_pending > 0
+        !self.any() && self.pending > 0
     }
 
     /// Nothing is in the way.
     pub(crate) const fn clear(self) -> bool {
-        !self.any() && self.scripts_pending == 0
+        !self.any() && self.pending == 0
     }
 }
 
@@ -77,6 +85,7 @@ pub(crate) struct Tracking {
 pub(crate) fn look(
     settings: &InstanceSettings,
     interfaces: &Interfaces,
+    devices: &Devices,
     scripts: &ScriptVerdicts,
 ) -> Tracking {
     let mut tracking = Tracking {
@@ -85,7 +94,10 @@ pub(crate) fn look(
         adjustment: 0,
     };
     for tracked in &settings.track_interface {
-        let up = if interfaces.usable(&tracked.interface) {
+        let name = &tracked.interface;
+        let up = if devices.is_awaited(name) {
+            Observation::NotYet
+        } else if interfaces.usable(name) && !devices.is_taken(name) {
             Observation::Good
         } else {
             Observation::Bad

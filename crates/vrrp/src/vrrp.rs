@@ -10,6 +10,7 @@ use types::{Family, IfIndex, Instant, Prefix};
 
 use crate::action::{Action, Announced, Signal};
 use crate::deadlines::{Deadlines, Owner};
+use crate::devices::DeviceView;
 use crate::instance::{Instance, Queued, Shared};
 use crate::interfaces::Interface;
 use crate::proof::WallClock;
@@ -166,6 +167,12 @@ impl Vrrp {
             group.state = StateName::Stop;
             self.shared.act(group.announcement(Announced::Stop));
         }
+        if release == Release::Everything {
+            let removals: Vec<Action> = self.shared.devices.removals().collect();
+            for removal in removals {
+                self.shared.act(removal);
+            }
+        }
         self.deadlines.clear();
     }
 
@@ -197,6 +204,11 @@ impl Vrrp {
     /// The interfaces as the host told us.
     pub fn interfaces(&self) -> impl Iterator<Item = &Interface> {
         self.shared.interfaces.all()
+    }
+
+    /// The devices of our own that are there.
+    pub fn devices(&self) -> impl Iterator<Item = DeviceView<'_>> {
+        self.shared.devices.there()
     }
 
     /// Whether the kernel has an address, as far as the host has told and we have asked for.

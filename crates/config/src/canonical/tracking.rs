@@ -1,10 +1,10 @@
 //! What instances watch: the definitions, and the lists of those who name them.
 
-use types::Weight;
+use types::{IfName, Weight};
 use vrrp::settings::{
-    Debounce, FileInit, FileSettings, GarpGroup, InstanceSettings, Linkbeat, LinkbeatMethod,
-    ParameterMatch, ProcessSettings, ScriptSettings, TrackGroup, TrackInterface, TrackScript,
-    TrackWeight, Tracked,
+    AddressDevice, Debounce, FileInit, FileSettings, GarpGroup, InstanceSettings, Linkbeat,
+    LinkbeatMethod, ParameterMatch, ProcessSettings, ScriptSettings, TrackGroup, TrackInterface,
+    TrackScript, TrackWeight, Tracked,
 };
 
 use super::page::{CommandLine, Page, Seconds, Word};
@@ -146,9 +146,14 @@ fn write_links(page: &mut Page, settings: &Settings) {
     );
 }
 
-/// What an instance watches.
-pub(super) fn write_lists(page: &mut Page, instance: &InstanceSettings) {
-    let interfaces = instance.track_interface.iter();
+/// What an instance watches. `devices`: those that addresses are put on; they follow from the addresses, and need not be
+/// there yet.
+pub(super) fn write_lists(page: &mut Page, instance: &InstanceSettings, devices: &[AddressDevice]) {
+    let made = |name: &IfName| devices.iter().any(|device| device.name == *name);
+    let interfaces = instance
+        .track_interface
+        .iter()
+        .filter(|track| track.weight != Weight::FAULT || track.reverse || !made(&track.interface));
     page.list(
         "track_interface",
         interfaces.map(|track| {

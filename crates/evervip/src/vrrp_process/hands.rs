@@ -21,12 +21,14 @@ use sys::process::Exit;
 use types::{Family, IfIndex, Instant};
 use vrrp::settings::{PreferredLifetime, ScriptSettings, VirtualAddress};
 use vrrp::{
-    Action, Announcement, Carrier, Detail, Interface, InterfaceAddress, Report, ScriptOutcome, Vrrp,
+    Action, Announcement, Carrier, Detail, DeviceAction, Interface, InterfaceAddress, Report,
+    ScriptOutcome, Vrrp,
 };
 use wire::arp::GratuitousArp;
 use wire::ndisc::NeighbourAdvertisement;
 
 use super::culprit::Culprits;
+use super::devices::{Devices, Refused};
 use super::exchange::persist;
 use super::firewall::PacketFilter;
 use super::kernel_view::{self, Echoes};
@@ -45,6 +47,7 @@ pub(super) struct Hands {
     link: LinkSocket,
     memberships: Memberships,
     scripts: Scripts,
+    devices: Devices,
     filter: PacketFilter,
     echoes: Echoes,
     culprits: Culprits,
@@ -62,6 +65,8 @@ pub(super) struct Hands {
 #[derive(Default)]
 struct Later {
     changes: Vec<AddressAction>,
+    /// A macvlan's membership is not to be reported before the filter knows the macvlan.
+    joins: Vec<(IfIndex, IpAddr)>,
     announcements: Vec<(IfIndex, types::MacAddress, IpAddr)>,
     words: Vec<Words>,
     failed_scripts: Vec<Arc<str>>,
@@ -96,6 +101,7 @@ impl Hands {
             link: LinkSocket::new()?,
             memberships: Memberships::new(),
             scripts: Scripts::default(),
+            devices: Devices::default(),
             filter: PacketFilter::default(),
             echoes: Echoes::default(),
             culprits: Culprits::default(),
@@ -130,9 +136,14 @@ impl Hands {
             let mut any = false;
             while let Some(action) = core.poll_action() {
                 any = true;
-                self.perform(action, settings, old);
+                if let Action::Device(action) = &action {
+                    self.change_device(now, action, core);
+                } else {
+                    self.perform(action, settings, old);
+                }
             }
             self.filter.before_addresses(core);
+            self.join_groups();
             self.change_addresses(now, core);
             self.filter.after_addresses(core);
             if !any {
@@ -144,6 +155,26 @@ impl Hands {
             for script in std::mem::take(&mut self.later.failed_scripts) {
                 core.handle_script_exit(now, &script, ScriptOutcome::NotStarted);
             }
+        }
+    }
+
+    fn join_groups(&mut self) {
+        for (interface, group) in std::mem::take(&mut self.later.joins) {
+            if let Err(problem) = self.memberships.join(interface, group) {
+                error!("{problem}");
+                self.failed_joins.insert((interface, group));
+            }
+        }
+    }
+
+    /// Addresses that are to leave a device leave it before it goes.
+    fn change_device(&mut self, now: Instant, action: &DeviceAction, core: &mut Vrrp) {
+        self.change_addresses(now, core);
+        let (DeviceAction::Create { device, .. }
+        | DeviceAction::SetUp { device, .. }
+        | DeviceAction::Remove { device, .. }) = action;
+        if let Err(Refused) = self.devices.perform(action, &mut self.route) {
+            core.handle_device_refused(now, &device.name);
         }
     }
 
@@ -179,13 +210,11 @@ impl Hands {
             } => {
                 self.later.announcements.push((interface, mac, address));
             }
-            Action::JoinGroup { interface, group } => {
-                if let Err(problem) = self.memberships.join(interface, group) {
-                    error!("{problem}");
-                    self.failed_joins.insert((interface, group));
-                }
-            }
+            // They go by `change_device`.
+            Action::Device(_) => {}
+            Action::JoinGroup { interface, group } => self.later.joins.push((interface, group)),
             Action::LeaveGroup { interface, group } => {
+                self.join_groups();
                 self.failed_joins.remove(&(interface, group));
                 if let Err(problem) = self.memberships.leave(interface, group) {
                     debug!("{problem}");
@@ -393,6 +422,9 @@ impl Hands {
     }
 
     pub(super) fn tell_core(&mut self, now: Instant, event: &Event, core: &mut Vrrp) {
+        if let Event::LinkGone { name, .. } = event {
+            self.devices.interface_is_gone(name);
+        }
         let own_port = self.route.port_id();
         self.culprits.hear(event);
         self.echoes.tell(now, event, own_port, core);

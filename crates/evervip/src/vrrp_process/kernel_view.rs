@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use sys::netlink::{Address, Event, Link};
+use sys::netlink::{Address, Event, IpvlanReach, Link, LinkKind};
 use types::{IfIndex, Instant, MacAddress, Prefix};
-use vrrp::{Interface, InterfaceAddress, Vrrp};
+use vrrp::settings::IpvlanMode;
+use vrrp::{Interface, InterfaceAddress, InterfaceKind, Vrrp};
 
 /// An interface as the core wants to know it.
 pub(super) fn interface(link: &Link) -> Interface {
@@ -15,6 +16,21 @@ pub(super) fn interface(link: &Link) -> Interface {
         mac: link
             .mac
             .filter(|mac| !link.noarp && *mac != MacAddress([0; 6])),
+        kind: match link.kind {
+            LinkKind::Other => InterfaceKind::Other,
+            LinkKind::Macvlan { private } => InterfaceKind::Macvlan { private },
+            LinkKind::Ipvlan { layer2, reach } => InterfaceKind::Ipvlan {
+                layer2,
+                mode: match reach {
+                    IpvlanReach::Bridge => IpvlanMode::Bridge,
+                    IpvlanReach::Private => IpvlanMode::Private,
+                    IpvlanReach::Vepa => IpvlanMode::Vepa,
+                },
+            },
+            LinkKind::Vrf => InterfaceKind::Vrf,
+        },
+        base: link.lower,
+        master: link.master,
     }
 }
 
@@ -116,6 +132,9 @@ mod tests {
             name,
             usable: true,
             mac: None,
+            kind: InterfaceKind::Other,
+            base: None,
+            master: None,
         };
         let addresses = ["198.18.0.1", "fd00::1"].map(|text| InterfaceAddress {
             interface: index,
@@ -150,6 +169,9 @@ mod tests {
                     name: types::IfName::new("eth0").unwrap(),
                     usable: true,
                     mac: None,
+                    kind: InterfaceKind::Other,
+                    base: None,
+                    master: None,
                 }],
                 Vec::new(),
             );

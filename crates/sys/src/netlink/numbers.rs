@@ -70,6 +70,10 @@ pub(super) const LINK_LOWER: u16 = 5;
 pub(super) const LINK_MASTER: u16 = 10;
 /// `IFLA_LINKINFO`.
 pub(super) const LINK_INFO: u16 = 18;
+/// `IFLA_AF_SPEC`: what each family has of its own.
+pub(super) const LINK_BY_FAMILY: u16 = 26;
+/// `IFLA_GROUP`.
+pub(super) const LINK_GROUP: u16 = 27;
 /// `IFLA_NET_NS_FD`.
 pub(super) const LINK_NAMESPACE: u16 = 28;
 /// `IFLA_EXT_MASK`.
@@ -80,6 +84,24 @@ pub(super) const LINK_LOWER_NAMESPACE: u16 = 37;
 pub(super) const INFO_KIND: u16 = 1;
 /// `IFLA_INFO_DATA`.
 pub(super) const INFO_DATA: u16 = 2;
+/// `IFLA_MACVLAN_MODE`.
+pub(super) const MACVLAN_MODE: u16 = 1;
+/// `MACVLAN_MODE_PRIVATE`.
+pub(super) const MACVLAN_PRIVATE: u32 = 1;
+/// `IFLA_IPVLAN_MODE`.
+pub(super) const IPVLAN_MODE: u16 = 1;
+/// `IPVLAN_MODE_L2`.
+pub(super) const IPVLAN_L2: u16 = 0;
+/// `IFLA_IPVLAN_FLAGS`.
+pub(super) const IPVLAN_FLAGS: u16 = 2;
+/// `IPVLAN_F_PRIVATE`.
+pub(super) const IPVLAN_PRIVATE: u16 = 1;
+/// `IPVLAN_F_VEPA`.
+pub(super) const IPVLAN_VEPA: u16 = 2;
+/// `IFLA_INET6_ADDR_GEN_MODE`, below `IFLA_AF_SPEC`.
+pub(super) const ADDRESS_GENERATION: u16 = 8;
+/// `IN6_ADDR_GEN_MODE_NONE`.
+pub(super) const ADDRESS_GENERATION_NONE: u8 = 1;
 /// `RTEXT_FILTER_SKIP_STATS`: half of every answer is counters that nobody here reads.
 pub(super) const WITHOUT_STATISTICS: u32 = 0x8;
 /// `VETH_INFO_PEER`.

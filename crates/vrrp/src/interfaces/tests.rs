@@ -16,6 +16,9 @@ fn with(addresses: &[&str]) -> Interfaces {
         name: eth(0),
         usable: true,
         mac: Some(MacAddress([2, 0, 0, 0, 0, 5])),
+        kind: InterfaceKind::Other,
+        base: None,
+        master: None,
     });
     for text in addresses {
         let (text, tentative) = match text.strip_suffix(" tentative") {
