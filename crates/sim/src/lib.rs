@@ -36,6 +36,7 @@ mod reload;
 mod sabotage;
 mod scenario;
 mod trace;
+mod tracked;
 mod world;
 
 pub use crate::agreement::{

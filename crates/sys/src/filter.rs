@@ -20,16 +20,16 @@ const WHOLE_PACKET: u32 = u32::MAX;
 /// One instruction, as the kernel's `struct sock_filter`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Instruction {
-    code: u32,
+    pub(crate) code: u32,
     /// How many instructions to skip when a comparison holds.
-    then: u8,
+    pub(crate) then: u8,
     /// How many to skip when it does not.
-    otherwise: u8,
-    operand: u32,
+    pub(crate) otherwise: u8,
+    pub(crate) operand: u32,
 }
 
 impl Instruction {
-    const fn plain(code: u32, operand: u32) -> Self {
+    pub(crate) const fn plain(code: u32, operand: u32) -> Self {
         Self {
             code,
             then: 0,
@@ -42,6 +42,11 @@ impl Instruction {
 /// A socket with this filter never queues anything.
 pub(crate) fn drop_all() -> [SockFilter; 1] {
     [native(Instruction::plain(libc::BPF_RET | libc::BPF_K, 0))]
+}
+
+/// A program that is written elsewhere.
+pub(crate) fn program(instructions: &[Instruction]) -> Vec<SockFilter> {
+    instructions.iter().copied().map(native).collect()
 }
 
 /// Lets the adverts of `vrids` through, whole. `offset` bytes lie between IP's header and VRRP's.

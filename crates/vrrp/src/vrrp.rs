@@ -10,6 +10,7 @@ use types::{Family, IfIndex, Instant, Prefix};
 
 use crate::action::{Action, Announced, Signal};
 use crate::deadlines::{Deadlines, Owner};
+use crate::debounce::AllDelays;
 use crate::devices::DeviceView;
 use crate::instance::{Instance, Queued, Shared};
 use crate::interfaces::Interface;
@@ -19,6 +20,7 @@ use crate::state::{Farewell, State, StateName};
 use crate::sync_group::{Group, GroupView};
 use crate::track::ScriptVerdicts;
 use crate::view::InstanceView;
+use crate::watched::Watched;
 
 /// The VRRP core: see the crate's documentation for the contract.
 #[derive(Debug, Default)]
@@ -27,6 +29,8 @@ pub struct Vrrp {
     pub(crate) groups: Vec<Group>,
     pub(crate) scripts: Vec<Script>,
     pub(crate) verdicts: ScriptVerdicts,
+    pub(crate) watched: Watched,
+    pub(crate) delays: AllDelays,
     pub(crate) shared: Shared,
     pub(crate) deadlines: Deadlines,
     /// Who listens to what: interface, family, VRID. Without an interface: on every one. Several differ by the multicast
@@ -105,6 +109,8 @@ impl Vrrp {
                         self.handle_script_timeout(id, now);
                     }
                 }
+                Owner::Processes(id) => self.handle_process_timeout(at, id, now),
+                Owner::Interface(index) => self.handle_link_timeout(at, index, now),
                 Owner::Startup => {
                     if self.shared.startup.armed.popped(at) {
                         self.startup_may_be_over(now);

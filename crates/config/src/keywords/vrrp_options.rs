@@ -75,6 +75,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         help: "ask for the interface's link every second",
         role: Role::Set(|r, _| r.instance.linkbeat_use_polling = true),
         deprecated: Some("linkbeat_interfaces"),
+        pending: None,
         ..ROW
     },
     Keyword {
@@ -194,6 +195,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.instance.kernel_rx_buf_size = u32::try_from(number).ok();
             }
         }),
+        pending: None,
         ..ROW
     },
     Keyword {

@@ -18,7 +18,7 @@ use sys::advert_socket::{AdvertSender, Memberships};
 use sys::link_socket::LinkSocket;
 use sys::netlink::{AddressChange, AddressError, Changed, Event, KernelAddress, RouteSocket};
 use sys::process::Exit;
-use types::{Family, IfIndex, Instant};
+use types::{Family, IfIndex, IfName, Instant};
 use vrrp::settings::{PreferredLifetime, ScriptSettings, VirtualAddress};
 use vrrp::{
     Action, Announcement, Carrier, Detail, DeviceAction, Interface, InterfaceAddress, Report,
@@ -30,6 +30,7 @@ use wire::ndisc::NeighbourAdvertisement;
 use super::culprit::Culprits;
 use super::devices::{Devices, Refused};
 use super::exchange::persist;
+use super::fifo::Fifos;
 use super::firewall::PacketFilter;
 use super::kernel_view::{self, Echoes};
 use super::notify;
@@ -49,6 +50,8 @@ pub(super) struct Hands {
     scripts: Scripts,
     devices: Devices,
     filter: PacketFilter,
+    fifos: Fifos,
+    mtus: BTreeMap<IfName, u32>,
     echoes: Echoes,
     culprits: Culprits,
     forwarding: BTreeMap<IfIndex, (Instant, bool)>,
@@ -103,6 +106,8 @@ impl Hands {
             scripts: Scripts::default(),
             devices: Devices::default(),
             filter: PacketFilter::default(),
+            fifos: Fifos::default(),
+            mtus: BTreeMap::new(),
             echoes: Echoes::default(),
             culprits: Culprits::default(),
             forwarding: BTreeMap::new(),
@@ -397,6 +402,7 @@ impl Hands {
                             error!("cannot run {}: {problem:#}", command.path);
                         }
                     }
+                    self.fifos.tell(&announcement, settings, old);
                 }
             }
         }
@@ -406,11 +412,11 @@ impl Hands {
     pub(super) fn read_kernel(
         &mut self,
     ) -> Result<(Vec<Interface>, Vec<InterfaceAddress>), sys::Error> {
-        let interfaces = self
-            .route
-            .links()?
+        let links = self.route.links()?;
+        self.mtus = links.iter().map(|link| (link.name, link.mtu)).collect();
+        let interfaces = links
             .iter()
-            .map(kernel_view::interface)
+            .map(|link| self.echoes.interface(link))
             .collect();
         let addresses = self
             .route
@@ -430,6 +436,26 @@ impl Hands {
         self.echoes.tell(now, event, own_port, core);
     }
 
+    /// An interface that is asked for its link has answered; `None`: only the kernel's word counts.
+    pub(super) fn link_answers(
+        &mut self,
+        now: Instant,
+        interface: &IfName,
+        answer: Option<bool>,
+        core: &mut Vrrp,
+    ) {
+        match answer {
+            Some(answer) => self.echoes.answers.insert(*interface, answer),
+            None => self.echoes.answers.remove(interface),
+        };
+        match self.route.link(interface) {
+            Ok(Some(link)) => core.handle_interface(now, self.echoes.interface(&link)),
+            // That it is gone is told by the kernel.
+            Ok(None) => {}
+            Err(problem) => error!("{problem}: what {interface} answered has no effect yet"),
+        }
+    }
+
     /// The event that the core was told of has been dealt with.
     pub(super) fn event_is_over(&mut self) {
         self.culprits.forget();
@@ -441,6 +467,9 @@ impl Hands {
 
     /// The name and outcome of a check script that ended; `None` for a notify script.
     pub(super) fn script_ended(&mut self, exit: &Exit) -> Option<(Arc<str>, ScriptOutcome)> {
+        if self.fifos.ended(exit) {
+            return None;
+        }
         self.scripts.ended(exit)
     }
 
@@ -457,8 +486,36 @@ impl Hands {
         self.filter.settings_change(settings, filter);
     }
 
+    /// Room for the answers to our requests.
+    pub(super) fn set_receive_buffer(&self, bytes: usize, force: bool) -> Result<(), sys::Error> {
+        self.route.set_receive_buffer(bytes, force)
+    }
+
+    /// The MTUs of interfaces when they were last all read.
+    pub(super) const fn mtus(&self) -> &BTreeMap<IfName, u32> {
+        &self.mtus
+    }
+
+    /// Settings are about to change: their announcements go to their FIFOs.
+    pub(super) fn fifos_change(&mut self, settings: &Settings) {
+        self.fifos.settings_change(settings);
+    }
+
+    /// After a reload: the state of everybody, if it is wanted.
+    pub(super) fn write_states(&mut self, core: &Vrrp, settings: &Settings) {
+        if settings.global.fifos.vrrp_states_on_reload {
+            self.fifos.tell_all(core);
+        }
+    }
+
+    /// Whether the last lines in a FIFO still wait for a reader of ours.
+    pub(super) fn fifos_are_being_read(&self) -> bool {
+        self.fifos.are_being_read()
+    }
+
     /// What is left to undo when all instances have stopped.
     pub(super) fn end(&mut self) {
+        self.fifos.end();
         self.filter.end();
     }
 

@@ -10,8 +10,8 @@ use super::link::Link;
 use super::message::{Malformed, Message, Messages};
 use super::numbers;
 use super::socket::{self, Socket};
-use crate::Error;
 use crate::batch::{Batch, Wait};
+use crate::{Error, option};
 
 /// Room for about a thousand notifications that have not been read yet.
 const RECEIVE_BUFFER: usize = 1 << 20;
@@ -100,6 +100,14 @@ impl Monitor {
             overrun: false,
             passed_over: 0,
         })
+    }
+
+    /// Asks for a receive buffer of so many bytes, beyond the system's limit with `force` only; never less than without this.
+    ///
+    /// # Errors
+    /// When the kernel refuses every size.
+    pub fn set_receive_buffer(&self, bytes: usize, force: bool) -> Result<(), Error> {
+        option::enlarge_receive_buffer(&self.socket, RECEIVE_BUFFER, bytes, force)
     }
 
     /// Appends what changed to `events`.

@@ -7,8 +7,8 @@ use super::message::{Messages, Request, Writer};
 use super::numbers;
 use super::refusal::{self, Refusal};
 use super::socket::{self, Socket};
-use crate::Error;
 use crate::batch::{Batch, MAX_SLOTS, Wait};
+use crate::{Error, option};
 
 /// Requests in flight. Each acknowledgement takes about 1 KiB of the receive buffer, whose default size
 /// (208 KiB) holds them all even when we may not enlarge it; and so many requests are at most 20 KiB.
@@ -51,6 +51,14 @@ impl RouteSocket {
     /// The port of this socket: what a [`super::Monitor`] reports of IPv4 changes that were made through it.
     pub const fn port_id(&self) -> u32 {
         self.socket.port_id()
+    }
+
+    /// Asks for a receive buffer of so many bytes, beyond the system's limit with `force` only; never less than without this.
+    ///
+    /// # Errors
+    /// When the kernel refuses every size.
+    pub fn set_receive_buffer(&self, bytes: usize, force: bool) -> Result<(), Error> {
+        option::enlarge_receive_buffer(&self.socket, RECEIVE_BUFFER, bytes, force)
     }
 
     /// Adds and removes addresses: one result for each change, in the same order.
