@@ -257,6 +257,9 @@ impl VrrpProcess {
                         heartbeat.beat(now);
                     }
                     self.tell_masters();
+                    if self.hands.did_much() {
+                        process::give_back_memory();
+                    }
                     if self.hands.lost_track() {
                         bail!("nobody knows which addresses the kernel has: beginning anew");
                     }
