@@ -8,21 +8,24 @@ mod buffers;
 mod culprit;
 mod devices;
 mod dumps;
+mod exchange;
 mod fifo;
 mod firewall;
 mod hands;
 mod kernel_view;
+mod masters;
 mod notify;
 mod promotion;
 mod routing;
 mod scripts;
+mod trackers;
 mod tuning;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use config::Settings;
 use config::settings::global::{Buffers, ReceiveBuffer};
 use log::{error, info, warn};
@@ -41,7 +44,9 @@ use vrrp::{Carrier, Packet, Release, Vrrp};
 use wire::{ah, ipv4};
 
 use self::hands::Hands;
+use self::masters::Masters;
 use self::promotion::Promotion;
+use self::trackers::{Finding, FirstContent, Trackers};
 use self::tuning::Tuning;
 use crate::exit::{Exit, NEEDED_RIGHTS};
 use crate::kernel_routing::PROTOCOL;
@@ -69,6 +74,8 @@ const SIGNALS: u64 = 1;
 const TIMER: u64 = 2;
 const MONITOR: u64 = 3;
 const RECEIVERS: u64 = 4;
+const FILES: u64 = 5;
+const PROCESSES: u64 = 6;
 
 /// Runs the child until its parent stops it. `channel` is the parent's.
 pub(crate) fn run(channel: Channel) -> Exit {
@@ -108,7 +115,9 @@ struct VrrpProcess {
     heartbeat: Option<Heartbeat>,
     core: Vrrp,
     hands: Hands,
+    masters: Masters,
     promotion: Promotion,
+    trackers: Trackers,
     settings: Settings,
     start: StartFacts,
     pid_file: Option<PidFile>,
@@ -162,17 +171,23 @@ impl VrrpProcess {
 
         crate::logging::start(&start.log, &start.ident);
         process::set_task_name(&start.task_name)?;
-        let monitor = Monitor::new()?;
+        let mut monitor = Monitor::new()?;
         let timer = Timer::new()?;
         events.add(&signals, SIGNALS)?;
         events.add(&timer, TIMER)?;
         events.add(&monitor, MONITOR)?;
 
+        let first = if start.initialise_files {
+            FirstContent::Write
+        } else {
+            FirstContent::Leave
+        };
         let mut core = Vrrp::new();
         let settings: Settings =
             postcard::from_bytes(&start.settings).context("settings from the parent")?;
         core.resume(resumable(&start.resume, &settings, heartbeat.as_ref()));
-        let hands = Hands::new(start.resume.clone())?;
+        let hands = Hands::new()?;
+        monitor.ignore_additions_of(hands.port_id())?;
         // Last, so that nothing is left behind by a process that cannot begin.
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
         let mut process = Self {
@@ -186,7 +201,9 @@ impl VrrpProcess {
             heartbeat,
             core,
             hands,
+            masters: Masters::new(start.resume),
             promotion: Promotion::default(),
+            trackers: Trackers::new(FILES, PROCESSES),
             settings: Settings::default(),
             start: StartFacts {
                 dump_directory: start.dump_directory,
@@ -199,7 +216,7 @@ impl VrrpProcess {
         };
         process.read_kernel()?;
         drop(start.settings);
-        process.take_settings(settings)?;
+        process.take_settings(settings, first)?;
         Ok(Some(process))
     }
 
@@ -218,18 +235,31 @@ impl VrrpProcess {
                     MONITOR => self.hear_kernel(now)?,
                     SIGNALS => self.hear_signals(now)?,
                     CHANNEL => self.hear_parent(now)?,
+                    FILES => {
+                        let findings = self.trackers.hear_files(now);
+                        self.find_out(now, findings);
+                    }
+                    PROCESSES => {
+                        let findings = self.trackers.hear_processes(now);
+                        self.find_out(now, findings);
+                    }
                     TIMER => self.timer.acknowledge()?,
                     _ => {}
                 }
             }
             match self.state {
                 Running::Yes => {
+                    let findings = self.trackers.tick(now);
+                    self.find_out(now, findings);
                     self.core.handle_timeout(now);
                     self.carry_out(now);
                     if let Some(heartbeat) = &self.heartbeat {
                         heartbeat.beat(now);
                     }
                     self.tell_masters();
+                    if self.hands.lost_track() {
+                        bail!("nobody knows which addresses the kernel has: beginning anew");
+                    }
                 }
                 Running::Leaving(until) => {
                     let busy =
@@ -242,9 +272,29 @@ impl VrrpProcess {
         }
     }
 
+    /// Tells the core what was found out about the things that instances track.
+    fn find_out(&mut self, now: Instant, findings: Vec<Finding>) {
+        for finding in findings {
+            match finding {
+                Finding::File(name, value) => self.core.handle_file(now, &name, value),
+                Finding::Processes(name, count) => {
+                    self.core.handle_process_count(now, &name, count);
+                }
+                Finding::Link(interface, answer) => {
+                    self.hands
+                        .link_answers(now, &interface, answer, &mut self.core);
+                }
+            }
+            self.carry_out(now);
+        }
+    }
+
     fn next_wake(&self) -> Option<Instant> {
         match self.state {
-            Running::Yes => self.core.next_deadline(),
+            Running::Yes => {
+                let wakes = [self.core.next_deadline(), self.trackers.next_wake()];
+                wakes.into_iter().flatten().min()
+            }
             // No event tells that a FIFO has been read.
             Running::Leaving(until) if self.hands.fifos_are_being_read() => {
                 Some(until.min(sys::clock::now() + READING_TIME))
@@ -400,7 +450,7 @@ impl VrrpProcess {
                     let settings =
                         postcard::from_bytes(&bytes).context("settings from the parent")?;
                     info!("Reloading");
-                    self.take_settings(settings)?;
+                    self.take_settings(settings, FirstContent::Leave)?;
                     self.hands.write_states(&self.core, &self.settings);
                 }
                 (ToChild::Stop, _) => self.stop(now),
@@ -411,7 +461,7 @@ impl VrrpProcess {
     }
 
     /// First settings or new ones.
-    fn take_settings(&mut self, mut settings: Settings) -> Result<()> {
+    fn take_settings(&mut self, mut settings: Settings, first: FirstContent) -> Result<()> {
         // The core keeps its part; here it would only be a second copy.
         let vrrp = std::mem::take(&mut settings.vrrp);
         self.listen_for(&vrrp, settings.global.log_unknown_vrids)?;
@@ -421,11 +471,17 @@ impl VrrpProcess {
         self.promotion.apply(&self.core);
         self.hands.filter_changes(&vrrp, &settings.global.firewall);
         self.hands.fifos_change(&settings);
+        self.hands
+            .disable_local_igmp(settings.global.disable_local_igmp);
         let now = self.read_clocks();
+        let ahead = self.trackers.prepare(now, &vrrp, first, &self.events);
+        self.core.tell_ahead(ahead.files, ahead.processes);
+        self.find_out(now, ahead.links);
         if self.hands.routing_changes(&vrrp) {
             self.monitor.watch_routing(PROTOCOL)?;
             self.read_routing(now)?;
         }
+        self.masters.settings_change(&self.core);
         self.core.handle_uptime(now, sys::clock::uptime());
         self.core.handle_settings(now, vrrp);
         // Whoever is deleted by these settings is announced with the scripts of the old ones.
@@ -565,15 +621,12 @@ impl VrrpProcess {
 
     /// Lets the parent know who is master, so that a successor of ours could carry on.
     fn tell_masters(&mut self) {
-        let Some((gained, lost)) = self.hands.masters_to_tell(&self.core, MASTERS_PER_MESSAGE)
-        else {
+        let Some(news) = self.masters.news(&self.core, MASTERS_PER_MESSAGE) else {
             return;
         };
-        match self.send(&ToParent::Masters {
-            gained: gained.clone(),
-            lost: lost.clone(),
-        }) {
-            Ok(Delivery::Sent) => self.hands.masters_told(&gained, &lost),
+        let (gained, lost) = news.clone();
+        match self.send(&ToParent::Masters { gained, lost }) {
+            Ok(Delivery::Sent) => self.masters.told(&self.core, &news),
             // Told with the next wake-up.
             Ok(Delivery::Full | Delivery::Closed) => {}
             Err(problem) => error!("cannot tell the parent who is master: {problem:#}"),

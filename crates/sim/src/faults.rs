@@ -11,6 +11,7 @@ use crate::network::{Lan, MOST_DELAY, Weather};
 use crate::node::{Clock, DAY, Input, Manner, Node};
 use crate::oracles::{Violation, virtual_addresses};
 use crate::scenario::{LANS, own_address};
+use crate::tracked::Facts;
 use crate::world::{Happening, World};
 
 /// A kind of trouble.
@@ -48,13 +49,15 @@ pub enum Fault {
     Reload,
     /// A script changes its mind.
     ScriptFlips,
+    /// A file says something else, processes come or go, a BFD session changes its state.
+    FactFlips,
     /// A wall clock jumps, either way.
     ClockStep,
 }
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::BadWeather,
         Self::Partition,
         Self::OneWay,
@@ -71,6 +74,7 @@ impl Fault {
         Self::Resync,
         Self::Reload,
         Self::ScriptFlips,
+        Self::FactFlips,
         Self::ClockStep,
     ];
 }
@@ -174,6 +178,7 @@ impl World {
             Fault::Resync => self.lose_notices(victim, lan)?,
             Fault::Reload => self.reload(victim)?,
             Fault::ScriptFlips => self.flip_script(victim),
+            Fault::FactFlips => self.flip_fact(victim)?,
         }
         Ok(())
     }
@@ -354,6 +359,14 @@ impl World {
         }
     }
 
+    fn flip_fact(&mut self, id: usize) -> Result<(), Violation> {
+        let Some(node) = self.nodes.get_mut(id) else {
+            return Ok(());
+        };
+        let fact = node.facts.flip(&mut self.random);
+        self.tell(id, Input::Fact(fact))
+    }
+
     /// All trouble ends; what stays wrong stays wrong for good.
     pub(crate) fn calm_down(&mut self) -> Result<(), Violation> {
         self.trace
@@ -367,6 +380,7 @@ impl World {
                 self.repair(id, lan)?;
             }
             self.settle_scripts(id);
+            self.settle_facts(id)?;
             self.settle_process(id)?;
             self.settle_settings(id)?;
         }
@@ -387,6 +401,19 @@ impl World {
                 *manner = Manner::Exits(0);
             }
         }
+    }
+
+    /// Most nodes are healthy in the end.
+    fn settle_facts(&mut self, id: usize) -> Result<(), Violation> {
+        let good = self.random.percent(70);
+        let Some(node) = self.nodes.get_mut(id).filter(|_| good) else {
+            return Ok(());
+        };
+        node.facts = Facts::GOOD;
+        for fact in Facts::GOOD.all() {
+            self.tell(id, Input::Fact(fact))?;
+        }
+        Ok(())
     }
 
     /// A process that is gone comes back, or its machine is switched off.

@@ -37,6 +37,7 @@ mod routing;
 mod sabotage;
 mod scenario;
 mod trace;
+mod tracked;
 mod world;
 
 pub use crate::agreement::{

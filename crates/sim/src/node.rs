@@ -20,6 +20,7 @@ use crate::reload::Before;
 use crate::sabotage::Sabotage;
 use crate::scenario::SCRIPTS;
 use crate::trace::Trace;
+use crate::tracked::{Fact, Facts};
 
 /// What a stopped process finds in its socket when it goes on: the newest packets beyond that are lost.
 const SOCKET_BUFFER: usize = 64;
@@ -42,6 +43,8 @@ pub(crate) enum Input {
         /// How.
         outcome: ScriptOutcome,
     },
+    /// Something else that is tracked has changed.
+    Fact(Fact),
     /// New settings.
     Settings(Box<Settings>),
     /// Notices were lost: a snapshot.
@@ -97,6 +100,8 @@ pub(crate) struct Node {
     pub life: u32,
     /// How each script behaves.
     pub manners: BTreeMap<String, Manner>,
+    /// How things stand that it may track.
+    pub facts: Facts,
     /// What the oracles remember.
     pub watch: Watch,
     /// Its wall clock is wrong, by as much as no relief can hide.
@@ -148,6 +153,7 @@ impl Node {
             inbox: VecDeque::new(),
             life: 0,
             manners,
+            facts: Facts::GOOD,
             watch: Watch::default(),
             clock: Clock::Right,
             sabotage: None,
@@ -184,12 +190,17 @@ impl Node {
     ) -> Result<(), Violation> {
         let mut vrrp = Vrrp::new();
         vrrp.resume(resume);
+        self.facts.tell_ahead(&mut vrrp);
         self.vrrp = Some(vrrp);
         self.life += 1;
         self.watch = Watch::default();
         self.handle(now, Input::Resync, outbox, trace)?;
         let settings = Box::new(self.settings.clone());
-        self.handle(now, Input::Settings(settings), outbox, trace)
+        self.handle(now, Input::Settings(settings), outbox, trace)?;
+        for fact in self.facts.all() {
+            self.handle(now, Input::Fact(fact), outbox, trace)?;
+        }
+        Ok(())
     }
 
     /// The process is gone, without a word. Its scripts, its sockets and what waited for it are gone with it.
@@ -280,6 +291,7 @@ impl Node {
                 Input::Packet(_)
                 | Input::Notice(_)
                 | Input::ScriptExit { .. }
+                | Input::Fact(_)
                 | Input::Resync
                 | Input::Stop(_) => trace.note(now, format_args!("n{id} < {input:?}")),
             }
@@ -316,6 +328,7 @@ impl Node {
                 self.watch.script_ended(&script);
                 vrrp.handle_script_exit(now, &script, outcome);
             }
+            Input::Fact(fact) => fact.tell(vrrp, now),
             Input::Settings(settings) => return self.reload(vrrp, now, *settings, outbox, trace),
             Input::Resync => {
                 self.watch.reading = true;

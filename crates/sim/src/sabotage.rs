@@ -92,6 +92,7 @@ impl Sabotage {
             | (Self::LosesAddresses, Action::AddAddress { .. })
             | (Self::HoldsNothing, Action::AddAddress { .. } | Action::AnnounceAddress { .. })
             | (Self::NeverBlocks, Action::Block(_))
+            | (Self::NeverAnnounces, Action::AnnounceAddress { .. })
             | (
                 Self::LosesRoutes,
                 Action::ChangeRouting(
@@ -106,7 +107,6 @@ impl Sabotage {
                     RoutingChange::RemoveRoute { .. } | RoutingChange::RemoveRule { .. },
                 ),
             )
-            | (Self::NeverAnnounces, Action::AnnounceAddress { .. })
             | (Self::NeverJoins, Action::JoinGroup { .. }) => [None, None],
             (Self::Stutters, action @ Action::Announce(_))
             | (Self::AddsTwice, action @ Action::AddAddress { .. })

@@ -96,6 +96,39 @@ pub enum Action {
     Report(Report),
 }
 
+/// What is to be done about a device of our own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceAction {
+    /// Make it, set it up and switch it on. The kernel's word about the new interface says that it is there; a failure is
+    /// reported by [`handle_device_refused`](crate::Vrrp::handle_device_refused).
+    Create {
+        /// Above this interface.
+        base: IfIndex,
+        /// The VRF that it is to be in.
+        vrf: Option<IfIndex>,
+        /// The device.
+        device: Arc<Device>,
+    },
+    /// It is there: give it its MAC address, its group, its VRF and the kernel's settings, and switch it on.
+    SetUp {
+        /// Its number.
+        interface: IfIndex,
+        /// The interface that it is above.
+        base: IfIndex,
+        /// The VRF that it is to be in.
+        vrf: Option<IfIndex>,
+        /// The device.
+        device: Arc<Device>,
+    },
+    /// Remove it, and what was changed for it on the interface below.
+    Remove {
+        /// Its number.
+        interface: IfIndex,
+        /// The device.
+        device: Arc<Device>,
+    },
+}
+
 /// A change of the kernel's routes and rules. Interfaces and VRF tables go by their names: the host asks
 /// [`interface_index`](crate::Vrrp::interface_index) and [`vrf_table`](crate::Vrrp::vrf_table).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,39 +160,6 @@ pub enum RoutingChange {
     RemoveRule {
         /// The rule.
         rule: Arc<Rule>,
-    },
-}
-
-/// What is to be done about a device of our own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeviceAction {
-    /// Make it, set it up and switch it on. The kernel's word about the new interface says that it is there; a failure is
-    /// reported by [`handle_device_refused`](crate::Vrrp::handle_device_refused).
-    Create {
-        /// Above this interface.
-        base: IfIndex,
-        /// The VRF that it is to be in.
-        vrf: Option<IfIndex>,
-        /// The device.
-        device: Arc<Device>,
-    },
-    /// It is there: give it its MAC address, its group, its VRF and the kernel's settings, and switch it on.
-    SetUp {
-        /// Its number.
-        interface: IfIndex,
-        /// The interface that it is above.
-        base: IfIndex,
-        /// The VRF that it is to be in.
-        vrf: Option<IfIndex>,
-        /// The device.
-        device: Arc<Device>,
-    },
-    /// Remove it, and what was changed for it on the interface below.
-    Remove {
-        /// Its number.
-        interface: IfIndex,
-        /// The device.
-        device: Arc<Device>,
     },
 }
 
@@ -319,6 +319,38 @@ pub struct Report {
     pub name: Arc<str>,
     /// What is to be said.
     pub event: Event,
+}
+
+/// A tracked object that is a fault as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Culprit {
+    /// An interface.
+    Interface(IfName),
+    /// A script.
+    Script(Arc<str>),
+    /// A file.
+    File {
+        /// Its name in the configuration.
+        name: Arc<str>,
+        /// What it says.
+        value: i32,
+    },
+    /// Processes.
+    Processes(Arc<str>),
+    /// A BFD session.
+    Bfd(Arc<str>),
+}
+
+impl fmt::Display for Culprit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interface(name) => write!(f, "the state of tracked interface {name}"),
+            Self::Script(name) => write!(f, "the result of tracked script {name}"),
+            Self::File { name, value } => write!(f, "tracked file {name} says {value}"),
+            Self::Processes(name) => write!(f, "the number of tracked process {name}"),
+            Self::Bfd(name) => write!(f, "the state of tracked BFD session {name}"),
+        }
+    }
 }
 
 /// What a [`Report`] says.
@@ -518,6 +550,27 @@ pub enum Event {
     },
     /// A script takes longer than it may.
     ScriptTimedOut,
+    /// Something that an instance depends on without a weight has failed.
+    TrackerFailed(Culprit),
+    /// A tracked file says something else.
+    FileChanged {
+        /// It said.
+        from: i32,
+        /// It says.
+        to: i32,
+    },
+    /// There are enough tracked processes now, or no longer, and that counts.
+    QuorumChanged {
+        /// Whether there are.
+        met: bool,
+        /// How many there are.
+        count: u32,
+    },
+    /// A tracked BFD session changed its state.
+    BfdChanged {
+        /// To this.
+        up: bool,
+    },
     /// A run was left out because the one before has not ended.
     ScriptStillRunning,
 }
@@ -529,6 +582,7 @@ impl Report {
             Event::MasterIs { .. }
             | Event::SentPriorityZero
             | Event::IntervalDiffers { .. }
+            | Event::FileChanged { .. }
             | Event::ScriptStillRunning => Detail::Detailed,
             Event::PriorityChanged { .. }
             | Event::Rejected { .. }
@@ -560,6 +614,9 @@ impl Report {
             | Event::NumbersUsedUp
             | Event::Resumed
             | Event::ScriptChanged { .. }
+            | Event::TrackerFailed(_)
+            | Event::QuorumChanged { .. }
+            | Event::BfdChanged { .. }
             | Event::ScriptTimedOut => Detail::Normal,
         }
     }
@@ -782,6 +839,29 @@ impl fmt::Display for Report {
                 good: false,
                 outcome,
             } => write!(f, "VRRP_Script({name}) failed ({outcome})"),
+            Event::TrackerFailed(culprit) => write!(f, "({name}) fault: {culprit}"),
+            Event::FileChanged { from, to } => {
+                write!(f, "track_file {name} changed from {from} to {to}")
+            }
+            Event::QuorumChanged { met: true, count } => {
+                write!(
+                    f,
+                    "vrrp_track_process {name} has its quorum: {count} running"
+                )
+            }
+            Event::QuorumChanged { met: false, count } => {
+                write!(
+                    f,
+                    "vrrp_track_process {name} has no quorum: {count} running"
+                )
+            }
+            Event::BfdChanged { up } => {
+                write!(
+                    f,
+                    "BFD session {name} is {}",
+                    if *up { "up" } else { "down" }
+                )
+            }
             Event::ScriptTimedOut => write!(f, "VRRP_Script({name}) timed_out"),
             Event::ScriptStillRunning => {
                 write!(

@@ -12,6 +12,7 @@ use types::Instant;
 
 use crate::action::{Action, Announced, Signal};
 use crate::deadlines::Armed;
+use crate::debounce;
 use crate::firewall::Blocked;
 use crate::instance::{Identity, Instance, Queued, Shared};
 use crate::script::Script;
@@ -38,13 +39,14 @@ impl Vrrp {
             static_ipaddress,
             static_routes,
             static_rules,
+            track_files,
+            track_processes,
+            bfd_sessions,
             // Not acted on yet.
-            track_files: _,
-            track_processes: _,
-            bfd_sessions: _,
             track_groups: _,
+            // The host asks; what it hears comes as the state of the interface.
             linkbeat: _,
-            debounce: _,
+            debounce,
             // They are among the devices.
             address_devices: _,
         } = settings;
@@ -57,6 +59,9 @@ impl Vrrp {
             .set_limits(garp_interval, gna_interval, garp_groups);
 
         self.replace_scripts(scripts, now);
+        self.watched
+            .replace(track_files, track_processes, bfd_sessions);
+        self.delays = debounce::delays(debounce);
         let old_statics = self.replace_statics(static_ipaddress, static_routes, static_rules);
         let outgoing: Vec<Arc<VirtualAddress>> = self
             .instances
@@ -65,6 +70,7 @@ impl Vrrp {
             .collect();
         let mut changes = self.replace_instances(instances, now);
         self.replace_groups(sync_groups);
+        self.delays_changed(now);
         let instances = &self.instances;
         // What is about to be released is still there, but no source of adverts.
         self.shared.holdings.manage(
@@ -90,6 +96,7 @@ impl Vrrp {
         for removal in unwanted {
             self.shared.act(removal);
         }
+        self.shared.holdings.let_go(now, outgoing.addresses.iter());
         let instances = &self.instances;
         self.shared
             .holdings
@@ -101,6 +108,7 @@ impl Vrrp {
         for id in 0..self.scripts.len() {
             self.arm_script(id);
         }
+        self.arm_all_processes();
         self.resuming.clear();
         self.started = true;
     }

@@ -76,6 +76,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         help: "ask for the interface's link every second",
         role: Role::Set(|r, _| r.instance.linkbeat_use_polling = true),
         deprecated: Some("linkbeat_interfaces"),
+        pending: None,
         ..ROW
     },
     Keyword {
