@@ -233,7 +233,8 @@ impl Host {
                     self.held.remove(&Vrrp::kernel_prefix(&address));
                 }
                 Action::SendAdvert { message, .. } => assert!(message.len() >= 8),
-                Action::Block(_)
+                Action::ChangeRouting(_)
+                | Action::Block(_)
                 | Action::Unblock(_)
                 | Action::Device(_)
                 | Action::AnnounceAddress { .. }

@@ -8,11 +8,15 @@ mod buffers;
 mod culprit;
 mod devices;
 mod dumps;
+mod exchange;
 mod fifo;
 mod firewall;
 mod hands;
 mod kernel_view;
+mod masters;
 mod notify;
+mod promotion;
+mod routing;
 mod scripts;
 mod trackers;
 mod tuning;
@@ -21,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use config::Settings;
 use config::settings::global::{Buffers, ReceiveBuffer};
 use log::{error, info, warn};
@@ -40,9 +44,12 @@ use vrrp::{Carrier, Packet, Release, Vrrp};
 use wire::{ah, ipv4};
 
 use self::hands::Hands;
+use self::masters::Masters;
+use self::promotion::Promotion;
 use self::trackers::{Finding, FirstContent, Trackers};
 use self::tuning::Tuning;
 use crate::exit::{Exit, NEEDED_RIGHTS};
+use crate::kernel_routing::PROTOCOL;
 use crate::messages::{Dump, LONGEST, MASTERS_PER_MESSAGE, Start, ToChild, ToParent};
 
 const SIGHUP: i32 = 1;
@@ -108,6 +115,8 @@ struct VrrpProcess {
     heartbeat: Option<Heartbeat>,
     core: Vrrp,
     hands: Hands,
+    masters: Masters,
+    promotion: Promotion,
     trackers: Trackers,
     settings: Settings,
     start: StartFacts,
@@ -162,7 +171,7 @@ impl VrrpProcess {
 
         crate::logging::start(&start.log, &start.ident);
         process::set_task_name(&start.task_name)?;
-        let monitor = Monitor::new()?;
+        let mut monitor = Monitor::new()?;
         let timer = Timer::new()?;
         events.add(&signals, SIGNALS)?;
         events.add(&timer, TIMER)?;
@@ -177,7 +186,8 @@ impl VrrpProcess {
         let settings: Settings =
             postcard::from_bytes(&start.settings).context("settings from the parent")?;
         core.resume(resumable(&start.resume, &settings, heartbeat.as_ref()));
-        let hands = Hands::new(start.resume.clone())?;
+        let hands = Hands::new()?;
+        monitor.ignore_additions_of(hands.port_id())?;
         // Last, so that nothing is left behind by a process that cannot begin.
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
         let mut process = Self {
@@ -191,6 +201,8 @@ impl VrrpProcess {
             heartbeat,
             core,
             hands,
+            masters: Masters::new(start.resume),
+            promotion: Promotion::default(),
             trackers: Trackers::new(FILES, PROCESSES),
             settings: Settings::default(),
             start: StartFacts {
@@ -245,6 +257,9 @@ impl VrrpProcess {
                         heartbeat.beat(now);
                     }
                     self.tell_masters();
+                    if self.hands.lost_track() {
+                        bail!("nobody knows which addresses the kernel has: beginning anew");
+                    }
                 }
                 Running::Leaving(until) => {
                     let busy =
@@ -347,6 +362,18 @@ impl VrrpProcess {
         let now = sys::clock::now();
         self.core.handle_snapshot(now, interfaces, addresses);
         self.carry_out(now);
+        self.read_routing(now)?;
+        self.carry_out(now);
+        Ok(())
+    }
+
+    /// Reads routes and rules, too, if there are any that we want to hold.
+    fn read_routing(&mut self, now: Instant) -> Result<()> {
+        let (routes, rules) = self
+            .hands
+            .read_routing()
+            .context("reading routes and rules")?;
+        self.core.handle_routing_snapshot(now, routes, rules);
         Ok(())
     }
 
@@ -357,10 +384,12 @@ impl VrrpProcess {
             .drain(&mut heard)
             .context("hearing of interfaces and addresses")?;
         for event in heard {
+            self.promotion.hear(&event);
             self.hands.tell_core(now, &event, &mut self.core);
             self.carry_out(now);
             self.hands.event_is_over();
         }
+        self.promotion.apply(&self.core);
         self.hands.retry_joins();
         if drained == Drained::Overrun {
             warn!(
@@ -437,6 +466,8 @@ impl VrrpProcess {
         let vrrp = std::mem::take(&mut settings.vrrp);
         self.listen_for(&vrrp, settings.global.log_unknown_vrids)?;
         self.hands.scripts_change(&vrrp.scripts);
+        self.promotion.settings_change(&vrrp);
+        self.promotion.apply(&self.core);
         self.hands.filter_changes(&vrrp, &settings.global.firewall);
         self.hands.fifos_change(&settings);
         self.hands
@@ -446,6 +477,11 @@ impl VrrpProcess {
         self.size_buffers(&vrrp, &settings.global.buffers);
         self.core.tell_ahead(ahead.files, ahead.processes);
         self.find_out(now, ahead.links);
+        if self.hands.routing_changes(&vrrp) {
+            self.monitor.watch_routing(PROTOCOL)?;
+            self.read_routing(now)?;
+        }
+        self.masters.settings_change(&self.core);
         self.core.handle_uptime(now, sys::clock::uptime());
         self.core.handle_settings(now, vrrp);
         // Whoever is deleted by these settings is announced with the scripts of the old ones.
@@ -560,6 +596,7 @@ impl VrrpProcess {
     }
 
     fn end(&mut self) -> Result<()> {
+        self.promotion.end();
         self.hands.end();
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove()?;
@@ -589,15 +626,12 @@ impl VrrpProcess {
 
     /// Lets the parent know who is master, so that a successor of ours could carry on.
     fn tell_masters(&mut self) {
-        let Some((gained, lost)) = self.hands.masters_to_tell(&self.core, MASTERS_PER_MESSAGE)
-        else {
+        let Some(news) = self.masters.news(&self.core, MASTERS_PER_MESSAGE) else {
             return;
         };
-        match self.send(&ToParent::Masters {
-            gained: gained.clone(),
-            lost: lost.clone(),
-        }) {
-            Ok(Delivery::Sent) => self.hands.masters_told(&gained, &lost),
+        let (gained, lost) = news.clone();
+        match self.send(&ToParent::Masters { gained, lost }) {
+            Ok(Delivery::Sent) => self.masters.told(&self.core, &news),
             // Told with the next wake-up.
             Ok(Delivery::Full | Delivery::Closed) => {}
             Err(problem) => error!("cannot tell the parent who is master: {problem:#}"),

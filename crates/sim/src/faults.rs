@@ -285,6 +285,12 @@ impl World {
         let Some(node) = self.nodes.get(id) else {
             return Ok(());
         };
+        let routing = node.kernel.routing().len();
+        if self.random.percent(40)
+            && let Some(place) = self.random.index(routing)
+        {
+            return self.change_kernel(id, |kernel| kernel.delete_routing(place));
+        }
         let held: Vec<_> = node
             .kernel
             .nics()
@@ -300,7 +306,7 @@ impl World {
     /// A change that nobody is told of; then everything is read afresh.
     fn lose_notices(&mut self, id: usize, lan: Lan) -> Result<(), Violation> {
         let lasting = self.random.span(self.unit / 4, self.unit * 4);
-        let what = self.random.below(4);
+        let what = self.random.below(5);
         let Some(node) = self.nodes.get_mut(id) else {
             return Ok(());
         };
@@ -314,6 +320,7 @@ impl World {
                 let first = virtual_addresses(&node.kernel).next();
                 first.map_or_else(Vec::new, |prefix| node.kernel.delete_address(lan, prefix))
             }
+            3 => node.kernel.delete_routing(0),
             _ => Vec::new(),
         };
         self.trace.note(self.now, format_args!("! lost: {lost:?}"));

@@ -33,6 +33,7 @@ mod node;
 mod oracles;
 mod random;
 mod reload;
+mod routing;
 mod sabotage;
 mod scenario;
 mod trace;
@@ -52,6 +53,7 @@ pub use crate::oracles::{
 };
 pub use crate::random::Random;
 pub use crate::reload::{ADDRESSES_STAY, RELOAD_IS_INVISIBLE};
+pub use crate::routing::ROUTES_FOLLOW;
 pub use crate::sabotage::Sabotage;
 pub use crate::trace::Trace;
 pub use crate::world::{Failure, Summary, World};

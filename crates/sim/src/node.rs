@@ -322,6 +322,8 @@ impl Node {
             Input::Notice(Notice::AddressGone(index, prefix)) => {
                 vrrp.handle_address_gone(now, index, prefix);
             }
+            Input::Notice(Notice::RouteGone(route)) => vrrp.handle_route_gone(now, &route),
+            Input::Notice(Notice::RuleGone(rule)) => vrrp.handle_rule_gone(now, &rule),
             Input::ScriptExit { script, outcome } => {
                 self.watch.script_ended(&script);
                 vrrp.handle_script_exit(now, &script, outcome);
@@ -332,6 +334,13 @@ impl Node {
                 self.watch.reading = true;
                 let (interfaces, addresses) = self.kernel.snapshot();
                 vrrp.handle_snapshot(now, interfaces, addresses);
+                // What is known now has consequences, which are to be seen in what is read next.
+                let behind = std::mem::replace(&mut self.watch.behind, true);
+                self.drain(vrrp, now, outbox, trace)?;
+                self.watch.behind = behind;
+                self.watch.reading = true;
+                let (routes, rules) = self.kernel.routing_snapshot();
+                vrrp.handle_routing_snapshot(now, routes, rules);
             }
             Input::Timeout => vrrp.handle_timeout(now),
             Input::Stop(release) => {
@@ -466,6 +475,7 @@ impl Node {
                     message,
                 });
             }
+            Action::ChangeRouting(change) => self.kernel.change_routing(&change),
             Action::Block(blocked) => {
                 let fresh = self.kernel.block(blocked.clone());
                 self.watch.address_blocked(&blocked, fresh)?;
@@ -572,6 +582,7 @@ fn note(trace: &mut Trace, now: Instant, id: usize, action: &Action) {
         Action::Device(_)
         | Action::JoinGroup { .. }
         | Action::LeaveGroup { .. }
+        | Action::ChangeRouting(_)
         | Action::Block(_)
         | Action::Unblock(_)
         | Action::RunScript { .. }

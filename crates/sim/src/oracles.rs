@@ -15,6 +15,7 @@ use vrrp::{
 use wire::vrrp::{ADVERTISEMENT, Advert, Coverage};
 
 use crate::kernel::{Kernel, Nic};
+use crate::routing;
 
 /// A check that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -500,6 +501,9 @@ impl Watch {
         }
         for (group, members) in &self.groups {
             self.check_group(vrrp, group, members)?;
+        }
+        if checks_addresses {
+            routing::check(vrrp, kernel)?;
         }
         let strays = virtual_addresses(kernel).count().abs_diff(held);
         if strays > 0 && checks_addresses {

@@ -20,7 +20,7 @@ use vrrp::{Settings, timers};
 
 use crate::network::Lan;
 use crate::random::Random;
-use crate::tracked;
+use crate::{routing, tracked};
 
 /// How many LANs there are, and interfaces on each node.
 pub(crate) const LANS: Lan = 2;
@@ -360,7 +360,7 @@ fn draw_instance(
     let count = random.byte(1, ADDRESSES - 1);
     let name = format!("VI_{}", router.vrid);
     let [track_file, track_process, track_bfd] = character.tracked;
-    InstanceSettings {
+    let mut settings = InstanceSettings {
         family: router.family,
         version: router.version,
         priority: character.priority,
@@ -405,7 +405,9 @@ fn draw_instance(
         notify_priority_changes: random.percent(20),
         accept: !random.percent(25),
         ..InstanceSettings::new(&name, interface_name(router.lan), vrid(router.vrid))
-    }
+    };
+    routing::draw(&mut settings, random);
+    settings
 }
 
 /// The other nodes as peers.

@@ -8,7 +8,8 @@ use evervip_sim::{
     ANNOUNCES_WHAT_IT_HOLDS, BEST_WINS, BLOCKS_WHAT_IT_MUST, EVERY_INTERVAL, EVERY_PEER,
     FAULTS_ARE_FAULTS, GOODBYE_MEANS_LEAVING, GROUPS_ARE_ONE, KEEPS_THE_BEAT, KERNEL_IS_KNOWN,
     LISTENS, MASTER_HOLDS_ALL, MASTERS_ADVERTISE, NEVER_SAID_TWICE, ONE_HOLDER, ONE_MASTER,
-    ONE_RUN_AT_A_TIME, OTHERS_HOLD_NONE, RELOAD_IS_INVISIBLE, STAYS_SO, Sabotage, World,
+    ONE_RUN_AT_A_TIME, OTHERS_HOLD_NONE, RELOAD_IS_INVISIBLE, ROUTES_FOLLOW, STAYS_SO, Sabotage,
+    World,
 };
 
 /// More than any of the breaches needs to be seen.
@@ -30,11 +31,13 @@ fn is_found_out(sabotage: Sabotage, rule: &str) -> Result<(), BTreeSet<&'static 
 
 #[test]
 fn each_broken_host_is_found_out() {
-    let cases: [(Sabotage, &str); 24] = [
+    let cases: [(Sabotage, &str); 26] = [
         (Sabotage::Deaf, ONE_MASTER),
         (Sabotage::DeafOnceAgreed, STAYS_SO),
         (Sabotage::KeepsAddresses, OTHERS_HOLD_NONE),
         (Sabotage::NeverBlocks, BLOCKS_WHAT_IT_MUST),
+        (Sabotage::LosesRoutes, ROUTES_FOLLOW),
+        (Sabotage::KeepsRoutes, ROUTES_FOLLOW),
         (Sabotage::SurvivesTheSwitch, ONE_HOLDER),
         (Sabotage::LosesAddresses, ANNOUNCES_WHAT_IT_HOLDS),
         (Sabotage::HoldsNothing, MASTER_HOLDS_ALL),

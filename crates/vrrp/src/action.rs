@@ -1,6 +1,7 @@
 //! What the core asks its host to do, in order.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 use core::net::IpAddr;
@@ -10,7 +11,7 @@ use types::{Centiseconds, Claim, Family, IfIndex, IfName, MacAddress, Prefix, Pr
 
 use crate::firewall::Blocked;
 use crate::receive::Rejection;
-use crate::settings::{Device, VirtualAddress};
+use crate::settings::{Device, Route, Rule, VirtualAddress};
 use crate::state::StateName;
 
 /// One thing to do.
@@ -46,6 +47,8 @@ pub enum Action {
         /// The address.
         address: Arc<VirtualAddress>,
     },
+    /// Make, replace or remove a route or a rule.
+    ChangeRouting(RoutingChange),
     /// Drop what is sent to an address, or from it, but neighbour discovery. It comes before the address does.
     Block(Blocked),
     /// Let it through again.
@@ -123,6 +126,40 @@ pub enum DeviceAction {
         interface: IfIndex,
         /// The device.
         device: Arc<Device>,
+    },
+}
+
+/// A change of the kernel's routes and rules. Interfaces and VRF tables go by their names: the host asks
+/// [`interface_index`](crate::Vrrp::interface_index) and [`vrf_table`](crate::Vrrp::vrf_table).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoutingChange {
+    /// Make a route. "Already there" is success.
+    AddRoute {
+        /// The route.
+        route: Arc<Route>,
+    },
+    /// Give a route other options without a moment in which it is missing. If the kernel does not do that, remove the old one
+    /// and make the new one; if they are the same, leave what is there.
+    ReplaceRoute {
+        /// As it is.
+        old: Arc<Route>,
+        /// As it is to be.
+        new: Arc<Route>,
+    },
+    /// Remove a route. "Not there" is success.
+    RemoveRoute {
+        /// The route.
+        route: Arc<Route>,
+    },
+    /// Make a rule. "Already there" is success.
+    AddRule {
+        /// The rule.
+        rule: Arc<Rule>,
+    },
+    /// Remove a rule. "Not there" is success.
+    RemoveRule {
+        /// The rule.
+        rule: Arc<Rule>,
     },
 }
 
@@ -392,6 +429,20 @@ pub enum Event {
     OwnershipLowered,
     /// An advert with priority 0 was sent.
     SentPriorityZero,
+    /// Somebody removed a route or a rule that a master holds.
+    RoutingLost {
+        /// Which, as it stands in the file.
+        what: String,
+        /// It is not put back: it has happened again and again.
+        given_up: bool,
+    },
+    /// Somebody removed a static address, route or rule.
+    StaticLost {
+        /// Which, as it stands in the file.
+        what: String,
+        /// It has happened again and again: it is put back a little later.
+        later: bool,
+    },
     /// Somebody took an address away from us. The host may know who: it adds that to the line.
     AddressLost {
         /// Which.
@@ -542,6 +593,8 @@ impl Report {
             | Event::TwoOwners { .. }
             | Event::OwnershipLowered
             | Event::AddressLost { .. }
+            | Event::RoutingLost { .. }
+            | Event::StaticLost { .. }
             | Event::MoreLosses
             | Event::DuplicateAddress { .. }
             | Event::DualMaster { .. }
@@ -668,6 +721,25 @@ impl fmt::Display for Report {
                 f,
                 "({name}) somebody keeps removing {address} from {interface}: leaving MASTER for a while; see \
                  docs/network-managers.md"
+            ),
+            Event::RoutingLost {
+                what,
+                given_up: false,
+            } => write!(f, "({name}) somebody removed the {what}: it is put back"),
+            Event::RoutingLost {
+                what,
+                given_up: true,
+            } => write!(
+                f,
+                "({name}) somebody keeps removing the {what}: leaving MASTER for a while; see docs/network-managers.md"
+            ),
+            Event::StaticLost { what, later: false } => {
+                write!(f, "somebody removed the static {what}: it is put back")
+            }
+            Event::StaticLost { what, later: true } => write!(
+                f,
+                "somebody removes the static {what} again and again: it is put back once a second; find out who does, or \
+                 say no_track"
             ),
             Event::MoreLosses => write!(
                 f,

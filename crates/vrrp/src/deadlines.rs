@@ -20,6 +20,8 @@ pub(crate) enum Owner {
     Interface(IfIndex),
     /// The pacing of gratuitous ARPs and neighbour advertisements.
     Pace,
+    /// The static entries that somebody removes again and again.
+    Statics,
 }
 
 /// What an owner remembers: the earliest entry that the heap holds for it.

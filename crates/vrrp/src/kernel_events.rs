@@ -160,6 +160,8 @@ impl Vrrp {
                     .is_some_and(|own| leaning.contains(own))
         });
         self.restore_addresses(now, name);
+        self.restore_static_addresses(name);
+        self.restore_routes(name);
         self.update_listeners();
     }
 
@@ -272,6 +274,7 @@ impl Vrrp {
 
     fn take_address(&mut self, now: Instant, address: InterfaceAddress) {
         if self.shared.interfaces.address_present(address) {
+            self.shared.address_is_there(address.prefix.address());
             self.source_may_have_changed(now, address.interface, address.prefix);
         }
     }
@@ -292,6 +295,10 @@ impl Vrrp {
         else {
             return;
         };
+        self.shared.routing.address_went(prefix.address());
+        if self.static_address_lost(now, &name, prefix) {
+            return;
+        }
         if self.shared.holdings.wanted(&name, prefix).is_some() {
             self.address_lost(now, &name, prefix);
         } else {

@@ -50,6 +50,8 @@
 //! | how long a link must be down before it counts | `debounce.rs` |
 //! | the macvlans and ipvlans that we make | `devices.rs` |
 //! | which addresses we hold, and what the kernel holds | `holdings.rs` |
+//! | which routes and rules we hold; what their loss does | `routing.rs`, `routing_events.rs` |
+//! | static addresses, routes and rules | `statics.rs` |
 //! | which addresses take no packets | `firewall.rs` |
 //! | instances that move together | `sync_group.rs` |
 //! | the states and how they are entered | `state.rs`, `instance.rs` |
@@ -82,10 +84,13 @@ mod proof;
 mod receive;
 mod reload;
 mod rival;
+mod routing;
+mod routing_events;
 mod script;
 pub mod settings;
 mod startup;
 mod state;
+mod statics;
 mod statistics;
 mod sync_group;
 #[cfg(test)]
@@ -98,8 +103,8 @@ mod vrrp;
 mod watched;
 
 pub use crate::action::{
-    Action, Announced, Announcement, Carrier, Culprit, Detail, DeviceAction, Event, Report, Signal,
-    Subject, Truce,
+    Action, Announced, Announcement, Carrier, Culprit, Detail, DeviceAction, Event, Report,
+    RoutingChange, Signal, Subject, Truce,
 };
 pub use crate::devices::DeviceView;
 pub use crate::file::file_number;
@@ -107,6 +112,7 @@ pub use crate::firewall::Blocked;
 pub use crate::interfaces::{Interface, InterfaceAddress, InterfaceKind};
 pub use crate::process::ProcessView;
 pub use crate::receive::{Packet, Rejection};
+pub use crate::routing::SeenRoute;
 pub use crate::script::{ScriptOutcome, ScriptState, ScriptView};
 pub use crate::settings::Settings;
 pub use crate::state::StateName;

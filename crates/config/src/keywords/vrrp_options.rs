@@ -67,6 +67,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         default: "off",
         help: "let the kernel promote secondary addresses on the interface",
         role: Role::Set(|r, s| r.instance.promote_secondaries = Some(s.whole())),
+        pending: None,
         ..ROW
     },
     Keyword {

@@ -82,6 +82,11 @@ impl PacketFilter {
         }
     }
 
+    /// Whether nothing is to be changed.
+    pub(super) fn is_done(&self) -> bool {
+        self.touched.is_empty() && !self.compare_all
+    }
+
     /// Blocks what is to be blocked: to be called before addresses are put on interfaces.
     pub(super) fn before_addresses(&mut self, core: &Vrrp) {
         self.carry_out(core, Moment::BeforeAddresses);

@@ -3,7 +3,8 @@
 //! The actions of one drain are sorted by kind, each kind in its own order: adverts leave at once, then all address changes
 //! go to the kernel in one batch (between two of the packet filter, if there is one), then gratuitous ARPs and neighbour advertisements, then log and scripts. A thousand
 //! instances that become master together so cost one netlink exchange, and no log line stands between an advert and
-//! the announcement of its address.
+//! the announcement of its address. Only an instance with many addresses has it another way: when no advert waits any
+//! more, each portion of them is announced before the kernel gets the next.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,36 +17,47 @@ use config::Settings;
 use log::{debug, error, info, warn};
 use sys::advert_socket::{AdvertSender, Memberships};
 use sys::igmp::NoLocalReports;
-use sys::link_socket::LinkSocket;
-use sys::netlink::{AddressChange, AddressError, Changed, Event, KernelAddress, RouteSocket};
+use sys::link_socket::{Frames, LinkSocket};
+use sys::netlink::{
+    AddressChange, Change, ChangeError, Changed, Event, Insert, KernelAddress, Refusal,
+    RouteChange, RouteSocket,
+};
 use sys::process::Exit;
 use types::{Family, IfIndex, IfName, Instant};
-use vrrp::settings::{PreferredLifetime, ScriptSettings, VirtualAddress};
+use vrrp::settings::{PreferredLifetime, Rule, ScriptSettings, VirtualAddress};
 use vrrp::{
     Action, Announcement, Carrier, Detail, DeviceAction, Interface, InterfaceAddress, Report,
-    ScriptOutcome, Vrrp,
+    RoutingChange, ScriptOutcome, SeenRoute, Vrrp,
 };
 use wire::arp::GratuitousArp;
 use wire::ndisc::NeighbourAdvertisement;
 
 use super::culprit::Culprits;
 use super::devices::{Devices, Refused};
+use super::exchange::persist;
 use super::fifo::Fifos;
 use super::firewall::PacketFilter;
 use super::kernel_view::{self, Echoes};
 use super::notify;
+use super::routing::{Complaints, Interest};
 use super::scripts::Scripts;
-
-/// The protocol number that marks our addresses in the kernel (keepalived's own, in iproute2's table).
-const PROTOCOL: u8 = 18;
+use crate::kernel_routing::{self, PROTOCOL};
 
 /// How long a reading of an interface's forwarding switch is good (keepalived: 5 s).
 const FORWARDING_IS_FRESH: Duration = Duration::from_secs(5);
+
+/// Address changes that are worth an exchange with the kernel of their own, when their announcements are there too: well
+/// below a millisecond of work.
+const PORTION: usize = 32;
+
+/// Announcements that are made ready before the first of them leaves.
+const FRAMES: usize = 256;
 
 pub(super) struct Hands {
     route: RouteSocket,
     senders: BTreeMap<Family, AdvertSender>,
     link: LinkSocket,
+    frames: Frames,
     memberships: Memberships,
     scripts: Scripts,
     devices: Devices,
@@ -59,16 +71,19 @@ pub(super) struct Hands {
     forwarding: BTreeMap<IfIndex, (Instant, bool)>,
     /// Where sending has failed, to say it only once.
     cannot_send: BTreeSet<(Option<IfIndex>, IpAddr)>,
-    masters: Masters,
     /// Groups that could not be joined; tried again when something about the interfaces changes.
     failed_joins: BTreeSet<(IfIndex, IpAddr)>,
+    complaints: Complaints,
+    /// Of which routes and rules we want to hear.
+    interest: Interest,
+    lost_track: bool,
     later: Later,
 }
 
 /// What waits for the end of a drain.
 #[derive(Default)]
 struct Later {
-    changes: Vec<AddressAction>,
+    changes: Vec<Request>,
     /// A macvlan's membership is not to be reported before the filter knows the macvlan.
     joins: Vec<(IfIndex, IpAddr)>,
     announcements: Vec<(IfIndex, types::MacAddress, IpAddr)>,
@@ -76,9 +91,11 @@ struct Later {
     failed_scripts: Vec<Arc<str>>,
 }
 
-enum AddressAction {
+/// Something to ask the kernel for.
+enum Request {
     Add(IfIndex, Arc<VirtualAddress>),
     Remove(IfIndex, Arc<VirtualAddress>),
+    Routing(RoutingChange),
 }
 
 enum Words {
@@ -86,23 +103,13 @@ enum Words {
     Report(Report),
 }
 
-/// Who is master, and how much of it the parent knows.
-struct Masters {
-    now: BTreeSet<String>,
-    told: BTreeSet<String>,
-    /// The core's count of transitions when `now` was read off. Comparing at every wake-up would cost more than the adverts.
-    read_at: u64,
-    /// `now` and `told` differ.
-    pending: bool,
-}
-
 impl Hands {
-    /// `masters`: whom the parent takes for master, as its list says that it handed us.
-    pub(super) fn new(masters: BTreeSet<String>) -> Result<Self, sys::Error> {
+    pub(super) fn new() -> Result<Self, sys::Error> {
         Ok(Self {
             route: RouteSocket::new()?,
             senders: BTreeMap::new(),
             link: LinkSocket::new()?,
+            frames: Frames::default(),
             memberships: Memberships::new(),
             scripts: Scripts::default(),
             devices: Devices::default(),
@@ -114,13 +121,10 @@ impl Hands {
             culprits: Culprits::default(),
             forwarding: BTreeMap::new(),
             cannot_send: BTreeSet::new(),
-            masters: Masters {
-                now: BTreeSet::new(),
-                pending: !masters.is_empty(),
-                told: masters,
-                read_at: 0,
-            },
             failed_joins: BTreeSet::new(),
+            complaints: Complaints::default(),
+            interest: Interest::default(),
+            lost_track: false,
             later: Later::default(),
         })
     }
@@ -142,6 +146,9 @@ impl Hands {
             let mut any = false;
             while let Some(action) = core.poll_action() {
                 any = true;
+                if self.later.changes.len() >= PORTION && core.adverts_waiting() == 0 {
+                    self.work_off(&action, now, core);
+                }
                 if let Action::Device(action) = &action {
                     self.change_device(now, action, core);
                 } else {
@@ -150,7 +157,7 @@ impl Hands {
             }
             self.filter.before_addresses(core);
             self.join_groups();
-            self.change_addresses(now, core);
+            self.change_kernel(now, core);
             self.filter.after_addresses(core);
             if !any {
                 return;
@@ -173,14 +180,23 @@ impl Hands {
         }
     }
 
-    /// Addresses that are to leave a device leave it before it goes.
+    /// What is to leave a device leaves it before it goes.
     fn change_device(&mut self, now: Instant, action: &DeviceAction, core: &mut Vrrp) {
-        self.change_addresses(now, core);
+        self.change_kernel(now, core);
         let (DeviceAction::Create { device, .. }
         | DeviceAction::SetUp { device, .. }
         | DeviceAction::Remove { device, .. }) = action;
         if let Err(Refused) = self.devices.perform(action, &mut self.route) {
             core.handle_device_refused(now, &device.name);
+        }
+    }
+
+    /// A portion of addresses and what announces them has come together, and more addresses are to come: the neighbours
+    /// need not wait for those. Not while the packet filter has work to do, which comes first and is one piece.
+    fn work_off(&mut self, next: &Action, now: Instant, core: &mut Vrrp) {
+        if matches!(next, Action::AddAddress { .. }) && self.filter.is_done() {
+            self.change_kernel(now, core);
+            self.announce_addresses(now, core);
         }
     }
 
@@ -198,15 +214,12 @@ impl Hands {
                 self.send_advert(to, source, hop_limit, carrier, &message);
             }
             Action::AddAddress { interface, address } => {
-                self.later
-                    .changes
-                    .push(AddressAction::Add(interface, address));
+                self.later.changes.push(Request::Add(interface, address));
             }
             Action::RemoveAddress { interface, address } => {
-                self.later
-                    .changes
-                    .push(AddressAction::Remove(interface, address));
+                self.later.changes.push(Request::Remove(interface, address));
             }
+            Action::ChangeRouting(change) => self.later.changes.push(Request::Routing(change)),
             Action::Block(blocked) => self.filter.block(blocked),
             Action::Unblock(blocked) => self.filter.unblock(blocked),
             Action::AnnounceAddress {
@@ -286,73 +299,151 @@ impl Hands {
         }
     }
 
-    fn change_addresses(&mut self, now: Instant, core: &mut Vrrp) {
-        if self.later.changes.is_empty() {
-            return;
-        }
-        let actions = std::mem::take(&mut self.later.changes);
-        let changes: Vec<AddressChange> = actions.iter().map(AddressAction::change).collect();
-        match self.route.change_addresses(&changes) {
-            Ok(results) => {
-                for (action, result) in actions.iter().zip(results) {
-                    self.account_for(now, action, result, core);
+    /// Asks the kernel for everything at once, in the order in which the core did.
+    fn change_kernel(&mut self, now: Instant, core: &mut Vrrp) {
+        let mut requests = std::mem::take(&mut self.later.changes);
+        // What the kernel would not replace is removed and made anew, in a second round.
+        while !requests.is_empty() {
+            let changes: Vec<Change>;
+            (requests, changes) = requests
+                .into_iter()
+                .filter_map(|request| {
+                    let change = request.change(core)?;
+                    Some((request, change))
+                })
+                .unzip();
+            let results = match persist(|| self.route.change_routing(&changes)) {
+                Ok(results) => results,
+                Err(problem) => {
+                    error!("{problem}: addresses or routes may be missing or left behind");
+                    self.lost_track = true;
+                    return;
+                }
+            };
+            let done = std::mem::take(&mut requests);
+            for (request, result) in done.into_iter().zip(results) {
+                if let Some(instead) = self.account_for(now, request, result, core) {
+                    requests.extend(instead);
                 }
             }
-            Err(problem) => error!("{problem}: addresses may be missing or left behind"),
         }
     }
 
+    /// Nobody knows what the kernel has: an exchange with it failed as a whole, again and again.
+    pub(super) const fn lost_track(&self) -> bool {
+        self.lost_track
+    }
+
+    /// Tells the core what became of a request; yields what to ask for instead.
     fn account_for(
         &mut self,
         now: Instant,
-        action: &AddressAction,
-        result: Result<Changed, AddressError>,
+        request: Request,
+        result: Result<Changed, ChangeError>,
         core: &mut Vrrp,
-    ) {
-        match (action, result) {
-            (AddressAction::Remove(interface, address), Ok(Changed::Now)) => {
-                self.echoes.expect(*interface, Vrrp::kernel_prefix(address));
+    ) -> Option<[Request; 2]> {
+        let refusal = result.as_ref().err().map(ChangeError::refusal);
+        match (request, refusal) {
+            (Request::Remove(interface, address), None) => {
+                if matches!(result, Ok(Changed::Now)) {
+                    self.echoes.expect(interface, Vrrp::kernel_prefix(&address));
+                }
             }
             // Whether it is still being tested for duplicates nobody will tell us: it was before we asked.
-            (AddressAction::Add(interface, address), Ok(Changed::Already)) if address.dad => {
+            (Request::Add(interface, address), None)
+                if address.dad && matches!(result, Ok(Changed::Already)) =>
+            {
                 let there = InterfaceAddress {
-                    interface: *interface,
-                    prefix: Vrrp::kernel_prefix(address),
+                    interface,
+                    prefix: Vrrp::kernel_prefix(&address),
                     tentative: false,
                 };
                 core.handle_address(now, there);
             }
-            (_, Ok(Changed::Now | Changed::Already)) => {}
-            (AddressAction::Add(interface, address), Err(problem)) => {
-                refused(&problem, address);
-                core.handle_address_refused(*interface, Vrrp::kernel_prefix(address));
+            (Request::Add(..), None) => {}
+            (Request::Add(interface, address), Some(refusal)) => {
+                refused("add", &address, refusal);
+                core.handle_address_refused(interface, Vrrp::kernel_prefix(&address));
             }
-            (AddressAction::Remove(_, address), Err(problem)) => refused(&problem, address),
+            (Request::Remove(_, address), Some(refusal)) => refused("remove", &address, refusal),
+            (Request::Routing(change), refusal) => {
+                return self.account_for_routing(change, refusal, core);
+            }
         }
+        None
+    }
+
+    fn account_for_routing(
+        &mut self,
+        change: RoutingChange,
+        refusal: Option<&Refusal>,
+        core: &mut Vrrp,
+    ) -> Option<[Request; 2]> {
+        let complaints = &mut self.complaints;
+        match (change, refusal) {
+            (RoutingChange::AddRoute { route }, None) => {
+                complaints.done(|| format!("route {route}"));
+            }
+            (RoutingChange::AddRoute { route }, Some(refusal)) => {
+                complaints.refused("add", format!("route {route}"), refusal);
+                core.handle_route_refused(&route);
+            }
+            (RoutingChange::ReplaceRoute { .. }, None) => {}
+            (RoutingChange::ReplaceRoute { old, new }, Some(refusal)) if old == new => {
+                complaints.refused("replace", format!("route {new}"), refusal);
+                core.handle_route_not_replaced(&new);
+            }
+            (RoutingChange::ReplaceRoute { old, new }, Some(refusal)) => {
+                debug!("cannot replace the route {new}: {refusal}; removing and adding it");
+                return Some([
+                    Request::Routing(RoutingChange::RemoveRoute { route: old }),
+                    Request::Routing(RoutingChange::AddRoute { route: new }),
+                ]);
+            }
+            (RoutingChange::AddRule { rule }, None) => complaints.done(|| format!("rule {rule}")),
+            (RoutingChange::AddRule { rule }, Some(refusal)) => {
+                complaints.refused("add", format!("rule {rule}"), refusal);
+                core.handle_rule_refused(&rule);
+            }
+            (RoutingChange::RemoveRoute { .. } | RoutingChange::RemoveRule { .. }, None) => {}
+            (RoutingChange::RemoveRoute { route }, Some(refusal)) => {
+                complaints.refused("remove", format!("route {route}"), refusal);
+            }
+            (RoutingChange::RemoveRule { rule }, Some(refusal)) => {
+                complaints.refused("remove", format!("rule {rule}"), refusal);
+            }
+        }
+        None
     }
 
     fn announce_addresses(&mut self, now: Instant, core: &Vrrp) {
-        for (interface, mac, address) in std::mem::take(&mut self.later.announcements) {
-            let sent = match address {
-                IpAddr::V4(address) => self
-                    .link
-                    .send(interface, &GratuitousArp { address, mac }.encode()),
-                IpAddr::V6(address) => {
-                    let router = self.forwards(now, interface, core);
-                    self.link.send(
-                        interface,
-                        &NeighbourAdvertisement {
+        let announcements = std::mem::take(&mut self.later.announcements);
+        // A piece at a time: the frames of thousands of addresses would be megabytes.
+        for piece in announcements.chunks(FRAMES) {
+            for (interface, mac, address) in piece {
+                let (interface, mac) = (*interface, *mac);
+                match *address {
+                    IpAddr::V4(address) => {
+                        let frame = GratuitousArp { address, mac }.encode();
+                        self.frames.push(interface, &frame);
+                    }
+                    IpAddr::V6(address) => {
+                        let router = self.forwards(now, interface, core);
+                        let announcement = NeighbourAdvertisement {
                             address,
                             mac,
                             router,
-                        }
-                        .encode(),
-                    )
+                        };
+                        self.frames.push(interface, &announcement.encode());
+                    }
                 }
-            };
-            if let Err(problem) = sent {
-                debug!("cannot announce {address}: {problem}");
             }
+            self.link.send_all(&self.frames, |place, problem| {
+                if let Some((_, _, address)) = piece.get(place) {
+                    debug!("cannot announce {address}: {problem}");
+                }
+            });
+            self.frames.clear();
         }
     }
 
@@ -379,7 +470,12 @@ impl Hands {
             match words {
                 Words::Report(report) => match report.detail() {
                     Detail::Normal => {
-                        let who = if matches!(report.event, vrrp::Event::AddressLost { .. }) {
+                        let who = if matches!(
+                            report.event,
+                            vrrp::Event::AddressLost { .. }
+                                | vrrp::Event::RoutingLost { .. }
+                                | vrrp::Event::StaticLost { .. }
+                        ) {
                             self.culprits.words(now, self.route.port_id())
                         } else {
                             String::new()
@@ -420,6 +516,19 @@ impl Hands {
         Ok((interfaces, addresses))
     }
 
+    /// Settings are about to change: tells whether they have routes or rules of which nothing is known yet.
+    pub(super) fn routing_changes(&mut self, settings: &vrrp::Settings) -> bool {
+        let interest = Interest::of(settings);
+        let more = interest.exceeds(&self.interest);
+        self.interest = interest;
+        more
+    }
+
+    /// The routes and rules that may be ours, as the kernel has them now.
+    pub(super) fn read_routing(&mut self) -> Result<(Vec<SeenRoute>, Vec<Rule>), sys::Error> {
+        self.interest.read(&mut self.route)
+    }
+
     pub(super) fn tell_core(&mut self, now: Instant, event: &Event, core: &mut Vrrp) {
         if let Event::LinkGone { name, .. } = event {
             self.devices.interface_is_gone(name);
@@ -447,6 +556,11 @@ impl Hands {
             Ok(None) => {}
             Err(problem) => error!("{problem}: what {interface} answered has no effect yet"),
         }
+    }
+
+    /// The port of the socket that changes are made through.
+    pub(super) const fn port_id(&self) -> u32 {
+        self.route.port_id()
     }
 
     /// The event that the core was told of has been dealt with.
@@ -532,44 +646,7 @@ impl Hands {
         self.scripts.settings_change(scripts);
         // Peers may be gone: this would grow with every reload.
         self.cannot_send.clear();
-    }
-
-    /// At most `most` changes that the parent does not know yet: who became master, who is no longer.
-    pub(super) fn masters_to_tell(
-        &mut self,
-        core: &Vrrp,
-        most: usize,
-    ) -> Option<(Vec<String>, Vec<String>)> {
-        let masters = &mut self.masters;
-        if masters.read_at == core.transitions() && !masters.pending {
-            return None;
-        }
-        masters.read_at = core.transitions();
-        masters.now = core
-            .instances()
-            .filter(|instance| instance.state == vrrp::StateName::Master)
-            .map(|instance| instance.settings.name.clone())
-            .collect();
-        let gained: Vec<String> = masters
-            .now
-            .difference(&masters.told)
-            .take(most)
-            .cloned()
-            .collect();
-        let room = most - gained.len();
-        let lost: Vec<String> = masters
-            .told
-            .difference(&masters.now)
-            .take(room)
-            .cloned()
-            .collect();
-        masters.pending = !gained.is_empty() || !lost.is_empty();
-        masters.pending.then_some((gained, lost))
-    }
-
-    pub(super) fn masters_told(&mut self, gained: &[String], lost: &[String]) {
-        self.masters.told.extend(gained.iter().cloned());
-        self.masters.told.retain(|name| !lost.contains(name));
+        self.complaints.forget();
     }
 
     /// Interfaces have changed: what could not be joined before may be possible now.
@@ -583,24 +660,40 @@ impl Hands {
     }
 }
 
-impl AddressAction {
-    fn change(&self) -> AddressChange {
+impl Request {
+    /// In the kernel's words; `None` for what is gone with its interface.
+    fn change(&self, core: &Vrrp) -> Option<Change> {
+        let route = |change: Option<RouteChange>| change.map(Box::new).map(Change::Route);
         match self {
-            Self::Add(interface, address) => AddressChange::Add {
+            Self::Add(interface, address) => Some(Change::Address(AddressChange::Add {
                 interface: *interface,
                 address: kernel_address(address),
-            },
-            Self::Remove(interface, address) => AddressChange::Remove {
+            })),
+            Self::Remove(interface, address) => Some(Change::Address(AddressChange::Remove {
                 interface: *interface,
                 address: kernel_address(address),
-            },
+            })),
+            Self::Routing(RoutingChange::AddRoute { route: new }) => route(
+                kernel_routing::add_route(new, kernel_routing::insert(new.insertion), core),
+            ),
+            Self::Routing(RoutingChange::ReplaceRoute { new, .. }) => {
+                route(kernel_routing::add_route(new, Insert::Instead, core))
+            }
+            Self::Routing(RoutingChange::RemoveRoute { route: old }) => {
+                route(kernel_routing::remove_route(old, core))
+            }
+            Self::Routing(RoutingChange::AddRule { rule }) => {
+                Some(Change::Rule(Box::new(kernel_routing::add_rule(rule))))
+            }
+            Self::Routing(RoutingChange::RemoveRule { rule }) => {
+                Some(Change::Rule(Box::new(kernel_routing::remove_rule(rule))))
+            }
         }
     }
 }
 
 /// The core knows the interface by its name, the kernel by its number.
-fn refused(problem: &AddressError, address: &VirtualAddress) {
-    let AddressError { doing, refusal, .. } = problem;
+fn refused(doing: &str, address: &VirtualAddress, refusal: &Refusal) {
     error!(
         "cannot {doing} {} on {}: {refusal}",
         address.prefix, address.interface

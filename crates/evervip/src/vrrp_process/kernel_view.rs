@@ -7,6 +7,8 @@ use types::{IfIndex, IfName, Instant, MacAddress, Prefix};
 use vrrp::settings::IpvlanMode;
 use vrrp::{Interface, InterfaceAddress, InterfaceKind, Vrrp};
 
+use super::routing;
+
 /// An interface as the core wants to know it.
 fn interface(link: &Link) -> Interface {
     Interface {
@@ -103,6 +105,7 @@ impl Echoes {
                 core.handle_duplicate_address(now, address(known));
             }
             Event::Address { address: known, .. } => core.handle_address(now, address(known)),
+            Event::Routing(event) => routing::tell(now, event, own_port, core),
             Event::AddressGone { address: lost, .. } => {
                 if !self.is_ours(lost.interface, lost.prefix) {
                     core.handle_address_gone(now, lost.interface, lost.prefix);

@@ -1,6 +1,6 @@
 use libc::{
-    BPF_ABS, BPF_ALU, BPF_AND, BPF_B, BPF_IMM, BPF_IND, BPF_JA, BPF_JEQ, BPF_JMP, BPF_JSET, BPF_K,
-    BPF_LD, BPF_LDX, BPF_MEM, BPF_MISC, BPF_MSH, BPF_RET, BPF_RSH, BPF_ST, BPF_TAX, BPF_X,
+    BPF_ABS, BPF_ALU, BPF_AND, BPF_B, BPF_H, BPF_IMM, BPF_IND, BPF_JA, BPF_JEQ, BPF_JMP, BPF_JSET,
+    BPF_K, BPF_LD, BPF_LDX, BPF_MEM, BPF_MISC, BPF_MSH, BPF_RET, BPF_RSH, BPF_ST, BPF_TAX, BPF_X,
 };
 
 use super::*;
@@ -30,6 +30,10 @@ fn run(program: &[Instruction], packet: &[u8]) -> u32 {
             c if c == BPF_LD | BPF_B | BPF_ABS => match byte(k) {
                 Some(value) => a = value,
                 None => return 0,
+            },
+            c if c == BPF_LD | BPF_H | BPF_ABS => match (byte(k), byte(k + 1)) {
+                (Some(high), Some(low)) => a = high << 8 | low,
+                _ => return 0,
             },
             c if c == BPF_LD | BPF_IMM => a = k,
             c if c == BPF_LD | BPF_MEM => a = memory[k as usize],
@@ -152,4 +156,48 @@ fn behind_an_authentication_header() {
             );
         }
     }
+}
+
+#[test]
+fn of_routes_and_additions_only_the_wanted_pass_and_of_the_rest_everything() {
+    let notification = |kind: u16, port: u32, protocol: u8| {
+        let mut bytes = vec![28, 0, 0, 0];
+        bytes.extend(kind.to_ne_bytes());
+        bytes.resize(12, 0);
+        bytes.extend(port.to_ne_bytes());
+        bytes.resize(28, 0);
+        bytes[21] = protocol;
+        bytes
+    };
+    for (kind, port, protocol, heard) in [
+        // Heard with no filter of routes, or with one.
+        (libc::RTM_NEWROUTE, 77, 18, [true, true]),
+        (libc::RTM_NEWROUTE, 0, 186, [true, false]),
+        (libc::RTM_DELROUTE, 0, 18, [true, true]),
+        (libc::RTM_DELROUTE, 0, 2, [true, false]),
+        (libc::RTM_NEWLINK, 0, 186, [true, true]),
+        (libc::RTM_DELRULE, 0, 0, [true, true]),
+        (libc::RTM_DELADDR, 77, 2, [true, true]),
+        (libc::RTM_NEWADDR, 78, 2, [true, true]),
+        (libc::RTM_NEWADDR, 0, 2, [true, true]),
+        (libc::RTM_NEWADDR, 77, 2, [false, false]),
+    ] {
+        for (routes_but_of, heard) in [None, Some(18)].into_iter().zip(heard) {
+            let message = notification(kind, port, protocol);
+            let verdict = |additions_of| {
+                let unheard = Unheard {
+                    additions_of,
+                    routes_but_of,
+                };
+                run(&notification_program(unheard), &message) != 0
+            };
+            let case =
+                format!("type {kind} of port {port}, protocol {protocol}, {routes_but_of:?}");
+            assert_eq!(verdict(Some(77)), heard, "{case}");
+            let of_own = kind == libc::RTM_NEWADDR && port == 77;
+            assert_eq!(verdict(None), heard || of_own, "{case}");
+        }
+    }
+    let program = notification_program(Unheard::default());
+    assert_eq!(run(&program, &[0; 3]), 0, "too short to be a message");
 }
