@@ -12,10 +12,11 @@ use types::{
     Centiseconds, Claim, Family, IfIndex, IfName, Instant, MacAddress, Prefix, Priority, Version,
     Vrid, Weight,
 };
+use vrrp::settings::global::GlobalSettings;
 use vrrp::settings::{
-    AntiReplay, AuthHmac, AuthPass, Authentication, GarpSettings, HmacKey, HmacMode, InitialState,
-    InstanceSettings, OldChecksum, Preempt, ScriptSettings, Secret, SyncGroupSettings, TrackScript,
-    Unicast, UnicastPeer, VirtualAddress,
+    AntiReplay, AuthHmac, AuthPass, Authentication, ExtraGarp, GarpSettings, HmacKey, HmacMode,
+    InitialState, InstanceSettings, OldChecksum, Preempt, ScriptSettings, Secret,
+    SyncGroupSettings, TrackScript, Unicast, UnicastPeer, VirtualAddress,
 };
 use vrrp::{
     Action, Carrier, Interface, InterfaceAddress, Packet, Release, ScriptOutcome, Settings,
@@ -93,6 +94,20 @@ impl Host {
                 3 => {
                     let clock = Duration::from_secs(bytes.next().into());
                     self.vrrp.handle_wall_clock(self.now, clock);
+                }
+                4 => {
+                    let uptime = Duration::from_millis(bytes.next().into());
+                    self.vrrp.handle_uptime(self.now, uptime);
+                }
+                5 => {
+                    let prefix = virtual_address(Family::V6, bytes.next() % 4).prefix;
+                    self.vrrp
+                        .handle_duplicate_address(self.now, address(prefix));
+                }
+                6 => {
+                    let mut renamed = interface(true);
+                    renamed.name = IfName::new("eth1").expect("a name");
+                    self.vrrp.handle_interface(self.now, renamed);
                 }
                 0 => {
                     self.vrrp.handle_stop(self.now, Release::Everything);
@@ -269,7 +284,13 @@ fn settings(bytes: &mut Bytes<'_>) -> Settings {
         rise: u32::from(bytes.next() % 4),
         fall: u32::from(bytes.next() % 4),
     };
+    let global = GlobalSettings {
+        startup_delay: Duration::from_millis(u64::from(bytes.next() % 4) * 50),
+        delay_after_boot: Duration::from_millis(u64::from(bytes.next() % 4) * 100),
+        ..GlobalSettings::default()
+    };
     Settings {
+        global,
         instances,
         sync_groups: if members.is_empty() {
             Vec::new()
@@ -346,6 +367,11 @@ fn instance(number: u8, bytes: &mut Bytes<'_>) -> InstanceSettings {
         unicast: unicast(family, bytes),
         v3_checksum_as_v2: flags & 3 == 3,
         notify_priority_changes: flags & 1 != 0,
+        timer_expired_backup: (flags & 5 == 5).then_some(flags.max(1)),
+        garp_extra_if: (flags & 9 == 9).then_some(ExtraGarp {
+            every: Duration::from_secs(1),
+            all: flags & 16 != 0,
+        }),
         ..InstanceSettings::new(&format!("VI_{number}"), name(), vrid(number / 2))
     }
 }
