@@ -51,7 +51,7 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
             None => judge.note(&instance.notify),
         }
     }
-    vrids::check(&instances, report);
+    vrids::check(&instances, draft.vrrp_global.allow_if_changes, report);
     let mut groups = groups(&draft, &mut instances, &mut judge, report);
     let (scripts, mut commands) = judge.check_scripts(&draft.scripts, report);
 

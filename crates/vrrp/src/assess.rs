@@ -45,6 +45,7 @@ impl Vrrp {
             trackers: tracking.failed,
             interface_down: !usable && !settings.dont_track_primary && !elsewhere,
             no_source: source.is_none() || (interface.is_none() && !elsewhere),
+            duplicate_vrid: self.clashes.concerns(id),
             config_error: settings
                 .unicast
                 .as_deref()

@@ -141,6 +141,7 @@ impl Vrrp {
                     .any(|tracked| tracked.interface == *name)
                 || instance.settings.track_src_ip
         });
+        self.settle_clashes(now);
         self.restore_addresses(now, name);
         self.update_listeners();
     }

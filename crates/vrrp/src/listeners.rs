@@ -17,6 +17,10 @@ impl Vrrp {
             if instance.interface.is_none() && settings.interface.is_some() {
                 continue;
             }
+            // Another one hears what is meant for its VRID here.
+            if self.clashes.concerns(instance.id) {
+                continue;
+            }
             self.listeners
                 .entry((instance.interface, settings.family, settings.vrid.get()))
                 .or_default()

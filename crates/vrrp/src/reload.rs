@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use types::Instant;
 
 use crate::action::{Announced, Signal};
+use crate::clash::Clashes;
 use crate::deadlines::Armed;
 use crate::firewall::Blocked;
 use crate::instance::{Identity, Instance, Queued, Shared};
@@ -69,6 +70,8 @@ impl Vrrp {
                 .flat_map(Instance::addresses)
                 .chain(&outgoing),
         );
+        self.clashes = Clashes::new(global.allow_if_changes);
+        self.find_clashes();
         for id in 0..self.instances.len() {
             self.assess(id, now);
         }

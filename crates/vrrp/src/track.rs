@@ -20,6 +20,8 @@ pub(crate) struct Faults {
     pub(crate) interface_down: bool,
     /// It has no address to send from, or no interface at all.
     pub(crate) no_source: bool,
+    /// Another instance has its VRID on its interface.
+    pub(crate) duplicate_vrid: bool,
     /// Nothing that can happen makes it work: it is to talk to peers and has none.
     pub(crate) config_error: bool,
     /// How many unweighted scripts have not reported yet. No fault, but no taking part either.
@@ -29,7 +31,11 @@ pub(crate) struct Faults {
 impl Faults {
     /// Something is wrong.
     pub(crate) const fn any(self) -> bool {
-        self.trackers > 0 || self.interface_down || self.no_source || self.config_error
+        self.trackers > 0
+            || self.interface_down
+            || self.no_source
+            || self.duplicate_vrid
+            || self.config_error
     }
 
     /// Nothing is wrong, but not everything is known yet.

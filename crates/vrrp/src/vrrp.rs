@@ -9,6 +9,7 @@ use core::time::Duration;
 use types::{Family, IfIndex, Instant, Prefix};
 
 use crate::action::{Action, Announced, Signal};
+use crate::clash::Clashes;
 use crate::deadlines::{Deadlines, Owner};
 use crate::instance::{Instance, Queued, Shared};
 use crate::interfaces::Interface;
@@ -32,6 +33,7 @@ pub struct Vrrp {
     /// group, the source or the peers.
     pub(crate) listeners: BTreeMap<(Option<IfIndex>, Family, u8), Vec<usize>>,
     pub(crate) memberships: BTreeSet<(IfIndex, IpAddr)>,
+    pub(crate) clashes: Clashes,
     /// Names of instances that were master when a predecessor of this process ended a moment ago.
     pub(crate) resuming: BTreeSet<String>,
     pub(crate) started: bool,
