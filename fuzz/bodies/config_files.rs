@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
 use config::settings::RunAs;
-use config::{FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem};
+use config::{DeviceFacts, FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem};
 use types::Prefix;
 
 /// A machine that has the input's files, two interfaces and nobody but root.
@@ -77,6 +77,10 @@ impl Machine for Files {
             loopback: false,
             multicast: true,
             mtu: 1500,
+            ethernet: true,
+            number: 2,
+            lower: None,
+            device: DeviceFacts::Other,
         })
     }
 

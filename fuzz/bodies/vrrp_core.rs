@@ -14,13 +14,14 @@ use types::{
 };
 use vrrp::settings::global::GlobalSettings;
 use vrrp::settings::{
-    AntiReplay, AuthHmac, AuthPass, Authentication, ExtraGarp, GarpSettings, HmacKey, HmacMode,
-    InitialState, InstanceSettings, OldChecksum, Preempt, ScriptSettings, Secret,
-    SyncGroupSettings, TrackScript, Unicast, UnicastPeer, VirtualAddress,
+    AntiReplay, AuthHmac, AuthPass, Authentication, Debounce, ExtraGarp, FileSettings,
+    GarpSettings, HmacKey, HmacMode, InitialState, InstanceSettings, OldChecksum, ParameterMatch,
+    Preempt, ProcessSettings, ScriptSettings, Secret, SyncGroupSettings, TrackScript, TrackWeight,
+    Tracked, Unicast, UnicastPeer, VirtualAddress,
 };
 use vrrp::{
-    Action, Carrier, Interface, InterfaceAddress, Packet, Release, ScriptOutcome, Settings,
-    StateName, Vrrp,
+    Action, Carrier, Interface, InterfaceAddress, InterfaceKind, Packet, Release, ScriptOutcome,
+    Settings, StateName, Vrrp, file_number,
 };
 use wire::vrrp::Message;
 
@@ -95,16 +96,29 @@ impl Host {
                     let clock = Duration::from_secs(bytes.next().into());
                     self.vrrp.handle_wall_clock(self.now, clock);
                 }
-                4 => {
+                4 => self.vrrp.handle_file(
+                    self.now,
+                    "file",
+                    file_number(&[bytes.next(), bytes.next()]),
+                ),
+                5 => {
+                    let count = u32::from(bytes.next() % 4);
+                    self.vrrp.handle_process_count(self.now, "process", count);
+                }
+                6 => {
+                    let up = bytes.next().is_multiple_of(2);
+                    self.vrrp.handle_bfd(self.now, "session", up);
+                }
+                7 => {
                     let uptime = Duration::from_millis(bytes.next().into());
                     self.vrrp.handle_uptime(self.now, uptime);
                 }
-                5 => {
+                8 => {
                     let prefix = virtual_address(Family::V6, bytes.next() % 4).prefix;
                     self.vrrp
                         .handle_duplicate_address(self.now, address(prefix));
                 }
-                6 => {
+                9 => {
                     let mut renamed = interface(true);
                     renamed.name = IfName::new("eth1").expect("a name");
                     self.vrrp.handle_interface(self.now, renamed);
@@ -234,8 +248,10 @@ impl Host {
                     self.held.remove(&Vrrp::kernel_prefix(&address));
                 }
                 Action::SendAdvert { message, .. } => assert!(message.len() >= 8),
-                Action::Block(_)
+                Action::ChangeRouting(_)
+                | Action::Block(_)
                 | Action::Unblock(_)
+                | Action::Device(_)
                 | Action::AnnounceAddress { .. }
                 | Action::JoinGroup { .. }
                 | Action::LeaveGroup { .. }
@@ -289,9 +305,37 @@ fn settings(bytes: &mut Bytes<'_>) -> Settings {
         delay_after_boot: Duration::from_millis(u64::from(bytes.next() % 4) * 100),
         ..GlobalSettings::default()
     };
+    let processes = ProcessSettings {
+        name: String::from("process"),
+        command: String::from("process"),
+        parameters: Vec::new(),
+        full_command: false,
+        matching: ParameterMatch::Exact,
+        quorum: u16::from(bytes.next() % 4),
+        quorum_max: None,
+        fork_delay: Duration::from_millis(bytes.next().into()),
+        terminate_delay: Duration::from_millis(bytes.next().into()),
+        weight: TrackWeight::FAULT,
+        reverse: false,
+    };
+    let debounce = Debounce {
+        interface: interface(true).name,
+        down: Duration::from_millis(u64::from(bytes.next()) * 16),
+        up: Duration::from_millis(u64::from(bytes.next()) * 16),
+    };
     Settings {
         global,
         instances,
+        track_files: vec![FileSettings {
+            name: String::from("file"),
+            path: String::from("/run/file"),
+            init: None,
+            weight: TrackWeight::ONE,
+            reverse: false,
+        }],
+        track_processes: vec![processes],
+        bfd_sessions: vec![String::from("session")],
+        debounce: vec![debounce],
         sync_groups: if members.is_empty() {
             Vec::new()
         } else {
@@ -355,6 +399,9 @@ fn instance(number: u8, bytes: &mut Bytes<'_>) -> InstanceSettings {
         } else {
             Vec::new().into()
         },
+        track_file: tracked("file", flags & 2, bytes).into(),
+        track_process: tracked("process", flags & 32, bytes).into(),
+        track_bfd: tracked("session", flags & 64, bytes).into(),
         garp: GarpSettings {
             master_delay: u32::from(bytes.next() % 3),
             master_repeat: 1,
@@ -374,6 +421,18 @@ fn instance(number: u8, bytes: &mut Bytes<'_>) -> InstanceSettings {
         }),
         ..InstanceSettings::new(&format!("VI_{number}"), name(), vrid(number / 2))
     }
+}
+
+fn tracked(name: &str, wanted: u8, bytes: &mut Bytes<'_>) -> Vec<Tracked> {
+    if wanted == 0 {
+        return Vec::new();
+    }
+    let weight = bytes.next();
+    vec![Tracked {
+        name: String::from(name),
+        weight: TrackWeight::new(i16::from(weight) - 128).unwrap_or(TrackWeight::FAULT),
+        reverse: weight.is_multiple_of(5),
+    }]
 }
 
 fn signed(flags: u8) -> AuthHmac {
@@ -454,6 +513,9 @@ fn interface(usable: bool) -> Interface {
         name: name(),
         usable,
         mac: Some(MacAddress([2, 0, 0, 0, 0, 1])),
+        kind: InterfaceKind::Other,
+        base: None,
+        master: None,
     }
 }
 

@@ -31,9 +31,6 @@ pub fn describe(settings: &Settings) -> String {
     }
     for instance in &settings.vrrp.instances {
         describe_instance(&mut out, instance);
-        if settings.left_out.contains(&instance.name) {
-            out.line("left out", "true");
-        }
         if let Some(notify) = settings.instance_notify.get(&instance.name) {
             scripts(&mut out, notify);
         }
@@ -252,11 +249,10 @@ fn reach(out: &mut Lines, instance: &InstanceSettings) {
             VirtualInterfaceKind::Macvlan { .. } => "use_vmac",
             VirtualInterfaceKind::Ipvlan { .. } => "use_ipvlan",
         };
-        let name = device.name.as_ref();
-        out.line(
-            kind,
-            name.map_or("(named by its VRID)", |name| name.as_str()),
-        );
+        out.line(kind, device.name.as_str());
+    }
+    if let Some(why) = &instance.unusable {
+        out.line("stays in FAULT", why);
     }
     out.line("accept", &instance.accept.to_string());
 }

@@ -877,7 +877,7 @@ impl Builder<'_, '_> {
         };
         self.report
             .uses_pending(self.table.path(self.context().0), keyword.name);
-        if in_pending || pending.refuses || !self.mentioned.insert(std::ptr::from_ref(keyword)) {
+        if in_pending || !self.mentioned.insert(std::ptr::from_ref(keyword)) {
             return;
         }
         let message = format!(

@@ -104,29 +104,17 @@ pub(crate) enum Role {
 pub(crate) struct Pending {
     /// What happens instead, when that matters.
     pub(crate) effect: Option<&'static str>,
-    /// An instance with it is left out: it would talk to the wrong routers.
-    pub(crate) refuses: bool,
 }
 
 /// Not acted on, and nothing that matters happens instead.
-const PENDING: Option<Pending> = Some(Pending {
-    effect: None,
-    refuses: false,
-});
+const PENDING: Option<Pending> = Some(Pending { effect: None });
 
 /// Not acted on, and what happens instead.
 const fn pending(effect: &'static str) -> Option<Pending> {
     Some(Pending {
         effect: Some(effect),
-        refuses: false,
     })
 }
-
-/// Not acted on, so that an instance with it is left out.
-const REFUSES: Option<Pending> = Some(Pending {
-    effect: None,
-    refuses: true,
-});
 
 /// What follows a keyword and its words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -410,8 +398,6 @@ pub struct KeywordFacts {
     pub instead: Option<&'static str>,
     /// The arguments are a number of this range, or a switch, in words; `None`: something else.
     pub allowed: Option<String>,
-    /// An instance with it is left out, because it would talk to the wrong routers.
-    pub refuses: bool,
 }
 
 /// All keywords of keepalived, by block and name; behind them the directives, whose block is `*`, and entries of lists.
@@ -427,7 +413,6 @@ pub fn keywords() -> impl Iterator<Item = KeywordFacts> {
         effect: row.pending.and_then(|pending| pending.effect),
         instead: row.deprecated,
         allowed: row.arguments.allowed(),
-        refuses: row.pending.is_some_and(|pending| pending.refuses),
     })
 }
 

@@ -53,7 +53,9 @@ pub use describe::describe;
 pub use diagnostics::{Also, Class, Diagnostic, Related, Severity, Style, exit_status_of_test};
 pub use keywords::{KeywordFacts, keywords};
 pub use lints::{Lint, lints};
-pub use machine::{FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem};
+pub use machine::{
+    DeviceFacts, FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem,
+};
 pub use settings::Settings;
 pub use suggest::similar_keyword;
 

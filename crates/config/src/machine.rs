@@ -105,6 +105,37 @@ pub struct InterfaceFacts {
     pub multicast: bool,
     /// Its MTU in bytes.
     pub mtu: u32,
+    /// It carries Ethernet frames, so that a macvlan can stand on it.
+    pub ethernet: bool,
+    /// The kernel's number for it.
+    pub number: u32,
+    /// The number of the interface that it is built upon, if that is in the same network namespace.
+    pub lower: Option<u32>,
+    /// Whether it is a device such as instances make.
+    pub device: DeviceFacts,
+}
+
+/// Whether an interface is a device such as instances make for themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeviceFacts {
+    /// No.
+    #[default]
+    Other,
+    /// A macvlan in private mode.
+    PrivateMacvlan,
+    /// An ipvlan at layer 2.
+    Ipvlan,
+}
+
+impl InterfaceFacts {
+    /// Whether it is a device of this kind over `base`: one that a predecessor may have left. The kernel puts a macvlan on a
+    /// macvlan beside it.
+    pub fn is_over(&self, base: &Self, kind: DeviceFacts) -> bool {
+        self.device == kind
+            && self
+                .lower
+                .is_some_and(|lower| lower == base.number || Some(lower) == base.lower)
+    }
 }
 
 /// Why a file cannot be read.

@@ -17,8 +17,11 @@ use crate::lints::{self, vrrp::Router};
 use crate::machine::Machine;
 use crate::settings::{Notify, NotifyDeleted, Settings};
 
+use self::devices::Devices;
+
 mod bfd;
 pub(crate) mod checkers;
+mod devices;
 mod garp;
 mod globals;
 mod instance;
@@ -39,12 +42,12 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
     report.leaves_unsaid(draft.lacks_interface);
     let mut judge = scripts::Judge::new(&draft, machine);
     let mut instances = Vec::new();
+    let mut devices = Devices::new(&draft, globals::vmac_names(&draft), machine);
     for instance in &draft.instances {
         report.block_ends(instance.end);
-        match instance::resolve(instance, &draft.defaults, machine, report) {
-            Some(resolved) => instances.push(Member {
-                settings: resolved.settings,
-                left_out: resolved.left_out,
+        match instance::resolve(instance, &draft.defaults, machine, &mut devices, report) {
+            Some(settings) => instances.push(Member {
+                settings,
                 draft: instance,
                 group: None,
             }),
@@ -53,15 +56,22 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
     }
     vrids::check(&instances, draft.vrrp_global.allow_if_changes, report);
     let mut groups = groups(&draft, &mut instances, &mut judge, report);
+    shared_devices(&devices.shared, &mut instances, report);
     let (scripts, mut commands) = judge.check_scripts(&draft.scripts, report);
 
     let mut settings = Settings::default();
-    let mut used = Used::default();
+    let mut used = BTreeSet::new();
+    let made: BTreeSet<IfName> = devices
+        .of_addresses
+        .iter()
+        .map(|device| device.name)
+        .collect();
     for member in &mut instances {
         let group = member.group.and_then(|index| groups.get(index));
-        track(member, group, &commands, report);
+        track(member, group, &commands, &made, report);
         tracked::track(member, group, report);
-        used.note(member);
+        let scripts = member.settings.track_script.iter();
+        used.extend(scripts.map(|track| track.script.clone()));
         member.settings.notify_priority_changes = member
             .draft
             .notify_priority_changes
@@ -100,7 +110,7 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
         span,
     } in scripts
     {
-        if !used.running.contains(&script.name) {
+        if !used.contains(&script.name) {
             let message = format!(
                 "script {} is not tracked by any running instance and never runs",
                 script.name
@@ -112,7 +122,7 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
                 .following(follows);
             report.at(span, diagnostic);
         }
-        if used.all.contains(&script.name) {
+        if used.contains(&script.name) {
             settings.vrrp.scripts.push(script);
         } else {
             commands.remove(&script.name);
@@ -121,11 +131,7 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
     settings.commands = commands;
     settings.vrrp.linkbeat = linkbeat(&draft, &instances);
     settings.vrrp.track_groups = track_groups(&draft, report);
-    settings.left_out = instances
-        .iter()
-        .filter(|member| member.left_out)
-        .map(|member| member.settings.name.clone())
-        .collect();
+    settings.vrrp.address_devices = devices.of_addresses;
     if report.wants_lints() {
         let routers: Vec<_> = instances
             .iter()
@@ -266,30 +272,9 @@ fn track_groups(draft: &Draft, report: &mut Reporter) -> Vec<TrackGroup> {
     groups
 }
 
-/// Scripts that some instance tracks.
-#[derive(Default)]
-struct Used {
-    all: BTreeSet<String>,
-    /// By an instance that runs.
-    running: BTreeSet<String>,
-}
-
-impl Used {
-    fn note(&mut self, member: &Member<'_>) {
-        for track in &member.settings.track_script {
-            self.all.insert(track.script.clone());
-            if !member.left_out {
-                self.running.insert(track.script.clone());
-            }
-        }
-    }
-}
-
 /// An instance on its way.
 struct Member<'a> {
     settings: InstanceSettings,
-    /// The daemon does not run it.
-    left_out: bool,
     draft: &'a InstanceDraft,
     /// Index of its sync group.
     group: Option<usize>,
@@ -332,9 +317,6 @@ fn groups<'a>(
                     member.group = Some(groups.len());
                     has_owner |= member.settings.is_owner();
                     members.push(name.value.clone());
-                    if member.left_out {
-                        report.at(name.span, goes_without(&group.name, &name.value));
-                    }
                 }
                 None if unusable.contains(name.value.as_str()) => {
                     cannot_run += 1;
@@ -435,6 +417,7 @@ fn track(
     member: &mut Member<'_>,
     group: Option<&Group<'_>>,
     scripts: &BTreeMap<String, crate::settings::Command>,
+    made: &BTreeSet<IfName>,
     report: &mut Reporter,
 ) {
     let draft = member.draft;
@@ -500,7 +483,41 @@ fn track(
             reverse: track.reverse,
         })
         .collect();
-    implied(settings);
+    implied(settings, made);
+}
+
+/// A device that addresses of two instances are on comes and goes with neither, and answers for both: that is right only if
+/// they are always in the same state.
+fn shared_devices(
+    shared: &[(String, String)],
+    instances: &mut [Member<'_>],
+    report: &mut Reporter,
+) {
+    for (name, other) in shared {
+        let group_of = |name: &str| {
+            let mut members = instances.iter();
+            let found = members.find(|member| member.settings.name == name)?;
+            found.group
+        };
+        if let Some(group) = group_of(name)
+            && group_of(other) == Some(group)
+        {
+            continue;
+        }
+        let mut members = instances.iter_mut();
+        let Some(member) = members.find(|member| member.settings.name == *name) else {
+            continue;
+        };
+        if member.settings.unusable.is_some() {
+            continue;
+        }
+        let why = format!("it has addresses on a macvlan of instance {other}");
+        let message = format!("instance {name} stays in FAULT: {why}");
+        let diagnostic = Diagnostic::error(Class::General, message)
+            .help("put both into one sync group, or give one of them another virtual_router_id");
+        report.at(member.draft.span, diagnostic);
+        member.settings.unusable = Some(why.into_boxed_str());
+    }
 }
 
 /// Weights make no sense for an owner, whose priority is fixed, nor for a group's member, whose group decides.
@@ -620,20 +637,27 @@ fn is_own(settings: &InstanceSettings, name: &str) -> bool {
         .is_some_and(|interface| interface.as_str() == name)
 }
 
-/// The interfaces that addresses are on are tracked without being listed, unless an address says `no_track`.
-fn implied(settings: &mut InstanceSettings) {
+/// The interfaces of addresses, routes and rules are tracked without being listed, unless an entry says `no_track`. Those that
+/// are made for addresses stand last.
+fn implied(settings: &mut InstanceSettings, made: &BTreeSet<IfName>) {
     let mut known: BTreeSet<IfName> = settings
         .track_interface
         .iter()
         .map(|track| track.interface)
         .collect();
     known.extend(settings.interface);
-    let missing: Vec<_> = settings
-        .addresses()
-        .filter(|address| !address.no_track)
+    let device = settings.virtual_interface.as_ref();
+    known.extend(device.map(|device| device.name));
+    let addresses = settings.addresses().filter(|address| !address.no_track);
+    let routes = settings.virtual_routes.iter();
+    let rules = settings.virtual_rules.iter();
+    let (made, mut missing): (Vec<_>, Vec<_>) = addresses
         .map(|address| address.interface)
+        .chain(routes.flat_map(|route| route.interfaces().copied()))
+        .chain(rules.flat_map(|rule| rule.interfaces().copied()))
         .filter(|interface| known.insert(*interface))
-        .collect();
+        .partition(|interface| made.contains(interface));
+    missing.extend(made);
     settings
         .track_interface
         .extend(missing.into_iter().map(|interface| TrackInterface {

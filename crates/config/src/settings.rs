@@ -2,7 +2,7 @@
 //!
 //! The parent sends the parts to its children as values; no child ever parses text.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,10 +15,8 @@ pub use global::Global;
 pub struct Settings {
     /// What concerns the processes themselves.
     pub global: Global,
-    /// The VRRP core's part: all instances, also those that are left out.
+    /// The VRRP core's part.
     pub vrrp: vrrp::Settings,
-    /// Names of the instances that the daemon does not run yet: it would get something wrong that matters.
-    pub left_out: BTreeSet<String>,
     /// The LVS core's part.
     pub lvs: lvs::Settings,
     /// The commands that `lvs` names by their number.
@@ -31,36 +29,6 @@ pub struct Settings {
     pub instance_notify: BTreeMap<String, Notify>,
     /// What to run when a sync group changes state, by the group's name; only of those that run anything.
     pub group_notify: BTreeMap<String, Notify>,
-}
-
-impl Settings {
-    /// What the VRRP core is to run: without the instances that are left out, their places in groups, and the scripts that
-    /// nobody else tracks.
-    pub fn vrrp_to_run(&self) -> vrrp::Settings {
-        let mut vrrp = self.vrrp.clone();
-        if self.left_out.is_empty() {
-            return vrrp;
-        }
-        let runs = |name: &String| !self.left_out.contains(name);
-        vrrp.instances.retain(|instance| runs(&instance.name));
-        for group in &mut vrrp.sync_groups {
-            group.members.retain(runs);
-        }
-        vrrp.sync_groups.retain(|group| !group.members.is_empty());
-        for group in &mut vrrp.track_groups {
-            group.members.retain(runs);
-        }
-        vrrp.track_groups.retain(|group| !group.members.is_empty());
-        let tracked: BTreeSet<&str> = vrrp
-            .instances
-            .iter()
-            .flat_map(|instance| &instance.track_script)
-            .map(|track| track.script.as_str())
-            .collect();
-        vrrp.scripts
-            .retain(|script| tracked.contains(script.name.as_str()));
-        vrrp
-    }
 }
 
 /// A program to run: an argument vector and whom to run it as.

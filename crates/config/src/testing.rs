@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use types::Prefix;
 
-use crate::machine::{FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem};
+use crate::machine::{
+    DeviceFacts, FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem,
+};
 use crate::settings::RunAs;
 use crate::{LoadOptions, Loaded, load};
 
@@ -50,15 +52,29 @@ impl Fake {
     }
 
     pub(crate) fn interface(mut self, name: &str) -> Self {
+        let number = u32::try_from(self.interfaces.len()).unwrap() + 1;
         self.interfaces.insert(
             name.into(),
             InterfaceFacts {
                 loopback: false,
                 multicast: true,
                 mtu: 1500,
+                ethernet: true,
+                number,
+                lower: None,
+                device: DeviceFacts::Other,
             },
         );
         self
+    }
+
+    /// A device such as instances make, over an interface that is there.
+    pub(crate) fn device(self, name: &str, base: &str, device: DeviceFacts) -> Self {
+        let lower = self.interfaces.get(base).map(|base| base.number);
+        let mut machine = self.interface(name);
+        let facts = machine.interfaces.get_mut(name).unwrap();
+        (facts.lower, facts.device) = (lower, device);
+        machine
     }
 
     pub(crate) fn script(self, path: &str) -> Self {
@@ -106,6 +122,10 @@ impl Fake {
                 loopback: true,
                 multicast: false,
                 mtu: 65536,
+                ethernet: false,
+                number: 100,
+                lower: None,
+                device: DeviceFacts::Other,
             },
         );
         self

@@ -10,12 +10,12 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use config::settings::RunAs;
-use config::{FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem};
+use config::{DeviceFacts, FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem};
 use log::warn;
-use sys::netlink::RouteSocket;
+use sys::netlink::{LinkKind, RouteSocket};
 use sys::process::Credentials;
 use sys::users;
-use types::Prefix;
+use types::{IfIndex, Prefix};
 
 /// The real machine. Interfaces and addresses are read once, when the first question about one is asked.
 #[derive(Default)]
@@ -308,6 +308,9 @@ fn known<T>(answer: Result<Option<T>, sys::Error>) -> Option<T> {
     })
 }
 
+/// `ARPHRD_ETHER`.
+const ETHERNET: u16 = 1;
+
 fn read_interfaces() -> BTreeMap<String, InterfaceFacts> {
     let links = RouteSocket::new()
         .and_then(|mut socket| socket.links())
@@ -322,6 +325,17 @@ fn read_interfaces() -> BTreeMap<String, InterfaceFacts> {
                 loopback: link.loopback,
                 multicast: link.multicast,
                 mtu: link.mtu,
+                ethernet: link.hardware == ETHERNET,
+                number: link.index.get(),
+                lower: link.lower.map(IfIndex::get),
+                device: match link.kind {
+                    LinkKind::Macvlan { private: true } => DeviceFacts::PrivateMacvlan,
+                    LinkKind::Ipvlan { layer2: true, .. } => DeviceFacts::Ipvlan,
+                    LinkKind::Macvlan { private: false }
+                    | LinkKind::Ipvlan { layer2: false, .. }
+                    | LinkKind::Vrf
+                    | LinkKind::Other => DeviceFacts::Other,
+                },
             };
             (link.name.as_str().to_owned(), facts)
         })

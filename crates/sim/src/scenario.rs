@@ -21,6 +21,7 @@ use vrrp::{Settings, timers};
 
 use crate::network::Lan;
 use crate::random::Random;
+use crate::{routing, tracked};
 
 /// How many LANs there are, and interfaces on each node.
 pub(crate) const LANS: Lan = 2;
@@ -81,6 +82,7 @@ struct Character {
     dont_track_primary: bool,
     track_interface: Vec<TrackInterface>,
     track_script: Vec<TrackScript>,
+    tracked: tracked::Lists,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -301,6 +303,7 @@ impl Character {
                     reverse: random.percent(10),
                 })
                 .collect(),
+            tracked: tracked::draw_lists(random),
         }
     }
 
@@ -357,7 +360,8 @@ fn draw_instance(
     }
     let count = random.byte(1, ADDRESSES - 1);
     let name = format!("VI_{}", router.vrid);
-    InstanceSettings {
+    let [track_file, track_process, track_bfd] = character.tracked;
+    let mut settings = InstanceSettings {
         family: router.family,
         version: router.version,
         priority: character.priority,
@@ -392,6 +396,9 @@ fn draw_instance(
         dont_track_primary: character.dont_track_primary,
         track_interface: character.track_interface.into(),
         track_script: character.track_script.into(),
+        track_file: track_file.into(),
+        track_process: track_process.into(),
+        track_bfd: track_bfd.into(),
         garp: draw_garp(random),
         lower_prio_no_advert: random.percent(15),
         higher_prio_send_advert: random.percent(15),
@@ -400,7 +407,9 @@ fn draw_instance(
         notify_priority_changes: random.percent(20),
         accept: !random.percent(25),
         ..InstanceSettings::new(&name, interface_name(router.lan), vrid(router.vrid))
-    }
+    };
+    routing::draw(&mut settings, random);
+    settings
 }
 
 /// The other nodes as peers.
@@ -475,7 +484,7 @@ fn draw_settings(
     } else {
         Duration::ZERO
     };
-    Settings {
+    let mut settings = Settings {
         global: GlobalSettings {
             startup_delay,
             ..GlobalSettings::default()
@@ -486,7 +495,9 @@ fn draw_settings(
         garp_interval,
         gna_interval,
         ..Settings::default()
-    }
+    };
+    tracked::define(&mut settings, unit, random);
+    settings
 }
 
 pub(crate) fn draw_script(name: &str, unit: Duration, random: &mut Random) -> ScriptSettings {

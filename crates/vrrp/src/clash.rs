@@ -179,6 +179,36 @@ mod tests {
         assert_eq!(states(&bench), [StateName::Fault, StateName::Backup]);
     }
 
+    /// An interface turns out to be a macvlan upon another one: it is the same wire, and announcements share its limit.
+    #[test]
+    fn a_macvlan_counts_for_what_it_is_built_upon() {
+        let later = InstanceSettings {
+            interface: Some(eth(1)),
+            ..on_eth0("B", 101)
+        };
+        let (mut bench, _) = Bench::with(settings(vec![on_eth0("A", 100), later]));
+        assert_eq!(states(&bench), [StateName::Backup, StateName::Backup]);
+        let macvlan = crate::Interface {
+            kind: crate::InterfaceKind::Macvlan { private: false },
+            base: Some(Bench::interface(0, true).index),
+            ..Bench::interface(1, true)
+        };
+        let interfaces = &bench.vrrp.shared.interfaces;
+        let physical = interfaces.physical(interfaces.by_name(&eth(1)).unwrap());
+        assert_eq!(physical.1, &eth(1));
+        bench.vrrp.handle_interface(bench.now, macvlan);
+        bench.drain();
+        assert_eq!(states(&bench), [StateName::Fault, StateName::Backup]);
+        let interfaces = &bench.vrrp.shared.interfaces;
+        let physical = interfaces.physical(interfaces.by_name(&eth(1)).unwrap());
+        assert_eq!(physical, (Bench::interface(0, true).index, &eth(0)));
+        bench
+            .vrrp
+            .handle_interface(bench.now, Bench::interface(1, true));
+        bench.drain();
+        assert_eq!(states(&bench), [StateName::Backup, StateName::Backup]);
+    }
+
     /// Without `allow_if_changes` nobody looks: `config` has refused what cannot be.
     #[test]
     fn it_costs_nothing_where_it_cannot_be() {

@@ -9,11 +9,12 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use types::{Centiseconds, Claim, Family, IfIndex, IfName, Instant, Priority, Version};
+use types::{Centiseconds, Claim, Family, IfIndex, IfName, Instant, Priority, Version, Vrid};
 use wire::vrrp::{Coverage, HOP_LIMIT, Message};
 
 use crate::action::{Action, Announced, Announcement, Event, Report, Subject, Truce};
 use crate::deadlines::Armed;
+use crate::devices::Devices;
 use crate::firewall::{Blocked, Firewall};
 use crate::flood::Changes;
 use crate::garp::{Block, Pace, Schedule};
@@ -21,6 +22,7 @@ use crate::holdings::Holdings;
 use crate::interfaces::Interfaces;
 use crate::loss::{self, Losses};
 use crate::proof::{Proof, WallClock};
+use crate::routing::Routing;
 use crate::settings::{
     Authentication, Few, InitialState, InstanceSettings, OldChecksum, VirtualAddress,
 };
@@ -36,7 +38,9 @@ use crate::track::Faults;
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     pub(crate) interfaces: Interfaces,
+    pub(crate) devices: Devices,
     pub(crate) holdings: Holdings,
+    pub(crate) routing: Routing,
     pub(crate) firewall: Firewall,
     pub(crate) queue: VecDeque<Queued>,
     pub(crate) pace: Pace,
@@ -68,9 +72,17 @@ const TOGETHER: usize = 64;
 /// Parts of an interval that adverts are spread over.
 const SLOTS: u32 = 64;
 
-/// What the packets of an instance are known by: VRID, family, interface, and the group that they go to or the source that
-/// its peers know.
-pub(crate) type Identity = (u8, Family, Option<IfName>, Result<IpAddr, Option<IpAddr>>);
+/// What the packets of an instance are known by. Equal in old and new settings: they mean the same instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Identity {
+    vrid: Vrid,
+    family: Family,
+    interface: Option<IfName>,
+    vrf: Option<IfName>,
+    on_a_device_of_its_own: bool,
+    /// The group that packets go to, or the source that peers know.
+    known_by: Result<IpAddr, Option<IpAddr>>,
+}
 
 #[derive(Debug)]
 pub(crate) struct Instance {
@@ -84,7 +96,12 @@ pub(crate) struct Instance {
     pub(crate) state: State,
     pub(crate) wants: StateName,
     pub(crate) armed: Armed,
+    /// The interface that adverts leave by.
     pub(crate) interface: Option<IfIndex>,
+    /// The interface that it is configured on.
+    pub(crate) base: Option<IfIndex>,
+    /// Its own device.
+    pub(crate) device: Option<IfIndex>,
     pub(crate) source: Option<IpAddr>,
     pub(crate) faults: Faults,
     pub(crate) effective: Priority,
@@ -120,6 +137,8 @@ impl Instance {
             wants: StateName::Backup,
             armed: Armed::default(),
             interface: None,
+            base: None,
+            device: None,
             source: None,
             faults: Faults::default(),
             effective,
@@ -233,7 +252,8 @@ impl Instance {
 
     /// The source of adverts, if there is a way out for them.
     fn ready_to_send(&self) -> Option<IpAddr> {
-        let way_out = self.interface.is_some() || self.settings.interface.is_none();
+        let anywhere = self.settings.interface.is_none() && self.settings.vrf.is_none();
+        let way_out = self.interface.is_some() || anywhere;
         self.source.filter(|_| way_out)
     }
 
@@ -418,6 +438,7 @@ impl Instance {
         self.take_a_slot(now);
         self.block_addresses(shared);
         self.hold_addresses(shared);
+        self.hold_routing(shared);
         self.announce_addresses(self.settings.garp.master_repeat, now, shared);
         self.tell(Announced::Master, telling, shared);
     }
@@ -444,6 +465,7 @@ impl Instance {
             self.send_farewell(now, shared);
         }
         shared.pace.forget(self.id);
+        self.release_routing(shared);
         Self::release_addresses(self.addresses(), shared);
         Self::unblock_addresses(core::mem::take(&mut self.blocked), shared);
         self.statistics.release_master += 1;
@@ -532,17 +554,17 @@ impl Instance {
     /// The identity that decides whether a reload means this instance: everything that its packets are known by. Its name
     /// is our own business.
     pub(crate) fn identity(settings: &InstanceSettings) -> Identity {
-        // The group, or with peers the source that they know us by.
-        let known_by = match &settings.unicast {
-            None => Ok(settings.mcast_dst_ip),
-            Some(_) => Err(settings.mcast_src_ip),
-        };
-        (
-            settings.vrid.get(),
-            settings.family,
-            settings.interface,
-            known_by,
-        )
+        Identity {
+            vrid: settings.vrid,
+            family: settings.family,
+            interface: settings.interface,
+            vrf: settings.vrf,
+            on_a_device_of_its_own: settings.virtual_interface.is_some(),
+            known_by: match &settings.unicast {
+                None => Ok(settings.mcast_dst_ip),
+                Some(_) => Err(settings.mcast_src_ip),
+            },
+        }
     }
 }
 

@@ -3,7 +3,11 @@
 use alloc::collections::BTreeMap;
 use core::net::{IpAddr, Ipv6Addr};
 
-use types::{Family, IfIndex, IfName, MacAddress, Prefix};
+use types::{Family, IfIndex, IfName, Instant, MacAddress, Prefix};
+
+use crate::debounce::{Delays, Link};
+
+use crate::settings::IpvlanMode;
 
 /// An interface as the kernel describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,10 +16,50 @@ pub struct Interface {
     pub index: IfIndex,
     /// Its name.
     pub name: IfName,
-    /// Whether packets get through: IFF_UP and IFF_RUNNING.
+    /// Whether packets get through: IFF_UP and IFF_RUNNING. `interface_up_down_delays` is for the core to apply.
     pub usable: bool,
     /// Its Ethernet address; `None` where it has none, or does no ARP.
     pub mac: Option<MacAddress>,
+    /// What kind of device it is.
+    pub kind: InterfaceKind,
+    /// The interface that it is built upon, if that is in the same network namespace.
+    pub base: Option<IfIndex>,
+    /// The bridge, bond or VRF that it belongs to.
+    pub master: Option<IfIndex>,
+}
+
+/// What kind of device an interface is, as far as it matters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InterfaceKind {
+    /// Any other.
+    #[default]
+    Other,
+    /// A macvlan.
+    Macvlan {
+        /// In private mode.
+        private: bool,
+    },
+    /// An ipvlan.
+    Ipvlan {
+        /// It works at layer 2.
+        layer2: bool,
+        /// How it reaches its siblings.
+        mode: IpvlanMode,
+    },
+    /// A VRF.
+    Vrf,
+}
+
+impl InterfaceKind {
+    /// Whether it is a macvlan, of whatever mode.
+    pub(crate) const fn is_macvlan(self) -> bool {
+        matches!(self, Self::Macvlan { .. })
+    }
+
+    /// Whether it lives and dies with the interface below it.
+    const fn leans_on_its_base(self) -> bool {
+        matches!(self, Self::Macvlan { .. } | Self::Ipvlan { .. })
+    }
 }
 
 /// An address on an interface.
@@ -32,6 +76,7 @@ pub struct InterfaceAddress {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) interface: Interface,
+    link: Link,
     addresses: BTreeMap<Prefix, AddressFacts>,
 }
 
@@ -68,7 +113,7 @@ pub(crate) struct Interfaces {
 
 impl Interfaces {
     /// Enters or updates an interface. True when something that matters changed.
-    pub(crate) fn present(&mut self, interface: Interface) -> bool {
+    pub(crate) fn present(&mut self, now: Instant, interface: Interface, delays: Delays) -> bool {
         // Two interfaces swap names, or one is re-created before we hear that the old one went: the new owner of a
         // name takes it.
         self.by_name
@@ -77,14 +122,22 @@ impl Interfaces {
         match self.by_index.get_mut(&interface.index) {
             Some(entry) if entry.interface == interface => false,
             Some(entry) => {
+                if entry.interface.name != interface.name {
+                    // Another interface as far as anybody is concerned.
+                    entry.link = Link::default();
+                }
+                entry.link.heard(now, interface.usable, delays);
                 entry.interface = interface;
                 true
             }
             None => {
+                let mut link = Link::default();
+                link.heard(now, interface.usable, delays);
                 self.by_index.insert(
                     interface.index,
                     Entry {
                         interface,
+                        link,
                         addresses: BTreeMap::new(),
                     },
                 );
@@ -155,7 +208,8 @@ impl Interfaces {
 
     /// The interface that packets really leave by: what a macvlan or ipvlan is built upon, or the interface itself.
     pub(crate) fn physical<'a>(&'a self, interface: &'a Interface) -> (IfIndex, &'a IfName) {
-        (interface.index, &interface.name)
+        let below = self.below(&interface.name).unwrap_or(interface);
+        (below.index, &below.name)
     }
 
     pub(crate) fn by_name(&self, name: &IfName) -> Option<&Interface> {
@@ -169,9 +223,31 @@ impl Interfaces {
         self.by_index.get(&index).map(|entry| &entry.interface)
     }
 
-    /// Whether an interface exists and packets get through it.
+    /// Whether an interface exists and counts as one that packets get through.
     pub(crate) fn usable(&self, name: &IfName) -> bool {
-        self.by_name(name).is_some_and(|interface| interface.usable)
+        let index = self.by_name.get(name);
+        let entry = index.and_then(|index| self.by_index.get(index));
+        entry.is_some_and(|entry| entry.link.usable())
+    }
+
+    /// What counts of an interface's link.
+    pub(crate) fn link(&mut self, index: IfIndex) -> Option<&mut Link> {
+        self.by_index.get_mut(&index).map(|entry| &mut entry.link)
+    }
+
+    /// The VRF that an interface is in.
+    pub(crate) fn vrf_of(&self, interface: &Interface) -> Option<IfIndex> {
+        let master = self.by_index(interface.master?)?;
+        (master.kind == InterfaceKind::Vrf).then_some(master.index)
+    }
+
+    /// The interface that a configured one stands and falls with: what is below a macvlan or an ipvlan.
+    pub(crate) fn below(&self, name: &IfName) -> Option<&Interface> {
+        let interface = self.by_name(name)?;
+        let base = interface
+            .base
+            .filter(|_| interface.kind.leans_on_its_base())?;
+        self.by_index(base)
     }
 
     /// The address that adverts leave from, of those that are not managed ones.

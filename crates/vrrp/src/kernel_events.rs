@@ -8,6 +8,7 @@ use types::{IfIndex, IfName, Instant, Prefix};
 use crate::action::Event;
 use crate::garp::Which;
 use crate::holdings::kernel_prefix;
+use crate::instance::{Queued, Shared};
 use crate::interfaces::{Interface, InterfaceAddress};
 use crate::vrrp::Vrrp;
 
@@ -44,7 +45,7 @@ impl Vrrp {
                 .by_index(interface.index)
                 .map(|known| known.name);
             let index = interface.index;
-            if self.shared.interfaces.present(interface) {
+            if self.enter_interface(now, interface) {
                 if let Some(before) = before.filter(|before| *before != name) {
                     renamed.push((index, before));
                     changed.push(before);
@@ -94,7 +95,7 @@ impl Vrrp {
             .by_index(interface.index)
             .map(|known| known.name);
         let (index, name) = (interface.index, interface.name);
-        if !self.shared.interfaces.present(interface) {
+        if !self.enter_interface(now, interface) {
             return;
         }
         if let Some(renamed) = before.filter(|before| *before != name) {
@@ -131,19 +132,62 @@ impl Vrrp {
         }
     }
 
-    fn interface_changed(&mut self, now: Instant, name: &IfName) {
+    pub(crate) fn interface_changed(&mut self, now: Instant, name: &IfName) {
+        self.converge_devices(name);
+        let leaning: BTreeSet<IfName> = self
+            .shared
+            .interfaces
+            .all()
+            .filter(|one| {
+                let below = self.shared.interfaces.below(&one.name);
+                below.is_some_and(|below| below.name == *name)
+            })
+            .map(|one| one.name)
+            .collect();
         self.reassess_all(now, |instance| {
             instance.settings.is_on(name)
+                || instance.settings.stands_on(name)
                 || instance
                     .settings
                     .track_interface
                     .iter()
                     .any(|tracked| tracked.interface == *name)
                 || instance.settings.track_src_ip
+                || instance
+                    .settings
+                    .interface
+                    .as_ref()
+                    .is_some_and(|own| leaning.contains(own))
         });
         self.settle_clashes(now);
         self.restore_addresses(now, name);
+        self.restore_static_addresses(name);
+        self.restore_routes(name);
         self.update_listeners();
+    }
+
+    /// Looks at the devices that an interface concerns.
+    fn converge_devices(&mut self, name: &IfName) {
+        let Shared {
+            devices,
+            interfaces,
+            holdings,
+            queue,
+            ..
+        } = &mut self.shared;
+        devices.converge_about(name, interfaces, holdings, |action| {
+            queue.push_back(Queued::Action(action));
+        });
+    }
+
+    /// The kernel refused a device that we asked for, or a part of it; the host has said why. It is tried again when
+    /// something about the device, or the interface below, changes.
+    pub fn handle_device_refused(&mut self, now: Instant, name: &IfName) {
+        self.shared.devices.refused(name);
+        self.reassess_all(now, |instance| {
+            let mut tracked = instance.settings.track_interface.iter();
+            instance.settings.stands_on(name) || tracked.any(|tracked| tracked.interface == *name)
+        });
     }
 
     /// Puts back what masters hold on an interface that was re-created, or came up again, without it.
@@ -178,7 +222,7 @@ impl Vrrp {
         let managed = interface.is_some_and(|interface| {
             self.shared
                 .holdings
-                .is_managed(&interface.name, address.prefix)
+                .may_be_echo(now, &interface.name, address.prefix)
         });
         if !managed {
             self.take_address(now, address);
@@ -231,6 +275,7 @@ impl Vrrp {
 
     fn take_address(&mut self, now: Instant, address: InterfaceAddress) {
         if self.shared.interfaces.address_present(address) {
+            self.shared.address_is_there(address.prefix.address());
             self.source_may_have_changed(now, address.interface, address.prefix);
         }
     }
@@ -251,6 +296,10 @@ impl Vrrp {
         else {
             return;
         };
+        self.shared.routing.address_went(prefix.address());
+        if self.static_address_lost(now, &name, prefix) {
+            return;
+        }
         if self.shared.holdings.wanted(&name, prefix).is_some() {
             self.address_lost(now, &name, prefix);
         } else {
@@ -281,9 +330,11 @@ impl Vrrp {
         if self.shared.holdings.is_managed(&name, prefix) {
             return;
         }
+        self.converge_devices(&name);
         self.reassess_all(now, |instance| {
             let settings = &instance.settings;
             settings.is_on(&name)
+                || settings.stands_on(&name)
                 || (settings.track_src_ip && settings.mcast_src_ip == Some(prefix.address()))
         });
     }

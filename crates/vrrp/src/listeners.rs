@@ -3,7 +3,11 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+use types::IfIndex;
+
 use crate::action::{Action, Carrier};
+use crate::instance::Instance;
+use crate::interfaces::InterfaceKind;
 use crate::receive::Packet;
 use crate::vrrp::Vrrp;
 
@@ -14,18 +18,17 @@ impl Vrrp {
         let mut memberships = BTreeSet::new();
         for instance in &self.instances {
             let settings = &instance.settings;
-            if instance.interface.is_none() && settings.interface.is_some() {
-                continue;
-            }
             // Another one hears what is meant for its VRID here.
             if self.clashes.concerns(instance.id) {
                 continue;
             }
-            self.listeners
-                .entry((instance.interface, settings.family, settings.vrid.get()))
-                .or_default()
-                .push(instance.id);
-            if let (Some(interface), None) = (instance.interface, &settings.unicast) {
+            for interface in instance.hears_on() {
+                self.listeners
+                    .entry((interface, settings.family, settings.vrid.get()))
+                    .or_default()
+                    .push(instance.id);
+            }
+            for interface in instance.member_on() {
                 memberships.insert((interface, settings.mcast_dst_ip));
             }
         }
@@ -52,10 +55,26 @@ impl Vrrp {
         };
         let vrid = *packet.payload.get(before + 1)?;
         let found = self.listener(packet, vrid);
-        if found.is_none() {
+        if found.is_none() && !self.is_heard_elsewhere(packet, vrid) {
             self.unknown_vrid += 1;
         }
         found
+    }
+
+    /// Whether this is another copy of a packet: the kernel hands one to the interface and one to each macvlan above it.
+    fn is_heard_elsewhere(&self, packet: &Packet<'_>, vrid: u8) -> bool {
+        let Some(interface) = self.shared.interfaces.by_index(packet.interface) else {
+            return false;
+        };
+        if !self.shared.devices.concern(&interface.name) {
+            return false;
+        }
+        let base = interface.base.unwrap_or(interface.index);
+        self.instances.iter().any(|instance| {
+            let settings = &instance.settings;
+            (settings.vrid.get(), settings.family) == (vrid, packet.family())
+                && instance.base == Some(base)
+        })
     }
 
     fn listener(&self, packet: &Packet<'_>, vrid: u8) -> Option<usize> {
@@ -68,6 +87,7 @@ impl Vrrp {
                 .iter()
                 .chain(on(None))
                 .filter_map(|id| self.instances.get(*id))
+                .filter(|instance| self.is_in_vrf_of(instance, packet))
         };
         let (to, from) = (packet.destination, packet.source);
         let mut by_group = candidates().filter(|instance| instance.settings.unicast.is_none());
@@ -95,9 +115,56 @@ impl Vrrp {
         }
     }
 
+    /// Whether a packet came from where an instance without an interface speaks: its VRF, or outside of all of them.
+    fn is_in_vrf_of(&self, instance: &Instance, packet: &Packet<'_>) -> bool {
+        if instance.settings.interface.is_some() {
+            return true;
+        }
+        let interface = self.shared.interfaces.by_index(packet.interface);
+        let vrf = interface.and_then(|interface| match interface.kind {
+            InterfaceKind::Vrf => Some(interface.index),
+            InterfaceKind::Other | InterfaceKind::Macvlan { .. } | InterfaceKind::Ipvlan { .. } => {
+                self.shared.interfaces.vrf_of(interface)
+            }
+        });
+        // It sends by its VRF, if it has one.
+        vrf == instance.interface
+    }
+
     /// How many packets came for a virtual router that we do not run.
     #[must_use]
     pub const fn unknown_vrid(&self) -> u64 {
         self.unknown_vrid
+    }
+}
+
+impl Instance {
+    /// The interfaces that its adverts come in by; `None` among them is any.
+    fn hears_on(&self) -> impl Iterator<Item = Option<IfIndex>> {
+        let settings = &self.settings;
+        let anywhere = settings.interface.is_none().then_some(None);
+        let own = match (&settings.virtual_interface, &settings.unicast) {
+            (None, _) => [self.base, None],
+            // The kernel gives an advert from the same virtual MAC address to nobody but the macvlan of that address, and
+            // one from any other to it, too. keepalived with vmac_xmit_base listens below, and does not hear those.
+            (Some(_), None) => [self.device, None],
+            // What is for an address on the device comes in there; an ipvlan has the source.
+            (Some(_), Some(_)) => [self.base, self.device],
+        };
+        anywhere
+            .into_iter()
+            .chain(own.into_iter().flatten().map(Some))
+    }
+
+    /// The interfaces on which it must be in its group.
+    fn member_on(&self) -> impl Iterator<Item = IfIndex> {
+        let own = match (&self.settings.virtual_interface, &self.settings.unicast) {
+            (_, Some(_)) => [None, None],
+            (None, None) => [self.base, None],
+            // A switch learns it from the address that adverts are sent with.
+            (Some(own), None) if own.transmit_on_base => [self.device, self.base],
+            (Some(_), None) => [self.device, None],
+        };
+        own.into_iter().flatten()
     }
 }

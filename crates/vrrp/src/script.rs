@@ -364,8 +364,10 @@ mod tests {
                 other @ (Action::Report(_)
                 | Action::SendAdvert { .. }
                 | Action::AddAddress { .. }
+                | Action::ChangeRouting(_)
                 | Action::RemoveAddress { .. }
                 | Action::AnnounceAddress { .. }
+                | Action::Device(_)
                 | Action::Block(_)
                 | Action::Unblock(_)
                 | Action::JoinGroup { .. }

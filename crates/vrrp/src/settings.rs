@@ -32,7 +32,9 @@ pub use routes::Route;
 pub use rules::Rule;
 pub use trackers::{FileInit, FileSettings, ParameterMatch, ProcessSettings, TrackWeight, Tracked};
 pub use unicast::{OldChecksum, Unicast, UnicastPeer};
-pub use virtual_interface::{DeviceGroup, IpvlanMode, VirtualInterface, VirtualInterfaceKind};
+pub use virtual_interface::{
+    AddressDevice, Device, DeviceKind, IpvlanMode, VirtualInterface, VirtualInterfaceKind,
+};
 
 /// Everything the core is told at start and at every reload.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +71,8 @@ pub struct Settings {
     pub linkbeat: Vec<Linkbeat>,
     /// Interfaces whose state must last before it counts.
     pub debounce: Vec<Debounce>,
+    /// The devices of addresses that are not on their instance's own. Names are unique.
+    pub address_devices: Vec<AddressDevice>,
 }
 
 /// Something that does not depend on the state of any instance.
@@ -150,8 +154,11 @@ pub struct InstanceSettings {
     pub notify_priority_changes: bool,
     /// The device that it makes for itself; `None`: it uses `interface` as it is.
     pub virtual_interface: Option<Box<VirtualInterface>>,
-    /// Addresses on other interfaces, or of the other family, get a macvlan there too (`use_vmac_addr`).
+    /// Addresses on other interfaces, or of the other family, get a macvlan there too (`use_vmac_addr`). Their `interface`
+    /// names it already.
     pub use_vmac_addr: bool,
+    /// Why nothing that can happen makes it work, in words: a configuration fault.
+    pub unusable: Option<Box<str>>,
     /// The kernel is told to promote secondary addresses on the interface (`promote_secondaries`).
     pub promote_secondaries: bool,
     /// Checksums of VRRPv3 over IPv4 leave the pseudo header out.
@@ -208,6 +215,7 @@ impl InstanceSettings {
             notify_priority_changes: false,
             virtual_interface: None,
             use_vmac_addr: false,
+            unusable: None,
             promote_secondaries: false,
             v3_checksum_as_v2: false,
             accept: true,
@@ -222,6 +230,13 @@ impl InstanceSettings {
     /// Whether it runs on this interface.
     pub fn is_on(&self, interface: &IfName) -> bool {
         self.interface.as_ref() == Some(interface)
+    }
+
+    /// Whether it runs on this device, or in this VRF.
+    pub(crate) fn stands_on(&self, interface: &IfName) -> bool {
+        let device = self.virtual_interface.as_ref();
+        self.vrf.as_ref() == Some(interface)
+            || device.is_some_and(|device| device.name == *interface)
     }
 
     /// Whether this router owns the addresses: configured with priority 255.
@@ -262,7 +277,7 @@ pub enum Preempt {
 pub struct VirtualAddress {
     /// The address and its prefix length.
     pub prefix: Prefix,
-    /// The interface it is put on.
+    /// The interface it is put on; it may be a device that we make.
     pub interface: IfName,
     /// The kernel's scope number: 0 universe, 253 link, 254 host.
     pub scope: u8,
@@ -286,7 +301,7 @@ pub struct VirtualAddress {
     pub preferred_lft: PreferredLifetime,
     /// Its loss does not concern the instance.
     pub no_track: bool,
-    /// `use_vmac`: it is put on a device of its own with the virtual router's MAC, over `interface`.
+    /// `use_vmac`: its `interface` is a device with the virtual router's MAC.
     pub use_vmac: bool,
 }
 

@@ -15,7 +15,8 @@ use crate::settings::{
     VirtualAddress,
 };
 use crate::{
-    Action, Blocked, Carrier, InstanceView, Interface, InterfaceAddress, Packet, StateName, Vrrp,
+    Action, Blocked, Carrier, DeviceAction, InstanceView, Interface, InterfaceAddress,
+    InterfaceKind, Packet, RoutingChange, StateName, Vrrp,
 };
 
 pub(crate) fn ip(text: &str) -> IpAddr {
@@ -90,6 +91,9 @@ impl Bench {
             name: eth(number),
             usable,
             mac: Some(MacAddress([2, 0, 0, 0, 0, 5])),
+            kind: InterfaceKind::Other,
+            base: None,
+            master: None,
         }
     }
 
@@ -332,9 +336,19 @@ pub(crate) fn words(action: &Action) -> String {
         }
         Action::AddAddress { address, .. } => format!("add {}", address.prefix.address()),
         Action::RemoveAddress { address, .. } => format!("remove {}", address.prefix.address()),
+        Action::ChangeRouting(change) => match change {
+            RoutingChange::AddRoute { route } => format!("add route {route}"),
+            RoutingChange::ReplaceRoute { new, .. } => format!("replace route {new}"),
+            RoutingChange::RemoveRoute { route } => format!("remove route {route}"),
+            RoutingChange::AddRule { rule } => format!("add rule {rule}"),
+            RoutingChange::RemoveRule { rule } => format!("remove rule {rule}"),
+        },
         Action::Block(blocked) => format!("block {}", target(blocked)),
         Action::Unblock(blocked) => format!("unblock {}", target(blocked)),
         Action::AnnounceAddress { address, .. } => format!("garp {address}"),
+        Action::Device(DeviceAction::Create { device, .. }) => format!("make {}", device.name),
+        Action::Device(DeviceAction::SetUp { device, .. }) => format!("set up {}", device.name),
+        Action::Device(DeviceAction::Remove { device, .. }) => format!("delete {}", device.name),
         Action::JoinGroup { group, .. } => format!("join {group}"),
         Action::LeaveGroup { group, .. } => format!("leave {group}"),
         Action::RunScript { script } => format!("run {script}"),

@@ -99,7 +99,7 @@ impl Instance {
             no_source: self.faults.no_source,
             config_error: self.faults.config_error,
             old_checksum_seen: self.old_checksum_seen,
-            scripts_pending: self.faults.scripts_pending,
+            scripts_pending: self.faults.pending,
             deadline: self.deadline(),
             last_transition: self.last.transition,
             last_advert_sent: self.last.advert_sent,

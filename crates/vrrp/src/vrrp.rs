@@ -11,14 +11,18 @@ use types::{Family, IfIndex, Instant, Prefix};
 use crate::action::{Action, Announced, Signal};
 use crate::clash::Clashes;
 use crate::deadlines::{Deadlines, Owner};
+use crate::debounce::AllDelays;
+use crate::devices::DeviceView;
 use crate::instance::{Instance, Queued, Shared};
 use crate::interfaces::Interface;
 use crate::proof::WallClock;
 use crate::script::{Script, ScriptView};
 use crate::state::{Farewell, State, StateName};
+use crate::statics::Statics;
 use crate::sync_group::{Group, GroupView};
 use crate::track::ScriptVerdicts;
 use crate::view::InstanceView;
+use crate::watched::Watched;
 
 /// The VRRP core: see the crate's documentation for the contract.
 #[derive(Debug, Default)]
@@ -27,6 +31,8 @@ pub struct Vrrp {
     pub(crate) groups: Vec<Group>,
     pub(crate) scripts: Vec<Script>,
     pub(crate) verdicts: ScriptVerdicts,
+    pub(crate) watched: Watched,
+    pub(crate) delays: AllDelays,
     pub(crate) shared: Shared,
     pub(crate) deadlines: Deadlines,
     /// Who listens to what: interface, family, VRID. Without an interface: on every one. Several differ by the multicast
@@ -36,6 +42,7 @@ pub struct Vrrp {
     pub(crate) clashes: Clashes,
     /// Names of instances that were master when a predecessor of this process ended a moment ago.
     pub(crate) resuming: BTreeSet<String>,
+    pub(crate) statics: Statics,
     pub(crate) started: bool,
     pub(crate) unknown_vrid: u64,
 }
@@ -106,6 +113,8 @@ impl Vrrp {
                         self.handle_script_timeout(id, now);
                     }
                 }
+                Owner::Processes(id) => self.handle_process_timeout(at, id, now),
+                Owner::Interface(index) => self.handle_link_timeout(at, index, now),
                 Owner::Startup => {
                     if self.shared.startup.armed.popped(at) {
                         self.startup_may_be_over(now);
@@ -114,6 +123,11 @@ impl Vrrp {
                 Owner::Pace => {
                     if self.shared.pace.armed.popped(at) {
                         self.send_paced(now);
+                    }
+                }
+                Owner::Statics => {
+                    if self.statics.armed.popped(at) {
+                        self.retry_statics(now);
                     }
                 }
             }
@@ -164,9 +178,18 @@ impl Vrrp {
                 &mut self.shared,
             );
         }
+        // They do not stay, whatever else does (keepalived: --dont-release-vrrp).
+        let statics = core::mem::take(&mut self.statics);
+        self.release_statics(&statics);
         for group in &mut self.groups {
             group.state = StateName::Stop;
             self.shared.act(group.announcement(Announced::Stop));
+        }
+        if release == Release::Everything {
+            let removals: Vec<Action> = self.shared.devices.removals().collect();
+            for removal in removals {
+                self.shared.act(removal);
+            }
         }
         self.deadlines.clear();
     }
@@ -199,6 +222,11 @@ impl Vrrp {
     /// The interfaces as the host told us.
     pub fn interfaces(&self) -> impl Iterator<Item = &Interface> {
         self.shared.interfaces.all()
+    }
+
+    /// The devices of our own that are there.
+    pub fn devices(&self) -> impl Iterator<Item = DeviceView<'_>> {
+        self.shared.devices.there()
     }
 
     /// Whether the kernel has an address, as far as the host has told and we have asked for.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
 use std::sync::Arc;
 
-use types::Family;
-use vrrp::settings::{InstanceSettings, PreferredLifetime, Static, VirtualAddress};
+use types::{Family, IfName};
+use vrrp::settings::{AddressDevice, InstanceSettings, PreferredLifetime, Static, VirtualAddress};
 
 use super::page::{Page, Word};
 
@@ -16,7 +16,7 @@ pub(super) fn write_static(page: &mut Page, settings: &vrrp::Settings) {
         "static_ipaddress",
         addresses.map(|address| {
             let group = track_group(address);
-            let line = line(&address.entry, true);
+            let line = line(&address.entry, Some(&address.entry.interface));
             format!(
                 "{line}{}",
                 group.map(|group| format!(" {group}")).unwrap_or_default()
@@ -40,8 +40,8 @@ fn entry<T: Display>(entry: &Static<T>) -> String {
     }
 }
 
-/// What comes and goes with an instance.
-pub(super) fn write(page: &mut Page, instance: &InstanceSettings) {
+/// What comes and goes with an instance. `devices`: those of addresses that are not on their instance's own.
+pub(super) fn write(page: &mut Page, instance: &InstanceSettings, devices: &[AddressDevice]) {
     let own = instance.interface.as_ref();
     let mut written = BTreeSet::new();
     let mut lines = |addresses: &[Arc<VirtualAddress>]| -> Vec<String> {
@@ -49,9 +49,9 @@ pub(super) fn write(page: &mut Page, instance: &InstanceSettings) {
             .iter()
             .map(|address| {
                 // One address twice on the instance's interface is one that names it and one that does not.
-                let on = address.interface.as_str();
-                let again = !written.insert((address.prefix.address(), on.to_owned()));
-                line(address, !(again && own == Some(&address.interface)))
+                let on = configured(address, instance, devices);
+                let again = !written.insert((address.prefix.address(), on.as_str().to_owned()));
+                line(address, (!(again && own == Some(on))).then_some(on))
             })
             .collect()
     };
@@ -63,11 +63,32 @@ pub(super) fn write(page: &mut Page, instance: &InstanceSettings) {
     page.list("virtual_rules", &instance.virtual_rules);
 }
 
-/// An address with its options; `device`: its interface is named.
-fn line(address: &VirtualAddress, device: bool) -> String {
+/// The interface that an address was configured on: what is below the device that it was put on.
+fn configured<'a>(
+    address: &'a VirtualAddress,
+    instance: &'a InstanceSettings,
+    devices: &'a [AddressDevice],
+) -> &'a IfName {
+    let on = &address.interface;
+    let family = address.prefix.family();
+    let own = instance.virtual_interface.as_ref();
+    let below = if own.is_some_and(|own| own.name == *on) && family == instance.family {
+        instance.interface.as_ref()
+    } else {
+        let device = devices
+            .iter()
+            .find(|device| device.name == *on && device.family == family);
+        device.map(|device| &device.base)
+    };
+    below.unwrap_or(on)
+}
+
+/// An address with its options; `device`: the interface to name.
+fn line(address: &VirtualAddress, device: Option<&IfName>) -> String {
     let VirtualAddress {
         prefix,
-        interface,
+        // Given.
+        interface: _,
         scope,
         label,
         broadcast,
@@ -94,8 +115,8 @@ fn line(address: &VirtualAddress, device: bool) -> String {
     if let Some(peer) = peer {
         option("peer", &peer.address());
     }
-    if device {
-        option("dev", &Word(interface.as_str()));
+    if let Some(device) = device {
+        option("dev", &Word(device.as_str()));
     }
     if let Some(broadcast) = broadcast {
         option("brd", broadcast);

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use types::{Family, Version};
 use vrrp::settings::{
-    AntiReplay, AuthHmac, Authentication, DeviceGroup, ExtraGarp, GarpSettings, HmacKey, HmacMode,
-    InitialState, InstanceSettings, IpvlanMode, OldChecksum, Preempt, SyncGroupSettings, Unicast,
-    UnicastPeer, VirtualInterface, VirtualInterfaceKind,
+    AntiReplay, AuthHmac, Authentication, ExtraGarp, GarpSettings, HmacKey, HmacMode, InitialState,
+    InstanceSettings, IpvlanMode, OldChecksum, Preempt, SyncGroupSettings, Unicast, UnicastPeer,
+    VirtualInterface, VirtualInterfaceKind,
 };
 
 use super::page::{Hex, Page, Seconds, Word};
@@ -18,7 +18,7 @@ pub(super) fn write(page: &mut Page, settings: &Settings) {
     for instance in &settings.vrrp.instances {
         let header = format!("vrrp_instance {}", Word(&instance.name));
         page.block(header, |page| {
-            of_instance(page, instance);
+            of_instance(page, instance, &settings.vrrp);
             if let Some(scripts) = settings.instance_notify.get(&instance.name) {
                 notify(page, scripts);
             }
@@ -63,7 +63,8 @@ fn of_family(page: &mut Page, instance: &InstanceSettings) {
     }
 }
 
-fn of_instance(page: &mut Page, instance: &InstanceSettings) {
+fn of_instance(page: &mut Page, instance: &InstanceSettings, all: &vrrp::Settings) {
+    let devices = &all.address_devices;
     let InstanceSettings {
         name: _,
         interface,
@@ -101,6 +102,8 @@ fn of_instance(page: &mut Page, instance: &InstanceSettings) {
         notify_priority_changes,
         virtual_interface,
         use_vmac_addr,
+        // It follows from the rest.
+        unusable: _,
         promote_secondaries,
         v3_checksum_as_v2,
         accept,
@@ -145,7 +148,7 @@ fn of_instance(page: &mut Page, instance: &InstanceSettings) {
     }
     page.flag("track_src_ip", *track_src_ip);
     if let Some(device) = virtual_interface {
-        of_device(page, device);
+        of_device(page, instance, device);
     }
     page.flag("use_vmac_addr", *use_vmac_addr);
     page.flag("promote_secondaries", *promote_secondaries);
@@ -173,8 +176,8 @@ fn of_instance(page: &mut Page, instance: &InstanceSettings) {
         "lvs_sync_daemon_interface",
         synchronisation.map(|name| name.as_str()),
     );
-    tracking::write_lists(page, instance);
-    routes::write(page, instance);
+    tracking::write_lists(page, instance, all);
+    routes::write(page, instance, devices);
     page.flag(
         "no_virtual_ipaddress",
         instance.virtual_ipaddress.is_empty(),
@@ -212,42 +215,39 @@ fn peer(peer: &UnicastPeer) -> String {
     }
 }
 
-fn of_device(page: &mut Page, device: &VirtualInterface) {
-    let VirtualInterface { name, group, kind } = device;
-    let name = name.iter().map(|name| device_name(name.as_str()));
-    let group = group.iter().map(|group| match group {
-        DeviceGroup::Number(number) => format!("group {number}"),
-        DeviceGroup::Named(name) => format!("group {}", Word(name)),
-    });
-    let (keyword, options, transmit_on_base) = match kind {
+fn of_device(page: &mut Page, instance: &InstanceSettings, device: &VirtualInterface) {
+    let VirtualInterface {
+        name,
+        group,
+        kind,
+        transmit_on_base,
+    } = device;
+    let name = device_name(name.as_str());
+    let group = group.map(|group| format!("group {group}"));
+    let (keyword, options) = match kind {
         VirtualInterfaceKind::Macvlan {
             address,
-            transmit_on_base,
             announce_link,
         } => {
+            // Its own address cannot be given, for it is VRRP's.
+            let own = InstanceSettings::virtual_mac(instance.family, instance.vrid);
+            let address = (*address != own).then(|| address.to_string());
             let announce = announce_link.then(|| "netlink_notify_msg".to_owned());
-            let address = address.map(|address| address.to_string());
-            ("use_vmac", [address, announce], transmit_on_base)
+            ("use_vmac", [address, announce])
         }
-        VirtualInterfaceKind::Ipvlan {
-            address,
-            mode,
-            transmit_on_base,
-        } => {
+        VirtualInterfaceKind::Ipvlan { address, mode } => {
             let mode = match mode {
                 IpvlanMode::Bridge => "bridge",
                 IpvlanMode::Private => "private",
                 IpvlanMode::Vepa => "vepa",
             };
             let address = address.map(|address| address.to_string());
-            (
-                "use_ipvlan",
-                [address, Some(mode.to_owned())],
-                transmit_on_base,
-            )
+            ("use_ipvlan", [address, Some(mode.to_owned())])
         }
     };
-    let words = name.chain(options.into_iter().flatten()).chain(group);
+    let words = std::iter::once(name)
+        .chain(options.into_iter().flatten())
+        .chain(group);
     let line = words.fold(keyword.to_owned(), |line, word| format!("{line} {word}"));
     page.line(line);
     page.flag("vmac_xmit_base", *transmit_on_base);

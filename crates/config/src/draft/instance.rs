@@ -3,7 +3,7 @@
 use std::num::NonZeroU8;
 
 use types::{IfName, MacAddress, Prefix};
-use vrrp::settings::{DeviceGroup, HmacKey, HmacMode, IpvlanMode, OldChecksum, UnicastPeer};
+use vrrp::settings::{HmacKey, HmacMode, IpvlanMode, OldChecksum, UnicastPeer};
 
 use super::At;
 use crate::diagnostics::Span;
@@ -31,7 +31,7 @@ pub(crate) struct VmacDraft {
     pub(crate) name: Option<IfName>,
     pub(crate) address: Option<At<VmacAddress>>,
     pub(crate) announce_link: bool,
-    pub(crate) group: Option<DeviceGroup>,
+    pub(crate) group: Option<u32>,
 }
 
 /// The address of a macvlan as written.
@@ -49,7 +49,7 @@ pub(crate) struct IpvlanDraft {
     pub(crate) name: Option<IfName>,
     pub(crate) address: Option<Prefix>,
     pub(crate) mode: Option<IpvlanMode>,
-    pub(crate) group: Option<DeviceGroup>,
+    pub(crate) group: Option<u32>,
 }
 
 /// An `auth_hmac` block.

@@ -187,12 +187,7 @@ fn line(
             "autojoin" => address.autojoin = true,
             "no_track" => address.no_track = true,
             "track_group" if is_static => track_group = group(reading, entry, value),
-            "use_vmac" if !is_static => {
-                address.use_vmac = true;
-                let message =
-                    "'use_vmac' is a keyword of keepalived that evervip does not act on yet";
-                reading.complain(entry, index, Diagnostic::warning(Class::Pending, message));
-            }
+            "use_vmac" if !is_static => address.use_vmac = true,
             other => {
                 let last = if is_static { "track_group" } else { "use_vmac" };
                 let known = OPTIONS.into_iter().filter(|known| *known != "use_vmac");

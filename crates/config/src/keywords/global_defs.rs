@@ -98,7 +98,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         name: "disable_local_igmp",
         help: "the kernel reports no membership of groups in 224.0.0.0/24",
         role: Role::Set(|r, _| r.draft.global.disable_local_igmp = true),
-        pending: PENDING,
         ..FLAG
     },
     Keyword {
@@ -114,7 +113,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         default: "vrrp",
         help: "what the names of VMAC interfaces begin with",
         role: Role::Set(|r, s| first(r, s, |d| &mut d.globals.vmac_prefix)),
-        pending: PENDING,
         ..ROW
     },
     Keyword {
@@ -123,7 +121,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         default: "vmac_prefix",
         help: "the same for the VMAC interfaces of addresses that are on another interface than their instance",
         role: Role::Set(|r, s| first(r, s, |d| &mut d.globals.vmac_addr_prefix)),
-        pending: PENDING,
         ..ROW
     },
     Keyword {

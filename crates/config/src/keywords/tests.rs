@@ -428,8 +428,7 @@ fn instances_with_peers_or_proofs_run() {
         let (settings, classes) = whole(&with(line));
         let settings = settings.unwrap();
         assert_eq!(classes, [], "{line}");
-        assert!(settings.left_out.is_empty(), "{line}");
-        assert_eq!(settings.vrrp_to_run(), settings.vrrp, "{line}");
+        assert_eq!(settings.vrrp.instances.len(), 1, "{line}");
     }
     let (settings, classes) = whole(&with("unicast_peer {\n}"));
     assert_eq!(
@@ -437,7 +436,7 @@ fn instances_with_peers_or_proofs_run() {
         [Class::Deprecated],
         "without a peer it is multicast"
     );
-    assert_eq!(settings.unwrap().left_out.len(), 0);
+    assert_eq!(settings.unwrap().vrrp.instances[0].unicast, None);
     assert_eq!(instance("unicast_src_ip 10.0.0.9").1, [Class::Deprecated]);
 }
 
@@ -596,8 +595,8 @@ fn addresses() {
             ),
             (
                 "virtual_ipaddress {\n10.0.0.2 use_vmac\n}",
-                "10.0.0.2/32 dev eth0",
-                &[Class::Pending],
+                "10.0.0.2/32 dev vrrp.1",
+                &[],
             ),
             (
                 "virtual_ipaddress_excluded {\nfd00::1/64\n}",

@@ -8,7 +8,7 @@ use vrrp::settings::{OldChecksum, UnicastPeer};
 
 use super::arguments::{noted, required, strict_integer};
 use super::vrrp_instance::source;
-use super::{Keyword, REFUSES, Role};
+use super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::At;
@@ -105,8 +105,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         default: "none",
         help: "the VRF of an instance without an interface",
         role: Role::Set(vrf),
-        // With an interface it is ignored anyway.
-        pending: REFUSES,
         ..ROW
     },
 ];

@@ -4,18 +4,18 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use types::{Family, IfName, MacAddress, Prefix};
-use vrrp::settings::{DeviceGroup, IpvlanMode};
+use vrrp::settings::IpvlanMode;
 
 use super::arguments::noted;
-use super::{Keyword, PENDING, Role, pending};
+use super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::{At, IpvlanDraft, VmacAddress, VmacDraft};
-use crate::read::{Garbage, Reading};
+use crate::names::Kind;
+use crate::read::Reading;
 
 const ROW: Keyword = Keyword {
     blocks: &["vrrp_instance"],
-    pending: PENDING,
     ..super::ROW
 };
 
@@ -26,9 +26,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         default: "off; the device is called by vmac_prefix and the VRID",
         help: "run on a macvlan with the virtual MAC address",
         role: Role::Set(use_vmac),
-        pending: pending(
-            "the instance runs on its interface itself, with the MAC address of that interface",
-        ),
         ..ROW
     },
     Keyword {
@@ -53,7 +50,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         default: "off; bridge",
         help: "run on an ipvlan",
         role: Role::Set(use_ipvlan),
-        pending: pending("the instance runs on its interface itself"),
         ..ROW
     },
 ];
@@ -146,7 +142,7 @@ fn common(
     statement: &Statement,
     index: usize,
     name: &mut Option<IfName>,
-    group: &mut Option<DeviceGroup>,
+    group: &mut Option<u32>,
     kind: &str,
 ) -> usize {
     let word = statement.argument(index);
@@ -159,18 +155,43 @@ fn common(
         reading.complain(statement, index, Diagnostic::error(Class::General, message));
     } else if word == "name" {
         device_name(reading, statement, index + 1, name, kind);
-    } else if statement
-        .argument(index + 1)
-        .starts_with(|c: char| c.is_ascii_digit())
-    {
-        let range = 0..=i64::from(u32::MAX);
-        if let Some(number) = reading.number(statement, index + 1, range, Garbage::Refused) {
-            *group = u32::try_from(number).ok().map(DeviceGroup::Number);
-        }
-    } else {
-        *group = reading.text(statement, index + 1).map(DeviceGroup::Named);
+    } else if let Some(number) = device_group(reading, statement, index + 1) {
+        *group = Some(number);
     }
     index + 1
+}
+
+/// The group of a device, by its number or by iproute2's name for it.
+fn device_group(reading: &mut Reading<'_>, statement: &Statement, index: usize) -> Option<u32> {
+    let text = statement.argument(index).to_owned();
+    let Reading {
+        names,
+        machine,
+        draft,
+        ..
+    } = &mut *reading;
+    let number = names
+        .numbers
+        .number(Kind::Group, &text, *machine, &draft.global);
+    if number.is_none() {
+        let known = names.numbers.names(Kind::Group, *machine, &draft.global);
+        let help = match crate::suggest::nearest(&text, known.keys().map(String::as_str)) {
+            Some(near) => format!("did you mean '{near}'?"),
+            None => format!(
+                "a name that /etc/iproute2/group knows, or 0 to {}",
+                Kind::Group.most()
+            ),
+        };
+        let message = format!("unknown device group '{text}' is ignored");
+        let diagnostic = Diagnostic::error(Class::General, message).help(help);
+        reading.complain(statement, index, diagnostic);
+    }
+    for problem in reading.names.numbers.take_problems() {
+        let diagnostic = Diagnostic::warning(Class::Uncounted, problem)
+            .help("names that it defines are not known");
+        reading.complain(statement, index, diagnostic);
+    }
+    number
 }
 
 /// The name of the device: once, short enough, and no other instance's.

@@ -232,12 +232,7 @@ fn outside(
 fn twice(routers: &[Router<'_>], report: &mut Reporter) {
     let mut first: BTreeMap<(IpAddr, &IfName), (usize, Span)> = BTreeMap::new();
     for (index, router) in routers.iter().enumerate() {
-        // Those on a device of the instance's own are apart.
-        let own_device = router.settings.virtual_interface.is_some();
         for (vip, span) in places(router) {
-            if own_device && router.settings.is_on(&vip.interface) {
-                continue;
-            }
             let key = (vip.prefix.address(), &vip.interface);
             let (before, place) = *first.entry(key).or_insert((index, span));
             let Some(other) = routers.get(before).filter(|_| before != index) else {

@@ -66,8 +66,8 @@ fn place(router: &Router<'_>) -> Span {
     draft.vrid.as_ref().map_or(draft.span, |vrid| vrid.span)
 }
 
-/// The MAC address of an instance with a macvlan; inside `None`: that of its id.
-fn mac(settings: &InstanceSettings) -> Option<Option<MacAddress>> {
+/// The MAC address of an instance with a macvlan.
+fn mac(settings: &InstanceSettings) -> Option<MacAddress> {
     match settings.virtual_interface.as_deref()?.kind {
         VirtualInterfaceKind::Macvlan { address, .. } => Some(address),
         VirtualInterfaceKind::Ipvlan { .. } => None,

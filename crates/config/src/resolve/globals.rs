@@ -4,10 +4,24 @@ use lvs::settings::global::SyncDaemon;
 
 use crate::diagnostics::{Class, Diagnostic, Reporter};
 use crate::draft::{Draft, FifoDraft, TimedDraft};
-use crate::settings::global::{Fifo, TimedCommand};
+use crate::settings::global::{Fifo, TimedCommand, VmacNames};
 use crate::settings::{Global, Settings};
 
 use super::scripts::Judge;
+
+/// What the names of generated devices begin with.
+pub(super) fn vmac_names(draft: &Draft) -> VmacNames {
+    let globals = &draft.globals;
+    let mut names = VmacNames::default();
+    if let Some(prefix) = &globals.vmac_prefix {
+        names.instances.clone_from(prefix);
+    }
+    let addresses = globals.vmac_addr_prefix.as_ref();
+    names
+        .addresses
+        .clone_from(addresses.unwrap_or(&names.instances));
+    names
+}
 
 /// The settings of the processes.
 pub(super) fn resolve(draft: &Draft, judge: &mut Judge<'_>, report: &mut Reporter) -> Global {
@@ -17,16 +31,7 @@ pub(super) fn resolve(draft: &Draft, judge: &mut Judge<'_>, report: &mut Reporte
     // keepalived: pid files of daemons in several namespaces must not meet.
     global.use_pid_dir |= global.namespaces.network.is_some();
 
-    let names = &mut global.vmac_names;
-    if let Some(prefix) = &globals.vmac_prefix {
-        names.instances.clone_from(prefix);
-    }
-    names.addresses.clone_from(
-        globals
-            .vmac_addr_prefix
-            .as_ref()
-            .unwrap_or(&names.instances),
-    );
+    global.vmac_names = vmac_names(draft);
 
     global.snmp.real_server_interval = globals
         .snmp_rs_interval

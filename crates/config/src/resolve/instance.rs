@@ -8,8 +8,9 @@ use vrrp::settings::{
     PreferredLifetime, VirtualAddress,
 };
 
+use super::devices::{Devices, Owner};
 use super::{corrected, garp};
-use crate::diagnostics::{Class, Diagnostic, Reporter, Span};
+use crate::diagnostics::{Class, Diagnostic, Reporter};
 use crate::draft::{AddressDraft, At, Defaults, InstanceDraft};
 use crate::machine::Machine;
 use crate::read::show_decimal;
@@ -21,20 +22,14 @@ const SECOND: u64 = 1_000_000;
 /// The resolution of VRRPv3, in microseconds.
 const CENTISECOND: u64 = 10_000;
 
-/// A completed instance.
-pub(super) struct Resolved {
-    pub(super) settings: InstanceSettings,
-    /// The daemon does not run it; why was reported.
-    pub(super) left_out: bool,
-}
-
 /// Completes an instance; `None`: it can never run, and why was reported.
 pub(super) fn resolve(
     draft: &InstanceDraft,
     defaults: &Defaults,
     machine: &dyn Machine,
+    devices: &mut Devices<'_>,
     report: &mut Reporter,
-) -> Option<Resolved> {
+) -> Option<InstanceSettings> {
     let mut fixing = Fixing {
         draft,
         strict: draft.strict.unwrap_or(defaults.strict),
@@ -51,9 +46,16 @@ pub(super) fn resolve(
     let authentication = fixing.authentication(family, version);
     let state = fixing.state_with(&authentication, state, priority);
     let unicast = fixing.unicast(interface.is_some() && multicast, defaults);
-    let mut left_out = fixing.left_out(unicast.as_deref(), multicast);
-    left_out |= fixing.lacks_ipvlan_address(family);
-    let virtual_interface = fixing.virtual_interface(interface.as_ref(), vrid, unicast.is_some());
+    let (virtual_interface, clash) = fixing.virtual_interface(
+        interface.as_ref(),
+        (family, vrid),
+        unicast.is_some(),
+        devices,
+    );
+    let unusable = fixing
+        .lacks_multicast(unicast.is_some(), multicast)
+        .or_else(|| fixing.lacks_ipvlan_address(family))
+        .or(clash);
     let promote_secondaries = fixing.promote_secondaries(virtual_interface.is_some());
     let source = draft
         .ipvlan
@@ -80,6 +82,17 @@ pub(super) fn resolve(
         .collect();
     fixing.vips_present(version);
     fixing.link_local_first(family);
+    let owner = Owner {
+        name: &draft.name,
+        interface: interface.as_ref(),
+        family,
+        vrid,
+        device: virtual_interface.as_deref(),
+        use_vmac_addr: draft.use_vmac_addr,
+    };
+    for address in vips.iter_mut().chain(&mut excluded) {
+        devices.place(address, &owner);
+    }
     let mtu = facts.map_or(USUAL_MTU, |facts| facts.mtu);
     let most = capacity(mtu, family, version, &authentication);
     if vips.len() > most {
@@ -134,6 +147,7 @@ pub(super) fn resolve(
         notify_priority_changes: false,
         virtual_interface,
         use_vmac_addr: draft.use_vmac_addr,
+        unusable: unusable.map(String::into_boxed_str),
         promote_secondaries,
         v3_checksum_as_v2: draft
             .v3_checksum_as_v2
@@ -143,7 +157,7 @@ pub(super) fn resolve(
         garp_extra_if: draft.garp_extra_if.unwrap_or(defaults.garp_extra_if),
         lvs_sync_daemon_interface: draft.lvs_sync_daemon_interface,
     };
-    Some(Resolved { settings, left_out })
+    Some(settings)
 }
 
 /// An instance whose corrections are reported one by one.
@@ -219,32 +233,21 @@ impl Fixing<'_> {
         interface.map(|interface| address(draft, *interface))
     }
 
-    /// Whether the daemon leaves it out. What it does not do yet would make the instance talk to the wrong routers.
-    fn left_out(&mut self, unicast: Option<&vrrp::settings::Unicast>, multicast: bool) -> bool {
-        let mut reasons: Vec<(Span, &str)> = Vec::new();
-        if let (Some(vrf), None) = (&self.draft.vrf, &self.draft.interface) {
-            reasons.push((vrf.span, "vrf"));
+    /// Why it has nobody to talk to on an interface without multicast, which is a fault for good.
+    fn lacks_multicast(&mut self, unicast: bool, multicast: bool) -> Option<String> {
+        if multicast || unicast {
+            return None;
         }
         let name = &self.draft.name;
-        for (span, what) in &reasons {
-            let message =
-                format!("instance {name} is left out: evervip does not support '{what}' yet");
-            let diagnostic = Diagnostic::error(Class::Pending, message).help(
-                "without it the instance would talk to the wrong routers, or trust them without proof",
-            );
-            self.report.at(*span, diagnostic);
-        }
-        if multicast || unicast.is_some() {
-            return !reasons.is_empty();
-        }
         let interface = self.draft.interface.as_ref();
         let shown = interface.map_or("", |interface| interface.value.as_str());
-        let message = format!("instance {name} is left out: {shown} has no multicast");
+        let why = format!("{shown} has no multicast");
+        let message = format!("instance {name} stays in FAULT: {why}");
         let diagnostic = Diagnostic::error(Class::General, message)
             .help("list the other routers in unicast_peer { }");
         let span = interface.map_or(self.draft.span, |interface| interface.span);
         self.report.at(span, diagnostic);
-        true
+        Some(why)
     }
 
     fn version(&mut self, family: Family, defaults: &Defaults) -> Version {

@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 
 use types::{Family, IfName, MacAddress, Priority, Version, Vrid};
-use vrrp::settings::{Preempt, Unicast, VirtualInterface, VirtualInterfaceKind};
+use vrrp::settings::{InstanceSettings, Preempt, Unicast, VirtualInterface, VirtualInterfaceKind};
 
 use super::corrected;
+use super::devices::{Devices, Occupied};
 use super::instance::Fixing;
 use crate::diagnostics::{Class, Diagnostic, Found, Span};
 use crate::draft::{Defaults, VmacAddress, VmacDraft};
+use crate::machine::DeviceFacts;
 
 impl Fixing<'_> {
     /// Unicast, if there is a peer. `multicast`: the interface could do without.
@@ -78,13 +80,14 @@ impl Fixing<'_> {
         None
     }
 
-    /// The device that the instance makes for itself.
+    /// The device that the instance makes for itself; and why it cannot have it, which is a fault for good.
     pub(super) fn virtual_interface(
         &mut self,
         interface: Option<&IfName>,
-        vrid: Vrid,
+        (family, vrid): (Family, Vrid),
         unicast: bool,
-    ) -> Option<Box<VirtualInterface>> {
+        devices: &mut Devices<'_>,
+    ) -> (Option<Box<VirtualInterface>>, Option<String>) {
         let draft = self.draft;
         let name = &draft.name;
         let wanted = draft
@@ -98,39 +101,98 @@ impl Fixing<'_> {
                 let text = format!("({name}) vmac_xmit_base is only valid with a vmac");
                 corrected(self.report, span, message, text);
             }
-            return None;
+            return (None, None);
         };
-        if interface.is_none() {
+        let Some(base) = interface else {
             let message = format!("instance {name} has no interface to make a device on");
             let text = format!(
                 "({name}): Cannot use VMAC/ipvlan with unicast and no interface - clearing use_vmac"
             );
             let diagnostic = Diagnostic::warning(Class::General, message).keepalived(text);
             self.report.at(span, diagnostic.found(Found::AtBlockEnd));
-            return None;
-        }
+            return (None, None);
+        };
         let transmit_on_base = self.transmit_on_base(span, unicast);
-        let device = match (&draft.vmac, &draft.ipvlan) {
+        let (asked_for, group, kind) = match (&draft.vmac, &draft.ipvlan) {
             (Some(vmac), ipvlan) => {
                 if let Some(ipvlan) = ipvlan {
                     let message = format!("instance {name} has use_vmac; use_ipvlan is ignored");
                     let diagnostic = Diagnostic::warning(Class::Uncounted, message);
                     self.report.at(ipvlan.span, diagnostic);
                 }
-                self.macvlan(vmac, vrid, transmit_on_base)
+                if !devices.carries_macvlans(base) {
+                    let message = format!(
+                        "instance {name} runs on {base} itself: it is no Ethernet, so no macvlan can stand on it"
+                    );
+                    let text =
+                        format!("({name}): vmacs are only supported on Ethernet type interfaces");
+                    let diagnostic = Diagnostic::error(Class::General, message)
+                        .help("remove use_vmac")
+                        .keepalived(text);
+                    self.report.at(span, diagnostic);
+                    return (None, None);
+                }
+                (&vmac.name, vmac.group, self.macvlan(vmac, family, vrid))
             }
-            (None, Some(ipvlan)) => VirtualInterface {
-                name: ipvlan.name,
-                group: ipvlan.group.clone(),
-                kind: VirtualInterfaceKind::Ipvlan {
+            (None, Some(ipvlan)) => {
+                let kind = VirtualInterfaceKind::Ipvlan {
                     address: ipvlan.address,
                     mode: ipvlan.mode.unwrap_or_default(),
-                    transmit_on_base,
-                },
-            },
-            (None, None) => return None,
+                };
+                (&ipvlan.name, ipvlan.group, kind)
+            }
+            (None, None) => return (None, None),
         };
-        Some(Box::new(device))
+        let (facts, what) = match kind {
+            VirtualInterfaceKind::Macvlan { .. } => {
+                (DeviceFacts::PrivateMacvlan, "private macvlan")
+            }
+            VirtualInterfaceKind::Ipvlan { .. } => (DeviceFacts::Ipvlan, "ipvlan at layer 2"),
+        };
+        let (own, occupied) = devices.own_name(asked_for.as_ref(), base, facts, (family, vrid));
+        if let (Some(asked_for), Some(Occupied)) = (asked_for, occupied) {
+            let message = format!(
+                "instance {name}: {asked_for} is there and is no {what} on {base}; the device is called {own}"
+            );
+            let text = format!(
+                "({name}) interface {asked_for} already exists and is not a {what}; ignoring vmac if_name"
+            );
+            let diagnostic = Diagnostic::error(Class::General, message)
+                .help("another name, or none; or remove that interface")
+                .keepalived(text);
+            self.report.at(span, diagnostic);
+        }
+        let clash = self.clash(span, base, &own, kind, devices);
+        let device = VirtualInterface {
+            name: own,
+            group,
+            kind,
+            transmit_on_base,
+        };
+        (Some(Box::new(device)), clash)
+    }
+
+    /// Whether another instance has a macvlan of that address on that interface: the kernel makes no second.
+    fn clash(
+        &mut self,
+        span: Span,
+        base: &IfName,
+        own: &IfName,
+        kind: VirtualInterfaceKind,
+        devices: &mut Devices<'_>,
+    ) -> Option<String> {
+        let VirtualInterfaceKind::Macvlan { address, .. } = kind else {
+            return None;
+        };
+        let name = &self.draft.name;
+        let other = devices.note_own(base, address, own, name)?;
+        let why =
+            format!("instance {other} has a macvlan with address {address} on {base} already");
+        let message = format!("instance {name} stays in FAULT: {why}");
+        let diagnostic = Diagnostic::error(Class::General, message)
+            .help("give one of them another virtual_router_id, or another address behind use_vmac");
+        self.report.at(span, diagnostic);
+        Some(why)
     }
 
     /// Whether adverts use the interface below.
@@ -158,12 +220,7 @@ impl Fixing<'_> {
         unicast || self.draft.vmac_xmit_base.is_some()
     }
 
-    fn macvlan(
-        &mut self,
-        draft: &VmacDraft,
-        vrid: Vrid,
-        transmit_on_base: bool,
-    ) -> VirtualInterface {
+    fn macvlan(&mut self, draft: &VmacDraft, family: Family, vrid: Vrid) -> VirtualInterfaceKind {
         let mut address = draft.address.as_ref();
         if self.strict
             && let Some(given) = address.take()
@@ -174,40 +231,37 @@ impl Fixing<'_> {
             let text = format!("({name}): cannot specify MAC address with strict mode - clearing");
             corrected(self.report, given.span, message, text);
         }
-        VirtualInterface {
-            name: draft.name,
-            group: draft.group.clone(),
-            kind: VirtualInterfaceKind::Macvlan {
-                address: address.map(|at| match at.value {
-                    VmacAddress::Whole(address) => address,
-                    VmacAddress::WithVrid([a, b, c, d, e]) => {
-                        MacAddress([a, b, c, d, e, vrid.get()])
-                    }
-                }),
-                transmit_on_base,
-                announce_link: draft.announce_link,
+        VirtualInterfaceKind::Macvlan {
+            address: match address.map(|at| at.value) {
+                None => InstanceSettings::virtual_mac(family, vrid),
+                Some(VmacAddress::Whole(address)) => address,
+                Some(VmacAddress::WithVrid([a, b, c, d, e])) => {
+                    MacAddress([a, b, c, d, e, vrid.get()])
+                }
             },
+            announce_link: draft.announce_link,
         }
     }
 
-    /// Whether it is an ipvlan that lacks the address it needs over IPv4, which is a fault for good.
-    pub(super) fn lacks_ipvlan_address(&mut self, family: Family) -> bool {
-        let Some(draft) = &self.draft.ipvlan else {
-            return false;
-        };
-        // A VMAC wins over it.
-        if family == Family::V6 || draft.address.is_some() || self.draft.vmac.is_some() {
-            return false;
-        }
+    /// Why an ipvlan lacks the address that it needs over IPv4, which is a fault for good.
+    pub(super) fn lacks_ipvlan_address(&mut self, family: Family) -> Option<String> {
+        // A VMAC wins over it, and without an interface there is none.
+        let draft = self.draft.ipvlan.as_ref().filter(|ipvlan| {
+            ipvlan.address.is_none()
+                && family == Family::V4
+                && self.draft.vmac.is_none()
+                && self.draft.interface.is_some()
+        })?;
         let name = &self.draft.name;
-        let message = format!("instance {name} is left out: its ipvlan has no address");
+        let why = "its ipvlan has no address".to_owned();
+        let message = format!("instance {name} stays in FAULT: {why}");
         let diagnostic = Diagnostic::error(Class::General, message)
             .help("use_ipvlan ADDRESS/PREFIX; over IPv4 it is the source of adverts")
             .keepalived(format!(
                 "({name}) IPv4 ipvlan requires a source ip address to be configured. setting instance to fault state"
             ));
         self.report.at(draft.span, diagnostic);
-        true
+        Some(why)
     }
 
     /// A macvlan promotes its addresses anyway.

@@ -43,7 +43,7 @@ fn strict_mode() {
         ),
         (
             "use_vmac v 02:03:04:05:06:07\nvmac_xmit_base",
-            "100 Backup accept=false Macvlan { address: None, transmit_on_base: false, announce_link: false } 3",
+            "100 Backup accept=false Macvlan { address: MacAddress([0, 0, 94, 0, 1, 1]), announce_link: false } 3",
             vec![Class::General; 2],
         ),
         (
@@ -131,7 +131,7 @@ fn unicast_and_devices() {
         let settings = settings.unwrap();
         let i = &settings.vrrp.instances[0];
         let device = i.virtual_interface.as_ref().map_or("none", |device| {
-            if format!("{:?}", device.kind).contains("transmit_on_base: true") {
+            if device.transmit_on_base {
                 "base"
             } else {
                 "own"
@@ -370,11 +370,16 @@ fn members_that_do_not_exist_or_cannot_run() {
 #[test]
 fn an_ipvlan_that_is_ignored_lacks_nothing() {
     let inside = "interface eth0\nuse_vmac\nuse_ipvlan vi0\nvirtual_ipaddress {\n10.0.0.1\n}";
-    let (settings, classes) = load(&one("A", inside));
-    assert!(settings.unwrap().left_out.is_empty());
-    assert_eq!(classes, [Class::Uncounted]);
-    let (settings, _) = load(&one("A", &inside.replace("use_vmac\n", "")));
-    assert!(settings.unwrap().left_out.contains("A"));
+    let unusable = |text: &str| {
+        let (settings, classes) = load(&one("A", text));
+        (
+            settings.unwrap().vrrp.instances[0].unusable.clone(),
+            classes,
+        )
+    };
+    assert_eq!(unusable(inside), (None, vec![Class::Uncounted]));
+    let (why, _) = unusable(&inside.replace("use_vmac\n", ""));
+    assert_eq!(why.as_deref(), Some("its ipvlan has no address"));
 }
 
 #[test]

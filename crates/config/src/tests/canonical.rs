@@ -134,11 +134,9 @@ pub(crate) fn round_trip(machine: &dyn Machine, settings: &Settings) {
 
 /// What no other spelling would keep from being said.
 fn is_known(said: &Diagnostic) -> bool {
-    // An instance that is left out now was left out before.
     said.class == Class::Pending
         || [
-            "has no multicast",
-            "its ipvlan has no address",
+            "stays in FAULT: ",
             // Whoever tracks a session that cannot run sees it down.
             "has no neighbor_ip and is removed",
             // That there is no limit can only be said with a number that is refused.

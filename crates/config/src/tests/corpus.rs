@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use crate::machine::{FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem};
+use crate::machine::{
+    DeviceFacts, FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem,
+};
 use crate::settings::RunAs;
 use crate::testing::Fake;
 use crate::{LoadOptions, exit_status_of_test, load};
@@ -66,12 +68,20 @@ impl Machine for Room {
                 loopback: true,
                 multicast: false,
                 mtu: 65536,
+                ethernet: false,
+                number: 1,
+                lower: None,
+                device: DeviceFacts::Other,
             });
         }
         let facts = InterfaceFacts {
             loopback: false,
             multicast: true,
             mtu: 1500,
+            ethernet: true,
+            number: 2,
+            lower: None,
+            device: DeviceFacts::Other,
         };
         self.interfaces
             .iter()

@@ -117,16 +117,12 @@ fn entry(group: &[&KeywordFacts]) -> String {
             format_args!("old spelling of '{instead}'; keepalived counts its use as a mistake"),
         );
     }
-    match (facts.acted_on, facts.effect, facts.refuses) {
-        (true, ..) => lines.push(4, format_args!("evervip acts on it")),
-        (false, _, true) => lines.push(
-            4,
-            format_args!("evervip does not act on it yet: an instance with it is left out"),
-        ),
-        (false, Some(effect), false) => {
+    match (facts.acted_on, facts.effect) {
+        (true, _) => lines.push(4, format_args!("evervip acts on it")),
+        (false, Some(effect)) => {
             lines.push(4, format_args!("evervip does not act on it yet: {effect}"));
         }
-        (false, None, false) => lines.push(
+        (false, None) => lines.push(
             4,
             format_args!("evervip does not act on it yet; it is read and checked"),
         ),

@@ -68,7 +68,7 @@ fn list(pending: &[KeywordFacts]) -> String {
         }
         let plain = keywords
             .iter()
-            .filter(|facts| consequence(facts).is_none())
+            .filter(|facts| facts.effect.is_none())
             .map(|facts| facts.name);
         for line in wrapped(plain, " ", 4) {
             text.push_str("    ");
@@ -76,7 +76,7 @@ fn list(pending: &[KeywordFacts]) -> String {
             text.push('\n');
         }
         for facts in &keywords {
-            if let Some(consequence) = consequence(facts) {
+            if let Some(consequence) = facts.effect {
                 text.push_str("    ");
                 text.push_str(facts.name);
                 text.push_str(": ");
@@ -87,13 +87,6 @@ fn list(pending: &[KeywordFacts]) -> String {
         text.push('\n');
     }
     text
-}
-
-fn consequence(facts: &KeywordFacts) -> Option<&'static str> {
-    if facts.refuses {
-        return Some("an instance with it is left out");
-    }
-    facts.effect
 }
 
 #[cfg(test)]

@@ -15,12 +15,7 @@ pub(super) struct Packed {
 }
 
 impl Packed {
-    /// Of the VRRP core's part, what it is to run.
     pub(super) fn new(settings: Settings) -> Result<Self> {
-        let settings = Settings {
-            vrrp: settings.vrrp_to_run(),
-            ..settings
-        };
         Ok(Self {
             has_instances: !settings.vrrp.instances.is_empty(),
             bytes: postcard::to_allocvec(&settings).context("settings for the children")?,

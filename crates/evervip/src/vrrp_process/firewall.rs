@@ -11,7 +11,8 @@ use config::settings::global;
 use log::{error, warn};
 use sys::nftables::{Change, Element, Firewall, InterfaceKey, Table};
 use types::{Family, IfIndex, IfName};
-use vrrp::{Blocked, Vrrp};
+use vrrp::settings::DeviceKind;
+use vrrp::{Blocked, DeviceView, Vrrp};
 
 /// keepalived's name for the tables.
 const TABLE: &str = "keepalived";
@@ -66,7 +67,11 @@ impl PacketFilter {
 
     /// Interfaces have come or gone: one that is named by its number may have another one now.
     pub(super) fn links_changed(&mut self) {
-        if self.wanted.values().any(|table| table.by_index) {
+        if self
+            .wanted
+            .values()
+            .any(|table| table.by_index || table.macvlans)
+        {
             self.compare_all = true;
         }
     }
@@ -112,7 +117,8 @@ impl PacketFilter {
             .collect();
         let wanted: Vec<Table> = self.wanted.values().cloned().collect();
         for table in wanted {
-            if let Err(problem) = self.converge(&table, &names, moment)
+            let devices = devices(core, &table);
+            if let Err(problem) = self.converge(&table, &names, &devices, moment)
                 && !std::mem::replace(&mut self.complained, true)
             {
                 error!(
@@ -128,6 +134,7 @@ impl PacketFilter {
         &mut self,
         table: &Table,
         names: &BTreeMap<&IfName, IfIndex>,
+        devices: &BTreeSet<Element>,
         moment: Moment,
     ) -> Result<(), sys::Error> {
         let wanted = |blocked: &Blocked| element(blocked, table, names);
@@ -137,11 +144,13 @@ impl PacketFilter {
             .filter(|made| made.table == *table);
         let changes = match made {
             None => {
-                let elements = self.blocked.iter().filter_map(wanted).collect();
+                let elements = self.blocked.iter().filter_map(wanted);
+                let elements = elements.chain(devices.iter().cloned()).collect();
                 return self.make(table, elements);
             }
             Some(made) if self.compare_all => {
-                let all: BTreeSet<Element> = self.blocked.iter().filter_map(wanted).collect();
+                let all = self.blocked.iter().filter_map(wanted);
+                let all: BTreeSet<Element> = all.chain(devices.iter().cloned()).collect();
                 changes(made, &all, &made.elements, moment)
             }
             Some(made) => {
@@ -173,7 +182,8 @@ impl PacketFilter {
             }
             Err(problem) => {
                 warn!("{problem}: making the table anew");
-                let elements = self.blocked.iter().filter_map(wanted).collect();
+                let elements = self.blocked.iter().filter_map(wanted);
+                let elements = elements.chain(devices.iter().cloned()).collect();
                 self.make(table, elements)
             }
         }
@@ -259,7 +269,43 @@ fn element(
     }
 }
 
-/// The tables that settings need: none, unless some instance holds addresses without accepting for them.
+/// What a table must know of macvlans.
+fn devices(core: &Vrrp, table: &Table) -> BTreeSet<Element> {
+    let mut elements = BTreeSet::new();
+    if !table.macvlans {
+        return elements;
+    }
+    for DeviceView {
+        interface,
+        device,
+        address,
+    } in core.devices()
+    {
+        let concerned = match table.family {
+            Family::V4 => device.family == Family::V4,
+            Family::V6 => device.carries_v6,
+        };
+        let mut others = core.interfaces();
+        let parent = others.find(|other| other.name == device.base);
+        let (DeviceKind::Macvlan { .. }, true, Some(parent)) = (device.kind, concerned, parent)
+        else {
+            continue;
+        };
+        elements.insert(Element::Macvlan {
+            device: interface,
+            parent: parent.index,
+        });
+        if table.family == Family::V6 {
+            elements.insert(Element::NoSolicitation(interface));
+            if let Some(IpAddr::V6(address)) = address.map(|prefix| prefix.address()) {
+                elements.insert(Element::ParentLinkLocal(address, device.name));
+            }
+        }
+    }
+    elements
+}
+
+/// The tables that settings need: none, unless some instance holds addresses without accepting for them, or has a macvlan.
 fn tables(settings: &vrrp::Settings, filter: &global::Firewall) -> BTreeMap<Family, Table> {
     let blocked: BTreeSet<Family> = settings
         .instances
@@ -273,8 +319,17 @@ fn tables(settings: &vrrp::Settings, filter: &global::Firewall) -> BTreeMap<Fami
         (None, Some(chains)) => chains.output.is_some(),
         (Some(_), _) | (None, None) => true,
     };
+    let macvlans: BTreeSet<Family> = settings
+        .devices()
+        .filter(|device| matches!(device.kind, DeviceKind::Macvlan { .. }))
+        .flat_map(|device| {
+            let v6 = device.carries_v6.then_some(Family::V6);
+            [Some(device.family), v6].into_iter().flatten()
+        })
+        .collect();
     blocked
-        .into_iter()
+        .union(&macvlans)
+        .copied()
         .map(|family| {
             let table = Table {
                 family,
@@ -282,9 +337,9 @@ fn tables(settings: &vrrp::Settings, filter: &global::Firewall) -> BTreeMap<Fami
                 priority: filter.nftables_priority,
                 counters: filter.nftables_counters,
                 by_index: filter.nftables_ifindex,
-                blocks: true,
-                outgoing,
-                macvlans: false,
+                blocks: blocked.contains(&family),
+                outgoing: outgoing && blocked.contains(&family),
+                macvlans: macvlans.contains(&family),
             };
             (family, table)
         })

@@ -4,6 +4,7 @@ use types::{IfIndex, IfName, MacAddress};
 
 use super::message::{self, Attributes, Malformed};
 use super::numbers;
+use super::stacked::LinkKind;
 
 /// A network interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,10 @@ pub struct Link {
     /// The interface that it is built upon (VLAN, macvlan), or the other end of a veth; `None` when that is
     /// in another network namespace.
     pub lower: Option<IfIndex>,
+    /// What kind of device it is.
+    pub kind: LinkKind,
+    /// The group that it is in; 0 is what all begin with.
+    pub group: u32,
 }
 
 impl Link {
@@ -60,6 +65,8 @@ impl Link {
         let mut master = None;
         let mut lower = None;
         let mut lower_is_elsewhere = false;
+        let mut kind = LinkKind::default();
+        let mut group = 0;
         for attribute in Attributes::new(message::after(payload, Self::FIXED)) {
             let attribute = attribute?;
             match attribute.kind {
@@ -75,6 +82,9 @@ impl Link {
                 numbers::LINK_MASTER => master = IfIndex::new(attribute.u32()?),
                 numbers::LINK_LOWER => lower = IfIndex::new(attribute.u32()?),
                 numbers::LINK_LOWER_NAMESPACE => lower_is_elsewhere = true,
+                // What a newer kernel says of a kind that we know and do not understand must not hide the interface.
+                numbers::LINK_INFO => kind = LinkKind::decode(attribute).unwrap_or_default(),
+                numbers::LINK_GROUP => group = attribute.u32()?,
                 _ => {}
             }
         }
@@ -95,6 +105,8 @@ impl Link {
             mac,
             master,
             lower: lower.filter(|_| !lower_is_elsewhere),
+            kind,
+            group,
         }))
     }
 
@@ -166,6 +178,13 @@ mod tests {
             writer.attribute(numbers::LINK_MAC, &[2, 0, 0, 0, 0, 7]);
             writer.attribute(numbers::LINK_MASTER, &4_u32.to_ne_bytes());
             writer.attribute(numbers::LINK_LOWER, &3_u32.to_ne_bytes());
+            writer.attribute(numbers::LINK_GROUP, &9_u32.to_ne_bytes());
+            writer.nested(numbers::LINK_INFO, |info| {
+                info.text(numbers::INFO_KIND, "macvlan");
+                info.nested(numbers::INFO_DATA, |data| {
+                    data.attribute(numbers::MACVLAN_MODE, &1_u32.to_ne_bytes());
+                });
+            });
         })
     }
 
@@ -188,6 +207,8 @@ mod tests {
                 mac: Some(MacAddress([2, 0, 0, 0, 0, 7])),
                 master: IfIndex::new(4),
                 lower: IfIndex::new(3),
+                kind: LinkKind::Macvlan { private: true },
+                group: 9,
             }
         );
     }

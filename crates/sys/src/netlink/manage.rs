@@ -169,7 +169,7 @@ impl RouteSocket {
     }
 
     /// Sets `flags`, and what `write` appends.
-    fn change(
+    pub(super) fn change(
         &mut self,
         what: &'static str,
         index: IfIndex,

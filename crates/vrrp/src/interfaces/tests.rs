@@ -11,12 +11,16 @@ const INDEX: u32 = 2;
 fn with(addresses: &[&str]) -> Interfaces {
     let index = IfIndex::new(INDEX).unwrap();
     let mut interfaces = Interfaces::default();
-    interfaces.present(Interface {
+    let interface = Interface {
         index,
         name: eth(0),
         usable: true,
         mac: Some(MacAddress([2, 0, 0, 0, 0, 5])),
-    });
+        kind: InterfaceKind::Other,
+        base: None,
+        master: None,
+    };
+    interfaces.present(Instant::ZERO, interface, Delays::default());
     for text in addresses {
         let (text, tentative) = match text.strip_suffix(" tentative") {
             Some(text) => (text, true),

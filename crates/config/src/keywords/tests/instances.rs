@@ -3,8 +3,8 @@
 use vrrp::settings::{AntiReplay, Authentication, InstanceSettings, OldChecksum};
 
 use super::{GENERAL, NUMBER, table, whole, with};
+use crate::Class;
 use crate::testing::Fake;
-use crate::{Class, Settings};
 
 /// Unicast as one line.
 fn unicast(i: &InstanceSettings) -> String {
@@ -130,11 +130,6 @@ fn an_instance_without_an_interface() {
     assert_eq!(i.vrf.as_ref().unwrap().as_str(), "eth1");
     assert_eq!(i.virtual_ipaddress.len(), 1, "fe80::2 has no interface");
     assert!(classes.contains(&Class::Uncounted), "{classes:?}");
-    assert!(settings.left_out.contains("A"), "because of the VRF");
-    let (settings, _) = whole(&text(
-        "unicast_src_ip 10.0.0.2\nunicast_peer {\n10.0.0.9\n}",
-    ));
-    assert!(settings.unwrap().left_out.is_empty());
     let (_, classes) = whole(&with("vrf eth1"));
     assert_eq!(classes, [Class::General]);
     assert_eq!(whole(&with("vrf")).1, [Class::MissingParameter]);
@@ -147,74 +142,74 @@ fn devices() {
             i.virtual_interface
                 .as_ref()
                 .map_or("none".into(), |device| {
-                    let name = device.name.as_ref().map_or("-", |name| name.as_str());
-                    format!("{name} {:?} {:?}", device.group, device.kind)
-                        .replace("transmit_on_base", "base")
+                    let base = if device.transmit_on_base { " base" } else { "" };
+                    format!("{} {:?} {:?}{base}", device.name, device.group, device.kind)
+                        .replace("MacAddress([0, 0, 94, 0, 1, 1])", "own")
                         .replace("announce_link", "link")
                 })
         },
         &[
             (
                 "use_vmac",
-                "- None Macvlan { address: None, base: false, link: false }",
-                &[Class::Pending],
+                "vrrp.1 None Macvlan { address: own, link: false }",
+                &[],
             ),
             (
                 "use_vmac v.1 02:03:04:05:06 netlink_notify_msg group 5\nvmac_xmit_base",
-                "v.1 Some(Number(5)) Macvlan { address: Some(MacAddress([2, 3, 4, 5, 6, 1])), base: true, link: true }",
-                &[Class::Pending, Class::Pending],
+                "v.1 Some(5) Macvlan { address: MacAddress([2, 3, 4, 5, 6, 1]), link: true } base",
+                &[],
             ),
             (
                 "use_vmac name v group blue",
-                "v Some(Named(\"blue\")) Macvlan { address: None, base: false, link: false }",
-                &[Class::Pending],
+                "v None Macvlan { address: own, link: false }",
+                &[Class::General],
             ),
             (
                 "use_vmac 01:02:03:04:05:06",
-                "- None Macvlan { address: None, base: false, link: false }",
-                &[Class::Pending, Class::General],
+                "vrrp.1 None Macvlan { address: own, link: false }",
+                &[Class::General],
             ),
             (
                 "use_vmac 00:00:5e:00:02:06",
-                "- None Macvlan { address: None, base: false, link: false }",
-                &[Class::Pending, Class::General],
+                "vrrp.1 None Macvlan { address: own, link: false }",
+                &[Class::General],
             ),
             (
                 "use_vmac v w",
-                "v None Macvlan { address: None, base: false, link: false }",
-                &[Class::Pending, Class::General],
+                "v None Macvlan { address: own, link: false }",
+                &[Class::General],
             ),
             (
                 "use_vmac a_name_of_16_by_",
-                "- None Macvlan { address: None, base: false, link: false }",
-                &[Class::Pending, Class::General],
+                "vrrp.1 None Macvlan { address: own, link: false }",
+                &[Class::General],
             ),
             (
                 "use_vmac group",
-                "- None Macvlan { address: None, base: false, link: false }",
-                &[Class::Pending, Class::General],
+                "vrrp.1 None Macvlan { address: own, link: false }",
+                &[Class::General],
             ),
             (
                 "use_ipvlan i 10.0.0.5/24 private",
-                "i None Ipvlan { address: Some(Prefix { address: 10.0.0.5, length: 24 }), mode: Private, base: false }",
-                &[Class::Pending],
+                "i None Ipvlan { address: Some(Prefix { address: 10.0.0.5, length: 24 }), mode: Private }",
+                &[],
             ),
             (
                 "use_ipvlan",
-                "- None Ipvlan { address: None, mode: Bridge, base: false }",
-                &[Class::Pending, Class::General],
+                "vrrp.1 None Ipvlan { address: None, mode: Bridge }",
+                &[Class::General],
             ),
             (
                 "use_ipvlan 10.0.0.5/99",
-                "- None Ipvlan { address: None, mode: Bridge, base: false }",
-                &[Class::Pending, Class::General, Class::General],
+                "vrrp.1 None Ipvlan { address: None, mode: Bridge }",
+                &[Class::General, Class::General],
             ),
             (
                 "use_ipvlan 10.0.0.5 bridge vepa\nuse_ipvlan 10.0.0.6",
-                "- None Ipvlan { address: Some(Prefix { address: 10.0.0.5, length: 32 }), mode: Bridge, base: false }",
-                &[Class::Pending, Class::General, Class::General],
+                "vrrp.1 None Ipvlan { address: Some(Prefix { address: 10.0.0.5, length: 32 }), mode: Bridge }",
+                &[Class::General, Class::General],
             ),
-            ("vmac_xmit_base", "none", &[Class::Pending, Class::General]),
+            ("vmac_xmit_base", "none", &[Class::General]),
         ],
     );
     let (settings, _) = whole(&with("use_ipvlan 10.0.0.5/24"));
@@ -225,11 +220,11 @@ fn devices() {
             .replace("_id 1", "_id 2")
             .replace("A {", "B {");
     let (settings, classes) = whole(&two);
-    assert_eq!(classes, [Class::Pending, Class::General]);
+    assert_eq!(classes, [Class::General]);
     let second = settings.unwrap().vrrp.instances[1]
         .virtual_interface
         .clone();
-    assert_eq!(second.unwrap().name, None);
+    assert_eq!(second.unwrap().name.as_str(), "vrrp.2");
 }
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -324,7 +319,6 @@ fn signatures() {
         let settings = loaded.settings.unwrap();
         let shown = match &settings.vrrp.instances[0].authentication {
             Authentication::Hmac(hmac) => {
-                assert!(settings.left_out.is_empty());
                 format!(
                     "{} of {} {:?} {:?}",
                     hmac.active_key,
@@ -385,22 +379,22 @@ fn details() {
             (
                 "kernel_rx_buf_size 4096",
                 "true Some(4096) None None None false false",
-                &[Class::Pending],
+                &[],
             ),
             (
                 "kernel_rx_buf_size",
                 "true None None None None false false",
-                &[Class::Pending, Class::General],
+                &[Class::General],
             ),
             (
                 "kernel_rx_buf_size 1 2",
                 "true None None None None false false",
-                &[Class::Pending, Class::General],
+                &[Class::General],
             ),
             (
                 "kernel_rx_buf_size 10x",
                 "true None None None None false false",
-                &[Class::Pending, Class::InvalidNumber],
+                &[Class::InvalidNumber],
             ),
             (
                 "nopreempt\ntimer_expired_backup",
@@ -479,11 +473,11 @@ fn details() {
         &[
             ("track_src_ip", "false false", &[]),
             ("mcast_src_ip 10.0.0.5\ntrack_src_ip", "true false", &[]),
-            ("promote_secondaries", "false true", &[Class::Pending]),
+            ("promote_secondaries", "false true", &[]),
             (
                 "use_vmac\npromote_secondaries",
                 "false false",
-                &[Class::Pending, Class::Pending, Class::General],
+                &[Class::Pending, Class::General],
             ),
             ("debug 3", "false false", &[]),
             ("debug 5", "false false", NUMBER),
@@ -494,28 +488,4 @@ fn details() {
             ),
         ],
     );
-}
-
-#[test]
-fn one_without_an_advert_to_its_name_is_not_run() {
-    let other = with("").replace("_id 1", "_id 2").replace("A {", "B {");
-    let text = format!(
-        "vrrp_script s {{\nscript /bin/x\n}}\n{}{other}vrrp_sync_group G {{\ngroup {{ A B }}\n}}\n\
-         vrrp_sync_group H {{\ngroup {{ C }}\n}}\n\
-         vrrp_instance C {{\nvrf eth1\nvirtual_router_id 3\nvirtual_ipaddress {{\n10.0.0.3 dev eth0\n}}\n\
-         unicast_src_ip 10.0.0.2\nunicast_peer {{\n10.0.0.9\n}}\n}}",
-        with("unicast_src_ip 10.0.0.2\nunicast_peer {\n10.0.0.9\n}\ntrack_script {\ns\n}")
-            .replace("interface eth0", "vrf eth1")
-    );
-    let settings: Settings = whole(&text).0.unwrap();
-    assert_eq!(settings.vrrp.instances.len(), 3);
-    assert_eq!(settings.vrrp.scripts.len(), 1);
-    assert_eq!(settings.vrrp.sync_groups.len(), 2);
-    assert_eq!(settings.left_out.iter().collect::<Vec<_>>(), ["A", "C"]);
-    let run = settings.vrrp_to_run();
-    assert_eq!(run.instances.len(), 1);
-    assert_eq!(run.instances[0].name, "B");
-    assert_eq!(run.scripts, []);
-    assert_eq!(run.sync_groups.len(), 1);
-    assert_eq!(run.sync_groups[0].members, ["B"]);
 }
