@@ -116,7 +116,7 @@ impl Craft {
             self.version << 4 | self.packet_type,
             self.sender.vrid.get(),
             self.priority,
-            count.wrapping_add(self.miscounted),
+            count + self.miscounted,
             self.fifth,
             self.sixth,
             0,
