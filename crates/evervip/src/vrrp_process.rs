@@ -36,7 +36,9 @@ use wire::{ah, ipv4};
 
 use self::hands::Hands;
 use crate::exit::{Exit, NEEDED_RIGHTS};
-use crate::messages::{Dump, LONGEST, MASTERS_PER_MESSAGE, Start, ToChild, ToParent};
+use crate::messages::{
+    Dump, LONGEST, MASTERS_PER_MESSAGE, OVERRIDDEN_PER_MESSAGE, Start, ToChild, ToParent,
+};
 
 const SIGHUP: i32 = 1;
 const SIGINT: i32 = 2;
@@ -158,7 +160,7 @@ impl VrrpProcess {
         let settings: Settings =
             postcard::from_bytes(&start.settings).context("settings from the parent")?;
         core.resume(resumable(&start.resume, &settings, heartbeat.as_ref()));
-        let hands = Hands::new(start.resume.clone())?;
+        let hands = Hands::new(start.resume.clone(), start.overridden)?;
         // Last, so that nothing is left behind by a process that cannot begin.
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
         let mut process = Self {
@@ -184,6 +186,7 @@ impl VrrpProcess {
         process.read_kernel()?;
         drop(start.settings);
         process.take_settings(settings)?;
+        process.hands.put_back_inherited();
         Ok(Some(process))
     }
 
@@ -212,6 +215,7 @@ impl VrrpProcess {
                         heartbeat.beat(now);
                     }
                     self.tell_masters();
+                    self.tell_overrides();
                 }
                 Running::Leaving(until) => {
                     if now >= until || !self.hands.scripts_are_running() {
@@ -507,6 +511,29 @@ impl VrrpProcess {
             // Told with the next wake-up.
             Ok(Delivery::Full | Delivery::Closed) => {}
             Err(problem) => error!("cannot tell the parent who is master: {problem:#}"),
+        }
+    }
+
+    /// Lets the parent know which of the kernel's settings are to be put back, should we not be able to.
+    fn tell_overrides(&mut self) {
+        let news = self.hands.overrides_to_tell();
+        while !news.is_empty() {
+            let some: Vec<_> = news.iter().take(OVERRIDDEN_PER_MESSAGE).cloned().collect();
+            let count = some.len();
+            let bytes = postcard::to_allocvec(&ToParent::Overridden(some));
+            match bytes.map(|bytes| self.channel.send(&bytes, None)) {
+                Ok(Ok(Delivery::Sent)) => drop(news.drain(..count)),
+                // Told with the next wake-up.
+                Ok(Ok(Delivery::Full | Delivery::Closed)) => return,
+                Ok(Err(problem)) => {
+                    error!("cannot tell the parent what was changed in the kernel: {problem}");
+                    return;
+                }
+                Err(problem) => {
+                    error!("cannot tell the parent what was changed in the kernel: {problem}");
+                    return;
+                }
+            }
         }
     }
 

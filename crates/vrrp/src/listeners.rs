@@ -15,6 +15,7 @@ impl Vrrp {
     /// Who listens to what has changed: finds out anew, and joins and leaves groups accordingly.
     pub(crate) fn update_listeners(&mut self) {
         self.listeners.clear();
+        self.on_wire.clear();
         let mut memberships = BTreeSet::new();
         for instance in &self.instances {
             let settings = &instance.settings;
@@ -23,6 +24,10 @@ impl Vrrp {
                     .entry((interface, settings.family, settings.vrid.get()))
                     .or_default()
                     .push(instance.id);
+            }
+            if let (Some(base), Some(_)) = (instance.base, &settings.virtual_interface) {
+                let key = (base, settings.family, settings.vrid.get());
+                self.on_wire.insert(key);
             }
             for interface in instance.member_on() {
                 memberships.insert((interface, settings.mcast_dst_ip));
@@ -66,11 +71,11 @@ impl Vrrp {
             return false;
         }
         let base = interface.base.unwrap_or(interface.index);
-        self.instances.iter().any(|instance| {
-            let settings = &instance.settings;
-            (settings.vrid.get(), settings.family) == (vrid, packet.family())
-                && instance.base == Some(base)
-        })
+        self.on_wire.contains(&(base, packet.family(), vrid))
+            // Or without a device of its own, below the devices of others.
+            || self
+                .listeners
+                .contains_key(&(Some(base), packet.family(), vrid))
     }
 
     fn listener(&self, packet: &Packet<'_>, vrid: u8) -> Option<usize> {

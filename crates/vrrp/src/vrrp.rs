@@ -33,6 +33,8 @@ pub struct Vrrp {
     /// group, the source or the peers.
     pub(crate) listeners: BTreeMap<(Option<IfIndex>, Family, u8), Vec<usize>>,
     pub(crate) memberships: BTreeSet<(IfIndex, IpAddr)>,
+    /// The virtual routers with a device of their own, by the interface below it.
+    pub(crate) on_wire: BTreeSet<(IfIndex, Family, u8)>,
     /// Names of instances that were master when a predecessor of this process ended a moment ago.
     pub(crate) resuming: BTreeSet<String>,
     pub(crate) started: bool,

@@ -92,14 +92,18 @@ struct Masters {
 
 impl Hands {
     /// `masters`: whom the parent takes for master, as its list says that it handed us.
-    pub(super) fn new(masters: BTreeSet<String>) -> Result<Self, sys::Error> {
+    /// `overridden`: settings of the kernel that a predecessor has left changed.
+    pub(super) fn new(
+        masters: BTreeSet<String>,
+        overridden: BTreeMap<String, i64>,
+    ) -> Result<Self, sys::Error> {
         Ok(Self {
             route: RouteSocket::new()?,
             senders: BTreeMap::new(),
             link: LinkSocket::new()?,
             memberships: Memberships::new(),
             scripts: Scripts::default(),
-            devices: Devices::default(),
+            devices: Devices::new(overridden),
             filter: PacketFilter::default(),
             echoes: Echoes::default(),
             culprits: Culprits::default(),
@@ -153,6 +157,16 @@ impl Hands {
                 core.handle_script_exit(now, &script, ScriptOutcome::NotStarted);
             }
         }
+    }
+
+    /// Puts back what a predecessor changed in the kernel and the first settings do not ask for.
+    pub(super) fn put_back_inherited(&mut self) {
+        self.devices.put_back_inherited();
+    }
+
+    /// What the parent does not know yet of changes in the kernel; what it was told is to be taken out.
+    pub(super) fn overrides_to_tell(&mut self) -> &mut Vec<(String, Option<i64>)> {
+        self.devices.to_tell()
     }
 
     fn join_groups(&mut self) {
