@@ -13,13 +13,14 @@ use types::{
     Vrid, Weight,
 };
 use vrrp::settings::{
-    AntiReplay, AuthHmac, AuthPass, Authentication, GarpSettings, HmacKey, HmacMode, InitialState,
-    InstanceSettings, OldChecksum, Preempt, ScriptSettings, Secret, SyncGroupSettings, TrackScript,
+    AntiReplay, AuthHmac, AuthPass, Authentication, Debounce, FileSettings, GarpSettings, HmacKey,
+    HmacMode, InitialState, InstanceSettings, OldChecksum, ParameterMatch, Preempt,
+    ProcessSettings, ScriptSettings, Secret, SyncGroupSettings, TrackScript, TrackWeight, Tracked,
     Unicast, UnicastPeer, VirtualAddress,
 };
 use vrrp::{
     Action, Carrier, Interface, InterfaceAddress, InterfaceKind, Packet, Release, ScriptOutcome,
-    Settings, StateName, Vrrp,
+    Settings, StateName, Vrrp, file_number,
 };
 use wire::vrrp::Message;
 
@@ -93,6 +94,19 @@ impl Host {
                 3 => {
                     let clock = Duration::from_secs(bytes.next().into());
                     self.vrrp.handle_wall_clock(self.now, clock);
+                }
+                4 => self.vrrp.handle_file(
+                    self.now,
+                    "file",
+                    file_number(&[bytes.next(), bytes.next()]),
+                ),
+                5 => {
+                    let count = u32::from(bytes.next() % 4);
+                    self.vrrp.handle_process_count(self.now, "process", count);
+                }
+                6 => {
+                    let up = bytes.next().is_multiple_of(2);
+                    self.vrrp.handle_bfd(self.now, "session", up);
                 }
                 0 => {
                     self.vrrp.handle_stop(self.now, Release::Everything);
@@ -219,7 +233,8 @@ impl Host {
                     self.held.remove(&Vrrp::kernel_prefix(&address));
                 }
                 Action::SendAdvert { message, .. } => assert!(message.len() >= 8),
-                Action::Block(_)
+                Action::ChangeRouting(_)
+                | Action::Block(_)
                 | Action::Unblock(_)
                 | Action::Device(_)
                 | Action::AnnounceAddress { .. }
@@ -270,8 +285,36 @@ fn settings(bytes: &mut Bytes<'_>) -> Settings {
         rise: u32::from(bytes.next() % 4),
         fall: u32::from(bytes.next() % 4),
     };
+    let processes = ProcessSettings {
+        name: String::from("process"),
+        command: String::from("process"),
+        parameters: Vec::new(),
+        full_command: false,
+        matching: ParameterMatch::Exact,
+        quorum: u16::from(bytes.next() % 4),
+        quorum_max: None,
+        fork_delay: Duration::from_millis(bytes.next().into()),
+        terminate_delay: Duration::from_millis(bytes.next().into()),
+        weight: TrackWeight::FAULT,
+        reverse: false,
+    };
+    let debounce = Debounce {
+        interface: interface(true).name,
+        down: Duration::from_millis(u64::from(bytes.next()) * 16),
+        up: Duration::from_millis(u64::from(bytes.next()) * 16),
+    };
     Settings {
         instances,
+        track_files: vec![FileSettings {
+            name: String::from("file"),
+            path: String::from("/run/file"),
+            init: None,
+            weight: TrackWeight::ONE,
+            reverse: false,
+        }],
+        track_processes: vec![processes],
+        bfd_sessions: vec![String::from("session")],
+        debounce: vec![debounce],
         sync_groups: if members.is_empty() {
             Vec::new()
         } else {
@@ -335,6 +378,9 @@ fn instance(number: u8, bytes: &mut Bytes<'_>) -> InstanceSettings {
         } else {
             Vec::new().into()
         },
+        track_file: tracked("file", flags & 2, bytes).into(),
+        track_process: tracked("process", flags & 32, bytes).into(),
+        track_bfd: tracked("session", flags & 64, bytes).into(),
         garp: GarpSettings {
             master_delay: u32::from(bytes.next() % 3),
             master_repeat: 1,
@@ -349,6 +395,18 @@ fn instance(number: u8, bytes: &mut Bytes<'_>) -> InstanceSettings {
         notify_priority_changes: flags & 1 != 0,
         ..InstanceSettings::new(&format!("VI_{number}"), name(), vrid(number / 2))
     }
+}
+
+fn tracked(name: &str, wanted: u8, bytes: &mut Bytes<'_>) -> Vec<Tracked> {
+    if wanted == 0 {
+        return Vec::new();
+    }
+    let weight = bytes.next();
+    vec![Tracked {
+        name: String::from(name),
+        weight: TrackWeight::new(i16::from(weight) - 128).unwrap_or(TrackWeight::FAULT),
+        reverse: weight.is_multiple_of(5),
+    }]
 }
 
 fn signed(flags: u8) -> AuthHmac {

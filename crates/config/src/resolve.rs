@@ -637,8 +637,8 @@ fn is_own(settings: &InstanceSettings, name: &str) -> bool {
         .is_some_and(|interface| interface.as_str() == name)
 }
 
-/// The interfaces that addresses are on are tracked without being listed, unless an address says `no_track`. Those that
-/// are made for them stand last.
+/// The interfaces of addresses, routes and rules are tracked without being listed, unless an entry says `no_track`. Those that
+/// are made for addresses stand last.
 fn implied(settings: &mut InstanceSettings, made: &BTreeSet<IfName>) {
     let mut known: BTreeSet<IfName> = settings
         .track_interface
@@ -648,10 +648,13 @@ fn implied(settings: &mut InstanceSettings, made: &BTreeSet<IfName>) {
     known.extend(settings.interface);
     let device = settings.virtual_interface.as_ref();
     known.extend(device.map(|device| device.name));
-    let (made, mut missing): (Vec<_>, Vec<_>) = settings
-        .addresses()
-        .filter(|address| !address.no_track)
+    let addresses = settings.addresses().filter(|address| !address.no_track);
+    let routes = settings.virtual_routes.iter();
+    let rules = settings.virtual_rules.iter();
+    let (made, mut missing): (Vec<_>, Vec<_>) = addresses
         .map(|address| address.interface)
+        .chain(routes.flat_map(|route| route.interfaces().copied()))
+        .chain(rules.flat_map(|rule| rule.interfaces().copied()))
         .filter(|interface| known.insert(*interface))
         .partition(|interface| made.contains(interface));
     missing.extend(made);

@@ -12,6 +12,7 @@ mod demo;
 mod diagnostics;
 mod exit;
 mod identity;
+mod kernel_routing;
 mod logging;
 mod machine;
 mod messages;

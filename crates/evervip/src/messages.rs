@@ -47,6 +47,8 @@ pub(crate) struct Start {
     pub pid_file: String,
     /// Where dumps go.
     pub dump_directory: String,
+    /// Tracked files are given their first content: the daemon starts.
+    pub initialise_files: bool,
     /// Names of the instances that a predecessor left as master.
     pub resume: BTreeSet<String>,
     /// Settings of the kernel that a predecessor changed and did not put back, and what they were before.

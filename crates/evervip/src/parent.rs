@@ -206,6 +206,7 @@ fn serve(options: Options, settings: Packed, files: PidFiles, identity: &Identit
         events,
         vrrp: None,
         pace: RestartPace::default(),
+        fresh: true,
         state: State::Running,
         reload_wanted: false,
     };
@@ -237,6 +238,8 @@ struct Parent {
     events: EventLoop,
     vrrp: Option<Child>,
     pace: RestartPace,
+    /// No VRRP process has been started yet.
+    fresh: bool,
     state: State,
     /// A SIGHUP came while the child was still busy with the last one; more of them are the same wish.
     reload_wanted: bool,
@@ -318,11 +321,13 @@ impl Parent {
             keep_addresses: self.options.dont_release_vrrp,
             pid_file: self.files.vrrp.to_string_lossy().into_owned(),
             dump_directory: std::env::var("TMPDIR").unwrap_or_else(|_| DUMP_DIRECTORY.to_owned()),
+            initialise_files: self.fresh,
             resume: self.pace.take_masters(),
             overridden: self.pace.overridden().clone(),
         };
         let child = Child::spawn(&start, self.pace.heartbeat()?, sys::clock::now())
             .context("starting the VRRP process")?;
+        self.fresh = false;
         debug!("VRRP process is {}", child.pid());
         self.events.add(child.channel(), CHANNEL)?;
         self.vrrp = Some(child);

@@ -4,14 +4,20 @@
 //! the kernel has to tell, then everything else, and only then the timers. A process that was not scheduled for a while
 //! must hear what the master said meanwhile before it concludes that the master was silent.
 
+mod buffers;
 mod culprit;
 mod devices;
 mod dumps;
+mod fifo;
 mod firewall;
 mod hands;
 mod kernel_view;
 mod notify;
+mod promotion;
+mod routing;
 mod scripts;
+mod trackers;
+mod tuning;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -19,6 +25,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use config::Settings;
+use config::settings::global::{Buffers, ReceiveBuffer};
 use log::{error, info, warn};
 use sys::advert_socket::{AdvertReceiver, Received};
 use sys::channel::{Channel, Delivery, Receipt};
@@ -35,7 +42,11 @@ use vrrp::{Carrier, Packet, Release, Vrrp};
 use wire::{ah, ipv4};
 
 use self::hands::Hands;
+use self::promotion::Promotion;
+use self::trackers::{Finding, FirstContent, Trackers};
+use self::tuning::Tuning;
 use crate::exit::{Exit, NEEDED_RIGHTS};
+use crate::kernel_routing::PROTOCOL;
 use crate::messages::{
     Dump, LONGEST, MASTERS_PER_MESSAGE, OVERRIDDEN_PER_MESSAGE, Start, ToChild, ToParent,
 };
@@ -53,12 +64,17 @@ const MOST_ROUNDS: u32 = 32;
 /// How long notify scripts may take when the daemon stops (keepalived: 1 s).
 const PARTING_TIME: Duration = Duration::from_secs(1);
 
+/// How often to look then whether what was written to FIFOs has been read.
+const READING_TIME: Duration = Duration::from_millis(10);
+
 // Tokens of the epoll set.
 const CHANNEL: u64 = 0;
 const SIGNALS: u64 = 1;
 const TIMER: u64 = 2;
 const MONITOR: u64 = 3;
 const RECEIVERS: u64 = 4;
+const FILES: u64 = 5;
+const PROCESSES: u64 = 6;
 
 /// Runs the child until its parent stops it. `channel` is the parent's.
 pub(crate) fn run(channel: Channel) -> Exit {
@@ -98,11 +114,14 @@ struct VrrpProcess {
     heartbeat: Option<Heartbeat>,
     core: Vrrp,
     hands: Hands,
+    promotion: Promotion,
+    trackers: Trackers,
     settings: Settings,
     start: StartFacts,
     pid_file: Option<PidFile>,
     state: Running,
     unknown_vrids: UnknownVrids,
+    tuning: Tuning,
 }
 
 /// Virtual routers that others run on our links and we do not (`log_unknown_vrids`), each mentioned once.
@@ -156,6 +175,11 @@ impl VrrpProcess {
         events.add(&timer, TIMER)?;
         events.add(&monitor, MONITOR)?;
 
+        let first = if start.initialise_files {
+            FirstContent::Write
+        } else {
+            FirstContent::Leave
+        };
         let mut core = Vrrp::new();
         let settings: Settings =
             postcard::from_bytes(&start.settings).context("settings from the parent")?;
@@ -174,6 +198,8 @@ impl VrrpProcess {
             heartbeat,
             core,
             hands,
+            promotion: Promotion::default(),
+            trackers: Trackers::new(FILES, PROCESSES),
             settings: Settings::default(),
             start: StartFacts {
                 dump_directory: start.dump_directory,
@@ -182,10 +208,11 @@ impl VrrpProcess {
             pid_file: Some(pid_file),
             state: Running::Yes,
             unknown_vrids: UnknownVrids::default(),
+            tuning: Tuning::default(),
         };
         process.read_kernel()?;
         drop(start.settings);
-        process.take_settings(settings)?;
+        process.take_settings(settings, first)?;
         process.hands.put_back_inherited();
         Ok(Some(process))
     }
@@ -193,9 +220,11 @@ impl VrrpProcess {
     fn serve(&mut self) -> Result<()> {
         let mut ready = Vec::new();
         loop {
-            self.timer.arm(self.next_wake())?;
+            let planned = self.next_wake();
+            self.timer.arm(planned)?;
             self.events.wait(&mut ready)?;
             let now = self.read_clocks();
+            self.tuning.woke(planned, now);
             // After a timer, too: what arrived while nobody looked comes before the conclusion that nothing did.
             self.receive(now)?;
             for token in &ready {
@@ -203,12 +232,22 @@ impl VrrpProcess {
                     MONITOR => self.hear_kernel(now)?,
                     SIGNALS => self.hear_signals(now)?,
                     CHANNEL => self.hear_parent(now)?,
+                    FILES => {
+                        let findings = self.trackers.hear_files(now);
+                        self.find_out(now, findings);
+                    }
+                    PROCESSES => {
+                        let findings = self.trackers.hear_processes(now);
+                        self.find_out(now, findings);
+                    }
                     TIMER => self.timer.acknowledge()?,
                     _ => {}
                 }
             }
             match self.state {
                 Running::Yes => {
+                    let findings = self.trackers.tick(now);
+                    self.find_out(now, findings);
                     self.core.handle_timeout(now);
                     self.carry_out(now);
                     if let Some(heartbeat) = &self.heartbeat {
@@ -218,7 +257,9 @@ impl VrrpProcess {
                     self.tell_overrides();
                 }
                 Running::Leaving(until) => {
-                    if now >= until || !self.hands.scripts_are_running() {
+                    let busy =
+                        self.hands.scripts_are_running() || self.hands.fifos_are_being_read();
+                    if now >= until || !busy {
                         return self.end();
                     }
                 }
@@ -226,9 +267,33 @@ impl VrrpProcess {
         }
     }
 
+    /// Tells the core what was found out about the things that instances track.
+    fn find_out(&mut self, now: Instant, findings: Vec<Finding>) {
+        for finding in findings {
+            match finding {
+                Finding::File(name, value) => self.core.handle_file(now, &name, value),
+                Finding::Processes(name, count) => {
+                    self.core.handle_process_count(now, &name, count);
+                }
+                Finding::Link(interface, answer) => {
+                    self.hands
+                        .link_answers(now, &interface, answer, &mut self.core);
+                }
+            }
+            self.carry_out(now);
+        }
+    }
+
     fn next_wake(&self) -> Option<Instant> {
         match self.state {
-            Running::Yes => self.core.next_deadline(),
+            Running::Yes => {
+                let wakes = [self.core.next_deadline(), self.trackers.next_wake()];
+                wakes.into_iter().flatten().min()
+            }
+            // No event tells that a FIFO has been read.
+            Running::Leaving(until) if self.hands.fifos_are_being_read() => {
+                Some(until.min(sys::clock::now() + READING_TIME))
+            }
             Running::Leaving(until) => Some(until),
         }
     }
@@ -292,6 +357,18 @@ impl VrrpProcess {
         let now = sys::clock::now();
         self.core.handle_snapshot(now, interfaces, addresses);
         self.carry_out(now);
+        self.read_routing(now)?;
+        self.carry_out(now);
+        Ok(())
+    }
+
+    /// Reads routes and rules, too, if there are any that we want to hold.
+    fn read_routing(&mut self, now: Instant) -> Result<()> {
+        let (routes, rules) = self
+            .hands
+            .read_routing()
+            .context("reading routes and rules")?;
+        self.core.handle_routing_snapshot(now, routes, rules);
         Ok(())
     }
 
@@ -302,10 +379,12 @@ impl VrrpProcess {
             .drain(&mut heard)
             .context("hearing of interfaces and addresses")?;
         for event in heard {
+            self.promotion.hear(&event);
             self.hands.tell_core(now, &event, &mut self.core);
             self.carry_out(now);
             self.hands.event_is_over();
         }
+        self.promotion.apply(&self.core);
         self.hands.retry_joins();
         if drained == Drained::Overrun {
             warn!(
@@ -366,7 +445,8 @@ impl VrrpProcess {
                     let settings =
                         postcard::from_bytes(&bytes).context("settings from the parent")?;
                     info!("Reloading");
-                    self.take_settings(settings)?;
+                    self.take_settings(settings, FirstContent::Leave)?;
+                    self.hands.write_states(&self.core, &self.settings);
                 }
                 (ToChild::Stop, _) => self.stop(now),
                 (ToChild::Dump(dump), _) => self.dump(now, dump),
@@ -376,13 +456,24 @@ impl VrrpProcess {
     }
 
     /// First settings or new ones.
-    fn take_settings(&mut self, mut settings: Settings) -> Result<()> {
+    fn take_settings(&mut self, mut settings: Settings, first: FirstContent) -> Result<()> {
         // The core keeps its part; here it would only be a second copy.
         let vrrp = std::mem::take(&mut settings.vrrp);
         self.listen_for(&vrrp, settings.global.log_unknown_vrids)?;
+        self.size_buffers(&vrrp, &settings.global.buffers)?;
         self.hands.scripts_change(&vrrp.scripts);
+        self.promotion.settings_change(&vrrp);
+        self.promotion.apply(&self.core);
         self.hands.filter_changes(&vrrp, &settings.global.firewall);
+        self.hands.fifos_change(&settings);
         let now = self.read_clocks();
+        let ahead = self.trackers.prepare(now, &vrrp, first, &self.events);
+        self.core.tell_ahead(ahead.files, ahead.processes);
+        self.find_out(now, ahead.links);
+        if self.hands.routing_changes(&vrrp) {
+            self.monitor.watch_routing(PROTOCOL)?;
+            self.read_routing(now)?;
+        }
         self.core.handle_uptime(now, sys::clock::uptime());
         self.core.handle_settings(now, vrrp);
         // Whoever is deleted by these settings is announced with the scripts of the old ones.
@@ -392,6 +483,7 @@ impl VrrpProcess {
         drop(old);
         self.tell(&ToParent::SettingsTaken);
         process::give_back_memory();
+        self.tuning.settings_change(&self.settings.global.processes);
         Ok(())
     }
 
@@ -428,6 +520,27 @@ impl VrrpProcess {
             }
         }
         self.listen_behind_ah(settings)
+    }
+
+    /// Receive buffers as the settings want them.
+    fn size_buffers(&self, settings: &vrrp::Settings, buffers: &Buffers) -> Result<()> {
+        let size = |buffer: &ReceiveBuffer| usize::try_from(buffer.size).unwrap_or(usize::MAX);
+        let monitor = &buffers.vrrp_netlink_monitor;
+        self.monitor
+            .set_receive_buffer(size(monitor), monitor.force)?;
+        let commands = &buffers.vrrp_netlink_cmd;
+        self.hands
+            .set_receive_buffer(size(commands), commands.force)?;
+        let mtus = self.hands.mtus();
+        for (family, receiver) in &self.receivers {
+            let bytes = buffers::of_adverts(settings, *family, &buffers.adverts, mtus);
+            receiver.set_receive_buffer(bytes, true)?;
+        }
+        if let Some(receiver) = &self.ah_receiver {
+            let bytes = buffers::of_adverts(settings, Family::V4, &buffers.adverts, mtus);
+            receiver.set_receive_buffer(bytes, true)?;
+        }
+        Ok(())
     }
 
     /// The same for what follows an authentication header.
@@ -470,6 +583,7 @@ impl VrrpProcess {
     }
 
     fn end(&mut self) -> Result<()> {
+        self.promotion.end();
         self.hands.end();
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove()?;

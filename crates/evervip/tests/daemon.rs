@@ -108,7 +108,9 @@ fn removals(monitor: &mut Monitor) -> Result<Vec<IpAddr>> {
         .into_iter()
         .filter_map(|event| match event {
             Event::AddressGone { address, .. } => Some(address.prefix.address()),
-            Event::Address { .. } | Event::Link(_) | Event::LinkGone { .. } => None,
+            Event::Address { .. } | Event::Link(_) | Event::LinkGone { .. } | Event::Routing(_) => {
+                None
+            }
         })
         .collect())
 }

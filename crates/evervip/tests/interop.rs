@@ -18,6 +18,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use lab::Lab;
 use lab::scenario::{Outcome, Scenario, Suite};
+use types::MacAddress;
 
 use stories::{End, Party};
 
@@ -59,6 +60,15 @@ enum Auth {
     Ah,
 }
 
+/// What evervip and keepalived use; FRR has a MAC address of the virtual router's own always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Port {
+    /// The interface as it is.
+    Plain,
+    /// `use_vmac`.
+    Vmac,
+}
+
 /// A row of the table: one kind of virtual router, shared with one peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Row {
@@ -67,6 +77,7 @@ struct Row {
     family: Family,
     to: To,
     auth: Auth,
+    port: Port,
 }
 
 /// A column of the table.
@@ -111,17 +122,20 @@ impl Row {
                 (Version::V3, Family::V4),
                 (Version::V3, Family::V6),
             ] {
+                let row = |to, auth, port| Self {
+                    peer,
+                    version,
+                    family,
+                    to,
+                    auth,
+                    port,
+                };
                 for to in [To::Group, To::Peers] {
                     for auth in [Auth::None, Auth::Pass, Auth::Ah] {
-                        rows.push(Self {
-                            peer,
-                            version,
-                            family,
-                            to,
-                            auth,
-                        });
+                        rows.push(row(to, auth, Port::Plain));
                     }
                 }
+                rows.push(row(To::Group, Auth::None, Port::Vmac));
             }
         }
         rows
@@ -146,7 +160,7 @@ impl Row {
     }
 
     /// Of the table, in its order.
-    fn words(&self) -> [&'static str; 5] {
+    fn words(&self) -> [&'static str; 6] {
         [
             match self.peer {
                 Peer::Keepalived => "keepalived",
@@ -169,6 +183,10 @@ impl Row {
                 Auth::Pass => "pass",
                 Auth::Ah => "ah",
             },
+            match self.port {
+                Port::Plain => "plain",
+                Port::Vmac => "vmac",
+            },
         ]
     }
 
@@ -183,6 +201,15 @@ impl Row {
             Version::V2 => Duration::from_secs(1),
             Version::V3 => Duration::from_millis(500),
         }
+    }
+
+    /// The virtual router's MAC address (RFC 9568 7.3).
+    fn virtual_mac(&self) -> MacAddress {
+        let family = match self.family {
+            Family::V4 => 1,
+            Family::V6 => 2,
+        };
+        MacAddress([0, 0, 0x5e, 0, family, peers::VRID])
     }
 
     /// The virtual addresses.
@@ -231,10 +258,10 @@ fn perform(lab: &mut Lab) -> Result<()> {
 /// What became of each cell; a dot where it was not chosen. Rows that have none are left out.
 fn print_table(outcomes: &BTreeMap<&'static str, Outcome>) {
     let everything = outcomes.len() == cells().count();
-    let titles = ["peer", "version", "family", "to", "auth"];
-    let line = |head: [&str; 5], cells: String| {
-        let [peer, version, family, to, auth] = head;
-        println!("{peer:<12}{version:<9}{family:<8}{to:<11}{auth:<6}{cells}");
+    let titles = ["peer", "version", "family", "to", "auth", "port"];
+    let line = |head: [&str; 6], cells: String| {
+        let [peer, version, family, to, auth, port] = head;
+        println!("{peer:<12}{version:<9}{family:<8}{to:<11}{auth:<6}{port:<7}{cells}");
     };
     println!();
     line(

@@ -402,7 +402,7 @@ impl Witness {
         let events = heard.iter().filter_map(|event| match event {
             Event::Address { address, .. } => Some((true, virtual_address(address.prefix)?)),
             Event::AddressGone { address, .. } => Some((false, virtual_address(address.prefix)?)),
-            Event::Link(_) | Event::LinkGone { .. } => None,
+            Event::Link(_) | Event::LinkGone { .. } | Event::Routing(_) => None,
         });
         Ok(events.collect())
     }

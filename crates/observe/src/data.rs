@@ -4,12 +4,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use std::time::Duration;
+
 use types::{Family, Instant, Version};
 use vrrp::settings::{
     AntiReplay, AuthHmac, Authentication, HmacMode, InstanceSettings, IpvlanMode, OldChecksum,
-    Preempt, PreferredLifetime, Unicast, VirtualAddress, VirtualInterfaceKind,
+    ParameterMatch, Preempt, PreferredLifetime, TrackWeight, Tracked, Unicast, VirtualAddress,
+    VirtualInterfaceKind,
 };
-use vrrp::{InstanceView, ScriptState, ScriptView, StateName, Vrrp};
+use vrrp::{
+    BfdView, FileView, InstanceView, ProcessView, ScriptState, ScriptView, StateName, Vrrp,
+};
 
 /// What a dump needs beyond the core's own state.
 #[derive(Debug)]
@@ -102,6 +107,17 @@ impl WallClock {
     }
 }
 
+/// `weight 10 reverse`.
+fn weight(weight: TrackWeight, reverse: bool) -> String {
+    format!("weight {}", signed(weight, reverse))
+}
+
+/// `10 reverse`.
+fn signed(weight: TrackWeight, reverse: bool) -> String {
+    let reverse = if reverse { " reverse" } else { "" };
+    format!("{}{reverse}", weight.get())
+}
+
 /// The whole file.
 #[must_use]
 pub fn data(vrrp: &Vrrp, context: &Context<'_>) -> String {
@@ -149,6 +165,24 @@ pub fn data(vrrp: &Vrrp, context: &Context<'_>) -> String {
     }
     for script in vrrp.scripts() {
         page.script(&script, vrrp, context);
+    }
+    if vrrp.files().next().is_some() {
+        page.section("VRRP Track files");
+    }
+    for file in vrrp.files() {
+        page.file(&file, vrrp);
+    }
+    if vrrp.processes().next().is_some() {
+        page.section("VRRP Track processes");
+    }
+    for processes in vrrp.processes() {
+        page.processes(&processes, vrrp);
+    }
+    if vrrp.bfd_sessions().next().is_some() {
+        page.section("VRRP Track BFDs");
+    }
+    for session in vrrp.bfd_sessions() {
+        page.session(&session, vrrp);
     }
     if vrrp.interfaces().next().is_some() {
         page.section("Interfaces");
@@ -607,6 +641,113 @@ impl Page {
                 reversed(tracked.reverse)
             ));
         }
+        let settings = view.settings;
+        self.tracked("Tracked files", ",", &settings.track_file);
+        self.tracked("Tracked processes", ",", &settings.track_process);
+        self.tracked("Tracked BFDs", ":", &settings.track_bfd);
+    }
+
+    /// The entries of an instance's list of files, processes or BFD sessions.
+    fn tracked(&mut self, title: &str, separator: &str, list: &[Tracked]) {
+        if !list.is_empty() {
+            self.field(format_args!("{title} :"));
+        }
+        for tracked in list {
+            self.entry(format_args!(
+                "{}{separator} {}",
+                tracked.name,
+                weight(tracked.weight, tracked.reverse)
+            ));
+        }
+    }
+
+    /// Who tracks an object.
+    fn tracking<'a>(
+        &mut self,
+        vrrp: &'a Vrrp,
+        name: &str,
+        list: impl Fn(&'a InstanceSettings) -> &'a [Tracked],
+    ) {
+        self.field(format_args!("Tracking instances :"));
+        for instance in vrrp.instances() {
+            let of_it = list(instance.settings)
+                .iter()
+                .filter(|tracked| tracked.name == name);
+            for tracked in of_it {
+                self.entry(format_args!(
+                    "{}, {}",
+                    instance.settings.name,
+                    weight(tracked.weight, tracked.reverse)
+                ));
+            }
+        }
+    }
+
+    fn file(&mut self, file: &FileView<'_>, vrrp: &Vrrp) {
+        let settings = file.settings;
+        self.object(format_args!("Track file = {}", settings.name));
+        self.field(format_args!("File = {}", settings.path));
+        self.field(format_args!("Status = {}", file.value));
+        self.field(format_args!(
+            "Weight = {}",
+            signed(settings.weight, settings.reverse)
+        ));
+        self.tracking(vrrp, &settings.name, |instance| &instance.track_file);
+    }
+
+    fn processes(&mut self, processes: &ProcessView<'_>, vrrp: &Vrrp) {
+        let settings = processes.settings;
+        self.object(format_args!("VRRP Track process = {}", settings.name));
+        self.field(format_args!("Process = {}", settings.command));
+        if !settings.parameters.is_empty() {
+            self.field(format_args!(
+                "Parameters = {}",
+                settings.parameters.join(" ")
+            ));
+        }
+        match settings.matching {
+            ParameterMatch::Exact if settings.parameters.is_empty() => {}
+            ParameterMatch::Exact => self.field(format_args!("Param match")),
+            ParameterMatch::Partial => self.field(format_args!("Param match = partial")),
+            ParameterMatch::Initial => self.field(format_args!("Param match = initial")),
+        }
+        self.field(format_args!("Min processes = {}", settings.quorum));
+        if let Some(most) = settings.quorum_max {
+            self.field(format_args!("Max processes = {most}"));
+        }
+        self.field(format_args!("Current processes = {}", processes.count));
+        self.field(format_args!("Have quorum = {}", processes.quorum));
+        self.field(format_args!(
+            "Weight = {}",
+            signed(settings.weight, settings.reverse)
+        ));
+        let seconds = |delay: Duration| delay.as_secs_f64();
+        self.field(format_args!(
+            "Terminate delay = {:.6}s",
+            seconds(settings.terminate_delay)
+        ));
+        self.field(format_args!(
+            "Fork delay = {:.6}s",
+            seconds(settings.fork_delay)
+        ));
+        let running = |waits| if waits { "running" } else { "not running" };
+        self.field(format_args!(
+            "Fork delay timer {}",
+            running(processes.gaining)
+        ));
+        self.field(format_args!(
+            "Terminate delay timer {}",
+            running(processes.losing)
+        ));
+        self.field(format_args!("Full command = {}", settings.full_command));
+        self.tracking(vrrp, &settings.name, |instance| &instance.track_process);
+    }
+
+    fn session(&mut self, session: &BfdView<'_>, vrrp: &Vrrp) {
+        self.object(format_args!("VRRP Track BFD = {}", session.name));
+        let state = if session.up { "up" } else { "down" };
+        self.field(format_args!("Bfd is {state}"));
+        self.tracking(vrrp, session.name, |instance| &instance.track_bfd);
     }
 
     fn script(&mut self, script: &ScriptView<'_>, vrrp: &Vrrp, context: &Context<'_>) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use types::{Instant, Version};
-use vrrp::settings::{Authentication, Preempt};
-use vrrp::{InstanceView, Statistics, Vrrp};
+use vrrp::settings::{Authentication, ParameterMatch, Preempt};
+use vrrp::{InstanceView, ProcessView, Statistics, Vrrp};
 
 use crate::data::{Context, NotifyWhen, address_text};
 
@@ -19,7 +19,10 @@ pub fn json(vrrp: &Vrrp, context: &Context<'_>) -> Result<String, serde_json::Er
         .map(|view| Instance::of(&view, context))
         .collect();
     let text = if context.json_version == 2 {
-        serde_json::to_string(&Version2 { vrrp: instances })?
+        serde_json::to_string(&Version2 {
+            vrrp: instances,
+            track_process: vrrp.processes().map(|view| Process::of(&view)).collect(),
+        })?
     } else {
         serde_json::to_string(&instances)?
     };
@@ -30,6 +33,55 @@ pub fn json(vrrp: &Vrrp, context: &Context<'_>) -> Result<String, serde_json::Er
 #[derive(Serialize)]
 struct Version2 {
     vrrp: Vec<Instance>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    track_process: Vec<Process>,
+}
+
+#[derive(Serialize)]
+struct Process {
+    process: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<String>,
+    param_match: &'static str,
+    min_processes: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_processes: Option<u16>,
+    current_processes: u32,
+    have_quorum: bool,
+    /// Negated if the sense is turned.
+    weight: i16,
+    terminate_delay: f64,
+    fork_delay: f64,
+    fork_delay_timer_running: bool,
+    terminate_delay_timer_running: bool,
+    full_command: bool,
+}
+
+impl Process {
+    fn of(view: &ProcessView<'_>) -> Self {
+        let settings = view.settings;
+        let weight = settings.weight.get();
+        Self {
+            process: settings.command.clone(),
+            parameters: (!settings.parameters.is_empty()).then(|| settings.parameters.join(" ")),
+            param_match: match settings.matching {
+                ParameterMatch::Exact if settings.parameters.is_empty() => "none",
+                ParameterMatch::Exact => "exact",
+                ParameterMatch::Partial => "partial",
+                ParameterMatch::Initial => "initial",
+            },
+            min_processes: settings.quorum,
+            max_processes: settings.quorum_max,
+            current_processes: view.count,
+            have_quorum: view.quorum,
+            weight: if settings.reverse { -weight } else { weight },
+            terminate_delay: settings.terminate_delay.as_secs_f64(),
+            fork_delay: settings.fork_delay.as_secs_f64(),
+            fork_delay_timer_running: view.gaining,
+            terminate_delay_timer_running: view.losing,
+            full_command: settings.full_command,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -94,6 +146,8 @@ struct Data {
     track_ifp: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     track_script: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    track_process: Vec<String>,
     auth_type: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_data: Option<&'static str>,
@@ -214,6 +268,11 @@ impl Instance {
                             .cloned()
                             .unwrap_or_else(|| tracked.script.clone())
                     })
+                    .collect(),
+                track_process: settings
+                    .track_process
+                    .iter()
+                    .map(|tracked| tracked.name.clone())
                     .collect(),
                 auth_type,
                 auth_data,

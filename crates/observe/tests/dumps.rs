@@ -11,9 +11,9 @@ use types::{
     Weight,
 };
 use vrrp::settings::{
-    AuthPass, Authentication, InstanceSettings, OldChecksum, Preempt, PreferredLifetime,
-    ScriptSettings, SyncGroupSettings, TrackInterface, TrackScript, Unicast, UnicastPeer,
-    VirtualAddress,
+    AuthPass, Authentication, FileSettings, InstanceSettings, OldChecksum, ParameterMatch, Preempt,
+    PreferredLifetime, ProcessSettings, ScriptSettings, SyncGroupSettings, TrackInterface,
+    TrackScript, TrackWeight, Tracked, Unicast, UnicastPeer, VirtualAddress,
 };
 use vrrp::{Interface, InterfaceAddress, InterfaceKind, ScriptOutcome, Settings, Vrrp};
 
@@ -279,4 +279,74 @@ fn json_file() {
     assert!(!text.contains("secret"));
     let second = with_context(2, |context| json(&router(), context)).unwrap();
     assert_eq!(second, format!("{{\"vrrp\":{text}}}"));
+}
+
+/// Lines as keepalived 2.2.7 writes them of the same objects.
+#[test]
+fn tracked_files_processes_and_sessions() {
+    let tracked = |name: &str, weight, reverse| {
+        vec![Tracked {
+            name: name.into(),
+            weight: TrackWeight::new(weight).unwrap(),
+            reverse,
+        }]
+        .into()
+    };
+    let mut settings = instance("VI", Version::V2, Family::V4, 51);
+    settings.track_file = tracked("F", 2, true);
+    settings.track_process = tracked("P", 3, true);
+    settings.track_bfd = tracked("B", -5, true);
+    let mut router = Vrrp::new();
+    router.tell_ahead([("F".to_owned(), -7)], [("P".to_owned(), 3)]);
+    router.handle_settings(
+        Instant::ZERO,
+        Settings {
+            instances: vec![settings],
+            track_files: vec![FileSettings {
+                name: "F".into(),
+                path: "/run/f".into(),
+                init: None,
+                weight: TrackWeight::new(10).unwrap(),
+                reverse: true,
+            }],
+            track_processes: vec![ProcessSettings {
+                name: "P".into(),
+                command: "/bin/foo".into(),
+                parameters: vec!["bar".into()],
+                full_command: true,
+                matching: ParameterMatch::Exact,
+                quorum: 2,
+                quorum_max: Some(4),
+                fork_delay: Duration::from_millis(2500),
+                terminate_delay: Duration::from_secs(1),
+                weight: TrackWeight::new(7).unwrap(),
+                reverse: true,
+            }],
+            bfd_sessions: vec!["B".into()],
+            ..Settings::default()
+        },
+    );
+    router.handle_process_count(Instant::ZERO, "P", 1);
+    let text = with_context(1, |context| data(&router, context));
+    for lines in [
+        "   Tracked files :\n     F, weight 2 reverse\n   Tracked processes :\n     P, weight 3 reverse\n   \
+         Tracked BFDs :\n     B: weight -5 reverse\n",
+        "------< VRRP Track files >------\n Track file = F\n   File = /run/f\n   Status = -7\n   Weight = 10 reverse\n   \
+         Tracking instances :\n     VI, weight 2 reverse\n",
+        "------< VRRP Track processes >------\n VRRP Track process = P\n   Process = /bin/foo\n   Parameters = bar\n   \
+         Param match\n   Min processes = 2\n   Max processes = 4\n   Current processes = 1\n   Have quorum = true\n   \
+         Weight = 7 reverse\n   Terminate delay = 1.000000s\n   Fork delay = 2.500000s\n   Fork delay timer not running\n   \
+         Terminate delay timer running\n   Full command = true\n   Tracking instances :\n     VI, weight 3 reverse\n",
+        "------< VRRP Track BFDs >------\n VRRP Track BFD = B\n   Bfd is down\n   Tracking instances :\n     \
+         VI, weight -5 reverse\n",
+    ] {
+        assert!(text.contains(lines), "{lines}\nin\n{text}");
+    }
+    let second = with_context(2, |context| json(&router, context)).unwrap();
+    let processes = r#""track_process":[{"process":"\/bin\/foo","parameters":"bar","param_match":"exact","min_processes":2,"max_processes":4,"current_processes":1,"have_quorum":true,"weight":-7,"terminate_delay":1.0,"fork_delay":2.5,"fork_delay_timer_running":false,"terminate_delay_timer_running":true,"full_command":true}]}"#;
+    assert!(second.ends_with(processes), "{second}");
+    assert!(
+        second.contains(r#""track_process":["P"],"auth_type""#),
+        "{second}"
+    );
 }

@@ -10,6 +10,7 @@ use vrrp::{Settings, StateName};
 use crate::node::{Manner, Node};
 use crate::oracles::Violation;
 use crate::scenario::{longest_master_down, own_address};
+use crate::tracked;
 
 /// Exactly one master.
 pub const ONE_MASTER: &str = "of the nodes that are up exactly one is master";
@@ -17,6 +18,9 @@ pub const ONE_MASTER: &str = "of the nodes that are up exactly one is master";
 pub const FAULTS_ARE_FAULTS: &str = "FAULT is the state of those that something is wrong with";
 /// Every address is on one node.
 pub const ONE_HOLDER: &str = "every address is on the master's node and on no other";
+/// The link knows where every address is.
+pub const ALL_ARE_ANNOUNCED: &str =
+    "every address that is held has been announced since it was added";
 /// The best one wins.
 pub const BEST_WINS: &str = "nobody who would preempt is better than the master";
 /// Agreement lasts.
@@ -49,10 +53,15 @@ impl Patience {
         // A delay begins with the first advert of a lesser master; that of another node may begin when it is over.
         let preempt: Duration = nodes.iter().map(longest_preempt_delay).sum();
         let scripts = nodes.iter().map(script_settling).max().unwrap_or_default();
+        let facts = nodes
+            .iter()
+            .map(|node| tracked::settling(&node.settings))
+            .max()
+            .unwrap_or_default();
         Self {
             // In turn: the links, a wrong master's silence, a preemption, a group's slowest member, two owners who find
             // out about each other, and somebody who hears of it last; each within one master-down interval.
-            agree: down * 6 + preempt + scripts + Duration::from_millis(100),
+            agree: down * 6 + preempt + scripts + facts + Duration::from_millis(100),
             stay: down * 10,
         }
     }
@@ -102,7 +111,8 @@ fn stands(node: &Node, instance: &InstanceSettings) -> bool {
         .track_script
         .iter()
         .all(|tracked| tracked.weight.get() != 0 || script_is_good(node, tracked));
-    link && source && interfaces && scripts
+    let facts = node.facts.allow(&node.settings, instance);
+    link && source && interfaces && scripts && facts
 }
 
 fn script_is_good(node: &Node, tracked: &vrrp::settings::TrackScript) -> bool {
@@ -159,7 +169,9 @@ fn priority(node: &Node, instance: &InstanceSettings) -> Priority {
             applies(tracked.weight.get(), up)
         })
         .sum();
-    let total = (i32::from(instance.priority.get()) + scripts + interfaces).clamp(1, 254);
+    let facts = node.facts.adjustment(&node.settings, instance);
+    let total = i64::from(instance.priority.get()) + i64::from(scripts + interfaces) + facts;
+    let total = total.clamp(1, 254);
     u8::try_from(total)
         .ok()
         .and_then(|total| Priority::new(total).ok())
@@ -236,6 +248,11 @@ fn check_holders(nodes: &[Node], master: &Candidate<'_>) -> Result<(), Violation
         // An interface that does not exist can hold nothing.
         if master.node.kernel.by_name(&address.interface).is_none() {
             continue;
+        }
+        let prefix = vrrp::Vrrp::kernel_prefix(address);
+        if master.node.watch.is_unannounced(prefix) {
+            let detail = format!("n{} has said nothing of {prefix}", master.node.id);
+            return Err(Violation::new(ALL_ARE_ANNOUNCED, detail));
         }
         let holders: Vec<usize> = nodes
             .iter()

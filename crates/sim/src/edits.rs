@@ -7,6 +7,7 @@ use vrrp::Settings;
 use vrrp::settings::{Authentication, InstanceSettings, SyncGroupSettings, TrackScript};
 
 use crate::random::Random;
+use crate::routing;
 use crate::scenario::{
     ADDRESSES, LANS, SCRIPTS, draw_garp, draw_preempt, draw_script, draw_weight, password,
     virtual_address, vrid,
@@ -31,7 +32,7 @@ pub(crate) fn edit(
     let Some(instance) = settings.instances.get_mut(index) else {
         return "nothing";
     };
-    match random.below(22) {
+    match random.below(25) {
         0 => return "nothing",
         1 if !instance.is_owner() => {
             let priority = Priority::new(random.byte(1, 254)).unwrap_or(Priority::DEFAULT);
@@ -125,6 +126,14 @@ pub(crate) fn edit(
             // Another kind of router altogether: the old one leaves, a new one begins.
             instance.unicast = None;
             return "multicast instead of peers";
+        }
+        22 | 23 => {
+            routing::edit_routes(instance, random);
+            return "routes";
+        }
+        24 => {
+            routing::edit_rules(instance, random);
+            return "rules";
         }
         12 | 13 if let Some(unicast) = &mut instance.unicast => {
             if unicast.peers.len() > 1

@@ -8,9 +8,10 @@ use vrrp::{Release, StateName, Vrrp};
 use crate::edits;
 use crate::kernel::{Kernel, Notice};
 use crate::network::{Lan, MOST_DELAY, Weather};
-use crate::node::{Clock, Input, Manner, Node};
+use crate::node::{Clock, DAY, Input, Manner, Node};
 use crate::oracles::{Violation, virtual_addresses};
 use crate::scenario::{LANS, own_address};
+use crate::tracked::Facts;
 use crate::world::{Happening, World};
 
 /// A kind of trouble.
@@ -48,13 +49,15 @@ pub enum Fault {
     Reload,
     /// A script changes its mind.
     ScriptFlips,
+    /// A file says something else, processes come or go, a BFD session changes its state.
+    FactFlips,
     /// A wall clock jumps, either way.
     ClockStep,
 }
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::BadWeather,
         Self::Partition,
         Self::OneWay,
@@ -71,6 +74,7 @@ impl Fault {
         Self::Resync,
         Self::Reload,
         Self::ScriptFlips,
+        Self::FactFlips,
         Self::ClockStep,
     ];
 }
@@ -126,10 +130,15 @@ impl World {
                 self.relief_after(lasting, Relief::Continue(victim));
             }
             Fault::ClockStep => {
-                let wrong = if self.random.percent(50) {
-                    Clock::Ahead
+                let by = if self.random.percent(50) {
+                    DAY
                 } else {
-                    Clock::Behind
+                    self.random.span(Duration::ZERO, Duration::from_secs(1))
+                };
+                let wrong = if self.random.percent(50) {
+                    Clock::Ahead(by)
+                } else {
+                    Clock::Behind(by)
                 };
                 self.set_clock(victim, wrong);
                 self.relief_after(lasting, Relief::SetClock(victim));
@@ -169,6 +178,7 @@ impl World {
             Fault::Resync => self.lose_notices(victim, lan)?,
             Fault::Reload => self.reload(victim)?,
             Fault::ScriptFlips => self.flip_script(victim),
+            Fault::FactFlips => self.flip_fact(victim)?,
         }
         Ok(())
     }
@@ -275,6 +285,12 @@ impl World {
         let Some(node) = self.nodes.get(id) else {
             return Ok(());
         };
+        let routing = node.kernel.routing().len();
+        if self.random.percent(40)
+            && let Some(place) = self.random.index(routing)
+        {
+            return self.change_kernel(id, |kernel| kernel.delete_routing(place));
+        }
         let held: Vec<_> = node
             .kernel
             .nics()
@@ -290,7 +306,7 @@ impl World {
     /// A change that nobody is told of; then everything is read afresh.
     fn lose_notices(&mut self, id: usize, lan: Lan) -> Result<(), Violation> {
         let lasting = self.random.span(self.unit / 4, self.unit * 4);
-        let what = self.random.below(4);
+        let what = self.random.below(5);
         let Some(node) = self.nodes.get_mut(id) else {
             return Ok(());
         };
@@ -304,6 +320,7 @@ impl World {
                 let first = virtual_addresses(&node.kernel).next();
                 first.map_or_else(Vec::new, |prefix| node.kernel.delete_address(lan, prefix))
             }
+            3 => node.kernel.delete_routing(0),
             _ => Vec::new(),
         };
         self.trace.note(self.now, format_args!("! lost: {lost:?}"));
@@ -342,6 +359,14 @@ impl World {
         }
     }
 
+    fn flip_fact(&mut self, id: usize) -> Result<(), Violation> {
+        let Some(node) = self.nodes.get_mut(id) else {
+            return Ok(());
+        };
+        let fact = node.facts.flip(&mut self.random);
+        self.tell(id, Input::Fact(fact))
+    }
+
     /// All trouble ends; what stays wrong stays wrong for good.
     pub(crate) fn calm_down(&mut self) -> Result<(), Violation> {
         self.trace
@@ -355,6 +380,7 @@ impl World {
                 self.repair(id, lan)?;
             }
             self.settle_scripts(id);
+            self.settle_facts(id)?;
             self.settle_process(id)?;
             self.settle_settings(id)?;
         }
@@ -375,6 +401,19 @@ impl World {
                 *manner = Manner::Exits(0);
             }
         }
+    }
+
+    /// Most nodes are healthy in the end.
+    fn settle_facts(&mut self, id: usize) -> Result<(), Violation> {
+        let good = self.random.percent(70);
+        let Some(node) = self.nodes.get_mut(id).filter(|_| good) else {
+            return Ok(());
+        };
+        node.facts = Facts::GOOD;
+        for fact in Facts::GOOD.all() {
+            self.tell(id, Input::Fact(fact))?;
+        }
+        Ok(())
     }
 
     /// A process that is gone comes back, or its machine is switched off.

@@ -6,9 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use types::{Family, IfIndex, IfName, MacAddress, Prefix};
-use vrrp::{Blocked, Interface, InterfaceAddress, InterfaceKind};
+use vrrp::settings::Rule;
+use vrrp::{Blocked, Interface, InterfaceAddress, InterfaceKind, RoutingChange, SeenRoute};
 
 use crate::network::Lan;
+use crate::routing::{Deleted, RoutingTables, seen};
 use crate::scenario::{LANS, interface_name, own_address};
 
 /// Something that the kernel tells whoever listens.
@@ -22,6 +24,10 @@ pub(crate) enum Notice {
     Address(InterfaceAddress),
     /// An address was deleted.
     AddressGone(IfIndex, Prefix),
+    /// A route was deleted.
+    RouteGone(SeenRoute),
+    /// A rule was deleted.
+    RuleGone(Rule),
 }
 
 /// One interface.
@@ -116,6 +122,7 @@ pub(crate) struct Kernel {
     node: usize,
     nics: BTreeMap<Lan, Nic>,
     blocked: BTreeSet<Blocked>,
+    routing: RoutingTables,
     next_index: u32,
 }
 
@@ -127,6 +134,7 @@ impl Kernel {
             node,
             nics: BTreeMap::new(),
             blocked: BTreeSet::new(),
+            routing: RoutingTables::default(),
             next_index: 2,
         };
         for lan in 0..LANS {
@@ -212,10 +220,13 @@ impl Kernel {
 
     /// Deletes the interface with everything on it.
     pub(crate) fn delete_interface(&mut self, lan: Lan) -> Vec<Notice> {
-        let gone = self.nics.remove(&lan);
-        gone.map(|nic| Notice::InterfaceGone(nic.index))
-            .into_iter()
-            .collect()
+        let Some(gone) = self.nics.remove(&lan) else {
+            return Vec::new();
+        };
+        let mut notices = vec![Notice::InterfaceGone(gone.index)];
+        let routes = self.routing.link_lost(&gone.name, gone.index);
+        notices.extend(routes.into_iter().map(Notice::RouteGone));
+        notices
     }
 
     /// Plugs the cable in or out.
@@ -249,6 +260,8 @@ impl Kernel {
             notices.push(Notice::AddressGone(nic.index, prefix));
         }
         notices.push(Notice::Interface(nic.interface()));
+        let routes = self.routing.link_lost(&nic.name, nic.index);
+        notices.extend(routes.into_iter().map(Notice::RouteGone));
         notices
     }
 
@@ -317,6 +330,35 @@ impl Kernel {
     pub(crate) fn remove(&mut self, index: IfIndex, prefix: Prefix) -> bool {
         self.by_index_mut(index)
             .is_some_and(|nic| nic.addresses.remove(&prefix).is_some())
+    }
+
+    /// A request to change routes or rules.
+    pub(crate) fn change_routing(&mut self, change: &RoutingChange) {
+        self.routing.change(change);
+    }
+
+    /// The routes and rules.
+    pub(crate) const fn routing(&self) -> &RoutingTables {
+        &self.routing
+    }
+
+    /// All of them, as a dump would say.
+    pub(crate) fn routing_snapshot(&self) -> (Vec<SeenRoute>, Vec<Rule>) {
+        self.routing
+            .snapshot(|name| self.by_name(name).map(|nic| nic.index))
+    }
+
+    /// Somebody deletes a route or a rule.
+    pub(crate) fn delete_routing(&mut self, place: usize) -> Vec<Notice> {
+        let notice = self.routing.delete(place).map(|deleted| match deleted {
+            Deleted::Route(route) => {
+                let name = route.interface.as_ref();
+                let nic = name.and_then(|name| self.by_name(name));
+                Notice::RouteGone(seen(&route, nic.map(|nic| nic.index)))
+            }
+            Deleted::Rule(rule) => Notice::RuleGone(rule),
+        });
+        notice.into_iter().collect()
     }
 
     /// A request to filter an address. False when it was filtered already.

@@ -33,13 +33,16 @@ mod node;
 mod oracles;
 mod random;
 mod reload;
+mod routing;
 mod sabotage;
 mod scenario;
 mod trace;
+mod tracked;
 mod world;
 
 pub use crate::agreement::{
-    BEST_WINS, EVERY_INTERVAL, FAULTS_ARE_FAULTS, ONE_HOLDER, ONE_MASTER, STAYS_SO,
+    ALL_ARE_ANNOUNCED, BEST_WINS, EVERY_INTERVAL, FAULTS_ARE_FAULTS, ONE_HOLDER, ONE_MASTER,
+    STAYS_SO,
 };
 pub use crate::faults::Fault;
 pub use crate::oracles::{
@@ -50,6 +53,7 @@ pub use crate::oracles::{
 };
 pub use crate::random::Random;
 pub use crate::reload::{ADDRESSES_STAY, RELOAD_IS_INVISIBLE};
+pub use crate::routing::ROUTES_FOLLOW;
 pub use crate::sabotage::Sabotage;
 pub use crate::trace::Trace;
 pub use crate::world::{Failure, Summary, World};

@@ -20,6 +20,7 @@ use crate::reload::Before;
 use crate::sabotage::Sabotage;
 use crate::scenario::SCRIPTS;
 use crate::trace::Trace;
+use crate::tracked::{Fact, Facts};
 
 /// What a stopped process finds in its socket when it goes on: the newest packets beyond that are lost.
 const SOCKET_BUFFER: usize = 64;
@@ -42,6 +43,8 @@ pub(crate) enum Input {
         /// How.
         outcome: ScriptOutcome,
     },
+    /// Something else that is tracked has changed.
+    Fact(Fact),
     /// New settings.
     Settings(Box<Settings>),
     /// Notices were lost: a snapshot.
@@ -97,6 +100,8 @@ pub(crate) struct Node {
     pub life: u32,
     /// How each script behaves.
     pub manners: BTreeMap<String, Manner>,
+    /// How things stand that it may track.
+    pub facts: Facts,
     /// What the oracles remember.
     pub watch: Watch,
     /// Its wall clock is wrong, by as much as no relief can hide.
@@ -107,25 +112,26 @@ pub(crate) struct Node {
     last_advert: Option<Action>,
 }
 
-/// A wall clock. A wrong one is wrong by a day, longer than any world lasts: after it was set right nothing that was signed
-/// by it can pass for fresh.
+/// How wrong a wall clock is. It may be a second, which nobody refuses adverts for, or a day: longer than any world lasts, so
+/// that after it was set right nothing that was signed by it can pass for fresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Clock {
     Right,
-    Ahead,
-    Behind,
+    Ahead(Duration),
+    Behind(Duration),
 }
+
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
 impl Clock {
     /// The time since the Unix epoch; worlds begin on its third day.
     fn read(self, now: Instant) -> Duration {
-        const DAY: Duration = Duration::from_secs(86_400);
-        let days = match self {
-            Self::Behind => 1,
-            Self::Right => 2,
-            Self::Ahead => 3,
-        };
-        DAY * days + now.since(Instant::ZERO)
+        let right = DAY * 2 + now.since(Instant::ZERO);
+        match self {
+            Self::Behind(by) => right.saturating_sub(by),
+            Self::Right => right,
+            Self::Ahead(by) => right + by,
+        }
     }
 }
 
@@ -147,6 +153,7 @@ impl Node {
             inbox: VecDeque::new(),
             life: 0,
             manners,
+            facts: Facts::GOOD,
             watch: Watch::default(),
             clock: Clock::Right,
             sabotage: None,
@@ -183,12 +190,17 @@ impl Node {
     ) -> Result<(), Violation> {
         let mut vrrp = Vrrp::new();
         vrrp.resume(resume);
+        self.facts.tell_ahead(&mut vrrp);
         self.vrrp = Some(vrrp);
         self.life += 1;
         self.watch = Watch::default();
         self.handle(now, Input::Resync, outbox, trace)?;
         let settings = Box::new(self.settings.clone());
-        self.handle(now, Input::Settings(settings), outbox, trace)
+        self.handle(now, Input::Settings(settings), outbox, trace)?;
+        for fact in self.facts.all() {
+            self.handle(now, Input::Fact(fact), outbox, trace)?;
+        }
+        Ok(())
     }
 
     /// The process is gone, without a word. Its scripts, its sockets and what waited for it are gone with it.
@@ -279,6 +291,7 @@ impl Node {
                 Input::Packet(_)
                 | Input::Notice(_)
                 | Input::ScriptExit { .. }
+                | Input::Fact(_)
                 | Input::Resync
                 | Input::Stop(_) => trace.note(now, format_args!("n{id} < {input:?}")),
             }
@@ -309,15 +322,25 @@ impl Node {
             Input::Notice(Notice::AddressGone(index, prefix)) => {
                 vrrp.handle_address_gone(now, index, prefix);
             }
+            Input::Notice(Notice::RouteGone(route)) => vrrp.handle_route_gone(now, &route),
+            Input::Notice(Notice::RuleGone(rule)) => vrrp.handle_rule_gone(now, &rule),
             Input::ScriptExit { script, outcome } => {
                 self.watch.script_ended(&script);
                 vrrp.handle_script_exit(now, &script, outcome);
             }
+            Input::Fact(fact) => fact.tell(vrrp, now),
             Input::Settings(settings) => return self.reload(vrrp, now, *settings, outbox, trace),
             Input::Resync => {
                 self.watch.reading = true;
                 let (interfaces, addresses) = self.kernel.snapshot();
                 vrrp.handle_snapshot(now, interfaces, addresses);
+                // What is known now has consequences, which are to be seen in what is read next.
+                let behind = std::mem::replace(&mut self.watch.behind, true);
+                self.drain(vrrp, now, outbox, trace)?;
+                self.watch.behind = behind;
+                self.watch.reading = true;
+                let (routes, rules) = self.kernel.routing_snapshot();
+                vrrp.handle_routing_snapshot(now, routes, rules);
             }
             Input::Timeout => vrrp.handle_timeout(now),
             Input::Stop(release) => {
@@ -452,6 +475,7 @@ impl Node {
                     message,
                 });
             }
+            Action::ChangeRouting(change) => self.kernel.change_routing(&change),
             Action::Block(blocked) => {
                 let fresh = self.kernel.block(blocked.clone());
                 self.watch.address_blocked(&blocked, fresh)?;
@@ -558,6 +582,7 @@ fn note(trace: &mut Trace, now: Instant, id: usize, action: &Action) {
         Action::Device(_)
         | Action::JoinGroup { .. }
         | Action::LeaveGroup { .. }
+        | Action::ChangeRouting(_)
         | Action::Block(_)
         | Action::Unblock(_)
         | Action::RunScript { .. }

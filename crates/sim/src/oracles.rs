@@ -15,6 +15,7 @@ use vrrp::{
 use wire::vrrp::{ADVERTISEMENT, Advert, Coverage};
 
 use crate::kernel::{Kernel, Nic};
+use crate::routing;
 
 /// A check that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +103,8 @@ pub(crate) struct Watch {
     announced: BTreeMap<Subject, &'static str>,
     /// The groups that it was told of, with their members.
     groups: Vec<(String, Vec<String>)>,
+    /// Addresses that nobody on the link has heard of since they were added.
+    unannounced: BTreeSet<Prefix>,
     /// Addresses that were added or removed after one input.
     touched: Vec<Prefix>,
     goodbyes: Vec<String>,
@@ -153,6 +156,12 @@ impl Watch {
         self.goodbyes.clear();
         self.sent_to.clear();
         self.touched.clear();
+    }
+
+    /// Whether an address has not been announced since it was added.
+    #[must_use]
+    pub(crate) fn is_unannounced(&self, prefix: Prefix) -> bool {
+        self.unannounced.contains(&prefix)
     }
 
     /// Whether an address was added or removed after the last input.
@@ -216,10 +225,24 @@ impl Watch {
                 ))
             };
         };
+        if advert.claim == Claim::Leaving && self.is_last_word_of_another(vrrp, &view) {
+            return Ok(());
+        }
         if !checksum_is_right(&advert, between, view.settings) {
             return wrong(format!("checksum of {message:?}"));
         }
         self.instance_advertises(now, &view, &advert, between.1)
+    }
+
+    /// A reload put a router of another name in the place of a master: that one says goodbye.
+    fn is_last_word_of_another(&self, vrrp: &Vrrp, view: &InstanceView<'_>) -> bool {
+        let is_known = |name: &str| self.instances.contains_key(name);
+        let is_there = |name: &str| vrrp.instances().any(|one| one.settings.name == name);
+        let mut masters = self
+            .instances
+            .iter()
+            .filter(|(_, seen)| seen.state == StateName::Master);
+        !is_known(&view.settings.name) && masters.any(|(name, _)| !is_there(name))
     }
 
     fn instance_advertises(
@@ -303,12 +326,14 @@ impl Watch {
     /// The host added an address; `fresh`: it was not there.
     pub(crate) fn address_added(&mut self, prefix: Prefix, fresh: bool) -> Result<(), Violation> {
         self.touched.push(prefix);
+        self.unannounced.insert(prefix);
         self.kernel_known(fresh, || format!("{prefix} added, but it was there"))
     }
 
     /// The host removed an address; `there`: it was there.
     pub(crate) fn address_removed(&mut self, prefix: Prefix, there: bool) -> Result<(), Violation> {
         self.touched.push(prefix);
+        self.unannounced.remove(&prefix);
         self.kernel_known(there, || format!("{prefix} removed, but it was not there"))
     }
 
@@ -352,6 +377,7 @@ impl Watch {
         mac: MacAddress,
         address: IpAddr,
     ) -> Result<(), Violation> {
+        self.unannounced.remove(&Prefix::host(address));
         if self.behind || self.reading {
             return Ok(());
         }
@@ -475,6 +501,9 @@ impl Watch {
         }
         for (group, members) in &self.groups {
             self.check_group(vrrp, group, members)?;
+        }
+        if checks_addresses {
+            routing::check(vrrp, kernel)?;
         }
         let strays = virtual_addresses(kernel).count().abs_diff(held);
         if strays > 0 && checks_addresses {

@@ -98,8 +98,10 @@ impl Before {
     ) -> impl Iterator<Item = (&'a str, &'a str)> {
         vrrp.instances().filter_map(|view| {
             let old = self.instances.get(&view.settings.vrid.get())?;
+            // With peers it is another router than without.
+            let same = old.settings.unicast.is_some() == view.settings.unicast.is_some();
             let (before, after) = (&old.settings.name, &view.settings.name);
-            (before != after).then_some((before.as_str(), after.as_str()))
+            (same && before != after).then_some((before.as_str(), after.as_str()))
         })
     }
 

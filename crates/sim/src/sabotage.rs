@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use types::{Claim, Family, Priority, Version, Vrid};
-use vrrp::Action;
+use vrrp::{Action, RoutingChange};
 use wire::vrrp::{Advert, CHECKSUM_OFFSET, Message, auth_type};
 
 use crate::network::Frame;
@@ -22,6 +22,10 @@ pub enum Sabotage {
     KeepsAddresses,
     /// It filters nothing.
     NeverBlocks,
+    /// It makes no route and no rule.
+    LosesRoutes,
+    /// It removes no route and no rule.
+    KeepsRoutes,
     /// It never puts an address on an interface.
     LosesAddresses,
     /// The same, and it announces none.
@@ -46,6 +50,8 @@ pub enum Sabotage {
     HearsBetter,
     /// Each gratuitous ARP leaves twice.
     AnnouncesTwice,
+    /// It announces no address.
+    NeverAnnounces,
     /// It starts each script twice.
     RunsTwice,
     /// It does not notice that a link changes.
@@ -86,6 +92,21 @@ impl Sabotage {
             | (Self::LosesAddresses, Action::AddAddress { .. })
             | (Self::HoldsNothing, Action::AddAddress { .. } | Action::AnnounceAddress { .. })
             | (Self::NeverBlocks, Action::Block(_))
+            | (Self::NeverAnnounces, Action::AnnounceAddress { .. })
+            | (
+                Self::LosesRoutes,
+                Action::ChangeRouting(
+                    RoutingChange::AddRoute { .. }
+                    | RoutingChange::ReplaceRoute { .. }
+                    | RoutingChange::AddRule { .. },
+                ),
+            )
+            | (
+                Self::KeepsRoutes,
+                Action::ChangeRouting(
+                    RoutingChange::RemoveRoute { .. } | RoutingChange::RemoveRule { .. },
+                ),
+            )
             | (Self::NeverJoins, Action::JoinGroup { .. }) => [None, None],
             (Self::Stutters, action @ Action::Announce(_))
             | (Self::AddsTwice, action @ Action::AddAddress { .. })

@@ -20,6 +20,7 @@ use vrrp::{Settings, timers};
 
 use crate::network::Lan;
 use crate::random::Random;
+use crate::{routing, tracked};
 
 /// How many LANs there are, and interfaces on each node.
 pub(crate) const LANS: Lan = 2;
@@ -80,6 +81,7 @@ struct Character {
     dont_track_primary: bool,
     track_interface: Vec<TrackInterface>,
     track_script: Vec<TrackScript>,
+    tracked: tracked::Lists,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -300,6 +302,7 @@ impl Character {
                     reverse: random.percent(10),
                 })
                 .collect(),
+            tracked: tracked::draw_lists(random),
         }
     }
 
@@ -356,7 +359,8 @@ fn draw_instance(
     }
     let count = random.byte(1, ADDRESSES - 1);
     let name = format!("VI_{}", router.vrid);
-    InstanceSettings {
+    let [track_file, track_process, track_bfd] = character.tracked;
+    let mut settings = InstanceSettings {
         family: router.family,
         version: router.version,
         priority: character.priority,
@@ -390,6 +394,9 @@ fn draw_instance(
         dont_track_primary: character.dont_track_primary,
         track_interface: character.track_interface.into(),
         track_script: character.track_script.into(),
+        track_file: track_file.into(),
+        track_process: track_process.into(),
+        track_bfd: track_bfd.into(),
         garp: draw_garp(random),
         lower_prio_no_advert: random.percent(15),
         higher_prio_send_advert: random.percent(15),
@@ -398,7 +405,9 @@ fn draw_instance(
         notify_priority_changes: random.percent(20),
         accept: !random.percent(25),
         ..InstanceSettings::new(&name, interface_name(router.lan), vrid(router.vrid))
-    }
+    };
+    routing::draw(&mut settings, random);
+    settings
 }
 
 /// The other nodes as peers.
@@ -467,14 +476,16 @@ fn draw_settings(
             Duration::ZERO
         }
     };
-    Settings {
+    let mut settings = Settings {
         instances,
         sync_groups,
         scripts,
         garp_interval: pace(),
         gna_interval: pace(),
         ..Settings::default()
-    }
+    };
+    tracked::define(&mut settings, unit, random);
+    settings
 }
 
 pub(crate) fn draw_script(name: &str, unit: Duration, random: &mut Random) -> ScriptSettings {

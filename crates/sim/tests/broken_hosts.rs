@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use evervip_sim::{
-    ADDRESSES_STAY, ADVERTS_ARE_RIGHT, ANNOUNCEMENTS_KEEP_DISTANCE, ANNOUNCES_WHAT_IT_HOLDS,
-    BEST_WINS, BLOCKS_WHAT_IT_MUST, EVERY_INTERVAL, EVERY_PEER, FAULTS_ARE_FAULTS,
-    GOODBYE_MEANS_LEAVING, GROUPS_ARE_ONE, KEEPS_THE_BEAT, KERNEL_IS_KNOWN, LISTENS,
-    MASTER_HOLDS_ALL, MASTERS_ADVERTISE, NEVER_SAID_TWICE, ONE_HOLDER, ONE_MASTER,
-    ONE_RUN_AT_A_TIME, OTHERS_HOLD_NONE, RELOAD_IS_INVISIBLE, STAYS_SO, Sabotage, World,
+    ADDRESSES_STAY, ADVERTS_ARE_RIGHT, ALL_ARE_ANNOUNCED, ANNOUNCEMENTS_KEEP_DISTANCE,
+    ANNOUNCES_WHAT_IT_HOLDS, BEST_WINS, BLOCKS_WHAT_IT_MUST, EVERY_INTERVAL, EVERY_PEER,
+    FAULTS_ARE_FAULTS, GOODBYE_MEANS_LEAVING, GROUPS_ARE_ONE, KEEPS_THE_BEAT, KERNEL_IS_KNOWN,
+    LISTENS, MASTER_HOLDS_ALL, MASTERS_ADVERTISE, NEVER_SAID_TWICE, ONE_HOLDER, ONE_MASTER,
+    ONE_RUN_AT_A_TIME, OTHERS_HOLD_NONE, RELOAD_IS_INVISIBLE, ROUTES_FOLLOW, STAYS_SO, Sabotage,
+    World,
 };
 
 /// More than any of the breaches needs to be seen.
@@ -30,11 +31,13 @@ fn is_found_out(sabotage: Sabotage, rule: &str) -> Result<(), BTreeSet<&'static 
 
 #[test]
 fn each_broken_host_is_found_out() {
-    let cases: [(Sabotage, &str); 23] = [
+    let cases: [(Sabotage, &str); 26] = [
         (Sabotage::Deaf, ONE_MASTER),
         (Sabotage::DeafOnceAgreed, STAYS_SO),
         (Sabotage::KeepsAddresses, OTHERS_HOLD_NONE),
         (Sabotage::NeverBlocks, BLOCKS_WHAT_IT_MUST),
+        (Sabotage::LosesRoutes, ROUTES_FOLLOW),
+        (Sabotage::KeepsRoutes, ROUTES_FOLLOW),
         (Sabotage::SurvivesTheSwitch, ONE_HOLDER),
         (Sabotage::LosesAddresses, ANNOUNCES_WHAT_IT_HOLDS),
         (Sabotage::HoldsNothing, MASTER_HOLDS_ALL),
@@ -57,6 +60,7 @@ fn each_broken_host_is_found_out() {
         (Sabotage::ReloadsByRestart, RELOAD_IS_INVISIBLE),
         (Sabotage::ReloadsAddresses, ADDRESSES_STAY),
         (Sabotage::ForgetsGroups, GROUPS_ARE_ONE),
+        (Sabotage::NeverAnnounces, ALL_ARE_ANNOUNCED),
     ];
     for (sabotage, rule) in cases {
         if let Err(found) = is_found_out(sabotage, rule) {

@@ -1,5 +1,7 @@
 //! Which packets the kernel hands to a socket: classic BPF programs.
 //!
+//! A router's routing protocols change routes by the hundred thousand; only ours are told of.
+//!
 //! A host hears the adverts of every virtual router on its links. The receivers wake up only for those
 //! they run: a program of constant size looks the VRID up in a set of 256 bits.
 
@@ -20,16 +22,16 @@ const WHOLE_PACKET: u32 = u32::MAX;
 /// One instruction, as the kernel's `struct sock_filter`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Instruction {
-    code: u32,
+    pub(crate) code: u32,
     /// How many instructions to skip when a comparison holds.
-    then: u8,
+    pub(crate) then: u8,
     /// How many to skip when it does not.
-    otherwise: u8,
-    operand: u32,
+    pub(crate) otherwise: u8,
+    pub(crate) operand: u32,
 }
 
 impl Instruction {
-    const fn plain(code: u32, operand: u32) -> Self {
+    pub(crate) const fn plain(code: u32, operand: u32) -> Self {
         Self {
             code,
             then: 0,
@@ -44,6 +46,11 @@ pub(crate) fn drop_all() -> [SockFilter; 1] {
     [native(Instruction::plain(libc::BPF_RET | libc::BPF_K, 0))]
 }
 
+/// A program that is written elsewhere.
+pub(crate) fn program(instructions: &[Instruction]) -> Vec<SockFilter> {
+    instructions.iter().copied().map(native).collect()
+}
+
 /// Lets the adverts of `vrids` through, whole. `offset` bytes lie between IP's header and VRRP's.
 pub(crate) fn only_vrids(family: Family, offset: usize, vrids: &BTreeSet<Vrid>) -> Vec<SockFilter> {
     // An offset beyond the packet lets nothing through.
@@ -52,6 +59,37 @@ pub(crate) fn only_vrids(family: Family, offset: usize, vrids: &BTreeSet<Vrid>) 
         .into_iter()
         .map(native)
         .collect()
+}
+
+/// On a netlink socket: of notifications about routes only those about routes of one maker; everything else, too.
+pub(crate) fn routes_of(protocol: u8) -> Vec<SockFilter> {
+    route_program(protocol).into_iter().map(native).collect()
+}
+
+/// A notification is one message: its type at byte 4, in the machine's order, while a program reads it in that of the network;
+/// and `rtm_protocol` in the part behind the header.
+fn route_program(protocol: u8) -> Vec<Instruction> {
+    use libc::{BPF_ABS, BPF_B, BPF_H, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET};
+    const HEADER: u32 = 16;
+    const TYPE: u32 = 4;
+    const PROTOCOL: u32 = HEADER + 5;
+    let plain = Instruction::plain;
+    let equal = |operand, then, otherwise| Instruction {
+        code: BPF_JMP | BPF_JEQ | BPF_K,
+        then,
+        otherwise,
+        operand,
+    };
+    let as_read = |kind: u16| u32::from(u16::from_be_bytes(kind.to_ne_bytes()));
+    vec![
+        plain(BPF_LD | BPF_H | BPF_ABS, TYPE),
+        equal(as_read(libc::RTM_NEWROUTE), 1, 0),
+        equal(as_read(libc::RTM_DELROUTE), 0, 2),
+        plain(BPF_LD | BPF_B | BPF_ABS, PROTOCOL),
+        equal(u32::from(protocol), 0, 1),
+        plain(BPF_RET | BPF_K, WHOLE_PACKET),
+        plain(BPF_RET | BPF_K, 0),
+    ]
 }
 
 /// The second byte of the VRRP header is the VRID (RFC 9568 5.2.3). The kernel shows a raw IPv4 socket

@@ -1,4 +1,4 @@
-//! The kernel's table of interfaces and addresses: read, changed and watched over netlink (RFC 3549).
+//! The kernel's interfaces, addresses, routes and rules: read, changed and watched over netlink (RFC 3549).
 //!
 //! [`RouteSocket`] asks and changes, and waits for each answer; [`Monitor`] hears what anybody changes,
 //! and never waits. The codec in [`message`] is written by hand: it is small, tolerates what it does not
@@ -13,6 +13,8 @@ mod monitor;
 mod numbers;
 mod refusal;
 mod route_socket;
+mod routes;
+mod rules;
 mod socket;
 mod stacked;
 
@@ -21,9 +23,13 @@ pub(crate) use numbers::{ACK, ERROR, REQUEST};
 pub(crate) use refusal::answer as read_answer;
 pub(crate) use socket::{Socket, is_from_kernel};
 
-pub use address::{Address, AddressChange, AddressError, Changed, KernelAddress};
+pub use address::{Address, AddressChange, AddressError, KernelAddress};
 pub use link::Link;
-pub use monitor::{Drained, Event, Monitor};
+pub use monitor::{Drained, Event, Monitor, RoutingEvent};
 pub use refusal::{Reason, Refusal};
-pub use route_socket::RouteSocket;
+pub use route_socket::{Change, ChangeError, Changed, RouteSocket};
+pub use routes::{
+    Encap, Insert, KernelNextHop, KernelRoute, Route, RouteChange, RouteError, TunnelHeader, Way,
+};
+pub use rules::{KernelRule, RuleChange, RuleError};
 pub use stacked::{IpvlanReach, LinkKind};

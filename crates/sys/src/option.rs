@@ -48,6 +48,30 @@ pub(crate) fn set_receive_buffer(socket: &impl AsFd, bytes: usize) -> Result<(),
         .map_err(Error::system("set the size of a receive buffer"))
 }
 
+/// Asks for a receive buffer of `wanted` bytes, as an operator does, but never for less than the `least` that we would have
+/// without a word: beyond the system's limit (`net.core.rmem_max`) with `force` only.
+///
+/// # Errors
+/// When the kernel refuses even the smaller size.
+pub(crate) fn enlarge_receive_buffer(
+    socket: &impl AsFd,
+    least: usize,
+    wanted: usize,
+    force: bool,
+) -> Result<(), Error> {
+    let what = "set the size of a receive buffer";
+    if wanted <= least || force {
+        return set_receive_buffer(socket, wanted.max(least));
+    }
+    sockopt::set_socket_recv_buffer_size(socket, wanted).map_err(Error::system(what))?;
+    // The kernel has cut it to the limit, and tells twice the number.
+    let got = sockopt::socket_recv_buffer_size(socket).map_err(Error::system(what))? / 2;
+    if got < least {
+        set_receive_buffer(socket, least)?;
+    }
+    Ok(())
+}
+
 /// The same for the send buffer.
 ///
 /// # Errors

@@ -22,7 +22,9 @@ use evervip_sys::advert_socket::{AdvertReceiver, AdvertSender, Memberships, Rece
 use evervip_sys::link_socket::LinkSocket;
 use evervip_sys::namespace::{NetworkNamespace, enter_private_user_namespace};
 use evervip_sys::netlink::{
-    Address, AddressChange, Drained, Event, KernelAddress, Link, Monitor, Reason, RouteSocket,
+    Address, AddressChange, Change, Changed, Drained, Encap, Event, Insert, KernelAddress,
+    KernelNextHop, KernelRoute, KernelRule, Link, Monitor, Reason, Route, RouteChange, RouteSocket,
+    RoutingEvent, RuleChange, TunnelHeader,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use types::{Family, IfIndex, IfName, MacAddress, Prefix, Vrid};
@@ -45,6 +47,14 @@ fn main() -> ExitCode {
         (
             "the monitor tells what changed and who did it",
             monitor_events,
+        ),
+        (
+            "routes and rules are made, told of, listed and removed",
+            routes_and_rules,
+        ),
+        (
+            "routes of other makers do not reach the monitor",
+            foreign_routes,
         ),
         ("only the kernel is believed", forged_messages),
         ("an overrun is told once, and nothing else with it", overrun),
@@ -567,7 +577,7 @@ fn monitor_events() {
                 seen[3] += 1;
             }
             Event::Link(link) => assert_eq!(link.index, eth0),
-            Event::LinkGone { .. } => panic!("{event:?}"),
+            Event::LinkGone { .. } | Event::Routing(_) => panic!("{event:?}"),
         }
     }
     assert_eq!(seen, [150; 4]);
@@ -589,7 +599,10 @@ fn monitor_events() {
     let gone = |events: &[Event]| {
         let gone = |event: &Event| match event {
             Event::LinkGone { index, name } => Some((*index, name.to_string())),
-            Event::Link(_) | Event::Address { .. } | Event::AddressGone { .. } => None,
+            Event::Link(_)
+            | Event::Address { .. }
+            | Event::AddressGone { .. }
+            | Event::Routing(_) => None,
         };
         events.iter().filter_map(gone).collect::<Vec<_>>()
     };
@@ -601,6 +614,235 @@ fn monitor_events() {
 }
 
 /// Any process may send netlink messages to any port, with whatever content.
+fn prefix(address: &str, length: u8) -> Prefix {
+    Prefix::new(address.parse().unwrap(), length).unwrap()
+}
+
+fn add_route(route: &KernelRoute) -> Change {
+    Change::Route(Box::new(RouteChange::Add {
+        route: route.clone(),
+        insert: Insert::Before,
+    }))
+}
+
+fn remove_route(route: &KernelRoute) -> Change {
+    Change::Route(Box::new(RouteChange::Remove {
+        route: route.clone(),
+    }))
+}
+
+/// Routes and rules with as many options as the kernels of test machines have.
+fn some_routing(interface: IfIndex) -> (Vec<KernelRoute>, Vec<KernelRule>) {
+    let via = |number: u8| Some(IpAddr::from([192, 0, 2, number]));
+    let mut rich = KernelRoute::new(prefix("198.18.0.0", 24), 18);
+    (rich.via, rich.interface, rich.onlink) = (via(254), Some(interface), true);
+    (rich.table, rich.metric, rich.tos) = (1000, Some(50), 0x10);
+    rich.source = via(1);
+    rich.metrics = vec![(2, 1400), (3, 8000), (4, 800), (10, 64), (13, 300), (15, 1)];
+    rich.locks = 1 << 2;
+    let mut ways = KernelRoute::new(prefix("198.18.1.0", 24), 18);
+    let hop = |number: u8, hops: u8| KernelNextHop {
+        via: via(number),
+        interface: Some(interface),
+        hops,
+        onlink: false,
+        encap: None,
+        realms: None,
+    };
+    ways.next_hops = vec![hop(253, 0), hop(254, 9)];
+    let mut hole = KernelRoute::new(prefix("0.0.0.0", 0), 18);
+    (hole.kind, hole.table) = (6, 70000);
+    let mut tunnel = KernelRoute::new(prefix("198.18.2.0", 24), 18);
+    tunnel.interface = Some(interface);
+    tunnel.encap = Some(Encap::Ip(TunnelHeader {
+        id: Some(7),
+        destination: Some(Ipv4Addr::new(198, 18, 9, 9)),
+        source: None,
+        traffic_class: None,
+        hop_limit: Some(64),
+        flags: None,
+    }));
+    let mut v6 = KernelRoute::new(prefix("2001:db8:1::", 48), 18);
+    v6.via = Some("fe80::99".parse().unwrap());
+    v6.interface = Some(interface);
+    (v6.preference, v6.expires) = (Some(1), Some(600));
+    let mut v6_ways = KernelRoute::new(prefix("2001:db8:2::", 48), 18);
+    v6_ways.next_hops = ["fe80::98", "fe80::99"]
+        .map(|via| KernelNextHop {
+            via: Some(via.parse().unwrap()),
+            ..hop(0, 0)
+        })
+        .to_vec();
+    let mut rule = KernelRule::new(Family::V4, 300, 1, 18);
+    rule.from = Some(prefix("192.0.2.0", 24));
+    rule.mark = Some((7, 0xff));
+    rule.input = Some(name("eth0"));
+    rule.users = Some((0, 1000));
+    rule.ip_protocol = Some(6);
+    rule.destination_ports = Some((80, 88));
+    (rule.table, rule.suppress_prefix_length) = (1000, Some(0));
+    let mut forbidden = KernelRule::new(Family::V6, 301, 8, 18);
+    forbidden.to = Some(prefix("2001:db8:3::", 48));
+    forbidden.invert = true;
+    let mut jump = KernelRule::new(Family::V4, 302, 2, 18);
+    jump.goto = Some(32766);
+    (
+        vec![rich, ways, hole, tunnel, v6, v6_ways],
+        vec![rule, forbidden, jump],
+    )
+}
+
+/// What distinguishes a route, as a request has it.
+fn known_by(route: &KernelRoute, interface: IfIndex) -> Route {
+    let v6 = route.destination.family() == Family::V6;
+    Route {
+        destination: route.destination,
+        from: route.from,
+        kind: route.kind,
+        tos: route.tos,
+        table: route.table,
+        protocol: route.protocol,
+        scope: route.scope,
+        metric: route.metric.unwrap_or(if v6 { 1024 } else { 0 }),
+        via: route.via,
+        interface: route.interface.map(|_| interface),
+        next_hops: route
+            .next_hops
+            .iter()
+            .map(|hop| (hop.via, hop.interface))
+            .collect(),
+    }
+}
+
+fn routes_and_rules() {
+    let mut lab = Lab::new();
+    lab.a.namespace.enter().unwrap();
+    let interface = lab.a.eth0;
+    let route = &mut lab.a.route;
+    let mut monitor = Monitor::new().unwrap();
+    monitor.watch_routing(18).unwrap();
+    let (routes, rules) = some_routing(interface);
+    let add_rule =
+        |rule: &KernelRule| Change::Rule(Box::new(RuleChange::Add { rule: rule.clone() }));
+    let mut changes: Vec<Change> = routes.iter().map(add_route).collect();
+    changes.extend(rules.iter().map(add_rule));
+    for result in route.change_routing(&changes).unwrap() {
+        assert_eq!(result.unwrap(), Changed::Now);
+    }
+    let listed = route.routes(18).unwrap();
+    for wanted in &routes {
+        assert!(
+            listed.contains(&known_by(wanted, interface)),
+            "{wanted:?} in {listed:?}"
+        );
+    }
+    assert_eq!(listed.len(), routes.len());
+    let mut listed = route.rules(18).unwrap();
+    listed.sort_by_key(|rule| rule.preference);
+    assert_eq!(listed, rules);
+
+    let own = route.port_id();
+    let told = collect(&mut monitor, changes.len());
+    let told_routes = told
+        .iter()
+        .filter(|event| matches!(event, Event::Routing(RoutingEvent::Route { port_id, .. }) if *port_id == own));
+    let told_rules = told
+        .iter()
+        .filter(|event| matches!(event, Event::Routing(RoutingEvent::Rule { port_id, .. }) if *port_id == own));
+    assert_eq!(
+        (told_routes.count(), told_rules.count()),
+        (routes.len(), rules.len()),
+        "{told:?}"
+    );
+
+    // Once more: IPv6 routes that expire begin anew, all others are there already.
+    for (change, result) in changes.iter().zip(route.change_routing(&changes).unwrap()) {
+        let changed = result.unwrap();
+        assert!(changed == Changed::Already, "{change:?}: {changed:?}");
+    }
+    let mut other = routes[0].clone();
+    other.metrics = vec![(2, 1300)];
+    let replace = Change::Route(Box::new(RouteChange::Add {
+        route: other.clone(),
+        insert: Insert::Instead,
+    }));
+    let done = route.change_routing(&[replace]).unwrap();
+    assert_eq!(*done[0].as_ref().unwrap(), Changed::Now);
+    assert_eq!(route.routes(18).unwrap().len(), routes.len());
+
+    drain(&mut monitor);
+    let mut changes: Vec<Change> = rules
+        .iter()
+        .map(|rule| Change::Rule(Box::new(RuleChange::Remove { rule: rule.clone() })))
+        .collect();
+    changes.extend(routes.iter().map(remove_route));
+    for result in route.change_routing(&changes).unwrap() {
+        assert_eq!(result.unwrap(), Changed::Now);
+    }
+    assert_eq!(route.routes(18).unwrap(), []);
+    assert_eq!(route.rules(18).unwrap(), []);
+    let told = collect(&mut monitor, changes.len());
+    let gone = told.iter().filter(|event| {
+        matches!(
+            event,
+            Event::Routing(RoutingEvent::RouteGone { .. } | RoutingEvent::RuleGone { .. })
+        )
+    });
+    assert!(gone.count() >= changes.len(), "{told:?}");
+    for result in route.change_routing(&changes).unwrap() {
+        assert_eq!(result.unwrap(), Changed::Already);
+    }
+
+    let mut nowhere = KernelRoute::new(prefix("198.18.3.0", 24), 18);
+    nowhere.via = Some(IpAddr::from([203, 0, 113, 1]));
+    let refused = route.change_routing(&[add_route(&nowhere)]).unwrap();
+    let text = refused[0].as_ref().unwrap_err().to_string();
+    assert!(
+        text.starts_with("cannot add the route to 198.18.3.0/24 in table 254: "),
+        "{text}"
+    );
+}
+
+fn foreign_routes() {
+    let mut lab = Lab::new();
+    lab.a.namespace.enter().unwrap();
+    let interface = lab.a.eth0;
+    // So small that the routes of others would overrun it.
+    let mut monitor = Monitor::with_receive_buffer(4096).unwrap();
+    monitor.watch_routing(18).unwrap();
+    let foreign: Vec<Change> = (0..1000_u16)
+        .map(|number| {
+            let [high, low] = number.to_be_bytes();
+            let destination = Prefix::host(IpAddr::from([198, 18, high, low]));
+            let mut route = KernelRoute::new(destination, 186);
+            route.interface = Some(interface);
+            add_route(&route)
+        })
+        .collect();
+    for result in lab.a.route.change_routing(&foreign).unwrap() {
+        result.unwrap();
+    }
+    let mut ours = KernelRoute::new(prefix("198.19.0.0", 16), 18);
+    ours.interface = Some(interface);
+    let changes = [add_route(&ours), remove_route(&ours)];
+    for result in lab.a.route.change_routing(&changes).unwrap() {
+        result.unwrap();
+    }
+    let told = collect(&mut monitor, 2);
+    assert!(
+        matches!(
+            told[..],
+            [
+                Event::Routing(RoutingEvent::Route { .. }),
+                Event::Routing(RoutingEvent::RouteGone { .. })
+            ]
+        ),
+        "{told:?}"
+    );
+    assert_eq!(lab.a.route.routes(186).unwrap().len(), 1000);
+    assert_eq!(lab.a.route.routes(18).unwrap(), []);
+}
+
 fn forged_messages() {
     use rustix::net::netlink::SocketAddrNetlink;
     use rustix::net::{

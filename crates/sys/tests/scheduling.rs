@@ -87,7 +87,8 @@ fn main() {
     wait_for(script.pid).unwrap();
 
     // Work without end: not death, but an ordinary process.
-    assert!(!stepped_down());
+    let _while_waiting = stepped_down();
+    set_realtime(Some(7)).unwrap();
     while !stepped_down() {
         std::hint::spin_loop();
     }

@@ -1,6 +1,7 @@
 //! What the core asks its host to do, in order.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 use core::net::IpAddr;
@@ -10,7 +11,7 @@ use types::{Centiseconds, Claim, Family, IfIndex, IfName, MacAddress, Prefix, Pr
 
 use crate::firewall::Blocked;
 use crate::receive::Rejection;
-use crate::settings::{Device, VirtualAddress};
+use crate::settings::{Device, Route, Rule, VirtualAddress};
 use crate::state::StateName;
 
 /// One thing to do.
@@ -46,6 +47,8 @@ pub enum Action {
         /// The address.
         address: Arc<VirtualAddress>,
     },
+    /// Make, replace or remove a route or a rule.
+    ChangeRouting(RoutingChange),
     /// Drop what is sent to an address, or from it, but neighbour discovery. It comes before the address does.
     Block(Blocked),
     /// Let it through again.
@@ -123,6 +126,40 @@ pub enum DeviceAction {
         interface: IfIndex,
         /// The device.
         device: Arc<Device>,
+    },
+}
+
+/// A change of the kernel's routes and rules. Interfaces and VRF tables go by their names: the host asks
+/// [`interface_index`](crate::Vrrp::interface_index) and [`vrf_table`](crate::Vrrp::vrf_table).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoutingChange {
+    /// Make a route. "Already there" is success.
+    AddRoute {
+        /// The route.
+        route: Arc<Route>,
+    },
+    /// Give a route other options without a moment in which it is missing. If the kernel does not do that, remove the old one
+    /// and make the new one; if they are the same, leave what is there.
+    ReplaceRoute {
+        /// As it is.
+        old: Arc<Route>,
+        /// As it is to be.
+        new: Arc<Route>,
+    },
+    /// Remove a route. "Not there" is success.
+    RemoveRoute {
+        /// The route.
+        route: Arc<Route>,
+    },
+    /// Make a rule. "Already there" is success.
+    AddRule {
+        /// The rule.
+        rule: Arc<Rule>,
+    },
+    /// Remove a rule. "Not there" is success.
+    RemoveRule {
+        /// The rule.
+        rule: Arc<Rule>,
     },
 }
 
@@ -284,6 +321,38 @@ pub struct Report {
     pub event: Event,
 }
 
+/// A tracked object that is a fault as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Culprit {
+    /// An interface.
+    Interface(IfName),
+    /// A script.
+    Script(Arc<str>),
+    /// A file.
+    File {
+        /// Its name in the configuration.
+        name: Arc<str>,
+        /// What it says.
+        value: i32,
+    },
+    /// Processes.
+    Processes(Arc<str>),
+    /// A BFD session.
+    Bfd(Arc<str>),
+}
+
+impl fmt::Display for Culprit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interface(name) => write!(f, "the state of tracked interface {name}"),
+            Self::Script(name) => write!(f, "the result of tracked script {name}"),
+            Self::File { name, value } => write!(f, "tracked file {name} says {value}"),
+            Self::Processes(name) => write!(f, "the number of tracked process {name}"),
+            Self::Bfd(name) => write!(f, "the state of tracked BFD session {name}"),
+        }
+    }
+}
+
 /// What a [`Report`] says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -360,6 +429,20 @@ pub enum Event {
     OwnershipLowered,
     /// An advert with priority 0 was sent.
     SentPriorityZero,
+    /// Somebody removed a route or a rule that a master holds.
+    RoutingLost {
+        /// Which, as it stands in the file.
+        what: String,
+        /// It is not put back: it has happened again and again.
+        given_up: bool,
+    },
+    /// Somebody removed a static address, route or rule.
+    StaticLost {
+        /// Which, as it stands in the file.
+        what: String,
+        /// It has happened again and again: it is put back a little later.
+        later: bool,
+    },
     /// Somebody took an address away from us. The host may know who: it adds that to the line.
     AddressLost {
         /// Which.
@@ -467,6 +550,27 @@ pub enum Event {
     },
     /// A script takes longer than it may.
     ScriptTimedOut,
+    /// Something that an instance depends on without a weight has failed.
+    TrackerFailed(Culprit),
+    /// A tracked file says something else.
+    FileChanged {
+        /// It said.
+        from: i32,
+        /// It says.
+        to: i32,
+    },
+    /// There are enough tracked processes now, or no longer, and that counts.
+    QuorumChanged {
+        /// Whether there are.
+        met: bool,
+        /// How many there are.
+        count: u32,
+    },
+    /// A tracked BFD session changed its state.
+    BfdChanged {
+        /// To this.
+        up: bool,
+    },
     /// A run was left out because the one before has not ended.
     ScriptStillRunning,
 }
@@ -478,6 +582,7 @@ impl Report {
             Event::MasterIs { .. }
             | Event::SentPriorityZero
             | Event::IntervalDiffers { .. }
+            | Event::FileChanged { .. }
             | Event::ScriptStillRunning => Detail::Detailed,
             Event::PriorityChanged { .. }
             | Event::Rejected { .. }
@@ -488,6 +593,8 @@ impl Report {
             | Event::TwoOwners { .. }
             | Event::OwnershipLowered
             | Event::AddressLost { .. }
+            | Event::RoutingLost { .. }
+            | Event::StaticLost { .. }
             | Event::MoreLosses
             | Event::DuplicateAddress { .. }
             | Event::DualMaster { .. }
@@ -507,6 +614,9 @@ impl Report {
             | Event::NumbersUsedUp
             | Event::Resumed
             | Event::ScriptChanged { .. }
+            | Event::TrackerFailed(_)
+            | Event::QuorumChanged { .. }
+            | Event::BfdChanged { .. }
             | Event::ScriptTimedOut => Detail::Normal,
         }
     }
@@ -612,6 +722,25 @@ impl fmt::Display for Report {
                 "({name}) somebody keeps removing {address} from {interface}: leaving MASTER for a while; see \
                  docs/network-managers.md"
             ),
+            Event::RoutingLost {
+                what,
+                given_up: false,
+            } => write!(f, "({name}) somebody removed the {what}: it is put back"),
+            Event::RoutingLost {
+                what,
+                given_up: true,
+            } => write!(
+                f,
+                "({name}) somebody keeps removing the {what}: leaving MASTER for a while; see docs/network-managers.md"
+            ),
+            Event::StaticLost { what, later: false } => {
+                write!(f, "somebody removed the static {what}: it is put back")
+            }
+            Event::StaticLost { what, later: true } => write!(
+                f,
+                "somebody removes the static {what} again and again: it is put back once a second; find out who does, or \
+                 say no_track"
+            ),
             Event::MoreLosses => write!(
                 f,
                 "({name}) more is being removed; it is put back without further words"
@@ -710,6 +839,29 @@ impl fmt::Display for Report {
                 good: false,
                 outcome,
             } => write!(f, "VRRP_Script({name}) failed ({outcome})"),
+            Event::TrackerFailed(culprit) => write!(f, "({name}) fault: {culprit}"),
+            Event::FileChanged { from, to } => {
+                write!(f, "track_file {name} changed from {from} to {to}")
+            }
+            Event::QuorumChanged { met: true, count } => {
+                write!(
+                    f,
+                    "vrrp_track_process {name} has its quorum: {count} running"
+                )
+            }
+            Event::QuorumChanged { met: false, count } => {
+                write!(
+                    f,
+                    "vrrp_track_process {name} has no quorum: {count} running"
+                )
+            }
+            Event::BfdChanged { up } => {
+                write!(
+                    f,
+                    "BFD session {name} is {}",
+                    if *up { "up" } else { "down" }
+                )
+            }
             Event::ScriptTimedOut => write!(f, "VRRP_Script({name}) timed_out"),
             Event::ScriptStillRunning => {
                 write!(

@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use types::{Family, IfIndex, IfName, Instant, Prefix, Priority};
 
-use crate::action::{Announced, Event};
+use crate::action::{Announced, Culprit, Event};
 use crate::devices::LINK_LOCAL_LENGTH;
 use crate::instance::{Instance, Queued, Shared};
 use crate::settings::{InstanceSettings, VirtualInterfaceKind};
@@ -31,7 +31,11 @@ impl Vrrp {
             &shared.interfaces,
             &shared.devices,
             &self.verdicts,
+            &self.watched,
         );
+        let adjustment = tracking.adjustment;
+        let was_good = instance.faults.trackers == 0;
+        let culprit = tracking.culprit.filter(|_| was_good).map(Culprit::from);
         let settings = &instance.settings;
         let ground = Ground::of(settings, shared);
         instance.interface = ground.sends_on;
@@ -61,6 +65,9 @@ impl Vrrp {
         }
         give_device_its_address(instance, shared);
         let name = &instance.name;
+        if let Some(culprit) = culprit {
+            shared.report(name, Event::TrackerFailed(culprit));
+        }
         if let Some(event) = config_error(&instance.settings, shared)
             && !before.config_error
         {
@@ -88,7 +95,7 @@ impl Vrrp {
         }
         if !instance.owner_lowered {
             instance.set_priority(
-                track::effective_priority(instance.settings.priority, tracking.adjustment),
+                track::effective_priority(instance.settings.priority, adjustment),
                 now,
                 shared,
             );
@@ -161,7 +168,8 @@ impl Ground {
         };
         let base = index(Some(configured));
         let Some(own) = settings.virtual_interface.as_deref() else {
-            let below = interfaces.below(configured).filter(|below| !below.usable);
+            let below = interfaces.below(configured);
+            let below = below.filter(|below| !interfaces.usable(&below.name));
             return Self {
                 base,
                 device: None,

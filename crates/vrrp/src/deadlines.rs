@@ -3,7 +3,7 @@
 use alloc::collections::BinaryHeap;
 use core::cmp::Reverse;
 
-use types::Instant;
+use types::{IfIndex, Instant};
 
 /// Whose deadline it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,8 +14,14 @@ pub(crate) enum Owner {
     Instance(usize),
     /// The script with this index.
     Script(usize),
+    /// The tracked processes with this index.
+    Processes(usize),
+    /// The interface with this number: what counts of its link.
+    Interface(IfIndex),
     /// The pacing of gratuitous ARPs and neighbour advertisements.
     Pace,
+    /// The static entries that somebody removes again and again.
+    Statics,
 }
 
 /// What an owner remembers: the earliest entry that the heap holds for it.

@@ -318,22 +318,21 @@ impl Vrrp {
     }
 }
 
-/// An announcement that waits while the settings change: of what, by its name, and how many turns.
+/// An announcement that waits while the settings change: of what, and how many turns.
 pub(crate) struct Waiting {
-    instance: Arc<str>,
     address: Arc<VirtualAddress>,
     turns: u32,
 }
 
 impl Vrrp {
-    /// What waits for its turn, told apart by names: places in lists are about to change their meaning.
+    /// What waits for its turn, told apart by its address: places in lists are about to change their meaning, and instances
+    /// may get other names.
     pub(crate) fn waiting_announcements(&self) -> Vec<Waiting> {
         let waiting = self.shared.pace.waiting().into_iter();
         waiting
             .filter_map(|(of, turns)| {
                 let instance = self.instances.get(of.instance)?;
                 Some(Waiting {
-                    instance: Arc::clone(&instance.name),
                     address: Arc::clone(instance.address(of.address)?),
                     turns,
                 })
@@ -349,11 +348,11 @@ impl Vrrp {
         let mut places = BTreeMap::new();
         for instance in self.instances.iter().filter(|i| i.is_master()) {
             for (place, address) in instance.addresses().enumerate() {
-                places.insert((&*instance.name, &**address), (instance.id, place));
+                places.insert(&**address, (instance.id, place));
             }
         }
         for wait in waiting {
-            let place = places.get(&(&*wait.instance, &*wait.address));
+            let place = places.get(&*wait.address);
             if let Some((id, place)) = place
                 && let Some(instance) = self.instances.get(*id)
             {

@@ -8,8 +8,9 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use core::time::Duration;
 
-use types::{Family, IfIndex, IfName, Prefix};
+use types::{Family, IfIndex, IfName, Instant, Prefix};
 
 use crate::action::Action;
 use crate::interfaces::{InterfaceAddress, Interfaces};
@@ -23,7 +24,13 @@ pub(crate) struct Holdings {
     wanted: BTreeMap<Key, Wanted>,
     /// Every address that some instance would hold as master: none of our host's own.
     managed: BTreeMap<IfName, BTreeSet<Prefix>>,
+    /// Addresses that the last settings let go of, and how long the kernel may still tell of our adding them.
+    let_go: BTreeSet<Key>,
+    let_go_until: Option<Instant>,
 }
+
+/// The kernel tells of a new IPv6 address a little later. What we have removed since is not there, whatever it says.
+const ECHO: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 struct Wanted {
@@ -55,6 +62,23 @@ impl Holdings {
                 .or_default()
                 .insert(kernel_prefix(address));
         }
+    }
+
+    /// New settings have no use for these any more.
+    pub(crate) fn let_go<'a>(
+        &mut self,
+        now: Instant,
+        addresses: impl Iterator<Item = &'a Arc<VirtualAddress>>,
+    ) {
+        self.let_go = addresses.map(|address| key(address)).collect();
+        self.let_go_until = Some(now + ECHO);
+    }
+
+    /// Whether a word about an address may be the echo of our own request, overtaken by our next one.
+    pub(crate) fn may_be_echo(&self, now: Instant, interface: &IfName, prefix: Prefix) -> bool {
+        self.is_managed(interface, prefix)
+            || (self.let_go_until.is_some_and(|until| now < until)
+                && self.let_go.contains(&(*interface, prefix)))
     }
 
     /// Whether some instance would hold this address as master.

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use types::{Centiseconds, Claim, Family, IfIndex, IfName, Instant, Priority, Version};
+use types::{Centiseconds, Claim, Family, IfIndex, IfName, Instant, Priority, Version, Vrid};
 use wire::vrrp::{Coverage, HOP_LIMIT, Message};
 
 use crate::action::{Action, Announced, Announcement, Event, Report, Subject, Truce};
@@ -22,6 +22,7 @@ use crate::holdings::Holdings;
 use crate::interfaces::Interfaces;
 use crate::loss::{self, Losses};
 use crate::proof::{Proof, WallClock};
+use crate::routing::Routing;
 use crate::settings::{
     Authentication, Few, InitialState, InstanceSettings, OldChecksum, VirtualAddress,
 };
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) interfaces: Interfaces,
     pub(crate) devices: Devices,
     pub(crate) holdings: Holdings,
+    pub(crate) routing: Routing,
     pub(crate) firewall: Firewall,
     pub(crate) queue: VecDeque<Queued>,
     pub(crate) pace: Pace,
@@ -70,11 +72,17 @@ const TOGETHER: usize = 64;
 /// Parts of an interval that adverts are spread over.
 const SLOTS: u32 = 64;
 
-/// What the packets of an instance are known by: VRID, family, interface, and the group that they go to or the source that
-/// its peers know.
-pub(crate) type Identity = (u8, Family, Place, Result<IpAddr, Option<IpAddr>>);
-/// Where it runs: interface, VRF, and whether it has a device of its own.
-type Place = (Option<IfName>, Option<IfName>, bool);
+/// What the packets of an instance are known by. Equal in old and new settings: they mean the same instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Identity {
+    vrid: Vrid,
+    family: Family,
+    interface: Option<IfName>,
+    vrf: Option<IfName>,
+    on_a_device_of_its_own: bool,
+    /// The group that packets go to, or the source that peers know.
+    known_by: Result<IpAddr, Option<IpAddr>>,
+}
 
 #[derive(Debug)]
 pub(crate) struct Instance {
@@ -430,6 +438,7 @@ impl Instance {
         self.take_a_slot(now);
         self.block_addresses(shared);
         self.hold_addresses(shared);
+        self.hold_routing(shared);
         self.announce_addresses(self.settings.garp.master_repeat, now, shared);
         self.tell(Announced::Master, telling, shared);
     }
@@ -456,6 +465,7 @@ impl Instance {
             self.send_farewell(now, shared);
         }
         shared.pace.forget(self.id);
+        self.release_routing(shared);
         Self::release_addresses(self.addresses(), shared);
         Self::unblock_addresses(core::mem::take(&mut self.blocked), shared);
         self.statistics.release_master += 1;
@@ -544,21 +554,17 @@ impl Instance {
     /// The identity that decides whether a reload means this instance: everything that its packets are known by. Its name
     /// is our own business.
     pub(crate) fn identity(settings: &InstanceSettings) -> Identity {
-        // The group, or with peers the source that they know us by.
-        let known_by = match &settings.unicast {
-            None => Ok(settings.mcast_dst_ip),
-            Some(_) => Err(settings.mcast_src_ip),
-        };
-        (
-            settings.vrid.get(),
-            settings.family,
-            (
-                settings.interface,
-                settings.vrf,
-                settings.virtual_interface.is_some(),
-            ),
-            known_by,
-        )
+        Identity {
+            vrid: settings.vrid,
+            family: settings.family,
+            interface: settings.interface,
+            vrf: settings.vrf,
+            on_a_device_of_its_own: settings.virtual_interface.is_some(),
+            known_by: match &settings.unicast {
+                None => Ok(settings.mcast_dst_ip),
+                Some(_) => Err(settings.mcast_src_ip),
+            },
+        }
     }
 }
 

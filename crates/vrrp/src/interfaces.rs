@@ -3,7 +3,9 @@
 use alloc::collections::BTreeMap;
 use core::net::{IpAddr, Ipv6Addr};
 
-use types::{Family, IfIndex, IfName, MacAddress, Prefix};
+use types::{Family, IfIndex, IfName, Instant, MacAddress, Prefix};
+
+use crate::debounce::{Delays, Link};
 
 use crate::settings::IpvlanMode;
 
@@ -14,7 +16,7 @@ pub struct Interface {
     pub index: IfIndex,
     /// Its name.
     pub name: IfName,
-    /// Whether packets get through: IFF_UP and IFF_RUNNING.
+    /// Whether packets get through: IFF_UP and IFF_RUNNING. `interface_up_down_delays` is for the core to apply.
     pub usable: bool,
     /// Its Ethernet address; `None` where it has none, or does no ARP.
     pub mac: Option<MacAddress>,
@@ -74,6 +76,7 @@ pub struct InterfaceAddress {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) interface: Interface,
+    link: Link,
     addresses: BTreeMap<Prefix, AddressFacts>,
 }
 
@@ -110,7 +113,7 @@ pub(crate) struct Interfaces {
 
 impl Interfaces {
     /// Enters or updates an interface. True when something that matters changed.
-    pub(crate) fn present(&mut self, interface: Interface) -> bool {
+    pub(crate) fn present(&mut self, now: Instant, interface: Interface, delays: Delays) -> bool {
         // Two interfaces swap names, or one is re-created before we hear that the old one went: the new owner of a
         // name takes it.
         self.by_name
@@ -119,14 +122,22 @@ impl Interfaces {
         match self.by_index.get_mut(&interface.index) {
             Some(entry) if entry.interface == interface => false,
             Some(entry) => {
+                if entry.interface.name != interface.name {
+                    // Another interface as far as anybody is concerned.
+                    entry.link = Link::default();
+                }
+                entry.link.heard(now, interface.usable, delays);
                 entry.interface = interface;
                 true
             }
             None => {
+                let mut link = Link::default();
+                link.heard(now, interface.usable, delays);
                 self.by_index.insert(
                     interface.index,
                     Entry {
                         interface,
+                        link,
                         addresses: BTreeMap::new(),
                     },
                 );
@@ -211,9 +222,16 @@ impl Interfaces {
         self.by_index.get(&index).map(|entry| &entry.interface)
     }
 
-    /// Whether an interface exists and packets get through it.
+    /// Whether an interface exists and counts as one that packets get through.
     pub(crate) fn usable(&self, name: &IfName) -> bool {
-        self.by_name(name).is_some_and(|interface| interface.usable)
+        let index = self.by_name.get(name);
+        let entry = index.and_then(|index| self.by_index.get(index));
+        entry.is_some_and(|entry| entry.link.usable())
+    }
+
+    /// What counts of an interface's link.
+    pub(crate) fn link(&mut self, index: IfIndex) -> Option<&mut Link> {
+        self.by_index.get_mut(&index).map(|entry| &mut entry.link)
     }
 
     /// The VRF that an interface is in.

@@ -45,7 +45,7 @@ impl Vrrp {
                 .by_index(interface.index)
                 .map(|known| known.name);
             let index = interface.index;
-            if self.shared.interfaces.present(interface) {
+            if self.enter_interface(now, interface) {
                 if let Some(before) = before.filter(|before| *before != name) {
                     renamed.push((index, before));
                     changed.push(before);
@@ -95,7 +95,7 @@ impl Vrrp {
             .by_index(interface.index)
             .map(|known| known.name);
         let (index, name) = (interface.index, interface.name);
-        if !self.shared.interfaces.present(interface) {
+        if !self.enter_interface(now, interface) {
             return;
         }
         if let Some(renamed) = before.filter(|before| *before != name) {
@@ -132,7 +132,7 @@ impl Vrrp {
         }
     }
 
-    fn interface_changed(&mut self, now: Instant, name: &IfName) {
+    pub(crate) fn interface_changed(&mut self, now: Instant, name: &IfName) {
         self.converge_devices(name);
         let leaning: BTreeSet<IfName> = self
             .shared
@@ -160,6 +160,8 @@ impl Vrrp {
                     .is_some_and(|own| leaning.contains(own))
         });
         self.restore_addresses(now, name);
+        self.restore_static_addresses(name);
+        self.restore_routes(name);
         self.update_listeners();
     }
 
@@ -219,7 +221,7 @@ impl Vrrp {
         let managed = interface.is_some_and(|interface| {
             self.shared
                 .holdings
-                .is_managed(&interface.name, address.prefix)
+                .may_be_echo(now, &interface.name, address.prefix)
         });
         if !managed {
             self.take_address(now, address);
@@ -272,6 +274,7 @@ impl Vrrp {
 
     fn take_address(&mut self, now: Instant, address: InterfaceAddress) {
         if self.shared.interfaces.address_present(address) {
+            self.shared.address_is_there(address.prefix.address());
             self.source_may_have_changed(now, address.interface, address.prefix);
         }
     }
@@ -292,6 +295,10 @@ impl Vrrp {
         else {
             return;
         };
+        self.shared.routing.address_went(prefix.address());
+        if self.static_address_lost(now, &name, prefix) {
+            return;
+        }
         if self.shared.holdings.wanted(&name, prefix).is_some() {
             self.address_lost(now, &name, prefix);
         } else {

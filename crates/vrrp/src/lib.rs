@@ -46,8 +46,12 @@
 //! | what the kernel's events do | `kernel_events.rs` |
 //! | which instance a packet is for | `listeners.rs` |
 //! | when a check script runs, and when its failure counts | `script.rs` |
+//! | what a tracked file means; which processes are meant, and when they are enough | `file.rs`, `process.rs` |
+//! | how long a link must be down before it counts | `debounce.rs` |
 //! | the macvlans and ipvlans that we make | `devices.rs` |
 //! | which addresses we hold, and what the kernel holds | `holdings.rs` |
+//! | which routes and rules we hold; what their loss does | `routing.rs`, `routing_events.rs` |
+//! | static addresses, routes and rules | `statics.rs` |
 //! | which addresses take no packets | `firewall.rs` |
 //! | instances that move together | `sync_group.rs` |
 //! | the states and how they are entered | `state.rs`, `instance.rs` |
@@ -61,8 +65,10 @@ extern crate alloc;
 mod action;
 mod assess;
 mod deadlines;
+mod debounce;
 mod devices;
 mod election;
+mod file;
 mod firewall;
 mod flood;
 mod garp;
@@ -73,14 +79,18 @@ mod kernel_events;
 mod listeners;
 mod loss;
 mod overslept;
+mod process;
 mod proof;
 mod receive;
 mod reload;
 mod rival;
+mod routing;
+mod routing_events;
 mod script;
 pub mod settings;
 mod startup;
 mod state;
+mod statics;
 mod statistics;
 mod sync_group;
 #[cfg(test)]
@@ -90,15 +100,19 @@ mod track;
 mod verdicts;
 mod view;
 mod vrrp;
+mod watched;
 
 pub use crate::action::{
-    Action, Announced, Announcement, Carrier, Detail, DeviceAction, Event, Report, Signal, Subject,
-    Truce,
+    Action, Announced, Announcement, Carrier, Culprit, Detail, DeviceAction, Event, Report,
+    RoutingChange, Signal, Subject, Truce,
 };
 pub use crate::devices::DeviceView;
+pub use crate::file::file_number;
 pub use crate::firewall::Blocked;
 pub use crate::interfaces::{Interface, InterfaceAddress, InterfaceKind};
+pub use crate::process::ProcessView;
 pub use crate::receive::{Packet, Rejection};
+pub use crate::routing::SeenRoute;
 pub use crate::script::{ScriptOutcome, ScriptState, ScriptView};
 pub use crate::settings::Settings;
 pub use crate::state::StateName;
@@ -106,3 +120,4 @@ pub use crate::statistics::Statistics;
 pub use crate::sync_group::GroupView;
 pub use crate::view::{InstanceView, MasterView, RivalView};
 pub use crate::vrrp::{Release, Vrrp};
+pub use crate::watched::{BfdView, FileView};

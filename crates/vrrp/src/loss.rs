@@ -45,6 +45,10 @@ const NAMED: u32 = 16;
 pub(crate) enum Held {
     /// One of its addresses.
     Address(usize),
+    /// One of its routes.
+    Route(usize),
+    /// One of its rules.
+    Rule(usize),
 }
 
 /// What a master has lost lately. Only those that have lost something have one.
@@ -107,7 +111,7 @@ impl Losses {
 }
 
 impl Instance {
-    fn note_loss(&mut self, what: Held, now: Instant) -> (Verdict, Words) {
+    pub(crate) fn note_loss(&mut self, what: Held, now: Instant) -> (Verdict, Words) {
         let losses = self.losses.get_or_insert_with(|| Losses::new(now).into());
         losses.note(what, now)
     }
@@ -164,6 +168,8 @@ impl Vrrp {
             .put_back(index, address, &mut shared.interfaces);
         if let Some(action) = put_back {
             shared.queue.push_back(Queued::Action(action));
+            // The kernel has dropped the routes that name it as their source.
+            shared.address_is_there(address.prefix.address());
             let rounds = instance.settings.garp.master_repeat;
             instance.announce(Which::One(place), rounds, now, shared);
         }

@@ -12,11 +12,13 @@ use types::Instant;
 
 use crate::action::{Action, Announced, Signal};
 use crate::deadlines::Armed;
+use crate::debounce;
 use crate::firewall::Blocked;
 use crate::instance::{Identity, Instance, Queued, Shared};
 use crate::script::Script;
 use crate::settings::{
-    Device, InstanceSettings, ScriptSettings, Settings, SyncGroupSettings, VirtualAddress,
+    Device, InstanceSettings, Route, Rule, ScriptSettings, Settings, SyncGroupSettings,
+    VirtualAddress,
 };
 use crate::state::{Farewell, State, StateName};
 use crate::sync_group::{Group, common_state};
@@ -34,17 +36,17 @@ impl Vrrp {
             garp_interval,
             gna_interval,
             garp_groups,
-            // The host keeps them, whatever the instances do.
-            static_ipaddress: _,
-            static_routes: _,
-            static_rules: _,
+            static_ipaddress,
+            static_routes,
+            static_rules,
+            track_files,
+            track_processes,
+            bfd_sessions,
             // Not acted on yet.
-            track_files: _,
-            track_processes: _,
-            bfd_sessions: _,
             track_groups: _,
+            // The host asks; what it hears comes as the state of the interface.
             linkbeat: _,
-            debounce: _,
+            debounce,
             // They are among the devices.
             address_devices: _,
         } = settings;
@@ -57,6 +59,10 @@ impl Vrrp {
             .set_limits(garp_interval, gna_interval, garp_groups);
 
         self.replace_scripts(scripts, now);
+        self.watched
+            .replace(track_files, track_processes, bfd_sessions);
+        self.delays = debounce::delays(debounce);
+        let old_statics = self.replace_statics(static_ipaddress, static_routes, static_rules);
         let outgoing: Vec<Arc<VirtualAddress>> = self
             .instances
             .iter()
@@ -64,6 +70,7 @@ impl Vrrp {
             .collect();
         let mut changes = self.replace_instances(instances, now);
         self.replace_groups(sync_groups);
+        self.delays_changed(now);
         let instances = &self.instances;
         // What is about to be released is still there, but no source of adverts.
         self.shared.holdings.manage(
@@ -79,13 +86,17 @@ impl Vrrp {
         self.update_listeners();
         let outgoing = self.apply(&mut changes, now);
         self.settle_all(now);
-        Instance::release_addresses(outgoing.iter(), &mut self.shared);
+        self.shared
+            .release_routing(&outgoing.routes, &outgoing.rules);
+        Instance::release_addresses(outgoing.addresses.iter(), &mut self.shared);
         let unblocked = core::mem::take(&mut changes.unblocked);
         Instance::unblock_addresses(unblocked, &mut self.shared);
+        self.release_statics(&old_statics);
         self.sweep(&changes);
         for removal in unwanted {
             self.shared.act(removal);
         }
+        self.shared.holdings.let_go(now, outgoing.addresses.iter());
         let instances = &self.instances;
         self.shared
             .holdings
@@ -97,6 +108,7 @@ impl Vrrp {
         for id in 0..self.scripts.len() {
             self.arm_script(id);
         }
+        self.arm_all_processes();
         self.resuming.clear();
         self.started = true;
     }
@@ -192,13 +204,19 @@ impl Vrrp {
                 .extend(core::mem::take(&mut instance.blocked));
             if instance.is_master() {
                 instance.send_farewell(now, &mut self.shared);
-                let settings = &mut instance.settings;
-                changes
-                    .released
-                    .extend(core::mem::take(&mut settings.virtual_ipaddress));
-                changes
-                    .released
-                    .extend(core::mem::take(&mut settings.virtual_ipaddress_excluded));
+                let (held, released) = (&mut instance.settings, &mut changes.released);
+                released
+                    .routes
+                    .extend(core::mem::take(&mut held.virtual_routes));
+                released
+                    .rules
+                    .extend(core::mem::take(&mut held.virtual_rules));
+                released
+                    .addresses
+                    .extend(core::mem::take(&mut held.virtual_ipaddress));
+                released
+                    .addresses
+                    .extend(core::mem::take(&mut held.virtual_ipaddress_excluded));
             }
             instance.enter_stop(now, Farewell::None, Announced::Deleted, &mut self.shared);
         }
@@ -246,7 +264,7 @@ impl Vrrp {
 
     /// Gives changed masters their new addresses. What masters held before is handed back, to be released when all who
     /// want an address have claimed it: those, too, who only become master because of the reload.
-    fn apply(&mut self, changes: &mut Changes, now: Instant) -> Vec<Arc<VirtualAddress>> {
+    fn apply(&mut self, changes: &mut Changes, now: Instant) -> Outgoing {
         let mut outgoing = core::mem::take(&mut changes.released);
         for changed in &changes.changed {
             let Some(instance) = self.instances.get_mut(changed.id) else {
@@ -255,7 +273,11 @@ impl Vrrp {
             if instance.is_master() {
                 instance.block_addresses(&mut self.shared);
                 instance.hold_addresses(&mut self.shared);
-                outgoing.extend(changed.old.addresses().cloned());
+                instance.hold_routing(&mut self.shared);
+                let old = &changed.old;
+                outgoing.addresses.extend(old.addresses().cloned());
+                outgoing.routes.extend(old.virtual_routes.iter().cloned());
+                outgoing.rules.extend(old.virtual_rules.iter().cloned());
             }
         }
         for changed in &changes.changed {
@@ -273,6 +295,7 @@ impl Vrrp {
             let Some(instance) = self.instances.get(*id) else {
                 continue;
             };
+            self.shared.sweep_routing(&instance.settings);
             for address in instance.addresses() {
                 if let Some(action) = self
                     .shared
@@ -342,9 +365,17 @@ struct Changes {
     new: Vec<usize>,
     changed: Vec<Changed>,
     /// What deleted masters held.
-    released: Vec<Arc<VirtualAddress>>,
+    released: Outgoing,
     /// What changed and deleted masters had blocked.
     unblocked: Vec<Blocked>,
+}
+
+/// What masters held by the old settings.
+#[derive(Debug, Default)]
+struct Outgoing {
+    addresses: Vec<Arc<VirtualAddress>>,
+    routes: Vec<Route>,
+    rules: Vec<Rule>,
 }
 
 /// An instance that stays, with other settings.

@@ -364,6 +364,7 @@ mod tests {
                 other @ (Action::Report(_)
                 | Action::SendAdvert { .. }
                 | Action::AddAddress { .. }
+                | Action::ChangeRouting(_)
                 | Action::RemoveAddress { .. }
                 | Action::AnnounceAddress { .. }
                 | Action::Device(_)

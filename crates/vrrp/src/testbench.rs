@@ -16,7 +16,7 @@ use crate::settings::{
 };
 use crate::{
     Action, Blocked, Carrier, DeviceAction, InstanceView, Interface, InterfaceAddress,
-    InterfaceKind, Packet, StateName, Vrrp,
+    InterfaceKind, Packet, RoutingChange, StateName, Vrrp,
 };
 
 pub(crate) fn ip(text: &str) -> IpAddr {
@@ -336,6 +336,13 @@ pub(crate) fn words(action: &Action) -> String {
         }
         Action::AddAddress { address, .. } => format!("add {}", address.prefix.address()),
         Action::RemoveAddress { address, .. } => format!("remove {}", address.prefix.address()),
+        Action::ChangeRouting(change) => match change {
+            RoutingChange::AddRoute { route } => format!("add route {route}"),
+            RoutingChange::ReplaceRoute { new, .. } => format!("replace route {new}"),
+            RoutingChange::RemoveRoute { route } => format!("remove route {route}"),
+            RoutingChange::AddRule { rule } => format!("add rule {rule}"),
+            RoutingChange::RemoveRule { rule } => format!("remove rule {rule}"),
+        },
         Action::Block(blocked) => format!("block {}", target(blocked)),
         Action::Unblock(blocked) => format!("unblock {}", target(blocked)),
         Action::AnnounceAddress { address, .. } => format!("garp {address}"),

@@ -5,12 +5,15 @@
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 
-use types::{Priority, Weight};
+use types::{IfName, Priority};
 
+use crate::action::Culprit;
 use crate::devices::Devices;
+use crate::file::{self, Effect};
 use crate::interfaces::Interfaces;
 use crate::script::Verdict;
-use crate::settings::InstanceSettings;
+use crate::settings::{InstanceSettings, Tracked};
+use crate::watched::Watched;
 
 /// Why an instance cannot take part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,6 +63,10 @@ enum Observation {
 }
 
 impl Observation {
+    const fn of(good: bool) -> Self {
+        if good { Self::Good } else { Self::Bad }
+    }
+
     const fn reversed_if(self, reverse: bool) -> Self {
         match (self, reverse) {
             (Self::Good, true) => Self::Bad,
@@ -73,26 +80,50 @@ impl Observation {
 pub(crate) type ScriptVerdicts = BTreeMap<Arc<str>, Verdict>;
 
 /// What trackers make of an instance, apart from its own interface and source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Tracking {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tracking<'a> {
     pub(crate) failed: u32,
     pub(crate) pending: u32,
     /// Sum of the weights that apply.
     pub(crate) adjustment: i32,
+    /// The first one that has failed.
+    pub(crate) culprit: Option<Object<'a>>,
+}
+
+/// Something that is tracked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Object<'a> {
+    Interface(&'a IfName),
+    Script(&'a str),
+    File { name: &'a str, value: i32 },
+    Processes(&'a str),
+    Bfd(&'a str),
+}
+
+impl From<Object<'_>> for Culprit {
+    fn from(object: Object<'_>) -> Self {
+        match object {
+            Object::Interface(name) => Self::Interface(*name),
+            Object::Script(name) => Self::Script(name.into()),
+            Object::File { name, value } => Self::File {
+                name: name.into(),
+                value,
+            },
+            Object::Processes(name) => Self::Processes(name.into()),
+            Object::Bfd(name) => Self::Bfd(name.into()),
+        }
+    }
 }
 
 /// Looks at everything that the instance tracks.
-pub(crate) fn look(
-    settings: &InstanceSettings,
+pub(crate) fn look<'a>(
+    settings: &'a InstanceSettings,
     interfaces: &Interfaces,
     devices: &Devices,
     scripts: &ScriptVerdicts,
-) -> Tracking {
-    let mut tracking = Tracking {
-        failed: 0,
-        pending: 0,
-        adjustment: 0,
-    };
+    watched: &Watched,
+) -> Tracking<'a> {
+    let mut tracking = Tracking::default();
     for tracked in &settings.track_interface {
         let name = &tracked.interface;
         let up = if devices.is_awaited(name) {
@@ -102,7 +133,12 @@ pub(crate) fn look(
         } else {
             Observation::Bad
         };
-        tracking.add(up.reversed_if(tracked.reverse), tracked.weight);
+        let object = Object::Interface(&tracked.interface);
+        tracking.add(
+            object,
+            up.reversed_if(tracked.reverse),
+            tracked.weight.get(),
+        );
     }
     for tracked in &settings.track_script {
         let observation = match scripts.get(tracked.script.as_str()) {
@@ -112,21 +148,66 @@ pub(crate) fn look(
             Some(Verdict::NotYet { hold: false }) => continue,
             Some(Verdict::NotYet { hold: true }) | None => Observation::NotYet,
         };
-        tracking.add(observation.reversed_if(tracked.reverse), tracked.weight);
+        let object = Object::Script(&tracked.script);
+        tracking.add(
+            object,
+            observation.reversed_if(tracked.reverse),
+            tracked.weight.get(),
+        );
+    }
+    for Tracked {
+        name,
+        weight,
+        reverse,
+    } in &settings.track_file
+    {
+        let value = watched.file(name);
+        match file::effect(value, weight.get(), *reverse) {
+            Effect::Fault => tracking.fail(Object::File { name, value }),
+            Effect::Adds(amount) => tracking.adjust(amount),
+        }
+    }
+    for tracked in &settings.track_process {
+        let observation = Observation::of(watched.has_quorum(&tracked.name));
+        let object = Object::Processes(&tracked.name);
+        tracking.add(
+            object,
+            observation.reversed_if(tracked.reverse),
+            tracked.weight.get(),
+        );
+    }
+    for tracked in &settings.track_bfd {
+        let observation = Observation::of(watched.is_up(&tracked.name));
+        let object = Object::Bfd(&tracked.name);
+        tracking.add(
+            object,
+            observation.reversed_if(tracked.reverse),
+            tracked.weight.get(),
+        );
     }
     tracking
 }
 
-impl Tracking {
-    fn add(&mut self, observation: Observation, weight: Weight) {
-        let weight = i32::from(weight.get());
+impl<'a> Tracking<'a> {
+    fn add(&mut self, object: Object<'a>, observation: Observation, weight: i16) {
+        let amount = i32::from(weight);
         match observation {
-            Observation::Bad if weight == 0 => self.failed += 1,
+            Observation::Bad if weight == 0 => self.fail(object),
             Observation::NotYet if weight == 0 => self.pending += 1,
-            Observation::Good if weight > 0 => self.adjustment += weight,
-            Observation::Bad if weight < 0 => self.adjustment += weight,
+            Observation::Good if weight > 0 => self.adjust(amount),
+            Observation::Bad if weight < 0 => self.adjust(amount),
             Observation::Good | Observation::Bad | Observation::NotYet => {}
         }
+    }
+
+    fn fail(&mut self, object: Object<'a>) {
+        self.failed += 1;
+        self.culprit.get_or_insert(object);
+    }
+
+    /// Trackers without number cannot turn the sum around.
+    const fn adjust(&mut self, amount: i32) {
+        self.adjustment = self.adjustment.saturating_add(amount);
     }
 }
 
@@ -135,7 +216,9 @@ pub(crate) fn effective_priority(configured: Priority, adjustment: i32) -> Prior
     if configured.is_owner() {
         return configured;
     }
-    let total = (i32::from(configured.get()) + adjustment).clamp(1, 254);
+    let total = i32::from(configured.get())
+        .saturating_add(adjustment)
+        .clamp(1, 254);
     u8::try_from(total)
         .ok()
         .and_then(|total| Priority::new(total).ok())
@@ -174,12 +257,8 @@ mod tests {
             (Observation::NotYet, -20, (0, 0, 0)),
         ];
         for (observation, weight, expected) in cases {
-            let mut tracking = Tracking {
-                failed: 0,
-                pending: 0,
-                adjustment: 0,
-            };
-            tracking.add(observation, Weight::new(weight).unwrap());
+            let mut tracking = Tracking::default();
+            tracking.add(Object::Script("check"), observation, weight);
             assert_eq!(
                 (tracking.failed, tracking.pending, tracking.adjustment),
                 expected,

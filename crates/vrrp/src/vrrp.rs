@@ -10,15 +10,18 @@ use types::{Family, IfIndex, Instant, Prefix};
 
 use crate::action::{Action, Announced, Signal};
 use crate::deadlines::{Deadlines, Owner};
+use crate::debounce::AllDelays;
 use crate::devices::DeviceView;
 use crate::instance::{Instance, Queued, Shared};
 use crate::interfaces::Interface;
 use crate::proof::WallClock;
 use crate::script::{Script, ScriptView};
 use crate::state::{Farewell, State, StateName};
+use crate::statics::Statics;
 use crate::sync_group::{Group, GroupView};
 use crate::track::ScriptVerdicts;
 use crate::view::InstanceView;
+use crate::watched::Watched;
 
 /// The VRRP core: see the crate's documentation for the contract.
 #[derive(Debug, Default)]
@@ -27,6 +30,8 @@ pub struct Vrrp {
     pub(crate) groups: Vec<Group>,
     pub(crate) scripts: Vec<Script>,
     pub(crate) verdicts: ScriptVerdicts,
+    pub(crate) watched: Watched,
+    pub(crate) delays: AllDelays,
     pub(crate) shared: Shared,
     pub(crate) deadlines: Deadlines,
     /// Who listens to what: interface, family, VRID. Without an interface: on every one. Several differ by the multicast
@@ -37,6 +42,7 @@ pub struct Vrrp {
     pub(crate) on_wire: BTreeSet<(IfIndex, Family, u8)>,
     /// Names of instances that were master when a predecessor of this process ended a moment ago.
     pub(crate) resuming: BTreeSet<String>,
+    pub(crate) statics: Statics,
     pub(crate) started: bool,
     pub(crate) unknown_vrid: u64,
 }
@@ -107,6 +113,8 @@ impl Vrrp {
                         self.handle_script_timeout(id, now);
                     }
                 }
+                Owner::Processes(id) => self.handle_process_timeout(at, id, now),
+                Owner::Interface(index) => self.handle_link_timeout(at, index, now),
                 Owner::Startup => {
                     if self.shared.startup.armed.popped(at) {
                         self.startup_may_be_over(now);
@@ -115,6 +123,11 @@ impl Vrrp {
                 Owner::Pace => {
                     if self.shared.pace.armed.popped(at) {
                         self.send_paced(now);
+                    }
+                }
+                Owner::Statics => {
+                    if self.statics.armed.popped(at) {
+                        self.retry_statics(now);
                     }
                 }
             }
@@ -165,6 +178,9 @@ impl Vrrp {
                 &mut self.shared,
             );
         }
+        // They do not stay, whatever else does (keepalived: --dont-release-vrrp).
+        let statics = core::mem::take(&mut self.statics);
+        self.release_statics(&statics);
         for group in &mut self.groups {
             group.state = StateName::Stop;
             self.shared.act(group.announcement(Announced::Stop));

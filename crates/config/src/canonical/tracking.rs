@@ -1,28 +1,38 @@
 //! What instances watch: the definitions, and the lists of those who name them.
 
+use std::collections::BTreeSet;
+
 use types::{IfName, Weight};
 use vrrp::settings::{
-    AddressDevice, Debounce, FileInit, FileSettings, GarpGroup, InstanceSettings, Linkbeat,
-    LinkbeatMethod, ParameterMatch, ProcessSettings, ScriptSettings, TrackGroup, TrackInterface,
-    TrackScript, TrackWeight, Tracked,
+    Debounce, FileInit, FileSettings, GarpGroup, InstanceSettings, Linkbeat, LinkbeatMethod,
+    ParameterMatch, ProcessSettings, ScriptSettings, TrackGroup, TrackInterface, TrackScript,
+    TrackWeight, Tracked,
 };
 
 use super::page::{CommandLine, Page, Seconds, Word};
 use crate::settings::Settings;
 
-/// The definitions, which stand before whoever names them. None has a weight: that is said where it is named.
+/// The definitions, which stand before whoever names them. Whatever weight they have, those who name them
+/// say their own.
 pub(super) fn write(page: &mut Page, settings: &Settings) {
     for one in &settings.vrrp.scripts {
         script(page, one, settings);
     }
     for file in &settings.vrrp.track_files {
-        let FileSettings { name, path, init } = file;
+        let FileSettings {
+            name,
+            path,
+            init,
+            weight,
+            reverse,
+        } = file;
         page.block(format_args!("track_file {}", Word(name)), |page| {
             page.word("file", Some(path));
             if let Some(FileInit { value, overwrite }) = init {
                 let overwrite = if *overwrite { " overwrite" } else { "" };
                 page.value("init_file", format_args!("{value}{overwrite}"));
             }
+            default_weight(page, *weight, *reverse);
         });
     }
     for one in &settings.vrrp.track_processes {
@@ -71,6 +81,8 @@ fn process(page: &mut Page, process: &ProcessSettings) {
         quorum_max,
         fork_delay,
         terminate_delay,
+        weight,
+        reverse,
     } = process;
     page.block(format_args!("vrrp_track_process {}", Word(name)), |page| {
         page.words("process", std::iter::once(command).chain(parameters));
@@ -98,7 +110,14 @@ fn process(page: &mut Page, process: &ProcessSettings) {
                 page.seconds(name, *delay);
             }
         }
+        default_weight(page, *weight, *reverse);
     });
+}
+
+/// The weight of those who name none: here everybody does.
+fn default_weight(page: &mut Page, weight: TrackWeight, reverse: bool) {
+    let reverse = if reverse { " reverse" } else { "" };
+    page.value("weight", format_args!("{}{reverse}", weight.get()));
 }
 
 /// What is said about interfaces.
@@ -146,9 +165,9 @@ fn write_links(page: &mut Page, settings: &Settings) {
     );
 }
 
-/// What an instance watches. `devices`: those that addresses are put on; they follow from the addresses, and need not be
-/// there yet.
-pub(super) fn write_lists(page: &mut Page, instance: &InstanceSettings, devices: &[AddressDevice]) {
+/// What an instance watches. Devices that addresses are put on follow from the addresses, and need not be there yet.
+pub(super) fn write_lists(page: &mut Page, instance: &InstanceSettings, all: &vrrp::Settings) {
+    let devices = &all.address_devices;
     let made = |name: &IfName| devices.iter().any(|device| device.name == *name);
     let interfaces = instance
         .track_interface
@@ -177,22 +196,31 @@ pub(super) fn write_lists(page: &mut Page, instance: &InstanceSettings, devices:
             entry(script, weight.get(), *reverse)
         }),
     );
-    for (keyword, list) in [
-        ("track_file", &instance.track_file),
-        ("track_process", &instance.track_process),
-        ("track_bfd", &instance.track_bfd),
+    let files = all.track_files.iter().filter(|file| file.reverse);
+    let files: BTreeSet<&str> = files.map(|file| file.name.as_str()).collect();
+    let processes = all.track_processes.iter().filter(|one| one.reverse);
+    let processes: BTreeSet<&str> = processes.map(|one| one.name.as_str()).collect();
+    for (keyword, list, reversed) in [
+        ("track_file", &instance.track_file, files),
+        ("track_process", &instance.track_process, processes),
+        ("track_bfd", &instance.track_bfd, BTreeSet::new()),
     ] {
-        page.list(keyword, list.iter().map(tracked));
+        page.list(keyword, list.iter().map(|track| tracked(track, &reversed)));
     }
 }
 
-fn tracked(track: &Tracked) -> String {
+/// `reversed`: definitions that turn the sense of whoever does not say otherwise.
+fn tracked(track: &Tracked, reversed: &BTreeSet<&str>) -> String {
     let Tracked {
         name,
         weight,
         reverse,
     } = track;
-    entry(name, weight.get(), *reverse)
+    let entry = entry(name, weight.get(), *reverse);
+    if !reverse && reversed.contains(name.as_str()) {
+        return format!("{entry} noreverse");
+    }
+    entry
 }
 
 fn entry(name: &str, weight: i16, reverse: bool) -> String {

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use types::{Family, Version};
 use vrrp::settings::{
-    AddressDevice, AntiReplay, AuthHmac, Authentication, ExtraGarp, GarpSettings, HmacKey,
-    HmacMode, InitialState, InstanceSettings, IpvlanMode, OldChecksum, Preempt, SyncGroupSettings,
-    Unicast, UnicastPeer, VirtualInterface, VirtualInterfaceKind,
+    AntiReplay, AuthHmac, Authentication, ExtraGarp, GarpSettings, HmacKey, HmacMode, InitialState,
+    InstanceSettings, IpvlanMode, OldChecksum, Preempt, SyncGroupSettings, Unicast, UnicastPeer,
+    VirtualInterface, VirtualInterfaceKind,
 };
 
 use super::page::{Hex, Page, Seconds, Word};
@@ -18,7 +18,7 @@ pub(super) fn write(page: &mut Page, settings: &Settings) {
     for instance in &settings.vrrp.instances {
         let header = format!("vrrp_instance {}", Word(&instance.name));
         page.block(header, |page| {
-            of_instance(page, instance, &settings.vrrp.address_devices);
+            of_instance(page, instance, &settings.vrrp);
             if let Some(scripts) = settings.instance_notify.get(&instance.name) {
                 notify(page, scripts);
             }
@@ -63,7 +63,8 @@ fn of_family(page: &mut Page, instance: &InstanceSettings) {
     }
 }
 
-fn of_instance(page: &mut Page, instance: &InstanceSettings, devices: &[AddressDevice]) {
+fn of_instance(page: &mut Page, instance: &InstanceSettings, all: &vrrp::Settings) {
+    let devices = &all.address_devices;
     let InstanceSettings {
         name: _,
         interface,
@@ -175,7 +176,7 @@ fn of_instance(page: &mut Page, instance: &InstanceSettings, devices: &[AddressD
         "lvs_sync_daemon_interface",
         synchronisation.map(|name| name.as_str()),
     );
-    tracking::write_lists(page, instance, devices);
+    tracking::write_lists(page, instance, all);
     routes::write(page, instance, devices);
     page.flag(
         "no_virtual_ipaddress",

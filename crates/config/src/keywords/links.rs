@@ -7,7 +7,7 @@ use types::IfName;
 use vrrp::settings::{Debounce, GarpGroup, Linkbeat, LinkbeatMethod};
 
 use super::arguments::{decimal, noted, optional, required};
-use super::{Keyword, PENDING, Role, pending};
+use super::{Keyword, PENDING, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::{At, GarpGroupDraft, TrackGroupDraft};
@@ -160,6 +160,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         arguments: noted("{ INTERFACE [MII|ETHTOOL|IOCTL] ... }"),
         help: "interfaces whose link is asked for every second",
         role: Role::List(linkbeat),
+        pending: None,
         ..ROW
     },
     Keyword {
@@ -167,7 +168,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         arguments: noted("{ INTERFACE DOWN [UP] ... }"),
         help: "how many seconds, 0 to 255, the state of an interface must last before it counts",
         role: Role::List(delays),
-        pending: pending("the state of an interface counts at once"),
+        pending: None,
         ..ROW
     },
 ];

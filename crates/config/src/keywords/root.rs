@@ -180,7 +180,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         default: "off",
         help: "ask for the state of every link again and again instead of trusting the kernel's word",
         role: Role::Set(|r, _| r.draft.vrrp_global.linkbeat_use_polling = true),
-        pending: PENDING,
         ..ROW
     },
 ];

@@ -14,7 +14,7 @@ use vrrp::settings::routes::{
 
 use super::arguments::noted;
 use super::entry::{Dropped, Entry, read};
-use super::{Keyword, Role, pending};
+use super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::names::Kind;
@@ -25,7 +25,6 @@ mod time;
 
 const ROW: Keyword = Keyword {
     arguments: noted("{ [TYPE] DESTINATION [via ADDRESS] [dev INTERFACE] ... }"),
-    pending: pending("the routes are not made"),
     ..super::ROW
 };
 

@@ -7,13 +7,12 @@ use vrrp::settings::rules::{FirewallMark, Lookup, Range, Rule, RuleAction};
 
 use super::arguments::noted;
 use super::entry::{Dropped, Entry, length_of_nothing, read};
-use super::{Keyword, Role, pending};
+use super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::names::Kind;
 
 const ROW: Keyword = Keyword {
     arguments: noted("{ [from PREFIX] [to PREFIX] table TABLE preference NUMBER ... }"),
-    pending: pending("the rules are not made"),
     ..super::ROW
 };
 

@@ -1,7 +1,7 @@
 //! `static_ipaddress`, and where the system's names for numbers are.
 
 use super::arguments::noted;
-use super::{Keyword, Role, addresses, pending};
+use super::{Keyword, Role, addresses};
 
 pub(super) const KEYWORDS: &[Keyword] = &[Keyword {
     blocks: &[""],
@@ -9,7 +9,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[Keyword {
     arguments: noted("{ ADDRESS[/PREFIX] [dev INTERFACE] [track_group GROUP] ... }"),
     help: "addresses that are there as long as the daemon runs",
     role: Role::List(addresses::fixed),
-    pending: pending("the addresses are not added"),
     ..super::ROW
 }];
 

@@ -6,7 +6,7 @@ use vrrp::settings::{FileInit, TrackWeight};
 
 use super::arguments::{noted, optional, required};
 use super::tracked::{What, reverse, weight_of};
-use super::{Keyword, PENDING, Role};
+use super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::{At, FileDraft, Inherited};
@@ -14,7 +14,6 @@ use crate::read::{Garbage, Reading};
 
 const ROW: Keyword = Keyword {
     blocks: &["track_file", "vrrp_track_file"],
-    pending: PENDING,
     ..super::ROW
 };
 

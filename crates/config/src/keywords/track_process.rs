@@ -6,7 +6,7 @@ use vrrp::settings::{ParameterMatch, TrackWeight};
 
 use super::arguments::{decimal, integer, noted, optional, required};
 use super::tracked::{What, reverse, weight_of};
-use super::{Keyword, PENDING, Role};
+use super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::{Inherited, ProcessDraft};
@@ -14,7 +14,6 @@ use crate::read::Reading;
 
 const ROW: Keyword = Keyword {
     blocks: &["vrrp_track_process"],
-    pending: PENDING,
     ..super::ROW
 };
 

@@ -21,21 +21,19 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         name: "track_file",
         help: "files whose content is added to the priority",
         role: Role::List(|r, entry| add(r, entry, What::File)),
-        pending: pending("the file is not watched: its content changes nothing"),
         ..ROW
     },
     Keyword {
         name: "track_process",
         help: "processes whose presence counts",
         role: Role::List(|r, entry| add(r, entry, What::Process)),
-        pending: pending("the processes are not watched: their end changes nothing"),
         ..ROW
     },
     Keyword {
         name: "track_bfd",
         help: "BFD sessions whose state counts",
         role: Role::List(|r, entry| add(r, entry, What::Bfd)),
-        pending: pending("the session is not run: its loss changes nothing"),
+        pending: pending("the session is not run: it counts as down"),
         ..ROW
     },
 ];

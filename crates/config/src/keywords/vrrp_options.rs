@@ -67,6 +67,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         default: "off",
         help: "let the kernel promote secondary addresses on the interface",
         role: Role::Set(|r, s| r.instance.promote_secondaries = Some(s.whole())),
+        pending: None,
         ..ROW
     },
     Keyword {
@@ -75,6 +76,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         help: "ask for the interface's link every second",
         role: Role::Set(|r, _| r.instance.linkbeat_use_polling = true),
         deprecated: Some("linkbeat_interfaces"),
+        pending: None,
         ..ROW
     },
     Keyword {
@@ -194,6 +196,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.instance.kernel_rx_buf_size = u32::try_from(number).ok();
             }
         }),
+        pending: None,
         ..ROW
     },
     Keyword {

@@ -91,6 +91,8 @@ pub(super) fn file(draft: FileDraft) -> Option<FileSettings> {
         name: draft.name,
         path: draft.path?.value,
         init: draft.init,
+        weight: draft.weight.unwrap_or(TrackWeight::ONE),
+        reverse: draft.reverse,
     })
 }
 
@@ -109,5 +111,7 @@ pub(super) fn process(draft: ProcessDraft) -> Option<ProcessSettings> {
         quorum_max: draft.quorum_max,
         fork_delay: draft.fork_delay,
         terminate_delay: draft.terminate_delay,
+        weight: draft.weight,
+        reverse: draft.reverse,
     })
 }

@@ -5,41 +5,60 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use config::Settings;
 use log::{info, warn};
-use sys::netlink::{AddressChange, KernelAddress, RouteSocket};
+use sys::netlink::{AddressChange, Change, KernelAddress, RouteSocket};
 use types::{IfIndex, IfName};
 
-/// Takes the addresses of these masters off their interfaces.
+use crate::kernel_routing::{self, Names};
+
+struct Indices(BTreeMap<IfName, IfIndex>);
+
+impl Names for Indices {
+    fn index(&self, interface: &IfName) -> Option<IfIndex> {
+        self.0.get(interface).copied()
+    }
+
+    /// The routes of a VRF stay: they lead nowhere without its addresses.
+    fn table(&self, _device: &IfName) -> Option<u32> {
+        None
+    }
+}
+
+/// Takes the addresses of these masters off their interfaces, and their routes and rules away.
 pub(super) fn release(settings: &Settings, masters: &BTreeSet<String>) -> Result<()> {
     if masters.is_empty() {
         return Ok(());
     }
     let mut socket = RouteSocket::new()?;
-    let indices: BTreeMap<IfName, IfIndex> = socket
-        .links()?
-        .into_iter()
-        .map(|link| (link.name, link.index))
-        .collect();
-    let changes: Vec<AddressChange> = settings
-        .vrrp
-        .instances
-        .iter()
-        .filter(|instance| masters.contains(&instance.name))
+    let links = socket.links()?.into_iter();
+    let indices = Indices(links.map(|link| (link.name, link.index)).collect());
+    let instances = settings.vrrp.instances.iter();
+    let left = instances.filter(|instance| masters.contains(&instance.name));
+    let rules = left
+        .clone()
+        .flat_map(|instance| instance.virtual_rules.iter())
+        .map(|rule| Change::Rule(Box::new(kernel_routing::remove_rule(rule))));
+    let routes = left
+        .clone()
+        .flat_map(|instance| instance.virtual_routes.iter())
+        .filter_map(|route| kernel_routing::remove_route(route, &indices))
+        .map(|change| Change::Route(Box::new(change)));
+    let addresses = left
         .flat_map(|instance| instance.addresses())
         .filter_map(|address| {
             let mut kernel = KernelAddress::new(address.prefix);
             kernel.peer = address.peer;
-            Some(AddressChange::Remove {
-                interface: *indices.get(&address.interface)?,
+            Some(Change::Address(AddressChange::Remove {
+                interface: indices.index(&address.interface)?,
                 address: kernel,
-            })
-        })
-        .collect();
+            }))
+        });
+    let changes: Vec<Change> = rules.chain(routes).chain(addresses).collect();
     info!(
-        "Removing {} virtual addresses that the VRRP process left",
+        "Removing {} virtual addresses, routes and rules that the VRRP process left",
         changes.len()
     );
     for problem in socket
-        .change_addresses(&changes)?
+        .change_routing(&changes)?
         .into_iter()
         .filter_map(Result::err)
     {

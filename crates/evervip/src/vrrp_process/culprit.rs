@@ -1,4 +1,4 @@
-//! Who removed an address: the process behind a netlink port, as far as it can be found out.
+//! Who removed an address, a route or a rule: the process behind a netlink port, as far as it can be found out.
 //!
 //! The kernel says of an IPv4 address by which netlink socket it was removed, of an IPv6 address it does not. A socket is
 //! found in `/proc/net/netlink`, its process by the links in `/proc/PID/fd`; most programs use their own number as port.
@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use sys::netlink::Event;
+use sys::netlink::{Event, RoutingEvent};
 use types::Instant;
 
 /// Descriptors that are looked at; a few milliseconds.
@@ -31,8 +31,14 @@ impl Culprits {
     /// An event of the kernel is about to be told to the core.
     pub(super) fn hear(&mut self, event: &Event) {
         self.accused = match event {
-            Event::AddressGone { port_id, .. } => Some(*port_id),
-            Event::Address { .. } | Event::Link(_) | Event::LinkGone { .. } => None,
+            Event::AddressGone { port_id, .. }
+            | Event::Routing(
+                RoutingEvent::RouteGone { port_id, .. } | RoutingEvent::RuleGone { port_id, .. },
+            ) => Some(*port_id),
+            Event::Address { .. }
+            | Event::Link(_)
+            | Event::LinkGone { .. }
+            | Event::Routing(RoutingEvent::Route { .. } | RoutingEvent::Rule { .. }) => None,
         };
     }
 

@@ -57,7 +57,7 @@ impl Devices {
     }
 
     /// What a successor must know of the kernel's settings, until the parent has been told.
-    pub(super) fn to_tell(&mut self) -> &mut Vec<(String, Option<i64>)> {
+    pub(super) fn untold(&mut self) -> &mut Vec<(String, Option<i64>)> {
         self.untold.extend(self.overrides.take_news());
         &mut self.untold
     }

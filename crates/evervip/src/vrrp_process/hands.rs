@@ -16,26 +16,29 @@ use config::Settings;
 use log::{debug, error, info, warn};
 use sys::advert_socket::{AdvertSender, Memberships};
 use sys::link_socket::LinkSocket;
-use sys::netlink::{AddressChange, AddressError, Changed, Event, KernelAddress, RouteSocket};
+use sys::netlink::{
+    AddressChange, Change, ChangeError, Changed, Event, Insert, KernelAddress, Refusal,
+    RouteChange, RouteSocket,
+};
 use sys::process::Exit;
-use types::{Family, IfIndex, Instant};
-use vrrp::settings::{PreferredLifetime, ScriptSettings, VirtualAddress};
+use types::{Family, IfIndex, IfName, Instant};
+use vrrp::settings::{PreferredLifetime, Rule, ScriptSettings, VirtualAddress};
 use vrrp::{
     Action, Announcement, Carrier, Detail, DeviceAction, Interface, InterfaceAddress, Report,
-    ScriptOutcome, Vrrp,
+    RoutingChange, ScriptOutcome, SeenRoute, Vrrp,
 };
 use wire::arp::GratuitousArp;
 use wire::ndisc::NeighbourAdvertisement;
 
 use super::culprit::Culprits;
 use super::devices::{Devices, Refused};
+use super::fifo::Fifos;
 use super::firewall::PacketFilter;
 use super::kernel_view::{self, Echoes};
 use super::notify;
+use super::routing::{Complaints, Interest};
 use super::scripts::Scripts;
-
-/// The protocol number that marks our addresses in the kernel (keepalived's own, in iproute2's table).
-const PROTOCOL: u8 = 18;
+use crate::kernel_routing::{self, PROTOCOL};
 
 /// How long a reading of an interface's forwarding switch is good (keepalived: 5 s).
 const FORWARDING_IS_FRESH: Duration = Duration::from_secs(5);
@@ -48,6 +51,8 @@ pub(super) struct Hands {
     scripts: Scripts,
     devices: Devices,
     filter: PacketFilter,
+    fifos: Fifos,
+    mtus: BTreeMap<IfName, u32>,
     echoes: Echoes,
     culprits: Culprits,
     forwarding: BTreeMap<IfIndex, (Instant, bool)>,
@@ -56,13 +61,16 @@ pub(super) struct Hands {
     masters: Masters,
     /// Groups that could not be joined; tried again when something about the interfaces changes.
     failed_joins: BTreeSet<(IfIndex, IpAddr)>,
+    complaints: Complaints,
+    /// Of which routes and rules we want to hear.
+    interest: Interest,
     later: Later,
 }
 
 /// What waits for the end of a drain.
 #[derive(Default)]
 struct Later {
-    changes: Vec<AddressAction>,
+    changes: Vec<Request>,
     /// A macvlan's membership is not to be reported before the filter knows the macvlan.
     joins: Vec<(IfIndex, IpAddr)>,
     announcements: Vec<(IfIndex, types::MacAddress, IpAddr)>,
@@ -70,9 +78,11 @@ struct Later {
     failed_scripts: Vec<Arc<str>>,
 }
 
-enum AddressAction {
+/// Something to ask the kernel for.
+enum Request {
     Add(IfIndex, Arc<VirtualAddress>),
     Remove(IfIndex, Arc<VirtualAddress>),
+    Routing(RoutingChange),
 }
 
 enum Words {
@@ -105,6 +115,8 @@ impl Hands {
             scripts: Scripts::default(),
             devices: Devices::new(overridden),
             filter: PacketFilter::default(),
+            fifos: Fifos::default(),
+            mtus: BTreeMap::new(),
             echoes: Echoes::default(),
             culprits: Culprits::default(),
             forwarding: BTreeMap::new(),
@@ -116,6 +128,8 @@ impl Hands {
                 read_at: 0,
             },
             failed_joins: BTreeSet::new(),
+            complaints: Complaints::default(),
+            interest: Interest::default(),
             later: Later::default(),
         })
     }
@@ -145,7 +159,7 @@ impl Hands {
             }
             self.filter.before_addresses(core);
             self.join_groups();
-            self.change_addresses(now, core);
+            self.change_kernel(now, core);
             self.filter.after_addresses(core);
             if !any {
                 return;
@@ -166,7 +180,7 @@ impl Hands {
 
     /// What the parent does not know yet of changes in the kernel; what it was told is to be taken out.
     pub(super) fn overrides_to_tell(&mut self) -> &mut Vec<(String, Option<i64>)> {
-        self.devices.to_tell()
+        self.devices.untold()
     }
 
     fn join_groups(&mut self) {
@@ -178,9 +192,9 @@ impl Hands {
         }
     }
 
-    /// Addresses that are to leave a device leave it before it goes.
+    /// What is to leave a device leaves it before it goes.
     fn change_device(&mut self, now: Instant, action: &DeviceAction, core: &mut Vrrp) {
-        self.change_addresses(now, core);
+        self.change_kernel(now, core);
         let (DeviceAction::Create { device, .. }
         | DeviceAction::SetUp { device, .. }
         | DeviceAction::Remove { device, .. }) = action;
@@ -203,15 +217,12 @@ impl Hands {
                 self.send_advert(to, source, hop_limit, carrier, &message);
             }
             Action::AddAddress { interface, address } => {
-                self.later
-                    .changes
-                    .push(AddressAction::Add(interface, address));
+                self.later.changes.push(Request::Add(interface, address));
             }
             Action::RemoveAddress { interface, address } => {
-                self.later
-                    .changes
-                    .push(AddressAction::Remove(interface, address));
+                self.later.changes.push(Request::Remove(interface, address));
             }
+            Action::ChangeRouting(change) => self.later.changes.push(Request::Routing(change)),
             Action::Block(blocked) => self.filter.block(blocked),
             Action::Unblock(blocked) => self.filter.unblock(blocked),
             Action::AnnounceAddress {
@@ -291,49 +302,115 @@ impl Hands {
         }
     }
 
-    fn change_addresses(&mut self, now: Instant, core: &mut Vrrp) {
-        if self.later.changes.is_empty() {
-            return;
-        }
-        let actions = std::mem::take(&mut self.later.changes);
-        let changes: Vec<AddressChange> = actions.iter().map(AddressAction::change).collect();
-        match self.route.change_addresses(&changes) {
-            Ok(results) => {
-                for (action, result) in actions.iter().zip(results) {
-                    self.account_for(now, action, result, core);
+    /// Asks the kernel for everything at once, in the order in which the core did.
+    fn change_kernel(&mut self, now: Instant, core: &mut Vrrp) {
+        let mut requests = std::mem::take(&mut self.later.changes);
+        // What the kernel would not replace is removed and made anew, in a second round.
+        while !requests.is_empty() {
+            let changes: Vec<Change>;
+            (requests, changes) = requests
+                .into_iter()
+                .filter_map(|request| {
+                    let change = request.change(core)?;
+                    Some((request, change))
+                })
+                .unzip();
+            let results = match self.route.change_routing(&changes) {
+                Ok(results) => results,
+                Err(problem) => {
+                    error!("{problem}: addresses or routes may be missing or left behind");
+                    return;
+                }
+            };
+            let done = std::mem::take(&mut requests);
+            for (request, result) in done.into_iter().zip(results) {
+                if let Some(instead) = self.account_for(now, request, result, core) {
+                    requests.extend(instead);
                 }
             }
-            Err(problem) => error!("{problem}: addresses may be missing or left behind"),
         }
     }
 
+    /// Tells the core what became of a request; yields what to ask for instead.
     fn account_for(
         &mut self,
         now: Instant,
-        action: &AddressAction,
-        result: Result<Changed, AddressError>,
+        request: Request,
+        result: Result<Changed, ChangeError>,
         core: &mut Vrrp,
-    ) {
-        match (action, result) {
-            (AddressAction::Remove(interface, address), Ok(Changed::Now)) => {
-                self.echoes.expect(*interface, Vrrp::kernel_prefix(address));
+    ) -> Option<[Request; 2]> {
+        let refusal = result.as_ref().err().map(ChangeError::refusal);
+        match (request, refusal) {
+            (Request::Remove(interface, address), None) => {
+                if matches!(result, Ok(Changed::Now)) {
+                    self.echoes.expect(interface, Vrrp::kernel_prefix(&address));
+                }
             }
             // Whether it is still being tested for duplicates nobody will tell us: it was before we asked.
-            (AddressAction::Add(interface, address), Ok(Changed::Already)) if address.dad => {
+            (Request::Add(interface, address), None)
+                if address.dad && matches!(result, Ok(Changed::Already)) =>
+            {
                 let there = InterfaceAddress {
-                    interface: *interface,
-                    prefix: Vrrp::kernel_prefix(address),
+                    interface,
+                    prefix: Vrrp::kernel_prefix(&address),
                     tentative: false,
                 };
                 core.handle_address(now, there);
             }
-            (_, Ok(Changed::Now | Changed::Already)) => {}
-            (AddressAction::Add(interface, address), Err(problem)) => {
-                refused(&problem, address);
-                core.handle_address_refused(*interface, Vrrp::kernel_prefix(address));
+            (Request::Add(..), None) => {}
+            (Request::Add(interface, address), Some(refusal)) => {
+                refused("add", &address, refusal);
+                core.handle_address_refused(interface, Vrrp::kernel_prefix(&address));
             }
-            (AddressAction::Remove(_, address), Err(problem)) => refused(&problem, address),
+            (Request::Remove(_, address), Some(refusal)) => refused("remove", &address, refusal),
+            (Request::Routing(change), refusal) => {
+                return self.account_for_routing(change, refusal, core);
+            }
         }
+        None
+    }
+
+    fn account_for_routing(
+        &mut self,
+        change: RoutingChange,
+        refusal: Option<&Refusal>,
+        core: &mut Vrrp,
+    ) -> Option<[Request; 2]> {
+        let complaints = &mut self.complaints;
+        match (change, refusal) {
+            (RoutingChange::AddRoute { route }, None) => {
+                complaints.done(|| format!("route {route}"));
+            }
+            (RoutingChange::AddRoute { route }, Some(refusal)) => {
+                complaints.refused("add", format!("route {route}"), refusal);
+                core.handle_route_refused(&route);
+            }
+            (RoutingChange::ReplaceRoute { .. }, None) => {}
+            (RoutingChange::ReplaceRoute { old, new }, Some(refusal)) if old == new => {
+                complaints.refused("replace", format!("route {new}"), refusal);
+                core.handle_route_not_replaced(&new);
+            }
+            (RoutingChange::ReplaceRoute { old, new }, Some(refusal)) => {
+                debug!("cannot replace the route {new}: {refusal}; removing and adding it");
+                return Some([
+                    Request::Routing(RoutingChange::RemoveRoute { route: old }),
+                    Request::Routing(RoutingChange::AddRoute { route: new }),
+                ]);
+            }
+            (RoutingChange::AddRule { rule }, None) => complaints.done(|| format!("rule {rule}")),
+            (RoutingChange::AddRule { rule }, Some(refusal)) => {
+                complaints.refused("add", format!("rule {rule}"), refusal);
+                core.handle_rule_refused(&rule);
+            }
+            (RoutingChange::RemoveRoute { .. } | RoutingChange::RemoveRule { .. }, None) => {}
+            (RoutingChange::RemoveRoute { route }, Some(refusal)) => {
+                complaints.refused("remove", format!("route {route}"), refusal);
+            }
+            (RoutingChange::RemoveRule { rule }, Some(refusal)) => {
+                complaints.refused("remove", format!("rule {rule}"), refusal);
+            }
+        }
+        None
     }
 
     fn announce_addresses(&mut self, now: Instant, core: &Vrrp) {
@@ -384,7 +461,12 @@ impl Hands {
             match words {
                 Words::Report(report) => match report.detail() {
                     Detail::Normal => {
-                        let who = if matches!(report.event, vrrp::Event::AddressLost { .. }) {
+                        let who = if matches!(
+                            report.event,
+                            vrrp::Event::AddressLost { .. }
+                                | vrrp::Event::RoutingLost { .. }
+                                | vrrp::Event::StaticLost { .. }
+                        ) {
                             self.culprits.words(now, self.route.port_id())
                         } else {
                             String::new()
@@ -400,6 +482,7 @@ impl Hands {
                             error!("cannot run {}: {problem:#}", command.path);
                         }
                     }
+                    self.fifos.tell(&announcement, settings, old);
                 }
             }
         }
@@ -409,11 +492,11 @@ impl Hands {
     pub(super) fn read_kernel(
         &mut self,
     ) -> Result<(Vec<Interface>, Vec<InterfaceAddress>), sys::Error> {
-        let interfaces = self
-            .route
-            .links()?
+        let links = self.route.links()?;
+        self.mtus = links.iter().map(|link| (link.name, link.mtu)).collect();
+        let interfaces = links
             .iter()
-            .map(kernel_view::interface)
+            .map(|link| self.echoes.interface(link))
             .collect();
         let addresses = self
             .route
@@ -424,6 +507,19 @@ impl Hands {
         Ok((interfaces, addresses))
     }
 
+    /// Settings are about to change: tells whether they have routes or rules of which nothing is known yet.
+    pub(super) fn routing_changes(&mut self, settings: &vrrp::Settings) -> bool {
+        let interest = Interest::of(settings);
+        let more = interest.exceeds(&self.interest);
+        self.interest = interest;
+        more
+    }
+
+    /// The routes and rules that may be ours, as the kernel has them now.
+    pub(super) fn read_routing(&mut self) -> Result<(Vec<SeenRoute>, Vec<Rule>), sys::Error> {
+        self.interest.read(&mut self.route)
+    }
+
     pub(super) fn tell_core(&mut self, now: Instant, event: &Event, core: &mut Vrrp) {
         if let Event::LinkGone { name, .. } = event {
             self.devices.interface_is_gone(name);
@@ -431,6 +527,26 @@ impl Hands {
         let own_port = self.route.port_id();
         self.culprits.hear(event);
         self.echoes.tell(now, event, own_port, core);
+    }
+
+    /// An interface that is asked for its link has answered; `None`: only the kernel's word counts.
+    pub(super) fn link_answers(
+        &mut self,
+        now: Instant,
+        interface: &IfName,
+        answer: Option<bool>,
+        core: &mut Vrrp,
+    ) {
+        match answer {
+            Some(answer) => self.echoes.answers.insert(*interface, answer),
+            None => self.echoes.answers.remove(interface),
+        };
+        match self.route.link(interface) {
+            Ok(Some(link)) => core.handle_interface(now, self.echoes.interface(&link)),
+            // That it is gone is told by the kernel.
+            Ok(None) => {}
+            Err(problem) => error!("{problem}: what {interface} answered has no effect yet"),
+        }
     }
 
     /// The event that the core was told of has been dealt with.
@@ -444,6 +560,9 @@ impl Hands {
 
     /// The name and outcome of a check script that ended; `None` for a notify script.
     pub(super) fn script_ended(&mut self, exit: &Exit) -> Option<(Arc<str>, ScriptOutcome)> {
+        if self.fifos.ended(exit) {
+            return None;
+        }
         self.scripts.ended(exit)
     }
 
@@ -460,8 +579,36 @@ impl Hands {
         self.filter.settings_change(settings, filter);
     }
 
+    /// Room for the answers to our requests.
+    pub(super) fn set_receive_buffer(&self, bytes: usize, force: bool) -> Result<(), sys::Error> {
+        self.route.set_receive_buffer(bytes, force)
+    }
+
+    /// The MTUs of interfaces when they were last all read.
+    pub(super) const fn mtus(&self) -> &BTreeMap<IfName, u32> {
+        &self.mtus
+    }
+
+    /// Settings are about to change: their announcements go to their FIFOs.
+    pub(super) fn fifos_change(&mut self, settings: &Settings) {
+        self.fifos.settings_change(settings);
+    }
+
+    /// After a reload: the state of everybody, if it is wanted.
+    pub(super) fn write_states(&mut self, core: &Vrrp, settings: &Settings) {
+        if settings.global.fifos.vrrp_states_on_reload {
+            self.fifos.tell_all(core);
+        }
+    }
+
+    /// Whether the last lines in a FIFO still wait for a reader of ours.
+    pub(super) fn fifos_are_being_read(&self) -> bool {
+        self.fifos.are_being_read()
+    }
+
     /// What is left to undo when all instances have stopped.
     pub(super) fn end(&mut self) {
+        self.fifos.end();
         self.filter.end();
     }
 
@@ -470,6 +617,7 @@ impl Hands {
         self.scripts.settings_change(scripts);
         // Peers may be gone: this would grow with every reload.
         self.cannot_send.clear();
+        self.complaints.forget();
     }
 
     /// At most `most` changes that the parent does not know yet: who became master, who is no longer.
@@ -521,24 +669,40 @@ impl Hands {
     }
 }
 
-impl AddressAction {
-    fn change(&self) -> AddressChange {
+impl Request {
+    /// In the kernel's words; `None` for what is gone with its interface.
+    fn change(&self, core: &Vrrp) -> Option<Change> {
+        let route = |change: Option<RouteChange>| change.map(Box::new).map(Change::Route);
         match self {
-            Self::Add(interface, address) => AddressChange::Add {
+            Self::Add(interface, address) => Some(Change::Address(AddressChange::Add {
                 interface: *interface,
                 address: kernel_address(address),
-            },
-            Self::Remove(interface, address) => AddressChange::Remove {
+            })),
+            Self::Remove(interface, address) => Some(Change::Address(AddressChange::Remove {
                 interface: *interface,
                 address: kernel_address(address),
-            },
+            })),
+            Self::Routing(RoutingChange::AddRoute { route: new }) => route(
+                kernel_routing::add_route(new, kernel_routing::insert(new.insertion), core),
+            ),
+            Self::Routing(RoutingChange::ReplaceRoute { new, .. }) => {
+                route(kernel_routing::add_route(new, Insert::Instead, core))
+            }
+            Self::Routing(RoutingChange::RemoveRoute { route: old }) => {
+                route(kernel_routing::remove_route(old, core))
+            }
+            Self::Routing(RoutingChange::AddRule { rule }) => {
+                Some(Change::Rule(Box::new(kernel_routing::add_rule(rule))))
+            }
+            Self::Routing(RoutingChange::RemoveRule { rule }) => {
+                Some(Change::Rule(Box::new(kernel_routing::remove_rule(rule))))
+            }
         }
     }
 }
 
 /// The core knows the interface by its name, the kernel by its number.
-fn refused(problem: &AddressError, address: &VirtualAddress) {
-    let AddressError { doing, refusal, .. } = problem;
+fn refused(doing: &str, address: &VirtualAddress, refusal: &Refusal) {
     error!(
         "cannot {doing} {} on {}: {refusal}",
         address.prefix, address.interface

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use sys::netlink::{Address, Event, IpvlanReach, Link, LinkKind};
-use types::{IfIndex, Instant, MacAddress, Prefix};
+use types::{IfIndex, IfName, Instant, MacAddress, Prefix};
 use vrrp::settings::IpvlanMode;
 use vrrp::{Interface, InterfaceAddress, InterfaceKind, Vrrp};
 
+use super::routing;
+
 /// An interface as the core wants to know it.
-pub(super) fn interface(link: &Link) -> Interface {
+fn interface(link: &Link) -> Interface {
     Interface {
         index: link.index,
         name: link.name,
@@ -51,9 +53,20 @@ pub(super) fn address(address: &Address) -> InterfaceAddress {
 #[derive(Debug, Default)]
 pub(super) struct Echoes {
     expected: BTreeMap<(IfIndex, Prefix), u32>,
+    /// What interfaces said that are asked for their link: it counts instead of what the kernel takes for running.
+    pub(super) answers: BTreeMap<IfName, bool>,
 }
 
 impl Echoes {
+    /// An interface as the core wants to know it, with the answer of one that was asked.
+    pub(super) fn interface(&self, link: &Link) -> Interface {
+        let mut interface = interface(link);
+        if let Some(answer) = self.answers.get(&link.name) {
+            interface.usable = link.up && *answer;
+        }
+        interface
+    }
+
     /// We removed an address, and the kernel agreed.
     pub(super) fn expect(&mut self, interface: IfIndex, prefix: Prefix) {
         *self.expected.entry((interface, prefix)).or_default() += 1;
@@ -79,7 +92,7 @@ impl Echoes {
     /// Tells the core of an event, unless it is our own doing. `own_port` is the socket that we make changes with.
     pub(super) fn tell(&mut self, now: Instant, event: &Event, own_port: u32, core: &mut Vrrp) {
         match event {
-            Event::Link(link) => core.handle_interface(now, interface(link)),
+            Event::Link(link) => core.handle_interface(now, self.interface(link)),
             Event::LinkGone { index, .. } => {
                 self.expected.retain(|(interface, _), _| interface != index);
                 core.handle_interface_gone(now, *index);
@@ -92,6 +105,7 @@ impl Echoes {
                 core.handle_duplicate_address(now, address(known));
             }
             Event::Address { address: known, .. } => core.handle_address(now, address(known)),
+            Event::Routing(event) => routing::tell(now, event, own_port, core),
             Event::AddressGone { address: lost, .. } => {
                 if !self.is_ours(lost.interface, lost.prefix) {
                     core.handle_address_gone(now, lost.interface, lost.prefix);
@@ -126,7 +140,7 @@ mod tests {
     fn after(echoes: &mut Echoes, events: &[Event]) -> Vec<bool> {
         let mut core = Vrrp::new();
         let index = IfIndex::new(2).unwrap();
-        let name = types::IfName::new("eth0").unwrap();
+        let name = IfName::new("eth0").unwrap();
         let interface = Interface {
             index,
             name,
@@ -166,7 +180,7 @@ mod tests {
                 Instant::ZERO,
                 vec![Interface {
                     index,
-                    name: types::IfName::new("eth0").unwrap(),
+                    name: IfName::new("eth0").unwrap(),
                     usable: true,
                     mac: None,
                     kind: InterfaceKind::Other,

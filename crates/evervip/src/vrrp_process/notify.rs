@@ -10,31 +10,11 @@ pub(super) fn commands(
     settings: &Settings,
     old: &Settings,
 ) -> Vec<Command> {
-    let (kind, name, notify) = match &announcement.subject {
-        Subject::Instance(name) => {
-            let name = &**name;
-            (
-                "INSTANCE",
-                name,
-                settings
-                    .instance_notify
-                    .get(name)
-                    .or_else(|| old.instance_notify.get(name)),
-            )
-        }
-        Subject::Group(name) => {
-            let name = &**name;
-            (
-                "GROUP",
-                name,
-                settings
-                    .group_notify
-                    .get(name)
-                    .or_else(|| old.group_notify.get(name)),
-            )
-        }
+    let (kind, name) = match &announcement.subject {
+        Subject::Instance(name) => ("INSTANCE", &**name),
+        Subject::Group(name) => ("GROUP", &**name),
     };
-    let Some(notify) = notify else {
+    let Some(notify) = notify_of(&announcement.subject, settings, old) else {
         return Vec::new();
     };
     let mut commands: Vec<Command> = specific(announcement.what, notify)
@@ -52,6 +32,37 @@ pub(super) fn commands(
         commands.push(any);
     }
     commands
+}
+
+/// What a FIFO is told.
+pub(super) fn word(
+    announcement: &Announcement,
+    settings: &Settings,
+    old: &Settings,
+) -> &'static str {
+    let notify = notify_of(&announcement.subject, settings, old);
+    match (announcement.what, notify.map(|notify| &notify.deleted)) {
+        (Announced::Deleted, None | Some(NotifyDeleted::AsFault)) => Announced::Fault.word(),
+        (what, _) => what.word(),
+    }
+}
+
+/// The scripts of an instance or a group, which may be one that a reload removed.
+fn notify_of<'s>(
+    subject: &Subject,
+    settings: &'s Settings,
+    old: &'s Settings,
+) -> Option<&'s Notify> {
+    match subject {
+        Subject::Instance(name) => settings
+            .instance_notify
+            .get(&**name)
+            .or_else(|| old.instance_notify.get(&**name)),
+        Subject::Group(name) => settings
+            .group_notify
+            .get(&**name)
+            .or_else(|| old.group_notify.get(&**name)),
+    }
 }
 
 fn specific(what: Announced, notify: &Notify) -> Option<&Command> {

@@ -95,7 +95,8 @@ impl Scripts {
     }
 }
 
-fn start(command: &Command) -> Result<Child> {
+/// Starts a command of the configuration, as its user.
+pub(super) fn start(command: &Command) -> Result<Child> {
     let credentials = Credentials {
         uid: command.user.uid,
         gid: command.user.gid,

@@ -8,8 +8,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail, ensure};
 use lab::{ExitStatus, Host, Pid, Process, Skipped, wait_until};
 
-use crate::common::{Daemon, SIGTERM, SOON, evervip, holds, is_real_root, keepalived, program};
-use crate::{Auth, Family, Peer, Row, To, Version};
+use crate::common::{Daemon, SIGTERM, SOON, evervip, is_real_root, keepalived, program};
+use crate::{Auth, Family, Peer, Port, Row, To, Version};
 
 /// Of the virtual router that is shared.
 pub(crate) const VRID: u8 = 51;
@@ -76,12 +76,20 @@ impl<'a> Router<'a> {
     /// How many of the virtual addresses its host answers for.
     pub(crate) fn held(&self) -> usize {
         match &self.kind {
-            Kind::Ours(_) | Kind::Keepalived(_) => self
-                .row
-                .bare_addresses()
-                .into_iter()
-                .filter(|address| holds(self.host, address))
-                .count(),
+            Kind::Ours(_) | Kind::Keepalived(_) => {
+                // Of an IPv6 router it may have either name.
+                let devices: &[&str] = match self.row.port {
+                    Port::Plain => &["eth0"],
+                    Port::Vmac => &["vrrp.51", "vrrp6.51"],
+                };
+                let on = |device: &&str, address| self.host.has_address(device, address);
+                let all = self.row.bare_addresses().into_iter();
+                all.filter(|address| {
+                    let mut devices = devices.iter();
+                    devices.any(|device| on(device, address).unwrap_or(false))
+                })
+                .count()
+            }
             // They are always there, on an interface that works only on the master.
             Kind::Frr(_) => match self.host.link(MACVLAN) {
                 Ok(link) if link.running => 2,
@@ -200,11 +208,15 @@ fn configuration(row: &Row, number: u8, priority: u8) -> String {
         Auth::Pass => authentication("PASS"),
         Auth::Ah => authentication("AH"),
     };
+    let vmac = match row.port {
+        Port::Plain => "",
+        Port::Vmac => " use_vmac\n",
+    };
     let [one, two] = row.addresses();
     // The version first: an address of IPv6 would decide it.
     format!(
         "vrrp_instance VI {{\n version {version}\n interface eth0\n virtual_router_id {VRID}\n priority {priority}\n \
-         advert_int {}\n {peers}{authentication} virtual_ipaddress {{\n {one}\n {two}\n }}\n}}\n",
+         advert_int {}\n {peers}{authentication}{vmac} virtual_ipaddress {{\n {one}\n {two}\n }}\n}}\n",
         row.interval().as_secs_f64()
     )
 }
@@ -232,10 +244,10 @@ impl Frr {
         fs::create_dir(&directory)?;
         // User frr writes there.
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o777))?;
-        let (version, keyword, family) = match (row.version, row.family) {
-            (Version::V2, _) => (2, "ip", 1),
-            (Version::V3, Family::V4) => (3, "ip", 1),
-            (Version::V3, Family::V6) => (3, "ipv6", 2),
+        let (version, keyword) = match (row.version, row.family) {
+            (Version::V2, _) => (2, "ip"),
+            (Version::V3, Family::V4) => (3, "ip"),
+            (Version::V3, Family::V6) => (3, "ipv6"),
         };
         let mut lines = format!(
             "interface eth0\n vrrp {VRID} version {version}\n vrrp {VRID} priority {priority}\n \
@@ -251,7 +263,8 @@ impl Frr {
             "ip link add {MACVLAN} link eth0 type macvlan mode bridge"
         ))?;
         host.call(&format!(
-            "ip link set {MACVLAN} address 00:00:5e:00:0{family}:{VRID:02x}"
+            "ip link set {MACVLAN} address {}",
+            row.virtual_mac()
         ))?;
         host.call(&format!("ip link set {MACVLAN} up"))?;
         for address in row.addresses() {

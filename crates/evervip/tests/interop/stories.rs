@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use anyhow::{Context as _, Result, ensure};
 use lab::{Capture, Direction, Frame, Host, Lab, pause, wait_until};
 use types::Claim;
+use wire::ethernet;
 
 use crate::common::packets::{self, Advert, adverts, announced, claims, judge};
 use crate::common::{self, SIGCONT, SIGSTOP, SOON};
 use crate::peers::{Expected, Router, VRID};
-use crate::{Family, Peer, Row, Version};
+use crate::{Family, Peer, Port, Row, Version};
 
 pub(crate) use crate::peers::Party;
 
@@ -104,7 +105,11 @@ pub(crate) fn master_dies(lab: &Lab, row: &Row, who: Party, end: End) -> Result<
         heard_goodbye: false,
         adverts_sent: None,
     })?;
-    judged(lab, row, &capture)
+    let ours = match who {
+        Party::We => FIRST,
+        Party::They => SECOND,
+    };
+    judged(lab, row, &capture, ours)
 }
 
 /// With equal priorities there is one master; and when both have become it, the one with the higher address stays.
@@ -150,7 +155,7 @@ pub(crate) fn equal_priorities(lab: &Lab, row: &Row) -> Result<()> {
         (0, 2)
     };
     ensure!(count() == expected, "the lower address stays master");
-    judged(lab, row, &capture)
+    judged(lab, row, &capture, FIRST)
 }
 
 /// From now on only one of them speaks, and has all addresses.
@@ -210,7 +215,21 @@ fn takes_over_at_once(capture: &Capture, since: usize, row: &Row) -> Result<()> 
 }
 
 /// Nothing was wrong with anybody's packets.
-fn judged(lab: &Lab, row: &Row, capture: &Capture) -> Result<()> {
+fn judged(lab: &Lab, row: &Row, capture: &Capture, ours: Direction) -> Result<()> {
+    for frame in capture.frames() {
+        let Some(advert) = packets::advert(&frame) else {
+            continue;
+        };
+        // FRR has an interface with the virtual MAC address in any case.
+        let is_virtual =
+            row.port == Port::Vmac || (row.peer == Peer::Frr && advert.direction != ours);
+        let sender = ethernet::Header::parse(&frame.bytes).map(|(header, _)| header.source);
+        ensure!(
+            (sender == Some(row.virtual_mac())) == is_virtual,
+            "an advert of {} comes from {sender:?}",
+            advert.source
+        );
+    }
     match (row.peer, row.version, row.family) {
         // No standard says what that is, and Wireshark expects another checksum than the kernel's.
         (_, Version::V2, Family::V6) => Ok(()),

@@ -125,6 +125,14 @@ impl AdvertReceiver {
         Ok(receiver)
     }
 
+    /// Asks for a receive buffer of so many bytes, beyond the system's limit with `force` only; never less than without this.
+    ///
+    /// # Errors
+    /// When the kernel refuses every size.
+    pub fn set_receive_buffer(&self, bytes: usize, force: bool) -> Result<(), Error> {
+        option::enlarge_receive_buffer(&self.socket, RECEIVE_BUFFER, bytes, force)
+    }
+
     /// Hears the adverts of these virtual routers from now on, and no others. What was let through by a
     /// former set may still come.
     ///

@@ -1,6 +1,6 @@
 use libc::{
-    BPF_ABS, BPF_ALU, BPF_AND, BPF_B, BPF_IMM, BPF_IND, BPF_JA, BPF_JEQ, BPF_JMP, BPF_JSET, BPF_K,
-    BPF_LD, BPF_LDX, BPF_MEM, BPF_MISC, BPF_MSH, BPF_RET, BPF_RSH, BPF_ST, BPF_TAX, BPF_X,
+    BPF_ABS, BPF_ALU, BPF_AND, BPF_B, BPF_H, BPF_IMM, BPF_IND, BPF_JA, BPF_JEQ, BPF_JMP, BPF_JSET,
+    BPF_K, BPF_LD, BPF_LDX, BPF_MEM, BPF_MISC, BPF_MSH, BPF_RET, BPF_RSH, BPF_ST, BPF_TAX, BPF_X,
 };
 
 use super::*;
@@ -30,6 +30,10 @@ fn run(program: &[Instruction], packet: &[u8]) -> u32 {
             c if c == BPF_LD | BPF_B | BPF_ABS => match byte(k) {
                 Some(value) => a = value,
                 None => return 0,
+            },
+            c if c == BPF_LD | BPF_H | BPF_ABS => match (byte(k), byte(k + 1)) {
+                (Some(high), Some(low)) => a = high << 8 | low,
+                _ => return 0,
             },
             c if c == BPF_LD | BPF_IMM => a = k,
             c if c == BPF_LD | BPF_MEM => a = memory[k as usize],
@@ -152,4 +156,28 @@ fn behind_an_authentication_header() {
             );
         }
     }
+}
+
+#[test]
+fn of_routes_only_ours_pass_and_of_the_rest_everything() {
+    let program = route_program(18);
+    let notification = |kind: u16, protocol: u8| {
+        let mut bytes = vec![28, 0, 0, 0];
+        bytes.extend(kind.to_ne_bytes());
+        bytes.resize(28, 0);
+        bytes[21] = protocol;
+        bytes
+    };
+    for (kind, protocol, passes) in [
+        (libc::RTM_NEWROUTE, 18, true),
+        (libc::RTM_NEWROUTE, 186, false),
+        (libc::RTM_DELROUTE, 18, true),
+        (libc::RTM_DELROUTE, 2, false),
+        (libc::RTM_NEWLINK, 186, true),
+        (libc::RTM_DELRULE, 0, true),
+    ] {
+        let verdict = run(&program, &notification(kind, protocol));
+        assert_eq!(verdict != 0, passes, "type {kind} of protocol {protocol}");
+    }
+    assert_eq!(run(&program, &[0; 3]), 0, "too short to be a message");
 }

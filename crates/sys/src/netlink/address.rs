@@ -8,6 +8,7 @@ use types::{Family, IfIndex, IfName, Prefix};
 use super::message::{self, Attribute, Attributes, Malformed, Request, Writer};
 use super::numbers;
 use super::refusal::{Reason, Refusal};
+use super::route_socket::{Ask, Changed};
 
 /// An address that the kernel has on an interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,8 +189,21 @@ impl AddressChange {
         }
     }
 
-    /// Appends the request to a buffer.
-    pub(super) fn encode(&self, buffer: &mut Vec<u8>, sequence: u32) -> Result<(), AddressError> {
+    fn error(&self, refusal: Refusal) -> AddressError {
+        let (doing, interface, address) = self.parts();
+        AddressError {
+            doing,
+            interface,
+            prefix: address.prefix,
+            refusal,
+        }
+    }
+}
+
+impl Ask for AddressChange {
+    type Error = AddressError;
+
+    fn encode(&self, buffer: &mut Vec<u8>, sequence: u32) -> Result<(), AddressError> {
         let (_, interface, address) = self.parts();
         if address
             .label
@@ -238,8 +252,7 @@ impl AddressChange {
             .map_err(|_too_long| self.error(Refusal::new(libc::EMSGSIZE, None)))
     }
 
-    /// Tells success, which includes that there was nothing to do, from failure.
-    pub(super) fn judge(&self, answer: Result<(), Refusal>) -> Result<Changed, AddressError> {
+    fn judge(&self, answer: Result<(), Refusal>) -> Result<Changed, AddressError> {
         match (self, answer) {
             (_, Ok(())) => Ok(Changed::Now),
             (Self::Add { .. }, Err(refusal)) if refusal.reason() == Reason::Exists => {
@@ -249,16 +262,6 @@ impl AddressChange {
                 Ok(Changed::Already)
             }
             (Self::Add { .. } | Self::Remove { .. }, Err(refusal)) => Err(self.error(refusal)),
-        }
-    }
-
-    fn error(&self, refusal: Refusal) -> AddressError {
-        let (doing, interface, address) = self.parts();
-        AddressError {
-            doing,
-            interface,
-            prefix: address.prefix,
-            refusal,
         }
     }
 }
@@ -294,15 +297,6 @@ fn write_options(writer: &mut Writer<'_>, address: &KernelAddress, flags: u32) {
     if let Some(protocol) = address.protocol {
         writer.attribute(numbers::ADDRESS_PROTOCOL, &[protocol]);
     }
-}
-
-/// How a change of an address succeeded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Changed {
-    /// The kernel did it, and tells everybody who listens.
-    Now,
-    /// It was there, or not there, already: nothing happened and nobody is told.
-    Already,
 }
 
 /// Why an address was not added or removed.

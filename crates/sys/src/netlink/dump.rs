@@ -1,4 +1,4 @@
-//! Lists: all interfaces, all addresses, or one interface by its name.
+//! Lists: all interfaces, all addresses, the routes and rules of one maker, or one interface by its name.
 
 use types::IfName;
 
@@ -7,6 +7,8 @@ use super::link::{self, Link};
 use super::message::{Malformed, Message, Messages, Writer};
 use super::refusal::{self, Reason};
 use super::route_socket::RouteSocket;
+use super::routes::Route;
+use super::rules::KernelRule;
 use super::{numbers, socket};
 use crate::Error;
 use crate::batch::Wait;
@@ -46,6 +48,55 @@ impl RouteSocket {
             write,
             Address::decode,
         )
+    }
+
+    /// The routes in all tables that carry a protocol number, of both families; with the same reservation as for
+    /// [`Self::links`].
+    ///
+    /// # Errors
+    /// When the conversation with the kernel fails.
+    pub fn routes(&mut self, protocol: u8) -> Result<Vec<Route>, Error> {
+        let mut routes = Vec::new();
+        for family in [numbers::FAMILY_V4, numbers::FAMILY_V6] {
+            let write = |writer: &mut Writer<'_>| {
+                writer.fixed(&[family, 0, 0, 0, 0, protocol, 0, 0, 0, 0, 0, 0]);
+            };
+            // A kernel that does not choose tells of each route of the host: only ours are read further.
+            let decode = |payload: &[u8]| match Route::protocol(payload) {
+                Some(other) if other != protocol => Ok(None),
+                _ => Route::decode(payload),
+            };
+            routes.extend(self.list(
+                "list the routes",
+                numbers::GET_ROUTE,
+                numbers::NEW_ROUTE,
+                write,
+                decode,
+            )?);
+        }
+        Ok(routes)
+    }
+
+    /// The rules that carry a protocol number, of both families; with the same reservation as for [`Self::links`].
+    ///
+    /// # Errors
+    /// When the conversation with the kernel fails.
+    pub fn rules(&mut self, protocol: u8) -> Result<Vec<KernelRule>, Error> {
+        let mut rules = Vec::new();
+        for family in [numbers::FAMILY_V4, numbers::FAMILY_V6] {
+            let write = |writer: &mut Writer<'_>| {
+                writer.fixed(&[family, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+            };
+            rules.extend(self.list(
+                "list the rules",
+                numbers::GET_RULE,
+                numbers::NEW_RULE,
+                write,
+                KernelRule::decode,
+            )?);
+        }
+        rules.retain(|rule| rule.protocol == protocol);
+        Ok(rules)
     }
 
     /// The interface of this name, if there is one.

@@ -346,6 +346,15 @@ impl<'b> Writer<'b> {
         self.patch_attribute(start, self.buffer.len() - start);
     }
 
+    /// Appends a structure that begins with its own length in two bytes, and the attributes, and whatever else, that `inner`
+    /// writes: the elements of `RTA_MULTIPATH` look like this. `header` has room for the length.
+    pub fn record(&mut self, header: &[u8], inner: impl FnOnce(&mut Self)) {
+        let start = self.buffer.len();
+        self.fixed(header);
+        inner(self);
+        self.patch_attribute(start, self.buffer.len() - start);
+    }
+
     /// Completes the message; tells its length in bytes.
     ///
     /// # Errors

@@ -1,17 +1,20 @@
-//! The socket for notifications: what anybody changes about interfaces and addresses.
+//! The socket for notifications: what anybody changes about interfaces, addresses, and routes and rules of ours.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use socket2::SockRef;
 use types::{IfIndex, IfName};
 
 use super::address::Address;
 use super::link::Link;
 use super::message::{Malformed, Message, Messages};
 use super::numbers;
+use super::routes::Route;
+use super::rules::KernelRule;
 use super::socket::{self, Socket};
-use crate::Error;
 use crate::batch::{Batch, Wait};
+use crate::{Error, filter, option};
 
 /// Room for about a thousand notifications that have not been read yet.
 const RECEIVE_BUFFER: usize = 1 << 20;
@@ -55,6 +58,41 @@ pub enum Event {
         /// The netlink port of the socket that caused it; 0 as for [`Event::Address`].
         port_id: u32,
     },
+    /// Something about a route or a rule. Only after [`Monitor::watch_routing`].
+    Routing(RoutingEvent),
+}
+
+/// Something about a route or a rule changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoutingEvent {
+    /// A route is new, or something about it is.
+    Route {
+        /// The route as it is now.
+        route: Route,
+        /// The netlink port of the socket that caused it. 0: the kernel itself.
+        port_id: u32,
+    },
+    /// A route is gone. The kernel does not tell of IPv4 routes that go with their interface or their source address.
+    RouteGone {
+        /// The route as it was.
+        route: Route,
+        /// The netlink port of the socket that caused it. 0: the kernel itself.
+        port_id: u32,
+    },
+    /// A rule is new.
+    Rule {
+        /// The rule.
+        rule: Box<KernelRule>,
+        /// The netlink port of the socket that caused it.
+        port_id: u32,
+    },
+    /// A rule is gone.
+    RuleGone {
+        /// The rule as it was.
+        rule: Box<KernelRule>,
+        /// The netlink port of the socket that caused it.
+        port_id: u32,
+    },
 }
 
 /// How much a call of [`Monitor::drain`] could tell.
@@ -65,8 +103,8 @@ pub enum Drained {
     Complete,
     /// Enough for once; more is waiting, and the descriptor stays readable.
     More,
-    /// Notifications were lost. Nothing was told; read everything anew with [`super::RouteSocket::links`] and
-    /// [`super::RouteSocket::addresses`].
+    /// Notifications were lost. Nothing was told; read everything anew with [`super::RouteSocket::links`],
+    /// [`super::RouteSocket::addresses`], [`super::RouteSocket::routes`] and [`super::RouteSocket::rules`].
     Overrun,
 }
 
@@ -77,6 +115,8 @@ pub struct Monitor {
     /// Something was lost since the queue was last empty.
     overrun: bool,
     passed_over: u64,
+    /// Whose routes and rules are told of.
+    routing: Option<u8>,
 }
 
 impl Monitor {
@@ -99,7 +139,42 @@ impl Monitor {
             batch: Batch::new(SLOTS, NOTIFICATION_SIZE),
             overrun: false,
             passed_over: 0,
+            routing: None,
         })
+    }
+
+    /// Asks for a receive buffer of so many bytes, beyond the system's limit with `force` only; never less than without this.
+    ///
+    /// # Errors
+    /// When the kernel refuses every size.
+    pub fn set_receive_buffer(&self, bytes: usize, force: bool) -> Result<(), Error> {
+        option::enlarge_receive_buffer(&self.socket, RECEIVE_BUFFER, bytes, force)
+    }
+
+    /// From now on tells of routes and rules, too, but only of those that carry this protocol number. The kernel drops what
+    /// it has to say of other routes before it reaches our queue, so that a full table of BGP costs nothing. To be called
+    /// once; later calls do nothing.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn watch_routing(&mut self, protocol: u8) -> Result<(), Error> {
+        if self.routing.is_some() {
+            return Ok(());
+        }
+        SockRef::from(&self.socket)
+            .attach_filter(&filter::routes_of(protocol))
+            .map_err(Error::system("filter notifications of routes"))?;
+        for group in numbers::ROUTING_GROUPS {
+            option::set_int(
+                &self.socket,
+                libc::SOL_NETLINK,
+                libc::NETLINK_ADD_MEMBERSHIP,
+                group,
+                "listen for changes of routes and rules",
+            )?;
+        }
+        self.routing = Some(protocol);
+        Ok(())
     }
 
     /// Appends what changed to `events`.
@@ -139,6 +214,7 @@ impl Monitor {
     }
 
     fn understand(&mut self, events: &mut Vec<Event>) {
+        let routing = self.routing;
         for datagram in self.batch.datagrams() {
             if !socket::is_from_kernel(&datagram) {
                 self.passed_over += 1;
@@ -147,7 +223,7 @@ impl Monitor {
             // What was cut off is as lost as what did not fit.
             self.overrun |= datagram.truncated;
             for message in Messages::new(datagram.data) {
-                match message.and_then(|message| event(&message)) {
+                match message.and_then(|message| event(&message, routing)) {
                     Ok(Some(Heard::Event(event))) => events.push(event),
                     Ok(Some(Heard::Overrun)) => self.overrun = true,
                     Ok(None) => {}
@@ -178,8 +254,10 @@ enum Heard {
 }
 
 /// `None` for what does not concern us.
-fn event(message: &Message<'_>) -> Result<Option<Heard>, Malformed> {
+fn event(message: &Message<'_>, routing: Option<u8>) -> Result<Option<Heard>, Malformed> {
     let port_id = message.port_id;
+    let ours = |route: &Route| Some(route.protocol) == routing;
+    let our_rule = |rule: &KernelRule| Some(rule.protocol) == routing;
     let event = match message.kind {
         numbers::NEW_LINK => Link::decode(message.payload)?.map(Event::Link),
         numbers::DELETE_LINK => Link::decode(message.payload)?.map(|link| Event::LinkGone {
@@ -192,6 +270,20 @@ fn event(message: &Message<'_>) -> Result<Option<Heard>, Malformed> {
         numbers::DELETE_ADDRESS => {
             Address::decode(message.payload)?.map(|address| Event::AddressGone { address, port_id })
         }
+        numbers::NEW_ROUTE => Route::decode(message.payload)?
+            .filter(ours)
+            .map(|route| Event::Routing(RoutingEvent::Route { route, port_id })),
+        numbers::DELETE_ROUTE => Route::decode(message.payload)?
+            .filter(ours)
+            .map(|route| Event::Routing(RoutingEvent::RouteGone { route, port_id })),
+        numbers::NEW_RULE => KernelRule::decode(message.payload)?
+            .filter(our_rule)
+            .map(Box::new)
+            .map(|rule| Event::Routing(RoutingEvent::Rule { rule, port_id })),
+        numbers::DELETE_RULE => KernelRule::decode(message.payload)?
+            .filter(our_rule)
+            .map(Box::new)
+            .map(|rule| Event::Routing(RoutingEvent::RuleGone { rule, port_id })),
         numbers::OVERRUN => return Ok(Some(Heard::Overrun)),
         _ => None,
     };

@@ -1,5 +1,5 @@
 //! Numbers of the kernel's interface (`linux/netlink.h`, `linux/rtnetlink.h`, `linux/if_addr.h`,
-//! `linux/if_link.h`, `linux/veth.h`), in the width that the messages have.
+//! `linux/if_link.h`, `linux/veth.h`, `linux/fib_rules.h`, `linux/lwtunnel.h`), in the width that the messages have.
 
 /// `NLMSG_ERROR`: the answer to a request; code 0 is an acknowledgement.
 pub(crate) const ERROR: u16 = 2;
@@ -18,6 +18,12 @@ pub(super) const DUMP_INTERRUPTED: u16 = 0x10;
 pub(super) const DUMP: u16 = 0x300;
 /// `NLM_F_CREATE | NLM_F_EXCL`: a new object, not an existing one.
 pub(super) const CREATE_NEW: u16 = 0x600;
+/// `NLM_F_REPLACE`.
+pub(super) const REPLACE: u16 = 0x100;
+/// `NLM_F_CREATE`.
+pub(super) const CREATE: u16 = 0x400;
+/// `NLM_F_APPEND`.
+pub(super) const APPEND: u16 = 0x800;
 /// `NLM_F_CAPPED`: an error message repeats only the header of the request.
 pub(super) const CAPPED: u16 = 0x100;
 /// `NLM_F_ACK_TLVS`: an error message carries attributes.
@@ -37,6 +43,19 @@ pub(super) const NEW_ADDRESS: u16 = 20;
 pub(super) const DELETE_ADDRESS: u16 = 21;
 /// `RTM_GETADDR`.
 pub(super) const GET_ADDRESS: u16 = 22;
+
+/// `RTM_NEWROUTE`.
+pub(super) const NEW_ROUTE: u16 = 24;
+/// `RTM_DELROUTE`.
+pub(super) const DELETE_ROUTE: u16 = 25;
+/// `RTM_GETROUTE`.
+pub(super) const GET_ROUTE: u16 = 26;
+/// `RTM_NEWRULE`.
+pub(super) const NEW_RULE: u16 = 32;
+/// `RTM_DELRULE`.
+pub(super) const DELETE_RULE: u16 = 33;
+/// `RTM_GETRULE`.
+pub(super) const GET_RULE: u16 = 34;
 
 /// `AF_UNSPEC`.
 pub(super) const FAMILY_ANY: u8 = 0;
@@ -149,3 +168,117 @@ pub(super) const FOREVER: u32 = u32::MAX;
 
 /// `RTNLGRP_LINK`, `RTNLGRP_IPV4_IFADDR` and `RTNLGRP_IPV6_IFADDR` as the bits of a bind address.
 pub(super) const MONITORED_GROUPS: u32 = 1 | 1 << 4 | 1 << 8;
+
+/// Groups of routes and rules: `RTNLGRP_IPV4_ROUTE`, `RTNLGRP_IPV4_RULE`, `RTNLGRP_IPV6_ROUTE`, `RTNLGRP_IPV6_RULE`.
+pub(super) const ROUTING_GROUPS: [i32; 4] = [7, 8, 11, 19];
+
+/// `RTA_DST`.
+pub(super) const ROUTE_DESTINATION: u16 = 1;
+/// `RTA_SRC`.
+pub(super) const ROUTE_FROM: u16 = 2;
+/// `RTA_OIF`.
+pub(super) const ROUTE_INTERFACE: u16 = 4;
+/// `RTA_GATEWAY`.
+pub(super) const ROUTE_VIA: u16 = 5;
+/// `RTA_PRIORITY`.
+pub(super) const ROUTE_METRIC: u16 = 6;
+/// `RTA_PREFSRC`.
+pub(super) const ROUTE_SOURCE: u16 = 7;
+/// `RTA_METRICS`.
+pub(super) const ROUTE_METRICS: u16 = 8;
+/// `RTA_MULTIPATH`.
+pub(super) const ROUTE_HOPS: u16 = 9;
+/// `RTA_FLOW`.
+pub(super) const ROUTE_REALMS: u16 = 11;
+/// `RTA_TABLE`.
+pub(super) const ROUTE_TABLE: u16 = 15;
+/// `RTA_VIA`: a next router of another family.
+pub(super) const ROUTE_VIA_ANY: u16 = 18;
+/// `RTA_PREF`.
+pub(super) const ROUTE_PREFERENCE: u16 = 20;
+/// `RTA_ENCAP_TYPE`.
+pub(super) const ROUTE_ENCAP_TYPE: u16 = 21;
+/// `RTA_ENCAP`.
+pub(super) const ROUTE_ENCAP: u16 = 22;
+/// `RTA_EXPIRES`.
+pub(super) const ROUTE_EXPIRES: u16 = 23;
+/// `RTA_TTL_PROPAGATE`.
+pub(super) const ROUTE_TTL_PROPAGATE: u16 = 26;
+/// `RTAX_LOCK`.
+pub(super) const METRIC_LOCK: u16 = 1;
+/// `RTAX_CC_ALGO`.
+pub(super) const METRIC_CONGESTION: u16 = 16;
+/// `RTNH_F_ONLINK`.
+pub(super) const ON_LINK: u8 = 4;
+/// `RT_SCOPE_NOWHERE`: any scope, in a request to delete.
+pub(super) const NOWHERE: u8 = 255;
+/// `RTM_F_CLONED`: a cached entry, not one of the table.
+pub(super) const CLONED: u32 = 0x200;
+/// The metric that an IPv6 route gets by default (`IP6_RT_PRIO_USER`).
+pub(super) const DEFAULT_METRIC_V6: u32 = 1024;
+
+/// `LWTUNNEL_ENCAP_MPLS`.
+pub(super) const ENCAP_MPLS: u16 = 1;
+/// `LWTUNNEL_ENCAP_IP`.
+pub(super) const ENCAP_IP: u16 = 2;
+/// `LWTUNNEL_ENCAP_ILA`.
+pub(super) const ENCAP_ILA: u16 = 3;
+/// `LWTUNNEL_ENCAP_IP6`.
+pub(super) const ENCAP_IP6: u16 = 4;
+/// `LWTUNNEL_IP_ID`; the numbers of IPv6 are the same.
+pub(super) const TUNNEL_ID: u16 = 1;
+/// `LWTUNNEL_IP_DST`.
+pub(super) const TUNNEL_DESTINATION: u16 = 2;
+/// `LWTUNNEL_IP_SRC`.
+pub(super) const TUNNEL_SOURCE: u16 = 3;
+/// `LWTUNNEL_IP_TTL`, `LWTUNNEL_IP6_HOPLIMIT`.
+pub(super) const TUNNEL_HOP_LIMIT: u16 = 4;
+/// `LWTUNNEL_IP_TOS`, `LWTUNNEL_IP6_TC`.
+pub(super) const TUNNEL_CLASS: u16 = 5;
+/// `LWTUNNEL_IP_FLAGS`.
+pub(super) const TUNNEL_FLAGS: u16 = 6;
+/// `MPLS_IPTUNNEL_DST`.
+pub(super) const MPLS_LABELS: u16 = 1;
+/// `ILA_ATTR_LOCATOR`.
+pub(super) const ILA_LOCATOR: u16 = 1;
+
+/// `FIB_RULE_INVERT`.
+pub(super) const RULE_INVERT: u32 = 2;
+/// `FRA_DST`.
+pub(super) const RULE_TO: u16 = 1;
+/// `FRA_SRC`.
+pub(super) const RULE_FROM: u16 = 2;
+/// `FRA_IIFNAME`.
+pub(super) const RULE_INPUT: u16 = 3;
+/// `FRA_GOTO`.
+pub(super) const RULE_GOTO: u16 = 4;
+/// `FRA_PRIORITY`.
+pub(super) const RULE_PREFERENCE: u16 = 6;
+/// `FRA_FWMARK`.
+pub(super) const RULE_MARK: u16 = 10;
+/// `FRA_FLOW`.
+pub(super) const RULE_REALMS: u16 = 11;
+/// `FRA_TUN_ID`.
+pub(super) const RULE_TUNNEL_ID: u16 = 12;
+/// `FRA_SUPPRESS_IFGROUP`.
+pub(super) const RULE_SUPPRESS_GROUP: u16 = 13;
+/// `FRA_SUPPRESS_PREFIXLEN`.
+pub(super) const RULE_SUPPRESS_LENGTH: u16 = 14;
+/// `FRA_TABLE`.
+pub(super) const RULE_TABLE: u16 = 15;
+/// `FRA_FWMASK`.
+pub(super) const RULE_MASK: u16 = 16;
+/// `FRA_OIFNAME`.
+pub(super) const RULE_OUTPUT: u16 = 17;
+/// `FRA_L3MDEV`.
+pub(super) const RULE_L3MDEV: u16 = 19;
+/// `FRA_UID_RANGE`.
+pub(super) const RULE_USERS: u16 = 20;
+/// `FRA_PROTOCOL`.
+pub(super) const RULE_PROTOCOL: u16 = 21;
+/// `FRA_IP_PROTO`.
+pub(super) const RULE_IP_PROTOCOL: u16 = 22;
+/// `FRA_SPORT_RANGE`.
+pub(super) const RULE_SOURCE_PORTS: u16 = 23;
+/// `FRA_DPORT_RANGE`.
+pub(super) const RULE_DESTINATION_PORTS: u16 = 24;

@@ -42,6 +42,10 @@ impl Socket {
             "ask for short netlink acknowledgements",
         )?;
         want(libc::NETLINK_EXT_ACK, "ask for netlink error texts")?;
+        // Lists of routes are then cut to ours by the kernel (Linux 4.20; before, we pass over the others ourselves).
+        if let Err(problem) = want(libc::NETLINK_GET_STRICT_CHK, "ask for short netlink lists") {
+            log::debug!("{problem}");
+        }
         Ok(socket)
     }
 

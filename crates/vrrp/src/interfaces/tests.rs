@@ -11,7 +11,7 @@ const INDEX: u32 = 2;
 fn with(addresses: &[&str]) -> Interfaces {
     let index = IfIndex::new(INDEX).unwrap();
     let mut interfaces = Interfaces::default();
-    interfaces.present(Interface {
+    let interface = Interface {
         index,
         name: eth(0),
         usable: true,
@@ -19,7 +19,8 @@ fn with(addresses: &[&str]) -> Interfaces {
         kind: InterfaceKind::Other,
         base: None,
         master: None,
-    });
+    };
+    interfaces.present(Instant::ZERO, interface, Delays::default());
     for text in addresses {
         let (text, tentative) = match text.strip_suffix(" tentative") {
             Some(text) => (text, true),

@@ -248,7 +248,7 @@ const fn to_us(address: fn(&mut Craft)) -> Fault {
 }
 
 /// What is heard, and counted as something besides.
-const fn remarks() -> [Fault; 5] {
+const fn remarks() -> [Fault; 7] {
     const OTHERS: &[&str] = &[HEARD, "addr_list_err"];
     [
         fault("another address", OTHERS, |p| {
@@ -262,6 +262,10 @@ const fn remarks() -> [Fault; 5] {
             p.addresses.push(one);
         }),
         fault("an address less", OTHERS, |p| p.addresses.truncate(1)),
+        fault("no address at all", OTHERS, |p| p.addresses.clear()),
+        fault("255 addresses", OTHERS, |p| {
+            p.addresses = vec![p.addresses[1]; 255];
+        }),
         fault("the same addresses in another order", &[HEARD], |p| {
             p.addresses.reverse();
         }),

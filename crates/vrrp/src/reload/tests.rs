@@ -339,3 +339,32 @@ proptest! {
         prop_assert!(kernel.is_empty());
     }
 }
+
+/// The kernel tells of a new address late: by then it may be gone again with its instance.
+#[test]
+fn a_late_echo_of_an_address_that_was_let_go_is_no_news() {
+    let settings = Settings {
+        instances: vec![instance("VI")],
+        ..Settings::default()
+    };
+    let mut bench = Bench::master(instance("VI"));
+    bench.settings(Settings::default());
+    bench.address(0, "198.18.0.100", 32, true);
+    let said = bench.settings(settings);
+    assert!(
+        !said.iter().any(|line| line.starts_with("remove")),
+        "nothing is left over: {said:?}"
+    );
+    // Somebody else adds it later: that is no echo.
+    bench.settings(Settings::default());
+    bench.run(1_000);
+    bench.address(0, "198.18.0.100", 32, true);
+    let said = bench.settings(Settings {
+        instances: vec![instance("VI")],
+        ..Settings::default()
+    });
+    assert!(
+        said.contains(&String::from("remove 198.18.0.100")),
+        "{said:?}"
+    );
+}

@@ -18,7 +18,7 @@ pub const KEEPALIVED_PROTOCOL: u8 = 18;
 pub const MAIN_TABLE: u32 = 254;
 
 /// One route.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Route {
     /// Where to: `RTA_DST` and `rtm_dst_len`, and by its family `rtm_family`. The default route is `0.0.0.0/0` or `::/0`.
     pub destination: Prefix,
@@ -109,7 +109,7 @@ impl Route {
 }
 
 /// A routing table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Table {
     /// By its number; not 0.
     Number(u32),
@@ -118,7 +118,7 @@ pub enum Table {
 }
 
 /// What becomes of packets that a route catches: `rtm_type`, one of the kernel's `RTN_*` numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RouteType(pub u8);
 
 impl RouteType {
@@ -162,7 +162,7 @@ impl fmt::Display for RouteType {
 }
 
 /// Where a route goes among those of the same destination, TOS and metric: flags of `RTM_NEWROUTE`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Insertion {
     /// `prepend`: before them (`NLM_F_CREATE` alone).
     Prepend,
@@ -173,7 +173,7 @@ pub enum Insertion {
 }
 
 /// One of several ways (`nexthop`): a `struct rtnexthop` with its attributes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NextHop {
     /// `via`: `RTA_GATEWAY`.
     pub via: Option<IpAddr>,
@@ -204,7 +204,7 @@ impl Default for NextHop {
 }
 
 /// What packets are wrapped in (`encap`): the type and the nest of a lightweight tunnel (`linux/lwtunnel.h`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Encap {
     /// `ip`: `LWTUNNEL_ENCAP_IP`.
     Ip(IpEncap<Ipv4Addr>),
@@ -217,7 +217,7 @@ pub enum Encap {
 }
 
 /// The outer header of an IP tunnel; `id` or `destination` is given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct IpEncap<Address> {
     /// `id`: `LWTUNNEL_IP_ID`.
     pub id: Option<u64>,
@@ -333,7 +333,7 @@ impl Metric {
 }
 
 /// The value of a [`Metric`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MetricValue {
     /// In the metric's own unit.
     pub value: u32,
@@ -342,7 +342,7 @@ pub struct MetricValue {
 }
 
 /// `congctl`: how TCP on this route reacts to congestion.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CongestionControl {
     /// The algorithm's name; the kernel refuses one that it does not know.
     pub name: String,
@@ -351,7 +351,7 @@ pub struct CongestionControl {
 }
 
 /// Classes for accounting: `RTA_FLOW`, `FRA_FLOW` (`from` in the upper half, `to` in the lower).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Realms {
     /// The class of the source; 0: none.
     pub from: u8,

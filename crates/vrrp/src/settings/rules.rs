@@ -9,7 +9,7 @@ use types::{Family, IfName, Prefix};
 use super::routes::{Device, KEEPALIVED_PROTOCOL, Realms, flag, word};
 
 /// One rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Rule {
     /// `family` of the header; rules of the two families know nothing of each other.
     pub family: Family,
@@ -81,7 +81,7 @@ impl Rule {
 }
 
 /// What a rule does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RuleAction {
     /// Look into a table (`FR_ACT_TO_TBL`); if it has no route, the next rule is asked.
     Lookup(Lookup),
@@ -100,7 +100,7 @@ pub enum RuleAction {
 }
 
 /// Which table, and which of its answers do not count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Lookup {
     /// `table`: `FRA_TABLE`; not 0.
     pub table: u32,
@@ -125,7 +125,7 @@ impl Lookup {
 }
 
 /// A mark that a firewall put on packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FirewallMark {
     /// The bits that it must have.
     pub mark: u32,
@@ -134,7 +134,7 @@ pub struct FirewallMark {
 }
 
 /// First and last of a range, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Range<T> {
     /// Not above `last`.
     pub first: T,

@@ -55,6 +55,10 @@ pub struct FileSettings {
     pub path: String,
     /// What is written into it at start; `None`: nothing is.
     pub init: Option<FileInit>,
+    /// The weight that those who track it get if they name none. Each has its own all the same; this is for dumps.
+    pub weight: TrackWeight,
+    /// Likewise `reverse`.
+    pub reverse: bool,
 }
 
 /// What a file holds at start (`init_file`).
@@ -87,6 +91,10 @@ pub struct ProcessSettings {
     pub fork_delay: Duration,
     /// How long too few must be there before it counts, up to an hour.
     pub terminate_delay: Duration,
+    /// The weight that those who track them get if they name none. Each has its own all the same; this is for dumps.
+    pub weight: TrackWeight,
+    /// Likewise `reverse`.
+    pub reverse: bool,
 }
 
 /// How the parameters of a process are compared (`param_match`).

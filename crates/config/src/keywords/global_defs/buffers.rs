@@ -11,7 +11,6 @@ use super::{Keyword, PENDING, ROW, Role, SWITCH, switch};
 const SIZE: Keyword = Keyword {
     arguments: strict_integer(0, 4_294_967_295).optional(),
     default: "0",
-    pending: PENDING,
     ..ROW
 };
 
@@ -26,7 +25,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
         name: "vrrp_netlink_cmd_rcv_bufs_force",
         help: "that buffer may exceed net.core.rmem_max",
         role: Role::Set(|r, s| switch(r, s, |d| &mut d.global.buffers.vrrp_netlink_cmd.force)),
-        pending: PENDING,
         ..SWITCH
     },
     Keyword {
@@ -39,13 +37,13 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
         name: "vrrp_netlink_monitor_rcv_bufs_force",
         help: "that buffer may exceed net.core.rmem_max",
         role: Role::Set(|r, s| switch(r, s, |d| &mut d.global.buffers.vrrp_netlink_monitor.force)),
-        pending: PENDING,
         ..SWITCH
     },
     Keyword {
         name: "lvs_netlink_cmd_rcv_bufs",
         help: "bytes of the receive buffer for answers to the checker process' requests; 0: as the system has it",
         role: Role::Set(|r, s| size(r, s, |b| &mut b.lvs_netlink_cmd)),
+        pending: PENDING,
         ..SIZE
     },
     Keyword {
@@ -59,6 +57,7 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
         name: "lvs_netlink_monitor_rcv_bufs",
         help: "bytes of the receive buffer for what the kernel tells the checker process; 0: as the system has it",
         role: Role::Set(|r, s| size(r, s, |b| &mut b.lvs_netlink_monitor)),
+        pending: PENDING,
         ..SIZE
     },
     Keyword {
@@ -72,6 +71,7 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
         name: "process_monitor_rcv_bufs",
         help: "bytes of the receive buffer for what the kernel tells of processes; 0: as the system has it",
         role: Role::Set(|r, s| size(r, s, |b| &mut b.process_monitor)),
+        pending: PENDING,
         ..SIZE
     },
     Keyword {
@@ -87,7 +87,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
         default: "as the system has it",
         help: "what the size of the receive buffer for adverts goes by",
         role: Role::Set(policy),
-        pending: PENDING,
         ..ROW
     },
     Keyword {
@@ -105,7 +104,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
                 r.draft.global.buffers.adverts.multiplier = multiplier;
             }
         }),
-        pending: PENDING,
         ..ROW
     },
 ];

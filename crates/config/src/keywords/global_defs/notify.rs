@@ -7,7 +7,7 @@ use crate::read::Reading;
 use crate::settings::global::Owner;
 
 use super::super::arguments::optional;
-use super::{FLAG, Keyword, PENDING, ROW, Role, SWITCH, pending, scripts, switch, twice};
+use super::{FLAG, Keyword, ROW, Role, SWITCH, pending, scripts, switch, twice};
 
 pub(in super::super) const KEYWORDS: &[Keyword] = &[
     Keyword {
@@ -15,7 +15,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
         arguments: optional("PATH [USER [GROUP]]"),
         help: "a FIFO that all changes of state are written to",
         role: Role::Set(|r, s| fifo(r, s, |d| &mut d.notify_fifo)),
-        pending: pending("nothing is written to a FIFO"),
         ..ROW
     },
     Keyword {
@@ -24,7 +23,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
         arguments: optional("COMMAND [USER [[:]GROUP]]"),
         help: "what reads notify_fifo; the path is its last argument",
         role: Role::Set(|r, s| reader(r, s, |d| &mut d.notify_fifo)),
-        pending: pending("the script does not run"),
         ..ROW
     },
     Keyword {
@@ -32,7 +30,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
         arguments: optional("PATH [USER [GROUP]]"),
         help: "a FIFO that those of instances and sync groups are written to",
         role: Role::Set(|r, s| fifo(r, s, |d| &mut d.vrrp_notify_fifo)),
-        pending: pending("nothing is written to a FIFO"),
         ..ROW
     },
     Keyword {
@@ -41,7 +38,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
         arguments: optional("COMMAND [USER [[:]GROUP]]"),
         help: "what reads vrrp_notify_fifo; the path is its last argument",
         role: Role::Set(|r, s| reader(r, s, |d| &mut d.vrrp_notify_fifo)),
-        pending: pending("the script does not run"),
         ..ROW
     },
     Keyword {
@@ -71,7 +67,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
         name: "fifo_write_vrrp_states_on_reload",
         help: "a reload writes the state of every instance once more",
         role: Role::Set(|r, _| r.draft.global.fifos.vrrp_states_on_reload = true),
-        pending: PENDING,
         ..FLAG
     },
 ];

@@ -33,13 +33,11 @@ const NICE: Keyword = Keyword {
         let nice = r.fits(s).unwrap_or(0);
         process(r, s).nice = nice;
     }),
-    pending: PENDING,
     ..ROW
 };
 
 const NO_SWAP: Keyword = Keyword {
     role: Role::Set(|r, s| process(r, s).no_swap = true),
-    pending: PENDING,
     ..FLAG
 };
 
@@ -47,7 +45,6 @@ const REALTIME: Keyword = Keyword {
     arguments: integer(*REALTIME_PRIORITIES.start(), *REALTIME_PRIORITIES.end()).optional(),
     default: "off",
     role: Role::Set(realtime),
-    pending: PENDING,
     ..ROW
 };
 
@@ -55,7 +52,6 @@ const CPUS: Keyword = Keyword {
     arguments: optional("CPU [CPU ...]"),
     default: "all",
     role: Role::Set(cpus),
-    pending: PENDING,
     ..ROW
 };
 
@@ -63,7 +59,6 @@ const RTTIME: Keyword = Keyword {
     arguments: integer(1, 4_294_967_295),
     default: "10000",
     role: Role::Set(rttime),
-    pending: PENDING,
     ..ROW
 };
 
@@ -148,7 +143,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
                 Err(_) => AutoPriority::OffAndQuiet,
             };
         }),
-        pending: PENDING,
         ..ROW
     },
     Keyword {
@@ -161,7 +155,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
                 r.draft.global.processes.min_auto_priority_delay = Duration::from_micros(micros);
             }
         }),
-        pending: PENDING,
         ..ROW
     },
     Keyword {
@@ -197,61 +190,73 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
     Keyword {
         name: "checker_priority",
         help: "the nice value of the checker child",
+        pending: PENDING,
         ..NICE
     },
     Keyword {
         name: "checker_no_swap",
         help: "the checker child is never swapped out",
+        pending: PENDING,
         ..NO_SWAP
     },
     Keyword {
         name: "checker_rt_priority",
         help: "the real-time priority of the checker child (SCHED_RR)",
+        pending: PENDING,
         ..REALTIME
     },
     Keyword {
         name: "checker_cpu_affinity",
         help: "the CPUs that the checker child may run on",
+        pending: PENDING,
         ..CPUS
     },
     Keyword {
         name: "checker_rlimit_rttime",
         help: "microseconds that the checker child may run at real-time priority without a system call",
+        pending: PENDING,
         ..RTTIME
     },
     Keyword {
         name: "checker_rlimit_rtime",
         help: "an old spelling of checker_rlimit_rttime",
+        pending: PENDING,
         ..OLD_RTTIME
     },
     Keyword {
         name: "bfd_priority",
         help: "the nice value of the BFD child",
+        pending: PENDING,
         ..NICE
     },
     Keyword {
         name: "bfd_no_swap",
         help: "the BFD child is never swapped out",
+        pending: PENDING,
         ..NO_SWAP
     },
     Keyword {
         name: "bfd_rt_priority",
         help: "the real-time priority of the BFD child (SCHED_RR)",
+        pending: PENDING,
         ..REALTIME
     },
     Keyword {
         name: "bfd_cpu_affinity",
         help: "the CPUs that the BFD child may run on",
+        pending: PENDING,
         ..CPUS
     },
     Keyword {
         name: "bfd_rlimit_rttime",
         help: "microseconds that the BFD child may run at real-time priority without a system call",
+        pending: PENDING,
         ..RTTIME
     },
     Keyword {
         name: "bfd_rlimit_rtime",
         help: "an old spelling of bfd_rlimit_rttime",
+        pending: PENDING,
         ..OLD_RTTIME
     },
 ];

@@ -379,22 +379,22 @@ fn details() {
             (
                 "kernel_rx_buf_size 4096",
                 "true Some(4096) None None None false false",
-                &[Class::Pending],
+                &[],
             ),
             (
                 "kernel_rx_buf_size",
                 "true None None None None false false",
-                &[Class::Pending, Class::General],
+                &[Class::General],
             ),
             (
                 "kernel_rx_buf_size 1 2",
                 "true None None None None false false",
-                &[Class::Pending, Class::General],
+                &[Class::General],
             ),
             (
                 "kernel_rx_buf_size 10x",
                 "true None None None None false false",
-                &[Class::Pending, Class::InvalidNumber],
+                &[Class::InvalidNumber],
             ),
             (
                 "nopreempt\ntimer_expired_backup",
@@ -473,7 +473,7 @@ fn details() {
         &[
             ("track_src_ip", "false false", &[]),
             ("mcast_src_ip 10.0.0.5\ntrack_src_ip", "true false", &[]),
-            ("promote_secondaries", "false true", &[Class::Pending]),
+            ("promote_secondaries", "false true", &[]),
             (
                 "use_vmac\npromote_secondaries",
                 "false false",

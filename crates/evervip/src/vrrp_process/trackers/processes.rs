@@ -1,0 +1,401 @@
+//! Tracked processes: who they are and how many.
+//!
+//! The kernel tells of every process that comes, goes or changes its name. Where it does not, in a container for instance,
+//! all of `/proc` is looked at once a second, a part at a time, so that no advert is late because of it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use log::{info, warn};
+use sys::event_loop::EventLoop;
+use sys::process_events::{ProcessEvent, ProcessEvents, Told};
+use sys::process_list::{ProcessScan, command_line, task_name};
+use types::Instant;
+use vrrp::settings::ProcessSettings;
+
+use super::Finding;
+
+/// Between two looks at all processes, and from the loss of events to the look that makes up for it (keepalived: 1 s).
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Processes that are looked at in one wake-up: a few milliseconds of work.
+const AT_ONCE: usize = 100;
+
+/// The tracked processes.
+pub(super) struct Processes {
+    token: u64,
+    settings: Vec<ProcessSettings>,
+    counted: Vec<Counted>,
+    events: Option<ProcessEvents>,
+    /// That the kernel does not tell has been said.
+    complained: bool,
+    /// The next look at all of them, or the next part of it.
+    look_at: Option<Instant>,
+    scan: Option<Scan>,
+}
+
+/// The processes that one entry of the configuration means.
+struct Counted {
+    settings: ProcessSettings,
+    members: BTreeSet<u32>,
+    /// What the core was told.
+    told: usize,
+}
+
+/// A look at all processes that has not come to its end.
+struct Scan {
+    walk: ProcessScan,
+    /// The members found so far, as in the list of those that are counted.
+    found: Vec<BTreeSet<u32>>,
+}
+
+impl Processes {
+    pub(super) const fn new(token: u64) -> Self {
+        Self {
+            token,
+            settings: Vec::new(),
+            counted: Vec::new(),
+            events: None,
+            complained: false,
+            look_at: None,
+            scan: None,
+        }
+    }
+
+    /// Counts what the new settings name; the numbers, if they are not the same as before.
+    pub(super) fn prepare(
+        &mut self,
+        now: Instant,
+        settings: &[ProcessSettings],
+        events: &EventLoop,
+    ) -> Vec<(String, u32)> {
+        if settings == self.settings {
+            return Vec::new();
+        }
+        self.settings = settings.to_vec();
+        self.counted = settings
+            .iter()
+            .map(|settings| Counted {
+                settings: settings.clone(),
+                members: BTreeSet::new(),
+                told: 0,
+            })
+            .collect();
+        self.scan = None;
+        self.look_at = None;
+        if settings.is_empty() {
+            if let Some(old) = self.events.take()
+                && let Err(problem) = events.remove(&old)
+            {
+                warn!("track_process: {problem}");
+            }
+            return Vec::new();
+        }
+        self.listen(events);
+        // After the kernel has begun to tell, so that nobody falls between.
+        self.look_at_all(now);
+        for counted in &mut self.counted {
+            counted.told = counted.members.len();
+        }
+        self.counted
+            .iter()
+            .map(|counted| (counted.settings.name.clone(), number(counted.told)))
+            .collect()
+    }
+
+    fn listen(&mut self, events: &EventLoop) {
+        if self.events.is_some() {
+            return;
+        }
+        match ProcessEvents::new() {
+            Ok(fresh) => match events.add(&fresh, self.token) {
+                Ok(()) => self.events = Some(fresh),
+                Err(problem) => warn!("track_process: {problem}"),
+            },
+            Err(problem) if !self.complained => {
+                info!(
+                    "tracked processes are looked for in /proc once a second, for the kernel does not tell of them: \
+                     {problem}"
+                );
+                self.complained = true;
+            }
+            Err(_said) => {}
+        }
+    }
+
+    /// The whole look at once: nobody is master yet who could be late, or a reload changed what is tracked.
+    fn look_at_all(&mut self, now: Instant) {
+        self.begin_scan(now);
+        while self.scan.is_some() {
+            self.go_on(now);
+        }
+    }
+
+    fn begin_scan(&mut self, now: Instant) {
+        match ProcessScan::begin() {
+            Ok(walk) => {
+                self.scan = Some(Scan {
+                    walk,
+                    found: vec![BTreeSet::new(); self.counted.len()],
+                });
+            }
+            Err(problem) => {
+                warn!("track_process: {problem}");
+                self.look_at = Some(now + PAUSE);
+            }
+        }
+    }
+
+    /// One part of a look.
+    fn go_on(&mut self, now: Instant) {
+        let Some(mut scan) = self.scan.take() else {
+            return;
+        };
+        let mut processes = Vec::new();
+        let more = scan.walk.next(AT_ONCE, &mut processes);
+        for process in processes {
+            let facts = Facts::of(process, &self.counted);
+            for (counted, found) in self.counted.iter().zip(&mut scan.found) {
+                if facts.match_with(&counted.settings) {
+                    found.insert(process);
+                }
+            }
+        }
+        match more {
+            Ok(true) => {
+                self.scan = Some(scan);
+                self.look_at = Some(now);
+            }
+            Ok(false) => {
+                for (counted, found) in self.counted.iter_mut().zip(scan.found) {
+                    counted.members = found;
+                }
+                // Who is told of changes need not look again.
+                self.look_at = self.events.is_none().then(|| now + PAUSE);
+            }
+            Err(problem) => {
+                warn!("track_process: {problem}");
+                self.look_at = Some(now + PAUSE);
+            }
+        }
+    }
+
+    pub(super) const fn next_wake(&self) -> Option<Instant> {
+        self.look_at
+    }
+
+    pub(super) fn tick(&mut self, now: Instant) -> Vec<Finding> {
+        if self.look_at.is_none_or(|at| at > now) {
+            return Vec::new();
+        }
+        if self.scan.is_none() {
+            self.begin_scan(now);
+        }
+        self.go_on(now);
+        self.changes()
+    }
+
+    /// What the kernel tells.
+    pub(super) fn hear(&mut self, now: Instant) -> Result<Vec<Finding>, sys::Error> {
+        let mut heard = Vec::new();
+        if let Some(events) = &mut self.events
+            && events.drain(&mut heard)? == Told::NotAll
+        {
+            warn!("more processes came and went than could be heard of: looking at all of them");
+            self.scan = None;
+            self.look_at = Some(now + PAUSE);
+        }
+        for event in heard {
+            self.take(event);
+        }
+        Ok(self.changes())
+    }
+
+    fn take(&mut self, event: ProcessEvent) {
+        let Self { counted, scan, .. } = self;
+        // A look that is under way has passed some of them by.
+        let mut found = scan.iter_mut().flat_map(|scan| &mut scan.found);
+        let facts = match event {
+            ProcessEvent::Changed(process) => Some(Facts::of(process, counted)),
+            ProcessEvent::Forked { .. } | ProcessEvent::Ended(_) => None,
+        };
+        for Counted {
+            settings, members, ..
+        } in counted
+        {
+            let lists = [Some(members), found.next()];
+            for list in lists.into_iter().flatten() {
+                match event {
+                    ProcessEvent::Forked { parent, child } => {
+                        if list.contains(&parent) {
+                            list.insert(child);
+                        }
+                    }
+                    ProcessEvent::Changed(process) => {
+                        if facts
+                            .as_ref()
+                            .is_some_and(|facts| facts.match_with(settings))
+                        {
+                            list.insert(process);
+                        } else {
+                            list.remove(&process);
+                        }
+                    }
+                    ProcessEvent::Ended(process) => {
+                        list.remove(&process);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The numbers that have changed.
+    fn changes(&mut self) -> Vec<Finding> {
+        let mut changes = Vec::new();
+        for counted in &mut self.counted {
+            let count = counted.members.len();
+            if count != counted.told {
+                counted.told = count;
+                let name = counted.settings.name.clone();
+                changes.push(Finding::Processes(name, number(count)));
+            }
+        }
+        changes
+    }
+}
+
+/// What has to be known of a process to tell whether it is meant.
+struct Facts {
+    /// `None`: it has ended.
+    name: Option<Vec<u8>>,
+    command_line: Option<Vec<u8>>,
+}
+
+impl Facts {
+    fn of(process: u32, counted: &[Counted]) -> Self {
+        let settings = || counted.iter().map(|counted| &counted.settings);
+        let name = settings()
+            .any(|settings| !settings.full_command)
+            .then(|| task_name(process))
+            .flatten();
+        let most = settings()
+            .filter(|settings| settings.full_command)
+            .map(ProcessSettings::needs_bytes)
+            .max();
+        let command_line = most.and_then(|most| command_line(process, most));
+        Self { name, command_line }
+    }
+
+    fn match_with(&self, settings: &ProcessSettings) -> bool {
+        let line = || self.command_line.clone();
+        match &self.name {
+            Some(name) => settings.matches(name, line),
+            None => settings.full_command && settings.matches(&[], line),
+        }
+    }
+}
+
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command};
+
+    use vrrp::settings::{ParameterMatch, TrackWeight};
+
+    use super::*;
+
+    /// `sleep` with words that nobody else uses: several numbers of seconds are added up.
+    fn start(mark: &str) -> Child {
+        Command::new("sleep").args(["1000", mark]).spawn().unwrap()
+    }
+
+    fn settings(mark: &str, matching: ParameterMatch) -> ProcessSettings {
+        ProcessSettings {
+            name: format!("{matching:?}"),
+            command: "sleep".to_owned(),
+            parameters: vec!["1000".to_owned(), mark.to_owned()],
+            full_command: true,
+            matching,
+            quorum: 1,
+            quorum_max: None,
+            fork_delay: Duration::ZERO,
+            terminate_delay: Duration::ZERO,
+            weight: TrackWeight::FAULT,
+            reverse: false,
+        }
+    }
+
+    /// Waits until the numbers that were told are these.
+    fn expect(processes: &mut Processes, told: &mut [u32; 2], expected: [u32; 2]) {
+        let until = sys::clock::now() + Duration::from_secs(20);
+        while *told != expected {
+            let now = sys::clock::now();
+            assert!(now < until, "{told:?} instead of {expected:?}");
+            let mut findings = processes.hear(now).unwrap();
+            findings.extend(processes.tick(now));
+            for finding in findings {
+                match finding {
+                    Finding::Processes(name, count) if name == "Exact" => told[0] = count,
+                    Finding::Processes(_, count) => told[1] = count,
+                    Finding::File(..) | Finding::Link(..) => panic!("not about processes"),
+                }
+            }
+        }
+    }
+
+    fn count(mark: &str, told_by_kernel: bool) {
+        let events = EventLoop::new().unwrap();
+        let mut processes = Processes::new(1);
+        let wanted = [
+            settings(mark, ParameterMatch::Exact),
+            settings(mark.get(..mark.len() - 1).unwrap(), ParameterMatch::Initial),
+        ];
+        let mut first = start(mark);
+        let told = processes.prepare(sys::clock::now(), &wanted, &events);
+        assert_eq!(told, [("Exact".to_owned(), 1), ("Initial".to_owned(), 1)]);
+        assert!(
+            processes
+                .prepare(sys::clock::now(), &wanted, &events)
+                .is_empty(),
+            "nothing new"
+        );
+        if !told_by_kernel {
+            processes.events = None;
+            processes.look_at = Some(sys::clock::now());
+        }
+        let mut told = [1, 1];
+        let mut second = start(mark);
+        expect(&mut processes, &mut told, [2, 2]);
+        first.kill().unwrap();
+        // A zombie does not count, although nobody has waited for it yet.
+        expect(&mut processes, &mut told, [1, 1]);
+        first.wait().unwrap();
+        // Another process with the same beginning.
+        let mut third = start(&format!("{}0", mark.get(..mark.len() - 1).unwrap()));
+        expect(&mut processes, &mut told, [1, 2]);
+        for child in [&mut second, &mut third] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        expect(&mut processes, &mut told, [0, 0]);
+        assert!(
+            processes
+                .prepare(sys::clock::now(), &[], &events)
+                .is_empty()
+        );
+        assert_eq!(processes.next_wake(), None);
+    }
+
+    #[test]
+    fn processes_are_counted_as_they_come_and_go() {
+        count(&format!("1{}1", std::process::id()), true);
+    }
+
+    #[test]
+    fn without_the_kernels_word_they_are_found() {
+        count(&format!("2{}1", std::process::id()), false);
+    }
+}
