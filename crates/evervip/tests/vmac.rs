@@ -615,7 +615,7 @@ const IPVLAN_V4: Ipvlan = Ipvlan {
 };
 
 const IPVLAN_V6: Ipvlan = Ipvlan {
-    keyword: |_| "use_ipvlan name iv0 private".to_owned(),
+    keyword: |_| "use_ipvlan iv0 private".to_owned(),
     address: "fe80::18:64",
     source: |_| None,
 };
@@ -638,13 +638,19 @@ fn ipvlan(lab: &mut Lab, flavour: &Ipvlan) -> Result<()> {
     } else {
         "vrrp.51"
     };
-    let has = |host: &Host| host.has_address(device, flavour.address).unwrap_or(false);
+    // keepalived 2.2.7 puts virtual addresses on the interface below, which has the same MAC address.
+    let has = |host: &Host| {
+        [device, "eth0"]
+            .iter()
+            .any(|on| host.has_address(on, flavour.address).unwrap_or(false))
+    };
     let gains = |host: &Host| {
         let what = format!("{} gets the address", host.name());
         wait_until(SOON, &what, || has(host))
     };
     let mut ours = Daemon::start(&a, &evervip(), &configuration(1, 150))?;
     gains(&a)?;
+    ensure!(a.has_address(device, flavour.address)?);
     let mut theirs = Daemon::start(&b, &keepalived, &configuration(2, 100))?;
     theirs.says("Entering BACKUP STATE")?;
     pause(V3.interval * 10);
