@@ -1,4 +1,4 @@
-//! `cargo xtask bench failover|scale|config`: evervip and Debian's keepalived measured side by side.
+//! `cargo xtask bench failover|takeover|scale|loaded|hmac|config`: evervip and Debian's keepalived measured side by side.
 //!
 //! Absolute figures say more about the machine than about the program, and on a busy machine little about either. So
 //! both programs are measured in one run, in turn, on the same kind of hosts (network namespaces of the crate `lab`)
@@ -7,9 +7,12 @@
 //!
 //! - [`failover`]: how much longer than Master_Down_Interval a backup takes to notice a crash, and how soon after its
 //!   first advert its first gratuitous ARP follows. Times are the kernel's stamps of frames on the backup's interface.
+//! - [`takeover`]: how long a new master takes to announce thousands of addresses, and its CPU time.
 //! - [`scale`]: many instances: CPU time per advert sent and received, memory, and how regular the adverts are.
 //!   Whoever captures on an interface adds to the CPU time of whoever sends through it, so CPU time is measured while
 //!   nobody captures (adverts are counted by the interfaces), and regularity afterwards in a window of its own.
+//! - [`loaded`]: whether anybody takes over by mistake while other processes keep all CPUs busy.
+//! - [`hmac`]: what signed adverts cost more than others.
 //! - [`config`]: how long the test of a large configuration takes, and how much memory.
 //!
 //! A table is printed for people, then one `result:` line for each of its rows for programs. A missed target is
@@ -18,9 +21,12 @@
 mod config;
 mod failover;
 mod frames;
+mod hmac;
+mod loaded;
 mod measure;
 mod program;
 mod scale;
+mod takeover;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -35,9 +41,16 @@ const USAGE: &str = "\
 usage:
 cargo xtask bench failover [--crashes N]
     crashes of the master, of each program (20)
+cargo xtask bench takeover [--addresses N] [--rounds N]
+    excluded addresses (4000), rounds of each program (5)
 cargo xtask bench scale [--instances N] [--seconds N] [--rounds N] [--spread]
-    virtual routers (1000), seconds per window (20), rounds of each program (2);
+    virtual routers (1000; at most 255 on an interface, of which there are 4, for more than 1020 instances 16),
+    seconds per window (20), rounds of each program (2);
     --spread: different priorities, so that they do not all become master at the same time
+cargo xtask bench loaded [--instances N] [--seconds N]
+    virtual routers (1000) at advert_int 0.1, seconds under load (60)
+cargo xtask bench hmac [--instances N] [--seconds N] [--rounds N]
+    virtual routers (1000), seconds per window (20), rounds with and without (3); evervip alone
 cargo xtask bench config [--services N] [--rounds N]
     virtual servers in the file (2277), tests of it by each program (11)
 each with --only evervip|keepalived
@@ -53,20 +66,22 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let mut parser = lexopt::Parser::from_args(arguments);
     let mut which = None;
     let mut crashes = 20;
-    let mut scale = scale::Options::default();
+    let mut takeover = takeover::Options::default();
+    let mut instances: Option<u32> = None;
+    let mut seconds: Option<u32> = None;
+    let mut rounds: Option<u32> = None;
+    let mut spread = false;
     let mut config = config::Options::default();
     let mut only: Option<String> = None;
     while let Some(argument) = parser.next()? {
         match argument {
             Long("crashes") => crashes = parser.value()?.parse()?,
-            Long("instances") => scale.instances = parser.value()?.parse()?,
-            Long("seconds") => scale.seconds = parser.value()?.parse()?,
-            Long("rounds") => {
-                scale.rounds = parser.value()?.parse()?;
-                config.rounds = scale.rounds;
-            }
+            Long("instances") => instances = Some(parser.value()?.parse()?),
+            Long("seconds") => seconds = Some(parser.value()?.parse()?),
+            Long("rounds") => rounds = Some(parser.value()?.parse()?),
+            Long("addresses") => takeover.addresses = parser.value()?.parse()?,
             Long("services") => config.services = parser.value()?.parse()?,
-            Long("spread") => scale.spread = true,
+            Long("spread") => spread = true,
             Long("only") => only = Some(parser.value()?.parse()?),
             Value(name) if which.is_none() => which = Some(name.string()?),
             other @ (Short(_) | Long(_) | Value(_)) => bail!("{}\n{USAGE}", other.unexpected()),
@@ -74,6 +89,9 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     }
     let which = match which.as_deref() {
         Some("failover") => Benchmark::Failover,
+        Some("takeover") => Benchmark::Takeover,
+        Some("loaded") => Benchmark::Loaded,
+        Some("hmac") => Benchmark::Hmac,
         Some("scale") => Benchmark::Scale,
         Some("config") => Benchmark::Config,
         Some(other) => bail!("there is no benchmark {other}\n{USAGE}"),
@@ -85,9 +103,21 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         Some("keepalived") => vec![keepalived()?],
         Some(other) => bail!("{other} is neither evervip nor keepalived"),
     };
+    takeover.rounds = rounds.unwrap_or(takeover.rounds);
+    config.rounds = rounds.unwrap_or(config.rounds);
+    let of = |usual: scale::Options| scale::Options {
+        instances: instances.unwrap_or(usual.instances),
+        seconds: seconds.unwrap_or(usual.seconds),
+        rounds: rounds.unwrap_or(usual.rounds),
+        spread,
+        ..usual
+    };
     let table = match which {
+        Benchmark::Takeover => takeover::run(&programs, &takeover)?,
+        Benchmark::Loaded => loaded::run(&programs, &of(loaded::options()))?,
+        Benchmark::Hmac => hmac::run(&programs, &of(hmac::options()))?,
         Benchmark::Failover => failover::run(&programs, crashes)?,
-        Benchmark::Scale => scale::run(&programs, &scale)?,
+        Benchmark::Scale => scale::run(&programs, &of(scale::Options::default()))?,
         Benchmark::Config => config::run(&programs, &config)?,
     };
     print!("{table}");
@@ -96,6 +126,9 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
 
 enum Benchmark {
     Failover,
+    Takeover,
+    Loaded,
+    Hmac,
     Scale,
     Config,
 }

@@ -258,8 +258,8 @@ pub(crate) fn seen_rule(kernel: &KernelRule) -> Option<Rule> {
 #[cfg(test)]
 mod tests {
     use types::{Family, Instant, MacAddress, Prefix};
-    use vrrp::Interface;
     use vrrp::settings::routes::{Metric, MetricValue, NextHop};
+    use vrrp::{Interface, InterfaceKind};
 
     use super::*;
 
@@ -270,7 +270,7 @@ mod tests {
             name: IfName::new("eth0").unwrap(),
             usable: true,
             mac: Some(MacAddress([2, 0, 0, 0, 0, 7])),
-            kind: vrrp::InterfaceKind::Other,
+            kind: InterfaceKind::Other,
             base: None,
             master: None,
         };

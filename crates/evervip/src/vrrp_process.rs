@@ -8,10 +8,12 @@ mod buffers;
 mod culprit;
 mod devices;
 mod dumps;
+mod exchange;
 mod fifo;
 mod firewall;
 mod hands;
 mod kernel_view;
+mod masters;
 mod notify;
 mod promotion;
 mod routing;
@@ -23,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use config::Settings;
 use config::settings::global::{Buffers, ReceiveBuffer};
 use log::{error, info, warn};
@@ -42,6 +44,7 @@ use vrrp::{Carrier, Packet, Release, Vrrp};
 use wire::{ah, ipv4};
 
 use self::hands::Hands;
+use self::masters::Masters;
 use self::promotion::Promotion;
 use self::trackers::{Finding, FirstContent, Trackers};
 use self::tuning::Tuning;
@@ -114,6 +117,7 @@ struct VrrpProcess {
     heartbeat: Option<Heartbeat>,
     core: Vrrp,
     hands: Hands,
+    masters: Masters,
     promotion: Promotion,
     trackers: Trackers,
     settings: Settings,
@@ -169,7 +173,7 @@ impl VrrpProcess {
 
         crate::logging::start(&start.log, &start.ident);
         process::set_task_name(&start.task_name)?;
-        let monitor = Monitor::new()?;
+        let mut monitor = Monitor::new()?;
         let timer = Timer::new()?;
         events.add(&signals, SIGNALS)?;
         events.add(&timer, TIMER)?;
@@ -184,7 +188,8 @@ impl VrrpProcess {
         let settings: Settings =
             postcard::from_bytes(&start.settings).context("settings from the parent")?;
         core.resume(resumable(&start.resume, &settings, heartbeat.as_ref()));
-        let hands = Hands::new(start.resume.clone(), start.overridden)?;
+        let hands = Hands::new(start.overridden)?;
+        monitor.ignore_additions_of(hands.port_id())?;
         // Last, so that nothing is left behind by a process that cannot begin.
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
         let mut process = Self {
@@ -198,6 +203,7 @@ impl VrrpProcess {
             heartbeat,
             core,
             hands,
+            masters: Masters::new(start.resume),
             promotion: Promotion::default(),
             trackers: Trackers::new(FILES, PROCESSES),
             settings: Settings::default(),
@@ -255,6 +261,9 @@ impl VrrpProcess {
                     }
                     self.tell_masters();
                     self.tell_overrides();
+                    if self.hands.lost_track() {
+                        bail!("nobody knows which addresses the kernel has: beginning anew");
+                    }
                 }
                 Running::Leaving(until) => {
                     let busy =
@@ -466,6 +475,8 @@ impl VrrpProcess {
         self.promotion.apply(&self.core);
         self.hands.filter_changes(&vrrp, &settings.global.firewall);
         self.hands.fifos_change(&settings);
+        self.hands
+            .disable_local_igmp(settings.global.disable_local_igmp);
         let now = self.read_clocks();
         let ahead = self.trackers.prepare(now, &vrrp, first, &self.events);
         self.core.tell_ahead(ahead.files, ahead.processes);
@@ -474,6 +485,7 @@ impl VrrpProcess {
             self.monitor.watch_routing(PROTOCOL)?;
             self.read_routing(now)?;
         }
+        self.masters.settings_change(&self.core);
         self.core.handle_uptime(now, sys::clock::uptime());
         self.core.handle_settings(now, vrrp);
         // Whoever is deleted by these settings is announced with the scripts of the old ones.
@@ -613,15 +625,12 @@ impl VrrpProcess {
 
     /// Lets the parent know who is master, so that a successor of ours could carry on.
     fn tell_masters(&mut self) {
-        let Some((gained, lost)) = self.hands.masters_to_tell(&self.core, MASTERS_PER_MESSAGE)
-        else {
+        let Some(news) = self.masters.news(&self.core, MASTERS_PER_MESSAGE) else {
             return;
         };
-        match self.send(&ToParent::Masters {
-            gained: gained.clone(),
-            lost: lost.clone(),
-        }) {
-            Ok(Delivery::Sent) => self.hands.masters_told(&gained, &lost),
+        let (gained, lost) = news.clone();
+        match self.send(&ToParent::Masters { gained, lost }) {
+            Ok(Delivery::Sent) => self.masters.told(&self.core, &news),
             // Told with the next wake-up.
             Ok(Delivery::Full | Delivery::Closed) => {}
             Err(problem) => error!("cannot tell the parent who is master: {problem:#}"),

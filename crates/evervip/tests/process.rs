@@ -17,6 +17,7 @@ fn main() -> ExitCode {
             "late_processes_raise_themselves",
             late_processes_raise_themselves,
         ),
+        ("local_igmp", local_igmp),
         ("late_processes_say_so", late_processes_say_so),
         (
             "long_work_at_real_time_priority",
@@ -115,6 +116,28 @@ fn as_the_settings_say(lab: &mut Lab) -> Result<()> {
         "nice -3 rt 5 policy 2 cpus 0 limit 30000 unlimited us locked true",
     )?;
     daemon.stop()
+}
+
+fn local_igmp(lab: &mut Lab) -> Result<()> {
+    const NAME: &str = "net.ipv4.igmp_link_local_mcast_reports";
+    let lan = lab.segment()?;
+    let host = host(lab, &lan, "a", 1)?;
+    let is = |value: &str| {
+        let said = || host.call(&format!("sysctl -n {NAME}"));
+        wait_until(SOON, &format!("{NAME} is {value}"), || {
+            said().is_ok_and(|said| said.trim() == value)
+        })
+    };
+    is("1")?;
+    let mut daemon = Daemon::start(&host, &evervip(), &configuration("disable_local_igmp", 1))?;
+    gains(&host, VIP)?;
+    is("0")?;
+    daemon.reload(&configuration("", 1))?;
+    is("1")?;
+    daemon.reload(&configuration("disable_local_igmp", 1))?;
+    is("0")?;
+    daemon.stop()?;
+    is("1")
 }
 
 /// Keeps a process from running for much longer than it may be late.

@@ -277,7 +277,7 @@ impl Instance {
                 auth_type,
                 auth_data,
             },
-            stats: Stats::of(view.statistics),
+            stats: Stats::of(&view.statistics),
         }
     }
 }

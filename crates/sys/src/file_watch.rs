@@ -29,7 +29,7 @@ const INTERESTING: WatchFlags = WatchFlags::CLOSE_WRITE
 /// Room for some hundred events: 16 bytes each, and the file's name.
 const BUFFER: usize = 16 << 10;
 
-/// Events per [`FileWatch::drain`], so that somebody who writes without end does not hold up the timers.
+/// Events per [`FileWatch::drain`], more or less, so that somebody who writes without end does not hold up the timers.
 const MOST_EVENTS: usize = 4096;
 
 /// Something happened to a watched file.
@@ -91,7 +91,10 @@ impl FileWatch {
     pub fn drain(&mut self, events: &mut Vec<FileEvent>) -> Result<(), Error> {
         let mut buffer = vec![MaybeUninit::uninit(); BUFFER];
         let mut reader = inotify::Reader::new(&self.fd, &mut buffer);
-        for _ in 0..MOST_EVENTS {
+        let mut heard = 0;
+        // What has been read is told, too, or it would be lost.
+        while heard < MOST_EVENTS || !reader.is_buffer_empty() {
+            heard += 1;
             let event = match reader.next() {
                 Ok(event) => event,
                 Err(Errno::AGAIN) => break,

@@ -61,17 +61,27 @@ pub(crate) fn only_vrids(family: Family, offset: usize, vrids: &BTreeSet<Vrid>) 
         .collect()
 }
 
-/// On a netlink socket: of notifications about routes only those about routes of one maker; everything else, too.
-pub(crate) fn routes_of(protocol: u8) -> Vec<SockFilter> {
-    route_program(protocol).into_iter().map(native).collect()
+/// What a socket for netlink notifications is not to hear.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unheard {
+    /// Additions of addresses that were asked for through the socket with this port.
+    pub(crate) additions_of: Option<u32>,
+    /// Routes of every maker but this one.
+    pub(crate) routes_but_of: Option<u8>,
 }
 
-/// A notification is one message: its type at byte 4, in the machine's order, while a program reads it in that of the network;
-/// and `rtm_protocol` in the part behind the header.
-fn route_program(protocol: u8) -> Vec<Instruction> {
-    use libc::{BPF_ABS, BPF_B, BPF_H, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET};
+/// On a netlink socket: keeps from the queue what is not to be heard.
+pub(crate) fn notifications(unheard: Unheard) -> Vec<SockFilter> {
+    program(&notification_program(unheard))
+}
+
+/// A notification is one message (`struct nlmsghdr`): its type at byte 4 and the port of who asked for it at byte 12, in the
+/// machine's order, while a program reads them in that of the network; and `rtm_protocol` in the part behind the header.
+fn notification_program(unheard: Unheard) -> Vec<Instruction> {
+    use libc::{BPF_ABS, BPF_B, BPF_H, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W};
     const HEADER: u32 = 16;
     const TYPE: u32 = 4;
+    const PORT: u32 = 12;
     const PROTOCOL: u32 = HEADER + 5;
     let plain = Instruction::plain;
     let equal = |operand, then, otherwise| Instruction {
@@ -81,15 +91,31 @@ fn route_program(protocol: u8) -> Vec<Instruction> {
         operand,
     };
     let as_read = |kind: u16| u32::from(u16::from_be_bytes(kind.to_ne_bytes()));
-    vec![
-        plain(BPF_LD | BPF_H | BPF_ABS, TYPE),
-        equal(as_read(libc::RTM_NEWROUTE), 1, 0),
-        equal(as_read(libc::RTM_DELROUTE), 0, 2),
-        plain(BPF_LD | BPF_B | BPF_ABS, PROTOCOL),
-        equal(u32::from(protocol), 0, 1),
-        plain(BPF_RET | BPF_K, WHOLE_PACKET),
-        plain(BPF_RET | BPF_K, 0),
-    ]
+    let heard = plain(BPF_RET | BPF_K, WHOLE_PACKET);
+    let dropped = plain(BPF_RET | BPF_K, 0);
+    let mut program = vec![plain(BPF_LD | BPF_H | BPF_ABS, TYPE)];
+    if let Some(port) = unheard.additions_of {
+        program.extend([
+            equal(as_read(libc::RTM_NEWADDR), 0, 4),
+            plain(BPF_LD | BPF_W | BPF_ABS, PORT),
+            equal(u32::from_be_bytes(port.to_ne_bytes()), 0, 1),
+            dropped,
+            heard,
+        ]);
+    }
+    if let Some(protocol) = unheard.routes_but_of {
+        program.extend([
+            equal(as_read(libc::RTM_NEWROUTE), 1, 0),
+            equal(as_read(libc::RTM_DELROUTE), 0, 2),
+            plain(BPF_LD | BPF_B | BPF_ABS, PROTOCOL),
+            equal(u32::from(protocol), 0, 1),
+            heard,
+            dropped,
+        ]);
+    } else {
+        program.push(heard);
+    }
+    program
 }
 
 /// The second byte of the VRRP header is the VRID (RFC 9568 5.2.3). The kernel shows a raw IPv4 socket

@@ -21,6 +21,7 @@ pub mod event_loop;
 pub mod fifo;
 pub mod file_watch;
 pub mod heartbeat;
+pub mod igmp;
 pub mod link_socket;
 pub mod linkbeat;
 pub mod namespace;

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use evervip_sys::SendError;
 use evervip_sys::advert_socket::{AdvertReceiver, AdvertSender, Memberships, ReceiveSummary};
-use evervip_sys::link_socket::LinkSocket;
+use evervip_sys::link_socket::{Frames, LinkSocket};
 use evervip_sys::namespace::{NetworkNamespace, enter_private_user_namespace};
 use evervip_sys::netlink::{
     Address, AddressChange, Change, Changed, Drained, Encap, Event, Insert, KernelAddress,
@@ -552,6 +552,8 @@ fn monitor_events() {
     assert!(route.port_id() != 0 && other.port_id() != 0);
     assert!(!wait(&monitor, 0), "{:?}", drain(&mut monitor));
 
+    let mut deaf = Monitor::new().unwrap();
+    deaf.ignore_additions_of(route.port_id()).unwrap();
     let (add, remove) = three_hundred(eth0);
     all_ok(route, &add);
     let mut events = collect(&mut monitor, 300);
@@ -581,6 +583,16 @@ fn monitor_events() {
         }
     }
     assert_eq!(seen, [150; 4]);
+    let heard = collect(&mut deaf, 450);
+    let of_v4 = |event: &&Event| match event {
+        Event::Address { address, .. } => {
+            assert_eq!(address.prefix.family(), Family::V6, "{event:?}");
+            false
+        }
+        Event::AddressGone { address, .. } => address.prefix.family() == Family::V4,
+        Event::Link(_) | Event::LinkGone { .. } | Event::Routing(_) => false,
+    };
+    assert_eq!(heard.iter().filter(of_v4).count(), 150);
 
     route.set_down(eth0).unwrap();
     let events = drain(&mut monitor);
@@ -1196,6 +1208,18 @@ fn send_failures() {
     }
     let error = frames.send(lab.a.eth0, &[0; 5]).unwrap_err();
     assert!(matches!(error, SendError::Other { .. }), "{error}");
+    // Each for itself: one that fails takes none of the others along.
+    let mut many = Frames::default();
+    for number in 0..200 {
+        let length = if number % 70 == 7 { 5 } else { 60 };
+        many.push(lab.a.eth0, &[0; 60][..length]);
+    }
+    let mut failed = Vec::new();
+    frames.send_all(&many, |place, error| {
+        assert!(matches!(error, SendError::Other { .. }), "{error}");
+        failed.push(place);
+    });
+    assert_eq!((many.len(), failed), (200, vec![7, 77, 147]));
 
     let down =
         |error: SendError| assert!(matches!(error, SendError::InterfaceDown { .. }), "{error}");

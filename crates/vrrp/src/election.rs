@@ -175,7 +175,7 @@ impl Instance {
     }
 
     fn refuse(&mut self, from: IpAddr, why: Rejection, shared: &mut Shared) {
-        why.count(&mut self.statistics);
+        why.count(self.statistics.mistakes());
         let bit = why.bit();
         self.say_once(bit, shared, || Event::Rejected { from, why });
     }
@@ -488,7 +488,7 @@ impl Instance {
             theirs,
             ours,
         };
-        self.statistics.addr_list_err += 1;
+        self.statistics.mistakes().addr_list_err += 1;
         self.say_once(ADDRESSES_BIT, shared, || event);
     }
 

@@ -154,12 +154,14 @@ pub(crate) enum Which {
     Further { all: bool },
     /// The one with this place in the list.
     One(usize),
+    /// Those from one place in the list up to another, which is left out.
+    Portion { first: usize, end: usize },
 }
 
 impl Block {
     fn new(instance: usize, which: Which, rounds: u32) -> Self {
         let next = match which {
-            Which::One(address) => address,
+            Which::One(first) | Which::Portion { first, .. } => first,
             Which::All | Which::Further { .. } => 0,
         };
         Self {
@@ -174,6 +176,7 @@ impl Block {
     fn next(&mut self, count: usize) -> Option<usize> {
         let (first, end) = match self.which {
             Which::One(address) => (address, count.min(address + 1)),
+            Which::Portion { first, end } => (first, count.min(end)),
             Which::All | Which::Further { .. } => (0, count),
         };
         if self.rounds == 0 || self.next >= end {
@@ -192,7 +195,7 @@ impl Block {
 impl Which {
     fn includes(self, instance: &Instance, address: &VirtualAddress) -> bool {
         match self {
-            Self::All | Self::One(_) => true,
+            Self::All | Self::One(_) | Self::Portion { .. } => true,
             Self::Further { all } => {
                 !instance.settings.is_on(&address.interface) && (all || address.use_vmac)
             }
@@ -214,6 +217,7 @@ impl Instance {
         let mut unlimited = 0;
         let places = match which {
             Which::One(address) => address..address + 1,
+            Which::Portion { first, end } => first..end,
             Which::All | Which::Further { .. } => 0..self.addresses().count(),
         };
         for place in places {

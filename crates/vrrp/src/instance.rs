@@ -17,7 +17,7 @@ use crate::deadlines::Armed;
 use crate::devices::Devices;
 use crate::firewall::{Blocked, Firewall};
 use crate::flood::Changes;
-use crate::garp::{Block, Pace, Schedule};
+use crate::garp::{Block, Pace, Schedule, Which};
 use crate::holdings::Holdings;
 use crate::interfaces::Interfaces;
 use crate::loss::{self, Losses};
@@ -30,7 +30,7 @@ use crate::startup::Startup;
 use crate::state::{
     Backup, BackupEntry, BackupTimer, Farewell, Master, Rogue, State, StateName, Telling,
 };
-use crate::statistics::{LastTimes, Statistics};
+use crate::statistics::{Counters, LastTimes};
 use crate::timers;
 use crate::track::Faults;
 
@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) queue: VecDeque<Queued>,
     pub(crate) pace: Pace,
     pub(crate) clock: WallClock,
+    /// How many adverts are in the queue.
+    pub(crate) adverts_waiting: usize,
     pub(crate) startup: Startup,
     /// State changes of all instances so far.
     pub(crate) transitions: u64,
@@ -59,13 +61,27 @@ pub(crate) enum Queued {
 
 impl Shared {
     pub(crate) fn act(&mut self, action: Action) {
+        self.adverts_waiting += usize::from(matches!(action, Action::SendAdvert { .. }));
         self.queue.push_back(Queued::Action(action));
+    }
+
+    /// What thousands of instances have to do at once is some megabytes, and rare.
+    pub(crate) fn give_back_room(&mut self) {
+        if self.queue.capacity() > USUAL_QUEUE {
+            self.queue = VecDeque::new();
+        }
     }
 
     pub(crate) fn report(&mut self, name: &Arc<str>, event: Event) {
         self.act(Action::Report(Report::new(name, event)));
     }
 }
+
+/// Actions that the queue keeps room for.
+const USUAL_QUEUE: usize = 256;
+
+/// Addresses that a new master takes up in one go, before it announces them.
+const PORTION: usize = 32;
 
 /// Adverts that leave in one wake-up: well below a millisecond of work.
 const TOGETHER: usize = 64;
@@ -117,7 +133,7 @@ pub(crate) struct Instance {
     pub(crate) said: u32,
     /// How many changes of the master have been logged lately.
     pub(crate) changes: Changes,
-    pub(crate) statistics: Statistics,
+    pub(crate) statistics: Counters,
     pub(crate) last: LastTimes,
     /// What was taken from it lately, if anything was.
     pub(crate) losses: Option<Box<Losses>>,
@@ -149,7 +165,7 @@ impl Instance {
             old_checksum_seen: false,
             said: 0,
             changes: Changes::default(),
-            statistics: Statistics::default(),
+            statistics: Counters::default(),
             last: LastTimes::default(),
             losses: None,
             settings,
@@ -393,10 +409,38 @@ impl Instance {
     /// Makes sure that the kernel has every address that we hold.
     pub(crate) fn hold_addresses(&self, shared: &mut Shared) {
         for address in self.addresses() {
-            for action in shared.holdings.claim(address, &mut shared.interfaces) {
-                shared.queue.push_back(Queued::Action(action));
-            }
+            Self::hold_address(address, shared);
         }
+    }
+
+    fn hold_address(address: &Arc<VirtualAddress>, shared: &mut Shared) {
+        for action in shared.holdings.claim(address, &mut shared.interfaces) {
+            shared.queue.push_back(Queued::Action(action));
+        }
+    }
+
+    /// Makes sure that the kernel has every address, and announces them. Many of them are taken up in portions, each
+    /// with the first of its announcements behind it: the first announcement does not wait until the kernel has all.
+    fn take_up_addresses(&self, now: Instant, shared: &mut Shared) {
+        let rounds = self.settings.garp.master_repeat;
+        let count = self.addresses().count();
+        let paced = [Family::V4, Family::V6]
+            .iter()
+            .any(|family| !shared.pace.is_free(*family));
+        if count <= PORTION || rounds == 0 || paced {
+            self.hold_addresses(shared);
+            self.announce_addresses(rounds, now, shared);
+            return;
+        }
+        let mut addresses = self.addresses();
+        for first in (0..count).step_by(PORTION) {
+            for address in addresses.by_ref().take(PORTION) {
+                Self::hold_address(address, shared);
+            }
+            let end = count.min(first + PORTION);
+            self.announce(Which::Portion { first, end }, 1, now, shared);
+        }
+        self.announce_addresses(rounds - 1, now, shared);
     }
 
     /// Lets go of addresses held before.
@@ -437,9 +481,8 @@ impl Instance {
         self.send_advert(now, shared);
         self.take_a_slot(now);
         self.block_addresses(shared);
-        self.hold_addresses(shared);
+        self.take_up_addresses(now, shared);
         self.hold_routing(shared);
-        self.announce_addresses(self.settings.garp.master_repeat, now, shared);
         self.tell(Announced::Master, telling, shared);
     }
 

@@ -114,10 +114,9 @@ pub(crate) struct Interfaces {
 impl Interfaces {
     /// Enters or updates an interface. True when something that matters changed.
     pub(crate) fn present(&mut self, now: Instant, interface: Interface, delays: Delays) -> bool {
+        self.forget_name(interface.index, Some(interface.name));
         // Two interfaces swap names, or one is re-created before we hear that the old one went: the new owner of a
         // name takes it.
-        self.by_name
-            .retain(|name, index| *index != interface.index || *name == interface.name);
         self.by_name.insert(interface.name, interface.index);
         match self.by_index.get_mut(&interface.index) {
             Some(entry) if entry.interface == interface => false,
@@ -146,9 +145,19 @@ impl Interfaces {
         }
     }
 
+    /// An interface is no longer known by the name that it had, unless that is `keep`, or another interface has it by now.
+    fn forget_name(&mut self, index: IfIndex, keep: Option<IfName>) {
+        if let Some(known) = self.by_index.get(&index)
+            && keep != Some(known.interface.name)
+            && self.by_name.get(&known.interface.name) == Some(&index)
+        {
+            self.by_name.remove(&known.interface.name);
+        }
+    }
+
     /// Removes an interface and its addresses. True when it was there.
     pub(crate) fn gone(&mut self, index: IfIndex) -> bool {
-        self.by_name.retain(|_, named| *named != index);
+        self.forget_name(index, None);
         self.by_index.remove(&index).is_some()
     }
 

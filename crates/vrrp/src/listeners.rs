@@ -3,13 +3,16 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use types::IfIndex;
+use types::{Family, IfIndex};
 
 use crate::action::{Action, Carrier};
 use crate::instance::Instance;
 use crate::interfaces::InterfaceKind;
 use crate::receive::Packet;
 use crate::vrrp::Vrrp;
+
+/// Who listens: interface (`None`: every one), family and VRID, with the place of the instance. Sorted.
+pub(crate) type Listeners = Vec<(Option<IfIndex>, Family, u8, u32)>;
 
 impl Vrrp {
     /// Who listens to what has changed: finds out anew, and joins and leaves groups accordingly.
@@ -20,10 +23,10 @@ impl Vrrp {
         for instance in &self.instances {
             let settings = &instance.settings;
             for interface in instance.hears_on() {
-                self.listeners
-                    .entry((interface, settings.family, settings.vrid.get()))
-                    .or_default()
-                    .push(instance.id);
+                if let Ok(id) = u32::try_from(instance.id) {
+                    let vrid = settings.vrid.get();
+                    self.listeners.push((interface, settings.family, vrid, id));
+                }
             }
             if let (Some(base), Some(_)) = (instance.base, &settings.virtual_interface) {
                 let key = (base, settings.family, settings.vrid.get());
@@ -33,6 +36,7 @@ impl Vrrp {
                 memberships.insert((interface, settings.mcast_dst_ip));
             }
         }
+        self.listeners.sort_unstable();
         for (interface, group) in self.memberships.difference(&memberships) {
             self.shared.act(Action::LeaveGroup {
                 interface: *interface,
@@ -73,21 +77,31 @@ impl Vrrp {
         let base = interface.base.unwrap_or(interface.index);
         self.on_wire.contains(&(base, packet.family(), vrid))
             // Or without a device of its own, below the devices of others.
-            || self
-                .listeners
-                .contains_key(&(Some(base), packet.family(), vrid))
+            || self.listening(Some(base), packet.family(), vrid).next().is_some()
+    }
+
+    /// Who listens on an interface, or with `None` on every one.
+    fn listening(
+        &self,
+        interface: Option<IfIndex>,
+        family: Family,
+        vrid: u8,
+    ) -> impl Iterator<Item = &Instance> {
+        let wanted = (interface, family, vrid);
+        let first = self
+            .listeners
+            .partition_point(|(interface, family, vrid, _)| (*interface, *family, *vrid) < wanted);
+        let from_there = self.listeners.get(first..).unwrap_or_default().iter();
+        from_there
+            .take_while(move |(interface, family, vrid, _)| (*interface, *family, *vrid) == wanted)
+            .filter_map(|(_, _, _, id)| self.instances.get(usize::try_from(*id).ok()?))
     }
 
     fn listener(&self, packet: &Packet<'_>, vrid: u8) -> Option<usize> {
-        let on = |interface| {
-            let listeners = self.listeners.get(&(interface, packet.family(), vrid));
-            listeners.map(Vec::as_slice).unwrap_or_default()
-        };
+        let on = |interface| self.listening(interface, packet.family(), vrid);
         let candidates = || {
             on(Some(packet.interface))
-                .iter()
                 .chain(on(None))
-                .filter_map(|id| self.instances.get(*id))
                 .filter(|instance| self.is_in_vrf_of(instance, packet))
         };
         let (to, from) = (packet.destination, packet.source);

@@ -69,7 +69,7 @@ impl Instance {
         // With several of them, the one that is heard now.
         rival.address = from;
         rival.told = true;
-        self.statistics.dual_master += 1;
+        self.statistics.mistakes().dual_master += 1;
         let event = Event::DualMaster {
             other: from,
             theirs: priority,

@@ -1,5 +1,7 @@
 //! The counters of an instance.
 
+use alloc::boxed::Box;
+
 use types::Instant;
 
 /// What an instance has seen since it was made or the counters were cleared.
@@ -57,10 +59,42 @@ pub struct Statistics {
     pub checksum_err: u64,
 }
 
-impl Statistics {
+/// The counters as an instance has them: those that count in ordinary life, and the others once there is something to
+/// count. Most instances never see a packet with a mistake.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) advert_rcvd: u64,
+    pub(crate) advert_sent: u64,
+    pub(crate) become_master: u64,
+    pub(crate) release_master: u64,
+    pub(crate) pri_zero_rcvd: u64,
+    pub(crate) pri_zero_sent: u64,
+    mistakes: Option<Box<Statistics>>,
+}
+
+impl Counters {
     /// Counts from zero again.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
+    }
+
+    /// The counters of everything that does not happen every day.
+    pub(crate) fn mistakes(&mut self) -> &mut Statistics {
+        self.mistakes.get_or_insert_default()
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> Statistics {
+        let mistakes = self.mistakes.as_deref().copied().unwrap_or_default();
+        Statistics {
+            advert_rcvd: self.advert_rcvd,
+            advert_sent: self.advert_sent,
+            become_master: self.become_master,
+            release_master: self.release_master,
+            pri_zero_rcvd: self.pri_zero_rcvd,
+            pri_zero_sent: self.pri_zero_sent,
+            ..mistakes
+        }
     }
 }
 

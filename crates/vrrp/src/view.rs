@@ -70,7 +70,7 @@ pub struct InstanceView<'a> {
     /// When it last sent an advert.
     pub last_advert_sent: Option<Instant>,
     /// Its counters.
-    pub statistics: &'a Statistics,
+    pub statistics: Statistics,
 }
 
 impl Instance {
@@ -106,7 +106,7 @@ impl Instance {
             deadline: self.deadline(),
             last_transition: self.last.transition,
             last_advert_sent: self.last.advert_sent,
-            statistics: &self.statistics,
+            statistics: self.statistics.all(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! [`Vrrp`]: all virtual routers of a host behind one door.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -14,6 +14,7 @@ use crate::debounce::AllDelays;
 use crate::devices::DeviceView;
 use crate::instance::{Instance, Queued, Shared};
 use crate::interfaces::Interface;
+use crate::listeners::Listeners;
 use crate::proof::WallClock;
 use crate::script::{Script, ScriptView};
 use crate::state::{Farewell, State, StateName};
@@ -36,7 +37,7 @@ pub struct Vrrp {
     pub(crate) deadlines: Deadlines,
     /// Who listens to what: interface, family, VRID. Without an interface: on every one. Several differ by the multicast
     /// group, the source or the peers.
-    pub(crate) listeners: BTreeMap<(Option<IfIndex>, Family, u8), Vec<usize>>,
+    pub(crate) listeners: Listeners,
     pub(crate) memberships: BTreeSet<(IfIndex, IpAddr)>,
     /// The virtual routers with a device of their own, by the interface below it.
     pub(crate) on_wire: BTreeSet<(IfIndex, Family, u8)>,
@@ -73,15 +74,28 @@ impl Vrrp {
     /// The next thing to do; `None` when there is nothing left to do for the last input.
     pub fn poll_action(&mut self) -> Option<Action> {
         loop {
-            if matches!(self.shared.queue.front()?, Queued::Block(_))
+            let Some(front) = self.shared.queue.front() else {
+                self.shared.give_back_room();
+                return None;
+            };
+            if matches!(front, Queued::Block(_))
                 && let Some(action) = self.next_of_block()
             {
                 return Some(action);
             }
             if let Some(Queued::Action(action)) = self.shared.queue.pop_front() {
+                let advert = matches!(action, Action::SendAdvert { .. });
+                self.shared.adverts_waiting -= usize::from(advert);
                 return Some(action);
             }
         }
+    }
+
+    /// How many of the actions to come send adverts. While there are some, nothing that takes long should be done: other
+    /// routers wait for them.
+    #[must_use]
+    pub const fn adverts_waiting(&self) -> usize {
+        self.shared.adverts_waiting
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) at the latest. It may be called too early, in vain.
@@ -207,6 +221,13 @@ impl Vrrp {
     /// The instances, in the order of the file.
     pub fn instances(&self) -> impl Iterator<Item = InstanceView<'_>> {
         self.instances.iter().map(Instance::view)
+    }
+
+    /// The names of the instances, in the order of the file, and whether each is master.
+    pub fn masters(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.instances
+            .iter()
+            .map(|instance| (&*instance.name, instance.is_master()))
     }
 
     /// The sync groups, in the order of the file.

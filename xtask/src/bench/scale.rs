@@ -1,9 +1,9 @@
-//! What a thousand virtual routers cost.
+//! What thousands of virtual routers cost.
 //!
-//! A host that is master of all of them and one that is backup for all, four cables between them (the two ends of
-//! a veth pair each, no switch: its work would be accounted to the sender). Each round starts fresh hosts, waits until
-//! all are elected and the announcements are over, and then takes memory, a window of CPU time, and, with a capture
-//! on the backup's side, a window of advert times.
+//! A host that is master of all of them and one that is backup for all, cables between them (the two ends of
+//! a veth pair each, no switch: its work would be accounted to the sender). Each round starts fresh hosts, takes the time
+//! until all are elected, waits until the announcements are over, and then takes memory, a window of CPU time, and, with
+//! a capture on the backup's side, a window of advert times.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,7 +12,7 @@ use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use lab::{Capture, Host, HostOptions, Lab, Pid, Process, pause};
+use lab::{Capture, Host, HostOptions, Lab, Process, pause};
 use sys::netlink::RouteSocket;
 use types::IfName;
 
@@ -21,10 +21,11 @@ use super::measure::{Packets, cpu_time, median, packets, pss, quantile};
 use super::program::Program;
 use super::{Row, Table, Target};
 
-/// Cables between the two hosts.
-const CABLES: u32 = 4;
 /// VRIDs of one interface.
 const MOST_PER_CABLE: u32 = 255;
+/// Cables between the two hosts: so many, or more when there are more virtual routers.
+const FEW_CABLES: u32 = 4;
+const MANY_CABLES: u32 = 16;
 
 /// keepalived takes eleven seconds for a thousand on an idle machine.
 const ELECTION: Duration = Duration::from_secs(180);
@@ -33,7 +34,7 @@ const SETTLING: Duration = Duration::from_secs(5);
 
 /// What to measure.
 pub(super) struct Options {
-    /// Virtual routers, at most 1020.
+    /// Virtual routers, at most 4080.
     pub(super) instances: u32,
     /// The length of each of the two windows.
     pub(super) seconds: u32,
@@ -41,6 +42,43 @@ pub(super) struct Options {
     pub(super) rounds: u32,
     /// Whether instances differ in priority, which spreads their adverts over the second.
     pub(super) spread: bool,
+    /// The advertisement interval, in milliseconds.
+    pub(super) advert_int: u32,
+    /// More lines of each `vrrp_instance`.
+    pub(super) more: String,
+}
+
+impl Options {
+    fn cables(&self) -> u32 {
+        if self.instances <= FEW_CABLES * MOST_PER_CABLE {
+            FEW_CABLES
+        } else {
+            MANY_CABLES
+        }
+    }
+
+    /// Adverts in so many seconds.
+    pub(super) fn adverts(&self, seconds: u32) -> u64 {
+        u64::from(self.instances) * u64::from(seconds) * 1000 / u64::from(self.advert_int)
+    }
+
+    /// Refuses what cannot be measured.
+    ///
+    /// # Errors
+    /// When there is no room for so many instances, or no time to measure.
+    pub(super) fn check(&self) -> Result<()> {
+        let most = MANY_CABLES * MOST_PER_CABLE;
+        if !(1..=most).contains(&self.instances) {
+            bail!(
+                "{} instances: there is room for 1 to {most}",
+                self.instances
+            );
+        }
+        if self.seconds < 3 || self.rounds < 1 {
+            bail!("a window of at least 3 seconds and at least one round are needed");
+        }
+        Ok(())
+    }
 }
 
 impl Default for Options {
@@ -50,17 +88,21 @@ impl Default for Options {
             seconds: 20,
             rounds: 2,
             spread: false,
+            advert_int: 1000,
+            more: String::new(),
         }
     }
 }
 
 /// What the rounds of one program showed.
 #[derive(Default)]
-struct Findings {
+pub(super) struct Findings {
+    /// Seconds from the start of the first host until it is master of all.
+    elected: Vec<f64>,
     /// Microseconds of CPU time on the master host for each advert it sent, one figure a round.
-    per_sent: Vec<f64>,
+    pub(super) per_sent: Vec<f64>,
     /// Microseconds of CPU time on the backup host for each advert that came in.
-    per_received: Vec<f64>,
+    pub(super) per_received: Vec<f64>,
     /// KiB of all processes on the master host.
     master_pss: Vec<f64>,
     /// KiB of all processes on the backup host.
@@ -75,16 +117,7 @@ struct Findings {
 /// # Errors
 /// When a program does not elect a master for every virtual router.
 pub(super) fn run(programs: &[Program], options: &Options) -> Result<Table> {
-    if !(1..=CABLES * MOST_PER_CABLE).contains(&options.instances) {
-        bail!(
-            "{} instances: there is room for 1 to {}",
-            options.instances,
-            CABLES * MOST_PER_CABLE
-        );
-    }
-    if options.seconds < 3 || options.rounds < 1 {
-        bail!("a window of at least 3 seconds and at least one round are needed");
-    }
+    options.check()?;
     let lab = Lab::new("bench-scale")?;
     let mut findings: Vec<Findings> = programs.iter().map(|_| Findings::default()).collect();
     for round in 1..=options.rounds {
@@ -101,7 +134,8 @@ fn table(programs: &[Program], findings: &[Findings], options: &Options) -> Resu
     type Figure = fn(&Findings) -> Option<f64>;
     let half = Some(Target::Ratio(0.5));
     let not_above = Some(Target::Ratio(1.0));
-    let figures: [(&str, &str, Option<Target>, Figure); 7] = [
+    let figures: [(&str, &str, Option<Target>, Figure); 8] = [
+        ("all elected", "s", half, |f| median(&f.elected)),
         ("cpu per advert sent", "us", half, |f| median(&f.per_sent)),
         ("cpu per advert received", "us", half, |f| {
             median(&f.per_received)
@@ -131,8 +165,9 @@ fn table(programs: &[Program], findings: &[Findings], options: &Options) -> Resu
     Ok(Table {
         name: "scale",
         heading: format!(
-            "{} virtual routers{}, advert_int 1 s, windows of {} s, {} rounds",
+            "{} virtual routers on {} interfaces{}, advert_int 1 s, windows of {} s, {} rounds",
             options.instances,
+            options.cables(),
             if options.spread {
                 " of different priorities"
             } else {
@@ -152,32 +187,102 @@ fn take_turn(
     round: u32,
     findings: &mut Findings,
 ) -> Result<()> {
-    let host = |role: Role| -> Result<Host> {
-        let name = format!("{}-{role:?}-{round}", program.name()).to_lowercase();
-        lab.host(&name, HostOptions::default())
-    };
-    let (first, second) = (host(Role::Master)?, host(Role::Backup)?);
-    lay_cables(&first, &second)?;
-    let master = program.start(&first, &configuration(Role::Master, options))?;
-    // One after the other. When both start at once on a busy machine, keepalived's backup takes over while its master
-    // is busy with announcements, which makes for more of them, and so on without end.
-    wait_for_master(&first, &second, options.instances)
-        .with_context(|| format!("the master says:\n{}", tail(&master)))?;
-    let backup = program.start(&second, &configuration(Role::Backup, options))?;
-    pause(SETTLING);
-    wait_for_master(&first, &second, options.instances).with_context(|| {
-        format!(
-            "the master says:\n{}\nthe backup says:\n{}",
-            tail(&master),
-            tail(&backup)
-        )
-    })?;
-    pause(SETTLING);
-    let (masters, backups) = (master.family()?, backup.family()?);
+    let pair = Pair::start(lab, program, options, &round.to_string(), findings)?;
+    let (masters, backups) = (pair.master.family()?, pair.backup.family()?);
     findings.master_pss.push(pss(&masters)? as f64);
     findings.backup_pss.push(pss(&backups)? as f64);
-    measure_cpu((&first, &masters), (&second, &backups), options, findings)?;
-    measure_periods(&second, options, findings)
+    pair.measure_cpu(options, findings)?;
+    measure_periods(&pair.second, options, findings)
+}
+
+/// Two hosts with the same virtual routers.
+pub(super) struct Pair {
+    pub(super) first: Host,
+    pub(super) second: Host,
+    /// On the first host.
+    pub(super) master: Process,
+    /// On the second host.
+    pub(super) backup: Process,
+}
+
+impl Pair {
+    /// Starts a program on fresh hosts, and waits until the first is master of everything and all is calm.
+    ///
+    /// # Errors
+    /// When that does not happen.
+    pub(super) fn start(
+        lab: &Lab,
+        program: &Program,
+        options: &Options,
+        name: &str,
+        findings: &mut Findings,
+    ) -> Result<Self> {
+        let host = |role: Role| -> Result<Host> {
+            let name = format!("{}-{role:?}-{name}", program.name()).to_lowercase();
+            lab.host(&name, HostOptions::default())
+        };
+        let (first, second) = (host(Role::Master)?, host(Role::Backup)?);
+        lay_cables(&first, &second, options.cables())?;
+        let started = sys::clock::now();
+        let master = program.start(&first, &configuration(Role::Master, options))?;
+        // One after the other. When both start at once on a busy machine, keepalived's backup takes over while its
+        // master is busy with announcements, which makes for more of them, and so on without end.
+        wait_for_addresses(&first, options.instances)
+            .with_context(|| format!("the master says:\n{}", tail(&master)))?;
+        let elected = sys::clock::now().since(started);
+        findings.elected.push(elected.as_secs_f64());
+        wait_for_master(&first, &second, options)
+            .with_context(|| format!("the master says:\n{}", tail(&master)))?;
+        let backup = program.start(&second, &configuration(Role::Backup, options))?;
+        pause(SETTLING);
+        wait_for_master(&first, &second, options).with_context(|| {
+            format!(
+                "the master says:\n{}\nthe backup says:\n{}",
+                tail(&master),
+                tail(&backup)
+            )
+        })?;
+        pause(SETTLING);
+        Ok(Self {
+            first,
+            second,
+            master,
+            backup,
+        })
+    }
+
+    /// CPU time per advert on both sides, in a window in which nobody captures.
+    ///
+    /// # Errors
+    /// When other adverts were sent than were due.
+    pub(super) fn measure_cpu(&self, options: &Options, findings: &mut Findings) -> Result<()> {
+        let (masters, backups) = (self.master.family()?, self.backup.family()?);
+        let look = || -> Result<_> {
+            Ok((
+                (packets(&self.first)?, cpu_time(&masters)?),
+                (packets(&self.second)?, cpu_time(&backups)?),
+            ))
+        };
+        let ((sent_before, master_before), (received_before, backup_before)) = look()?;
+        pause(Duration::from_secs(options.seconds.into()));
+        let ((sent_after, master_after), (received_after, backup_after)) = look()?;
+        let sent = sent_after.sent - sent_before.sent;
+        let received = received_after.received - received_before.received;
+        let expected = options.adverts(options.seconds);
+        if sent.abs_diff(expected) > expected / 10 || received.abs_diff(expected) > expected / 10 {
+            bail!(
+                "{sent} packets were sent and {received} received, where {expected} adverts were due"
+            );
+        }
+        let micros = |time: Duration, count: u64| time.as_secs_f64() * 1e6 / count as f64;
+        findings
+            .per_sent
+            .push(micros(master_after - master_before, sent));
+        findings
+            .per_received
+            .push(micros(backup_after - backup_before, received));
+        Ok(())
+    }
 }
 
 fn tail(process: &Process) -> String {
@@ -189,41 +294,8 @@ fn tail(process: &Process) -> String {
         .join("\n")
 }
 
-fn measure_cpu(
-    master: (&Host, &[Pid]),
-    backup: (&Host, &[Pid]),
-    options: &Options,
-    findings: &mut Findings,
-) -> Result<()> {
-    let look = || -> Result<_> {
-        Ok((
-            (packets(master.0)?, cpu_time(master.1)?),
-            (packets(backup.0)?, cpu_time(backup.1)?),
-        ))
-    };
-    let ((sent_before, master_before), (received_before, backup_before)) = look()?;
-    pause(Duration::from_secs(options.seconds.into()));
-    let ((sent_after, master_after), (received_after, backup_after)) = look()?;
-    let sent = sent_after.sent - sent_before.sent;
-    let received = received_after.received - received_before.received;
-    let expected = u64::from(options.instances) * u64::from(options.seconds);
-    if sent.abs_diff(expected) > expected / 10 || received.abs_diff(expected) > expected / 10 {
-        bail!(
-            "{sent} packets were sent and {received} received, where {expected} adverts were due"
-        );
-    }
-    let micros = |time: Duration, count: u64| time.as_secs_f64() * 1e6 / count as f64;
-    findings
-        .per_sent
-        .push(micros(master_after - master_before, sent));
-    findings
-        .per_received
-        .push(micros(backup_after - backup_before, received));
-    Ok(())
-}
-
 fn measure_periods(backup: &Host, options: &Options, findings: &mut Findings) -> Result<()> {
-    let captures: Vec<Capture> = (0..CABLES)
+    let captures: Vec<Capture> = (0..options.cables())
         .map(|cable| backup.capture(&format!("eth{cable}")))
         .collect::<Result<_>>()?;
     pause(Duration::from_secs(options.seconds.into()));
@@ -241,10 +313,35 @@ fn measure_periods(backup: &Host, options: &Options, findings: &mut Findings) ->
     Ok(())
 }
 
+/// Virtual addresses that a host has.
+pub(super) fn addresses_held(host: &Host) -> Result<u32> {
+    let held = host.run(|| -> Result<usize> {
+        let addresses = RouteSocket::new()?.addresses()?;
+        let virtual_ones = addresses.iter().filter(|held| held.prefix.length() == 32);
+        Ok(virtual_ones.count())
+    })??;
+    Ok(u32::try_from(held)?)
+}
+
+fn wait_for_addresses(host: &Host, wanted: u32) -> Result<()> {
+    const LOOK: Duration = Duration::from_millis(100);
+    for _ in 0..ELECTION.as_millis() / LOOK.as_millis() {
+        if addresses_held(host)? == wanted {
+            return Ok(());
+        }
+        pause(LOOK);
+    }
+    bail!(
+        "{wanted} addresses were not there within {} s",
+        ELECTION.as_secs()
+    )
+}
+
 /// Waits until the one sends for all and the other for none, for two seconds on end.
-fn wait_for_master(master: &Host, backup: &Host, instances: u32) -> Result<()> {
+fn wait_for_master(master: &Host, backup: &Host, options: &Options) -> Result<()> {
     let look = || -> Result<(Packets, Packets)> { Ok((packets(master)?, packets(backup)?)) };
-    let all = u64::from(instances);
+    let instances = options.instances;
+    let all = options.adverts(1);
     let mut good = 0;
     let mut shown = String::new();
     for _ in 0..ELECTION.as_secs() {
@@ -252,16 +349,10 @@ fn wait_for_master(master: &Host, backup: &Host, instances: u32) -> Result<()> {
         pause(Duration::from_secs(1));
         let after = look()?;
         let (sends, replies) = (after.0.sent - before.0.sent, after.1.sent - before.1.sent);
-        let addresses = |host: &Host| -> Result<usize> {
-            let of_each: Result<Vec<usize>> = (0..CABLES)
-                .map(|cable| Ok(host.addresses(&format!("eth{cable}"))?.len()))
-                .collect();
-            Ok(of_each?.iter().sum())
-        };
-        let held = addresses(master)?.saturating_sub(addresses(backup)?);
+        let held = addresses_held(master)?.saturating_sub(addresses_held(backup)?);
         // A second on the clock is rarely one to the millisecond: adverts of a burst may fall out of it.
         let all_send = sends.abs_diff(all) <= all / 10;
-        good = if u64::try_from(held)? == all && all_send && replies <= all / 100 {
+        good = if held == instances && all_send && replies <= all / 100 {
             good + 1
         } else {
             0
@@ -277,8 +368,8 @@ fn wait_for_master(master: &Host, backup: &Host, instances: u32) -> Result<()> {
     )
 }
 
-fn lay_cables(first: &Host, second: &Host) -> Result<()> {
-    for cable in 0..CABLES {
+fn lay_cables(first: &Host, second: &Host, cables: u32) -> Result<()> {
+    for cable in 0..cables {
         let interface = format!("eth{cable}");
         let name = IfName::new(&interface)?;
         let far_end = second.run(|| File::open("/proc/thread-self/ns/net"))??;
@@ -309,8 +400,9 @@ fn configuration(role: Role, options: &Options) -> String {
 }
 ",
     );
+    let (more, interval) = (&options.more, f64::from(options.advert_int) / 1e3);
     for number in 0..options.instances {
-        let (cable, vrid) = (number % CABLES, number / CABLES + 1);
+        let (cable, vrid) = (number % options.cables(), number / options.cables() + 1);
         // Skew_Time comes from the priority, and with it the time of the first advert.
         let above = if options.spread { number * 7 % 100 } else { 0 };
         let priority = match role {
@@ -324,8 +416,8 @@ fn configuration(role: Role, options: &Options) -> String {
     interface eth{cable}
     virtual_router_id {vrid}
     priority {priority}
-    advert_int 1
-    virtual_ipaddress {{
+    advert_int {interval}
+    {more}virtual_ipaddress {{
         {address}/32
     }}
 }}
@@ -342,7 +434,7 @@ mod tests {
     #[test]
     fn every_instance_has_a_place_of_its_own() {
         let options = Options {
-            instances: CABLES * MOST_PER_CABLE,
+            instances: FEW_CABLES * MOST_PER_CABLE,
             spread: true,
             ..Options::default()
         };

@@ -427,3 +427,52 @@ fn a_script_that_is_removed_is_not_undefined() {
         );
     }
 }
+
+#[test]
+fn interfaces_of_entries_are_tracked() {
+    for (entry, expected) in [
+        (
+            "virtual_ipaddress_excluded {\n10.0.0.2 dev eth1\n}",
+            &["eth1"][..],
+        ),
+        (
+            "virtual_routes {\n10.1.0.0/24 dev eth1\n10.2.0.0/24 dev eth1\n}",
+            &["eth1"],
+        ),
+        (
+            "virtual_routes {\n10.1.0.0/24 dev eth1 no_track\n10.1.0.0/24 dev eth0\n}",
+            &[],
+        ),
+        (
+            "virtual_rules {\niif eth1 table 100 priority 100\n}",
+            &["eth1"],
+        ),
+        (
+            "virtual_rules {\noif eth1 table 100 priority 100\n}",
+            &["eth1"],
+        ),
+        (
+            "virtual_rules {\niif eth1 table 100 priority 100 no_track\n}",
+            &[],
+        ),
+        (
+            "dont_track_primary\nvirtual_routes {\n10.1.0.0/24 dev eth0\n}",
+            &[],
+        ),
+    ] {
+        let (settings, _) = load(&one(
+            "A",
+            &format!("interface eth0\nvirtual_ipaddress {{\n10.0.0.1\n}}\n{entry}"),
+        ));
+        let settings = settings.unwrap();
+        let tracked: Vec<_> = settings.vrrp.instances[0]
+            .track_interface
+            .iter()
+            .map(|tracked| {
+                assert!(tracked.weight == types::Weight::FAULT && !tracked.reverse);
+                tracked.interface.as_str()
+            })
+            .collect();
+        assert_eq!(tracked, expected, "{entry}");
+    }
+}

@@ -17,6 +17,12 @@ use vrrp::{Blocked, DeviceView, Vrrp};
 /// keepalived's name for the tables.
 const TABLE: &str = "keepalived";
 
+/// What it means that addresses cannot be blocked.
+const TAKE_PACKETS: &str = "the virtual addresses of no_accept take packets";
+/// What it means that macvlans cannot be filtered.
+const TELL_TWICE: &str =
+    "macvlans report what the interfaces below them report, too, which may mislead switches";
+
 #[derive(Default)]
 pub(super) struct PacketFilter {
     netlink: Option<Firewall>,
@@ -76,6 +82,11 @@ impl PacketFilter {
         }
     }
 
+    /// Whether nothing is to be changed.
+    pub(super) fn is_done(&self) -> bool {
+        self.touched.is_empty() && !self.compare_all
+    }
+
     /// Blocks what is to be blocked: to be called before addresses are put on interfaces.
     pub(super) fn before_addresses(&mut self, core: &Vrrp) {
         self.carry_out(core, Moment::BeforeAddresses);
@@ -117,15 +128,44 @@ impl PacketFilter {
             .collect();
         let wanted: Vec<Table> = self.wanted.values().cloned().collect();
         for table in wanted {
-            let devices = devices(core, &table);
-            if let Err(problem) = self.converge(&table, &names, &devices, moment)
-                && !std::mem::replace(&mut self.complained, true)
-            {
-                error!(
-                    "{problem}: the virtual addresses of no_accept take packets (is nf_tables in the kernel, and may we \
-                     use it?)"
-                );
+            let Err(problem) = self.converge(&table, &names, core, moment) else {
+                continue;
+            };
+            if table.macvlans && table.blocks {
+                self.do_without_macvlans(table, &problem, &names, core, moment);
+            } else {
+                let so = if table.blocks {
+                    TAKE_PACKETS
+                } else {
+                    TELL_TWICE
+                };
+                self.complain(&problem, so);
             }
+        }
+    }
+
+    /// A kernel may lack what the rules for macvlans are made of, and have all that blocks addresses.
+    fn do_without_macvlans(
+        &mut self,
+        mut table: Table,
+        problem: &sys::Error,
+        names: &BTreeMap<&IfName, IfIndex>,
+        core: &Vrrp,
+        moment: Moment,
+    ) {
+        table.macvlans = false;
+        if self.converge(&table, names, core, moment).is_err() {
+            self.complain(problem, TAKE_PACKETS);
+            return;
+        }
+        self.complain(problem, TELL_TWICE);
+        // Until other settings come: each attempt would make the table anew.
+        self.wanted.insert(table.family, table);
+    }
+
+    fn complain(&mut self, problem: &sys::Error, so: &str) {
+        if !std::mem::replace(&mut self.complained, true) {
+            error!("{problem}: {so} (is nf_tables in the kernel, and may we use it?)");
         }
     }
 
@@ -134,7 +174,7 @@ impl PacketFilter {
         &mut self,
         table: &Table,
         names: &BTreeMap<&IfName, IfIndex>,
-        devices: &BTreeSet<Element>,
+        core: &Vrrp,
         moment: Moment,
     ) -> Result<(), sys::Error> {
         let wanted = |blocked: &Blocked| element(blocked, table, names);
@@ -145,12 +185,12 @@ impl PacketFilter {
         let changes = match made {
             None => {
                 let elements = self.blocked.iter().filter_map(wanted);
-                let elements = elements.chain(devices.iter().cloned()).collect();
+                let elements = elements.chain(devices(core, table)).collect();
                 return self.make(table, elements);
             }
             Some(made) if self.compare_all => {
                 let all = self.blocked.iter().filter_map(wanted);
-                let all: BTreeSet<Element> = all.chain(devices.iter().cloned()).collect();
+                let all: BTreeSet<Element> = all.chain(devices(core, table)).collect();
                 changes(made, &all, &made.elements, moment)
             }
             Some(made) => {
@@ -183,7 +223,7 @@ impl PacketFilter {
             Err(problem) => {
                 warn!("{problem}: making the table anew");
                 let elements = self.blocked.iter().filter_map(wanted);
-                let elements = elements.chain(devices.iter().cloned()).collect();
+                let elements = elements.chain(devices(core, table)).collect();
                 self.make(table, elements)
             }
         }
@@ -275,6 +315,10 @@ fn devices(core: &Vrrp, table: &Table) -> BTreeSet<Element> {
     if !table.macvlans {
         return elements;
     }
+    let indices: BTreeMap<IfName, IfIndex> = core
+        .interfaces()
+        .map(|interface| (interface.name, interface.index))
+        .collect();
     for DeviceView {
         interface,
         device,
@@ -285,15 +329,14 @@ fn devices(core: &Vrrp, table: &Table) -> BTreeSet<Element> {
             Family::V4 => device.family == Family::V4,
             Family::V6 => device.carries_v6,
         };
-        let mut others = core.interfaces();
-        let parent = others.find(|other| other.name == device.base);
+        let parent = indices.get(&device.base).copied();
         let (DeviceKind::Macvlan { .. }, true, Some(parent)) = (device.kind, concerned, parent)
         else {
             continue;
         };
         elements.insert(Element::Macvlan {
             device: interface,
-            parent: parent.index,
+            parent,
         });
         if table.family == Family::V6 {
             elements.insert(Element::NoSolicitation(interface));

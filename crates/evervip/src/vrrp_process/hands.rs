@@ -3,7 +3,8 @@
 //! The actions of one drain are sorted by kind, each kind in its own order: adverts leave at once, then all address changes
 //! go to the kernel in one batch (between two of the packet filter, if there is one), then gratuitous ARPs and neighbour advertisements, then log and scripts. A thousand
 //! instances that become master together so cost one netlink exchange, and no log line stands between an advert and
-//! the announcement of its address.
+//! the announcement of its address. Only an instance with many addresses has it another way: when no advert waits any
+//! more, each portion of them is announced before the kernel gets the next.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +16,8 @@ use std::time::Duration;
 use config::Settings;
 use log::{debug, error, info, warn};
 use sys::advert_socket::{AdvertSender, Memberships};
-use sys::link_socket::LinkSocket;
+use sys::igmp::NoLocalReports;
+use sys::link_socket::{Frames, LinkSocket};
 use sys::netlink::{
     AddressChange, Change, ChangeError, Changed, Event, Insert, KernelAddress, Refusal,
     RouteChange, RouteSocket,
@@ -32,6 +34,7 @@ use wire::ndisc::NeighbourAdvertisement;
 
 use super::culprit::Culprits;
 use super::devices::{Devices, Refused};
+use super::exchange::persist;
 use super::fifo::Fifos;
 use super::firewall::PacketFilter;
 use super::kernel_view::{self, Echoes};
@@ -43,27 +46,37 @@ use crate::kernel_routing::{self, PROTOCOL};
 /// How long a reading of an interface's forwarding switch is good (keepalived: 5 s).
 const FORWARDING_IS_FRESH: Duration = Duration::from_secs(5);
 
+/// Address changes that are worth an exchange with the kernel of their own, when their announcements are there too: well
+/// below a millisecond of work.
+const PORTION: usize = 32;
+
+/// Announcements that are made ready before the first of them leaves.
+const FRAMES: usize = 256;
+
 pub(super) struct Hands {
     route: RouteSocket,
     senders: BTreeMap<Family, AdvertSender>,
     link: LinkSocket,
+    frames: Frames,
     memberships: Memberships,
     scripts: Scripts,
     devices: Devices,
     filter: PacketFilter,
     fifos: Fifos,
+    /// `disable_local_igmp` is in force.
+    no_local_reports: Option<NoLocalReports>,
     mtus: BTreeMap<IfName, u32>,
     echoes: Echoes,
     culprits: Culprits,
     forwarding: BTreeMap<IfIndex, (Instant, bool)>,
     /// Where sending has failed, to say it only once.
     cannot_send: BTreeSet<(Option<IfIndex>, IpAddr)>,
-    masters: Masters,
     /// Groups that could not be joined; tried again when something about the interfaces changes.
     failed_joins: BTreeSet<(IfIndex, IpAddr)>,
     complaints: Complaints,
     /// Of which routes and rules we want to hear.
     interest: Interest,
+    lost_track: bool,
     later: Later,
 }
 
@@ -90,46 +103,29 @@ enum Words {
     Report(Report),
 }
 
-/// Who is master, and how much of it the parent knows.
-struct Masters {
-    now: BTreeSet<String>,
-    told: BTreeSet<String>,
-    /// The core's count of transitions when `now` was read off. Comparing at every wake-up would cost more than the adverts.
-    read_at: u64,
-    /// `now` and `told` differ.
-    pending: bool,
-}
-
 impl Hands {
-    /// `masters`: whom the parent takes for master, as its list says that it handed us.
     /// `overridden`: settings of the kernel that a predecessor has left changed.
-    pub(super) fn new(
-        masters: BTreeSet<String>,
-        overridden: BTreeMap<String, i64>,
-    ) -> Result<Self, sys::Error> {
+    pub(super) fn new(overridden: BTreeMap<String, i64>) -> Result<Self, sys::Error> {
         Ok(Self {
             route: RouteSocket::new()?,
             senders: BTreeMap::new(),
             link: LinkSocket::new()?,
+            frames: Frames::default(),
             memberships: Memberships::new(),
             scripts: Scripts::default(),
             devices: Devices::new(overridden),
             filter: PacketFilter::default(),
             fifos: Fifos::default(),
+            no_local_reports: None,
             mtus: BTreeMap::new(),
             echoes: Echoes::default(),
             culprits: Culprits::default(),
             forwarding: BTreeMap::new(),
             cannot_send: BTreeSet::new(),
-            masters: Masters {
-                now: BTreeSet::new(),
-                pending: !masters.is_empty(),
-                told: masters,
-                read_at: 0,
-            },
             failed_joins: BTreeSet::new(),
             complaints: Complaints::default(),
             interest: Interest::default(),
+            lost_track: false,
             later: Later::default(),
         })
     }
@@ -151,6 +147,9 @@ impl Hands {
             let mut any = false;
             while let Some(action) = core.poll_action() {
                 any = true;
+                if self.later.changes.len() >= PORTION && core.adverts_waiting() == 0 {
+                    self.work_off(&action, now, core);
+                }
                 if let Action::Device(action) = &action {
                     self.change_device(now, action, core);
                 } else {
@@ -200,6 +199,15 @@ impl Hands {
         | DeviceAction::Remove { device, .. }) = action;
         if let Err(Refused) = self.devices.perform(action, &mut self.route) {
             core.handle_device_refused(now, &device.name);
+        }
+    }
+
+    /// A portion of addresses and what announces them has come together, and more addresses are to come: the neighbours
+    /// need not wait for those. Not while the packet filter has work to do, which comes first and is one piece.
+    fn work_off(&mut self, next: &Action, now: Instant, core: &mut Vrrp) {
+        if matches!(next, Action::AddAddress { .. }) && self.filter.is_done() {
+            self.change_kernel(now, core);
+            self.announce_addresses(now, core);
         }
     }
 
@@ -315,10 +323,11 @@ impl Hands {
                     Some((request, change))
                 })
                 .unzip();
-            let results = match self.route.change_routing(&changes) {
+            let results = match persist(|| self.route.change_routing(&changes)) {
                 Ok(results) => results,
                 Err(problem) => {
                     error!("{problem}: addresses or routes may be missing or left behind");
+                    self.lost_track = true;
                     return;
                 }
             };
@@ -329,6 +338,11 @@ impl Hands {
                 }
             }
         }
+    }
+
+    /// Nobody knows what the kernel has: an exchange with it failed as a whole, again and again.
+    pub(super) const fn lost_track(&self) -> bool {
+        self.lost_track
     }
 
     /// Tells the core what became of a request; yields what to ask for instead.
@@ -414,27 +428,33 @@ impl Hands {
     }
 
     fn announce_addresses(&mut self, now: Instant, core: &Vrrp) {
-        for (interface, mac, address) in std::mem::take(&mut self.later.announcements) {
-            let sent = match address {
-                IpAddr::V4(address) => self
-                    .link
-                    .send(interface, &GratuitousArp { address, mac }.encode()),
-                IpAddr::V6(address) => {
-                    let router = self.forwards(now, interface, core);
-                    self.link.send(
-                        interface,
-                        &NeighbourAdvertisement {
+        let announcements = std::mem::take(&mut self.later.announcements);
+        // A piece at a time: the frames of thousands of addresses would be megabytes.
+        for piece in announcements.chunks(FRAMES) {
+            for (interface, mac, address) in piece {
+                let (interface, mac) = (*interface, *mac);
+                match *address {
+                    IpAddr::V4(address) => {
+                        let frame = GratuitousArp { address, mac }.encode();
+                        self.frames.push(interface, &frame);
+                    }
+                    IpAddr::V6(address) => {
+                        let router = self.forwards(now, interface, core);
+                        let announcement = NeighbourAdvertisement {
                             address,
                             mac,
                             router,
-                        }
-                        .encode(),
-                    )
+                        };
+                        self.frames.push(interface, &announcement.encode());
+                    }
                 }
-            };
-            if let Err(problem) = sent {
-                debug!("cannot announce {address}: {problem}");
             }
+            self.link.send_all(&self.frames, |place, problem| {
+                if let Some((_, _, address)) = piece.get(place) {
+                    debug!("cannot announce {address}: {problem}");
+                }
+            });
+            self.frames.clear();
         }
     }
 
@@ -549,6 +569,11 @@ impl Hands {
         }
     }
 
+    /// The port of the socket that changes are made through.
+    pub(super) const fn port_id(&self) -> u32 {
+        self.route.port_id()
+    }
+
     /// The event that the core was told of has been dealt with.
     pub(super) fn event_is_over(&mut self) {
         self.culprits.forget();
@@ -606,8 +631,23 @@ impl Hands {
         self.fifos.are_being_read()
     }
 
+    /// Before groups are joined: whether the kernel tells switches of it (`disable_local_igmp`).
+    pub(super) fn disable_local_igmp(&mut self, disable: bool) {
+        let changed = match (disable, self.no_local_reports.take()) {
+            (true, None) => NoLocalReports::begin().map(Some),
+            (true, in_force @ Some(_)) => Ok(in_force),
+            (false, Some(in_force)) => in_force.end().map(|()| None),
+            (false, None) => Ok(None),
+        };
+        match changed {
+            Ok(now) => self.no_local_reports = now,
+            Err(problem) => error!("disable_local_igmp: {problem}"),
+        }
+    }
+
     /// What is left to undo when all instances have stopped.
     pub(super) fn end(&mut self) {
+        self.disable_local_igmp(false);
         self.fifos.end();
         self.filter.end();
     }
@@ -618,44 +658,6 @@ impl Hands {
         // Peers may be gone: this would grow with every reload.
         self.cannot_send.clear();
         self.complaints.forget();
-    }
-
-    /// At most `most` changes that the parent does not know yet: who became master, who is no longer.
-    pub(super) fn masters_to_tell(
-        &mut self,
-        core: &Vrrp,
-        most: usize,
-    ) -> Option<(Vec<String>, Vec<String>)> {
-        let masters = &mut self.masters;
-        if masters.read_at == core.transitions() && !masters.pending {
-            return None;
-        }
-        masters.read_at = core.transitions();
-        masters.now = core
-            .instances()
-            .filter(|instance| instance.state == vrrp::StateName::Master)
-            .map(|instance| instance.settings.name.clone())
-            .collect();
-        let gained: Vec<String> = masters
-            .now
-            .difference(&masters.told)
-            .take(most)
-            .cloned()
-            .collect();
-        let room = most - gained.len();
-        let lost: Vec<String> = masters
-            .told
-            .difference(&masters.now)
-            .take(room)
-            .cloned()
-            .collect();
-        masters.pending = !gained.is_empty() || !lost.is_empty();
-        masters.pending.then_some((gained, lost))
-    }
-
-    pub(super) fn masters_told(&mut self, gained: &[String], lost: &[String]) {
-        self.masters.told.extend(gained.iter().cloned());
-        self.masters.told.retain(|name| !lost.contains(name));
     }
 
     /// Interfaces have changed: what could not be joined before may be possible now.

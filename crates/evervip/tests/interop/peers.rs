@@ -77,18 +77,14 @@ impl<'a> Router<'a> {
     pub(crate) fn held(&self) -> usize {
         match &self.kind {
             Kind::Ours(_) | Kind::Keepalived(_) => {
-                // Of an IPv6 router it may have either name.
-                let devices: &[&str] = match self.row.port {
-                    Port::Plain => &["eth0"],
-                    Port::Vmac => &["vrrp.51", "vrrp6.51"],
+                let device = match self.row.port {
+                    Port::Plain => "eth0",
+                    Port::Vmac => "vrrp.51",
                 };
-                let on = |device: &&str, address| self.host.has_address(device, address);
+                let on_device = |address: &&str| self.host.has_address(device, address);
                 let all = self.row.bare_addresses().into_iter();
-                all.filter(|address| {
-                    let mut devices = devices.iter();
-                    devices.any(|device| on(device, address).unwrap_or(false))
-                })
-                .count()
+                all.filter(|address| on_device(address).unwrap_or(false))
+                    .count()
             }
             // They are always there, on an interface that works only on the master.
             Kind::Frr(_) => match self.host.link(MACVLAN) {

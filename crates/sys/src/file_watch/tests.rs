@@ -40,6 +40,23 @@ fn what_happens_to_a_file_is_heard_and_nothing_else() {
     assert_eq!(heard(&mut watch), changed, "moved away");
 }
 
+/// More than is told at once, and nothing between two portions is lost.
+#[test]
+fn a_storm_is_heard_in_portions() {
+    let directory = TestDirectory::new("storm");
+    let (file, other) = (directory.join("file"), directory.join("other"));
+    let mut watch = watching(&[&file, &other]);
+    for _ in 0..MOST_EVENTS {
+        // Equal events in a row are one.
+        fs::write(&file, "1").unwrap();
+        fs::write(&other, "1").unwrap();
+    }
+    let (first, second, third) = (heard(&mut watch), heard(&mut watch), heard(&mut watch));
+    assert!(first.len() < 2 * MOST_EVENTS && !second.is_empty());
+    assert_eq!(first.len() + second.len(), 2 * MOST_EVENTS);
+    assert_eq!(third, []);
+}
+
 #[test]
 fn a_directory_that_goes_takes_its_files_along() {
     let directory = TestDirectory::new("lost");

@@ -159,25 +159,45 @@ fn behind_an_authentication_header() {
 }
 
 #[test]
-fn of_routes_only_ours_pass_and_of_the_rest_everything() {
-    let program = route_program(18);
-    let notification = |kind: u16, protocol: u8| {
+fn of_routes_and_additions_only_the_wanted_pass_and_of_the_rest_everything() {
+    let notification = |kind: u16, port: u32, protocol: u8| {
         let mut bytes = vec![28, 0, 0, 0];
         bytes.extend(kind.to_ne_bytes());
+        bytes.resize(12, 0);
+        bytes.extend(port.to_ne_bytes());
         bytes.resize(28, 0);
         bytes[21] = protocol;
         bytes
     };
-    for (kind, protocol, passes) in [
-        (libc::RTM_NEWROUTE, 18, true),
-        (libc::RTM_NEWROUTE, 186, false),
-        (libc::RTM_DELROUTE, 18, true),
-        (libc::RTM_DELROUTE, 2, false),
-        (libc::RTM_NEWLINK, 186, true),
-        (libc::RTM_DELRULE, 0, true),
+    for (kind, port, protocol, heard) in [
+        // Heard with no filter of routes, or with one.
+        (libc::RTM_NEWROUTE, 77, 18, [true, true]),
+        (libc::RTM_NEWROUTE, 0, 186, [true, false]),
+        (libc::RTM_DELROUTE, 0, 18, [true, true]),
+        (libc::RTM_DELROUTE, 0, 2, [true, false]),
+        (libc::RTM_NEWLINK, 0, 186, [true, true]),
+        (libc::RTM_DELRULE, 0, 0, [true, true]),
+        (libc::RTM_DELADDR, 77, 2, [true, true]),
+        (libc::RTM_NEWADDR, 78, 2, [true, true]),
+        (libc::RTM_NEWADDR, 0, 2, [true, true]),
+        (libc::RTM_NEWADDR, 77, 2, [false, false]),
     ] {
-        let verdict = run(&program, &notification(kind, protocol));
-        assert_eq!(verdict != 0, passes, "type {kind} of protocol {protocol}");
+        for (routes_but_of, heard) in [None, Some(18)].into_iter().zip(heard) {
+            let message = notification(kind, port, protocol);
+            let verdict = |additions_of| {
+                let unheard = Unheard {
+                    additions_of,
+                    routes_but_of,
+                };
+                run(&notification_program(unheard), &message) != 0
+            };
+            let case =
+                format!("type {kind} of port {port}, protocol {protocol}, {routes_but_of:?}");
+            assert_eq!(verdict(Some(77)), heard, "{case}");
+            let of_own = kind == libc::RTM_NEWADDR && port == 77;
+            assert_eq!(verdict(None), heard || of_own, "{case}");
+        }
     }
+    let program = notification_program(Unheard::default());
     assert_eq!(run(&program, &[0; 3]), 0, "too short to be a message");
 }

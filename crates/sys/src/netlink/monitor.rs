@@ -14,10 +14,12 @@ use super::routes::Route;
 use super::rules::KernelRule;
 use super::socket::{self, Socket};
 use crate::batch::{Batch, Wait};
+use crate::filter::Unheard;
 use crate::{Error, filter, option};
 
-/// Room for about a thousand notifications that have not been read yet.
-const RECEIVE_BUFFER: usize = 1 << 20;
+/// Room for some thousand notifications that have not been read yet: as many as a take-over of thousands of IPv6
+/// addresses makes. It is taken only while they wait.
+const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// A notification of an interface is 1 to 3 KiB; this leaves room for what later kernels add.
 const NOTIFICATION_SIZE: usize = 16 << 10;
@@ -115,8 +117,7 @@ pub struct Monitor {
     /// Something was lost since the queue was last empty.
     overrun: bool,
     passed_over: u64,
-    /// Whose routes and rules are told of.
-    routing: Option<u8>,
+    unheard: Unheard,
 }
 
 impl Monitor {
@@ -139,7 +140,7 @@ impl Monitor {
             batch: Batch::new(SLOTS, NOTIFICATION_SIZE),
             overrun: false,
             passed_over: 0,
-            routing: None,
+            unheard: Unheard::default(),
         })
     }
 
@@ -158,12 +159,11 @@ impl Monitor {
     /// # Errors
     /// When the kernel refuses.
     pub fn watch_routing(&mut self, protocol: u8) -> Result<(), Error> {
-        if self.routing.is_some() {
+        if self.unheard.routes_but_of.is_some() {
             return Ok(());
         }
-        SockRef::from(&self.socket)
-            .attach_filter(&filter::routes_of(protocol))
-            .map_err(Error::system("filter notifications of routes"))?;
+        self.unheard.routes_but_of = Some(protocol);
+        self.filter()?;
         for group in numbers::ROUTING_GROUPS {
             option::set_int(
                 &self.socket,
@@ -173,8 +173,24 @@ impl Monitor {
                 "listen for changes of routes and rules",
             )?;
         }
-        self.routing = Some(protocol);
         Ok(())
+    }
+
+    /// Does not hear any more of IPv4 addresses that are added through the socket with this port: the kernel makes no
+    /// notification for us then. Removals are told all the same, as the kernel may remove more than it was asked to; and
+    /// of IPv6 addresses it does not say whose they are.
+    ///
+    /// # Errors
+    /// When the kernel does not take the filter.
+    pub fn ignore_additions_of(&mut self, port_id: u32) -> Result<(), Error> {
+        self.unheard.additions_of = Some(port_id);
+        self.filter()
+    }
+
+    fn filter(&self) -> Result<(), Error> {
+        SockRef::from(&self.socket)
+            .attach_filter(&filter::notifications(self.unheard))
+            .map_err(Error::system("filter notifications"))
     }
 
     /// Appends what changed to `events`.
@@ -214,7 +230,7 @@ impl Monitor {
     }
 
     fn understand(&mut self, events: &mut Vec<Event>) {
-        let routing = self.routing;
+        let routing = self.unheard.routes_but_of;
         for datagram in self.batch.datagrams() {
             if !socket::is_from_kernel(&datagram) {
                 self.passed_over += 1;

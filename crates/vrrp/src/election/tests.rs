@@ -49,6 +49,74 @@ fn a_backup_waits_master_down_then_advertises_before_it_takes_the_addresses() {
 }
 
 #[test]
+fn many_addresses_are_taken_up_and_announced_in_portions() {
+    let excluded = (0..69).map(|n| virtual_address(&format!("198.18.1.{n}"), eth(0)));
+    let (mut bench, _) = Bench::with(Settings {
+        instances: vec![with(|s| {
+            s.virtual_ipaddress_excluded = excluded.collect();
+            s.garp.master_repeat = 2;
+        })],
+        ..Settings::default()
+    });
+    let seen = bench.run(3_600);
+    let of = |what: &str| -> Vec<&str> {
+        let lines = seen.iter().filter_map(|line| line.split_once(what));
+        lines.map(|(_, address)| address).collect()
+    };
+    let addresses = of(" add ");
+    assert_eq!((addresses.len(), addresses[0]), (70, "198.18.0.100"));
+    // In the order of the file, each twice: a first round for each portion, then the second one for all.
+    assert_eq!(of(" garp "), [addresses.clone(), addresses].concat());
+    let kinds: Vec<&str> = seen
+        .iter()
+        .map(|line| line.split(' ').nth(1).unwrap())
+        .collect();
+    let runs: Vec<(&str, usize)> = kinds
+        .chunk_by(|a, b| a == b)
+        .map(|run| (run[0], run.len()))
+        .collect();
+    let portions = [32, 32, 6].map(|count| [("add", count), ("garp", count)]);
+    let mut expected = vec![("advert", 1)];
+    expected.extend(portions.concat());
+    expected.last_mut().unwrap().1 += 70;
+    expected.push(("(VI)", 1));
+    assert_eq!(runs, expected);
+}
+
+#[test]
+fn adverts_that_wait_are_counted() {
+    let owner = |name: &str| InstanceSettings {
+        name: String::from(name),
+        ..with(|s| (s.priority, s.state) = (Priority::OWNER, InitialState::Master))
+    };
+    let mut vrrp = crate::Vrrp::new();
+    let now = types::Instant::ZERO;
+    vrrp.handle_snapshot(now, vec![Bench::interface(0, true)], Bench::addresses(0));
+    vrrp.handle_settings(
+        now,
+        Settings {
+            instances: vec![owner("A"), owner("B")],
+            ..Settings::default()
+        },
+    );
+    while vrrp.poll_action().is_some() {}
+    vrrp.handle_timeout(now + Duration::from_millis(1));
+    let mut left = Vec::new();
+    loop {
+        left.push(vrrp.adverts_waiting());
+        if vrrp.poll_action().is_none() {
+            break;
+        }
+    }
+    // The advert of A, what follows it, the advert of B.
+    assert_eq!((left.first(), left.last()), (Some(&2), Some(&0)));
+    assert!(
+        left.is_sorted_by(|a, b| a >= b) && left.contains(&1),
+        "{left:?}"
+    );
+}
+
+#[test]
 fn an_owner_that_begins_as_master_does_not_wait() {
     let owner = with(|s| (s.priority, s.state) = (Priority::OWNER, InitialState::Master));
     let (mut bench, said) = Bench::with(Settings {

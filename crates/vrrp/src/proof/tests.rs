@@ -182,7 +182,7 @@ fn counted(bench: &Bench, before: &Statistics) -> Vec<&'static str> {
 
 /// What a packet is counted as.
 fn verdict(bench: &mut Bench, carrier: Carrier, from: &str, bytes: &[u8]) -> Vec<&'static str> {
-    let before = *bench.view(0).statistics;
+    let before = bench.view(0).statistics;
     bench.packet_as(carrier, 0, from, 255, bytes);
     counted(bench, &before)
 }
@@ -243,7 +243,7 @@ fn each_check_of_a_trailer_refuses_and_counts_in_its_order() {
     assert_eq!(verdict(&mut bench, carrier, OTHER, &bytes), ["replay"]);
     // What comes before: TTL, version, another sender's packet.
     let (carrier, bytes) = other.advert(200, time(&bench, EPOCH));
-    let before = *bench.view(0).statistics;
+    let before = bench.view(0).statistics;
     bench.packet_as(carrier, 0, OTHER, 254, &bytes);
     assert_eq!(counted(&bench, &before), ["ttl"]);
     assert_eq!(

@@ -116,7 +116,7 @@ impl Craft {
             self.version << 4 | self.packet_type,
             self.sender.vrid.get(),
             self.priority,
-            count + self.miscounted,
+            count.wrapping_add(self.miscounted),
             self.fifth,
             self.sixth,
             0,

@@ -459,7 +459,7 @@ fn details() {
             (
                 "smtp_alert maybe",
                 "true None None None None false false",
-                &[Class::Pending, Class::General],
+                GENERAL,
             ),
             (
                 "v3_checksum_as_v2 yes",
@@ -474,11 +474,7 @@ fn details() {
             ("track_src_ip", "false false", &[]),
             ("mcast_src_ip 10.0.0.5\ntrack_src_ip", "true false", &[]),
             ("promote_secondaries", "false true", &[]),
-            (
-                "use_vmac\npromote_secondaries",
-                "false false",
-                &[Class::Pending, Class::General],
-            ),
+            ("use_vmac\npromote_secondaries", "false false", GENERAL),
             ("debug 3", "false false", &[]),
             ("debug 5", "false false", NUMBER),
             (

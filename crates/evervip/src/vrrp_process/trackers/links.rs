@@ -130,3 +130,56 @@ impl Asked {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use types::Vrid;
+    use vrrp::settings::InstanceSettings;
+
+    use super::*;
+
+    /// What was found out about the loopback interface, which is there in every namespace.
+    fn answers(findings: &[Finding]) -> Vec<Option<bool>> {
+        let answer = |finding: &Finding| match finding {
+            Finding::Link(interface, answer) if interface.as_str() == "lo" => Some(*answer),
+            Finding::Link(..) | Finding::File(..) | Finding::Processes(..) => None,
+        };
+        findings.iter().filter_map(answer).collect()
+    }
+
+    #[test]
+    fn who_is_asked_and_when() {
+        let lo = IfName::new("lo").unwrap();
+        let instance = InstanceSettings::new("VI", lo, Vrid::new(1).unwrap());
+        let mut settings = vrrp::Settings {
+            instances: vec![instance],
+            ..vrrp::Settings::default()
+        };
+        let mut links = Links::default();
+        let now = Instant::ZERO;
+        assert!(links.prepare(now, &settings).is_empty() && links.next_wake().is_none());
+
+        // All interfaces of instances, in the first way that works: this one has no transceiver, but it has a driver.
+        settings.global.linkbeat_use_polling = true;
+        assert_eq!(answers(&links.prepare(now, &settings)), [Some(true)]);
+        assert_eq!(links.next_wake(), Some(now + EVERY));
+        assert!(links.tick(now).is_empty(), "not yet");
+        assert!(links.tick(now + EVERY).is_empty(), "the same answer");
+
+        // Only in a way that it does not know.
+        settings.global.linkbeat_use_polling = false;
+        settings.linkbeat = vec![
+            Linkbeat {
+                interface: lo,
+                method: Some(LinkbeatMethod::Mii),
+            },
+            Linkbeat {
+                interface: IfName::new("nosuch0").unwrap(),
+                method: None,
+            },
+        ];
+        assert_eq!(answers(&links.prepare(now, &settings)), [None]);
+        settings.linkbeat.clear();
+        assert!(links.prepare(now, &settings).is_empty() && links.next_wake().is_none());
+    }
+}
