@@ -50,7 +50,9 @@ use self::trackers::{Finding, FirstContent, Trackers};
 use self::tuning::Tuning;
 use crate::exit::{Exit, NEEDED_RIGHTS};
 use crate::kernel_routing::PROTOCOL;
-use crate::messages::{Dump, LONGEST, MASTERS_PER_MESSAGE, Start, ToChild, ToParent};
+use crate::messages::{
+    Dump, LONGEST, MASTERS_PER_MESSAGE, OVERRIDDEN_PER_MESSAGE, Start, ToChild, ToParent,
+};
 
 const SIGHUP: i32 = 1;
 const SIGINT: i32 = 2;
@@ -186,7 +188,7 @@ impl VrrpProcess {
         let settings: Settings =
             postcard::from_bytes(&start.settings).context("settings from the parent")?;
         core.resume(resumable(&start.resume, &settings, heartbeat.as_ref()));
-        let hands = Hands::new()?;
+        let hands = Hands::new(start.overridden)?;
         monitor.ignore_additions_of(hands.port_id())?;
         // Last, so that nothing is left behind by a process that cannot begin.
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
@@ -217,6 +219,7 @@ impl VrrpProcess {
         process.read_kernel()?;
         drop(start.settings);
         process.take_settings(settings, first)?;
+        process.hands.put_back_inherited();
         Ok(Some(process))
     }
 
@@ -257,6 +260,7 @@ impl VrrpProcess {
                         heartbeat.beat(now);
                     }
                     self.tell_masters();
+                    self.tell_overrides();
                     if self.hands.did_much() {
                         process::give_back_memory();
                     }
@@ -638,6 +642,29 @@ impl VrrpProcess {
             // Told with the next wake-up.
             Ok(Delivery::Full | Delivery::Closed) => {}
             Err(problem) => error!("cannot tell the parent who is master: {problem:#}"),
+        }
+    }
+
+    /// Lets the parent know which of the kernel's settings are to be put back, should we not be able to.
+    fn tell_overrides(&mut self) {
+        let news = self.hands.overrides_to_tell();
+        while !news.is_empty() {
+            let some: Vec<_> = news.iter().take(OVERRIDDEN_PER_MESSAGE).cloned().collect();
+            let count = some.len();
+            let bytes = postcard::to_allocvec(&ToParent::Overridden(some));
+            match bytes.map(|bytes| self.channel.send(&bytes, None)) {
+                Ok(Ok(Delivery::Sent)) => drop(news.drain(..count)),
+                // Told with the next wake-up.
+                Ok(Ok(Delivery::Full | Delivery::Closed)) => return,
+                Ok(Err(problem)) => {
+                    error!("cannot tell the parent what was changed in the kernel: {problem}");
+                    return;
+                }
+                Err(problem) => {
+                    error!("cannot tell the parent what was changed in the kernel: {problem}");
+                    return;
+                }
+            }
         }
     }
 

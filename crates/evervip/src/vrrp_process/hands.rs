@@ -109,7 +109,8 @@ enum Words {
 }
 
 impl Hands {
-    pub(super) fn new() -> Result<Self, sys::Error> {
+    /// `overridden`: settings of the kernel that a predecessor has left changed.
+    pub(super) fn new(overridden: BTreeMap<String, i64>) -> Result<Self, sys::Error> {
         Ok(Self {
             route: RouteSocket::new()?,
             senders: BTreeMap::new(),
@@ -117,7 +118,7 @@ impl Hands {
             frames: Frames::default(),
             memberships: Memberships::new(),
             scripts: Scripts::default(),
-            devices: Devices::default(),
+            devices: Devices::new(overridden),
             filter: PacketFilter::default(),
             fifos: Fifos::default(),
             no_local_reports: None,
@@ -182,6 +183,16 @@ impl Hands {
     /// behind.
     pub(super) const fn did_much(&mut self) -> bool {
         std::mem::replace(&mut self.many, false)
+    }
+
+    /// Puts back what a predecessor changed in the kernel and the first settings do not ask for.
+    pub(super) fn put_back_inherited(&mut self) {
+        self.devices.put_back_inherited();
+    }
+
+    /// What the parent does not know yet of changes in the kernel; what it was told is to be taken out.
+    pub(super) fn overrides_to_tell(&mut self) -> &mut Vec<(String, Option<i64>)> {
+        self.devices.untold()
     }
 
     fn join_groups(&mut self) {
