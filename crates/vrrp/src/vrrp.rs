@@ -9,6 +9,7 @@ use core::time::Duration;
 use types::{IfIndex, Instant, Prefix};
 
 use crate::action::{Action, Announced, Signal};
+use crate::clash::Clashes;
 use crate::deadlines::{Deadlines, Owner};
 use crate::debounce::AllDelays;
 use crate::devices::DeviceView;
@@ -39,6 +40,7 @@ pub struct Vrrp {
     /// group, the source or the peers.
     pub(crate) listeners: Listeners,
     pub(crate) memberships: BTreeSet<(IfIndex, IpAddr)>,
+    pub(crate) clashes: Clashes,
     /// Names of instances that were master when a predecessor of this process ended a moment ago.
     pub(crate) resuming: BTreeSet<String>,
     pub(crate) statics: Statics,
