@@ -238,6 +238,11 @@ impl Interfaces {
         entry.is_some_and(|entry| entry.link.usable())
     }
 
+    /// Whether an interface is usable to the kernel, whatever counts: routes through it come and go with that.
+    pub(crate) fn carries(&self, name: &IfName) -> bool {
+        self.by_name(name).is_some_and(|interface| interface.usable)
+    }
+
     /// What counts of an interface's link.
     pub(crate) fn link(&mut self, index: IfIndex) -> Option<&mut Link> {
         self.by_index.get_mut(&index).map(|entry| &mut entry.link)
