@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Result, ensure};
-use lab::{Host, Lab, Process, scenario, uml, wait_until};
+use lab::{Host, Lab, Process, scenario, wait_until};
 
 use common::{Daemon, SOON, evervip, gains, keepalived, loses};
 
@@ -31,9 +31,6 @@ fn main() -> ExitCode {
         ("static_entries_and_reloads", static_entries_and_reloads),
         ("secondaries_are_promoted", secondaries_are_promoted),
         ("as_keepalived_does", as_keepalived_does),
-        ("the_table_of_a_vrf", |lab| {
-            uml::scenario(lab, &["vrf"], the_table_of_a_vrf)
-        }),
     ])
 }
 
@@ -453,21 +450,6 @@ fn secondaries_are_promoted(lab: &mut Lab) -> Result<()> {
     daemon.stop()?;
     ensure!(setting()?.trim() == "0");
     Ok(())
-}
-
-/// A route says `vrf` instead of a number; the device comes later than the daemon.
-fn the_table_of_a_vrf(lab: &mut Lab) -> Result<()> {
-    let a = alone(lab)?;
-    let routes = ["blackhole 10.1.0.0/16 vrf red"];
-    let _daemon = Daemon::start(&a, &evervip(), &instance(150, &with(&routes, &[])))?;
-    gains(&a, VIP)?;
-    ensure!(everything(&a)?.is_empty());
-    a.call("ip link add red type vrf table 77")?;
-    a.call("ip link set red up")?;
-    wait_until(SOON, "the route is in the table of the VRF", || {
-        a.call("ip route show table 77 proto 18")
-            .is_ok_and(|listed| listed.contains("blackhole 10.1.0.0/16"))
-    })
 }
 
 /// What Debian's keepalived makes of the same file, where it knows the words.
