@@ -43,7 +43,7 @@ impl Vrrp {
             track_files,
             track_processes,
             bfd_sessions,
-            // Not acted on yet.
+            // Their members track what static entries need.
             track_groups: _,
             // The host asks; what it hears comes as the state of the interface.
             linkbeat: _,
