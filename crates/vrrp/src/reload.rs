@@ -94,7 +94,10 @@ impl Vrrp {
         Instance::release_addresses(outgoing.addresses.iter(), &mut self.shared);
         let unblocked = core::mem::take(&mut changes.unblocked);
         Instance::unblock_addresses(unblocked, &mut self.shared);
-        self.release_statics(&old_statics);
+        if self.release_statics(&old_statics) {
+            // Adverts may have left from one that is gone now.
+            self.reassess_all(now, |_| true);
+        }
         self.sweep(&changes);
         for removal in unwanted {
             self.shared.act(removal);

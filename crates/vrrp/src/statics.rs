@@ -109,14 +109,15 @@ impl Vrrp {
         old
     }
 
-    /// Lets go of static entries: those of old settings, or all of them when the daemon stops.
-    pub(crate) fn release_statics(&mut self, old: &Statics) {
+    /// Lets go of static entries: those of old settings, or all of them when the daemon stops. True if there were addresses.
+    pub(crate) fn release_statics(&mut self, old: &Statics) -> bool {
         let shared = &mut self.shared;
         shared.release_routing(&old.routes, &old.rules);
         for address in &old.addresses {
             let action = shared.holdings.release(address, &mut shared.interfaces);
             shared.act_all(action);
         }
+        !old.addresses.is_empty()
     }
 
     /// Somebody removed an address; true if it was a static one and is dealt with.
@@ -208,6 +209,8 @@ impl Vrrp {
                 let action = shared.routing.put_back_rule(rule);
                 shared.act_all(action);
             }
+            // Adverts may leave from one of them again.
+            self.reassess_all(now, |_| true);
         }
         self.arm_statics();
     }
