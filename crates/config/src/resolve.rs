@@ -54,7 +54,7 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
             None => judge.note(&instance.notify),
         }
     }
-    vrids::check(&instances, report);
+    vrids::check(&instances, draft.vrrp_global.allow_if_changes, report);
     let mut groups = groups(&draft, &mut instances, &mut judge, report);
     shared_devices(&devices.shared, &mut instances, report);
     let (scripts, mut commands) = judge.check_scripts(&draft.scripts, report);

@@ -1,6 +1,6 @@
 //! What parent and child say to one another, over a socket that only they have.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,9 @@ pub(crate) const LONGEST: usize = 64 * 1024;
 
 /// Masters per [`ToParent::Masters`], so that the message stays below [`LONGEST`] whatever their names.
 pub(crate) const MASTERS_PER_MESSAGE: usize = 200;
+
+/// Settings per [`ToParent::Overridden`], for the same reason.
+pub(crate) const OVERRIDDEN_PER_MESSAGE: usize = 400;
 
 /// From the parent to a child.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +51,8 @@ pub(crate) struct Start {
     pub initialise_files: bool,
     /// Names of the instances that a predecessor left as master.
     pub resume: BTreeSet<String>,
+    /// Settings of the kernel that a predecessor changed and did not put back, and what they were before.
+    pub overridden: BTreeMap<String, i64>,
 }
 
 /// The files that a signal asks for.
@@ -88,6 +93,8 @@ pub(crate) enum ToParent {
         /// Former masters.
         lost: Vec<String>,
     },
+    /// Settings of the kernel that it changed, each with what it was before; `None`: that is put back.
+    Overridden(Vec<(String, Option<i64>)>),
     /// Somebody sent SIGHUP to the child instead of the parent.
     ReloadWanted,
 }

@@ -323,6 +323,7 @@ impl Parent {
             dump_directory: std::env::var("TMPDIR").unwrap_or_else(|_| DUMP_DIRECTORY.to_owned()),
             initialise_files: self.fresh,
             resume: self.pace.take_masters(),
+            overridden: self.pace.overridden().clone(),
         };
         let child = Child::spawn(&start, self.pace.heartbeat()?, sys::clock::now())
             .context("starting the VRRP process")?;
@@ -371,6 +372,7 @@ impl Parent {
                 .context("message of the VRRP process")?;
             match message {
                 ToParent::Masters { gained, lost } => child.note_masters(gained, &lost),
+                ToParent::Overridden(news) => child.note_overridden(news),
                 ToParent::SettingsTaken => {
                     child.settings_taken();
                     self.previous = None;

@@ -50,7 +50,9 @@ use self::trackers::{Finding, FirstContent, Trackers};
 use self::tuning::Tuning;
 use crate::exit::{Exit, NEEDED_RIGHTS};
 use crate::kernel_routing::PROTOCOL;
-use crate::messages::{Dump, LONGEST, MASTERS_PER_MESSAGE, Start, ToChild, ToParent};
+use crate::messages::{
+    Dump, LONGEST, MASTERS_PER_MESSAGE, OVERRIDDEN_PER_MESSAGE, Start, ToChild, ToParent,
+};
 
 const SIGHUP: i32 = 1;
 const SIGINT: i32 = 2;
@@ -186,7 +188,7 @@ impl VrrpProcess {
         let settings: Settings =
             postcard::from_bytes(&start.settings).context("settings from the parent")?;
         core.resume(resumable(&start.resume, &settings, heartbeat.as_ref()));
-        let hands = Hands::new()?;
+        let hands = Hands::new(start.overridden)?;
         monitor.ignore_additions_of(hands.port_id())?;
         // Last, so that nothing is left behind by a process that cannot begin.
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
@@ -217,6 +219,7 @@ impl VrrpProcess {
         process.read_kernel()?;
         drop(start.settings);
         process.take_settings(settings, first)?;
+        process.hands.put_back_inherited();
         Ok(Some(process))
     }
 
@@ -257,6 +260,10 @@ impl VrrpProcess {
                         heartbeat.beat(now);
                     }
                     self.tell_masters();
+                    self.tell_overrides();
+                    if self.hands.did_much() {
+                        process::give_back_memory();
+                    }
                     if self.hands.lost_track() {
                         bail!("nobody knows which addresses the kernel has: beginning anew");
                     }
@@ -466,7 +473,6 @@ impl VrrpProcess {
         // The core keeps its part; here it would only be a second copy.
         let vrrp = std::mem::take(&mut settings.vrrp);
         self.listen_for(&vrrp, settings.global.log_unknown_vrids)?;
-        self.size_buffers(&vrrp, &settings.global.buffers)?;
         self.hands.scripts_change(&vrrp.scripts);
         self.promotion.settings_change(&vrrp);
         self.promotion.apply(&self.core);
@@ -476,6 +482,7 @@ impl VrrpProcess {
             .disable_local_igmp(settings.global.disable_local_igmp);
         let now = self.read_clocks();
         let ahead = self.trackers.prepare(now, &vrrp, first, &self.events);
+        self.size_buffers(&vrrp, &settings.global.buffers);
         self.core.tell_ahead(ahead.files, ahead.processes);
         self.find_out(now, ahead.links);
         if self.hands.routing_changes(&vrrp) {
@@ -532,24 +539,29 @@ impl VrrpProcess {
     }
 
     /// Receive buffers as the settings want them.
-    fn size_buffers(&self, settings: &vrrp::Settings, buffers: &Buffers) -> Result<()> {
+    fn size_buffers(&self, settings: &vrrp::Settings, buffers: &Buffers) {
         let size = |buffer: &ReceiveBuffer| usize::try_from(buffer.size).unwrap_or(usize::MAX);
-        let monitor = &buffers.vrrp_netlink_monitor;
-        self.monitor
-            .set_receive_buffer(size(monitor), monitor.force)?;
-        let commands = &buffers.vrrp_netlink_cmd;
-        self.hands
-            .set_receive_buffer(size(commands), commands.force)?;
+        let (monitor, commands) = (&buffers.vrrp_netlink_monitor, &buffers.vrrp_netlink_cmd);
+        let processes = &buffers.process_monitor;
+        let mut results = vec![
+            self.monitor
+                .set_receive_buffer(size(monitor), monitor.force),
+            self.hands
+                .set_receive_buffer(size(commands), commands.force),
+            self.trackers
+                .set_receive_buffer(size(processes), processes.force),
+        ];
         let mtus = self.hands.mtus();
+        let of_adverts = |family| buffers::of_adverts(settings, family, &buffers.adverts, mtus);
         for (family, receiver) in &self.receivers {
-            let bytes = buffers::of_adverts(settings, *family, &buffers.adverts, mtus);
-            receiver.set_receive_buffer(bytes, true)?;
+            results.push(receiver.set_receive_buffer(of_adverts(*family), true));
         }
         if let Some(receiver) = &self.ah_receiver {
-            let bytes = buffers::of_adverts(settings, Family::V4, &buffers.adverts, mtus);
-            receiver.set_receive_buffer(bytes, true)?;
+            results.push(receiver.set_receive_buffer(of_adverts(Family::V4), true));
         }
-        Ok(())
+        for problem in results.into_iter().filter_map(Result::err) {
+            error!("{problem}");
+        }
     }
 
     /// The same for what follows an authentication header.
@@ -631,6 +643,29 @@ impl VrrpProcess {
             // Told with the next wake-up.
             Ok(Delivery::Full | Delivery::Closed) => {}
             Err(problem) => error!("cannot tell the parent who is master: {problem:#}"),
+        }
+    }
+
+    /// Lets the parent know which of the kernel's settings are to be put back, should we not be able to.
+    fn tell_overrides(&mut self) {
+        let news = self.hands.overrides_to_tell();
+        while !news.is_empty() {
+            let some: Vec<_> = news.iter().take(OVERRIDDEN_PER_MESSAGE).cloned().collect();
+            let count = some.len();
+            let bytes = postcard::to_allocvec(&ToParent::Overridden(some));
+            match bytes.map(|bytes| self.channel.send(&bytes, None)) {
+                Ok(Ok(Delivery::Sent)) => drop(news.drain(..count)),
+                // Told with the next wake-up.
+                Ok(Ok(Delivery::Full | Delivery::Closed)) => return,
+                Ok(Err(problem)) => {
+                    error!("cannot tell the parent what was changed in the kernel: {problem}");
+                    return;
+                }
+                Err(problem) => {
+                    error!("cannot tell the parent what was changed in the kernel: {problem}");
+                    return;
+                }
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use lab::{Capture, Direction, Frame, Host, Lab, Process, pause, scenario, wait_until};
+use lab::{Capture, Direction, Frame, Host, Lab, Process, pause, scenario, uml, wait_until};
 use types::{Claim, MacAddress};
 
 use common::packets::{advert, adverts, announced};
@@ -44,6 +44,19 @@ fn main() -> ExitCode {
         ("addresses_elsewhere", addresses_elsewhere),
         ("names_that_are_taken", names_that_are_taken),
         ("on_a_macvlan", on_a_macvlan),
+        ("ipvlan_v4", |lab| {
+            uml::scenario(lab, &["ipvlan"], |lab| ipvlan(lab, &IPVLAN_V4))
+        }),
+        ("ipvlan_v6", |lab| {
+            uml::scenario(lab, &["ipvlan"], |lab| ipvlan(lab, &IPVLAN_V6))
+        }),
+        ("vrf", |lab| uml::scenario(lab, &["vrf"], vrf)),
+        ("macvlan_in_a_vrf", |lab| {
+            uml::scenario(lab, &["vrf", "macvlan"], macvlan_in_a_vrf)
+        }),
+        ("macvlan_on_a_vlan", |lab| {
+            uml::scenario(lab, &["8021q", "macvlan"], macvlan_on_a_vlan)
+        }),
     ])
 }
 
@@ -484,6 +497,9 @@ fn settings_are_put_back(lab: &mut Lab) -> Result<()> {
     );
     other.stop()?;
     V3.gained_by(&b)?;
+    // A process that dies does not make them permanent.
+    sys::process::kill(ours.vrrp_pid()?, SIGKILL)?;
+    ours.says("stays MASTER")?;
     ours.stop()?;
     let after = kernel_settings(&b)?;
     ensure!(after == before, "{before:?} {after:?}");
@@ -579,4 +595,184 @@ fn on_a_macvlan(lab: &mut Lab) -> Result<()> {
     })?;
     a.link_down("eth0")?;
     ours.says("Entering FAULT STATE")
+}
+
+/// A kind of virtual router with an ipvlan.
+struct Ipvlan {
+    keyword: fn(u8) -> String,
+    address: &'static str,
+    source: fn(u8) -> Option<&'static str>,
+}
+
+const IPVLAN_V4: Ipvlan = Ipvlan {
+    keyword: |me| format!("use_ipvlan 198.18.0.7{me}/24"),
+    address: "198.18.0.100",
+    source: |me| {
+        ["198.18.0.71", "198.18.0.72"]
+            .get(usize::from(me) - 1)
+            .copied()
+    },
+};
+
+const IPVLAN_V6: Ipvlan = Ipvlan {
+    keyword: |_| "use_ipvlan iv0 private".to_owned(),
+    address: "fe80::18:64",
+    source: |_| None,
+};
+
+/// Two routers with ipvlans: each is heard by the other, dies, and comes back.
+fn ipvlan(lab: &mut Lab, flavour: &Ipvlan) -> Result<()> {
+    let keepalived = keepalived()?;
+    let (a, b, capture) = pair(lab)?;
+    let configuration = |me, priority| {
+        format!(
+            "vrrp_instance VI {{\n interface eth0\n virtual_router_id {VRID}\n version 3\n advert_int 0.2\n \
+             priority {priority}\n {}\n virtual_ipaddress {{\n {}/64\n }}\n}}\n",
+            (flavour.keyword)(me),
+            flavour.address
+        )
+        .replace("100/64", "100/24")
+    };
+    let device = if (flavour.keyword)(1).contains("iv0") {
+        "iv0"
+    } else {
+        "vrrp.51"
+    };
+    // keepalived 2.2.7 puts virtual addresses on the interface below, which has the same MAC address.
+    let has = |host: &Host| {
+        [device, "eth0"]
+            .iter()
+            .any(|on| host.has_address(on, flavour.address).unwrap_or(false))
+    };
+    let gains = |host: &Host| {
+        let what = format!("{} gets the address", host.name());
+        wait_until(SOON, &what, || has(host))
+    };
+    let mut ours = Daemon::start(&a, &evervip(), &configuration(1, 150))?;
+    gains(&a)?;
+    ensure!(a.has_address(device, flavour.address)?);
+    let mut theirs = Daemon::start(&b, &keepalived, &configuration(2, 100))?;
+    theirs.says("Entering BACKUP STATE")?;
+    pause(V3.interval * 10);
+    ensure!(!has(&b), "keepalived does not hear us");
+    ensure!(adverts(&capture, 0, Direction::Out, VRID).is_empty());
+    let own: Vec<IpAddr> = match (flavour.source)(1) {
+        Some(source) => vec![source.parse()?],
+        None => {
+            let all = a.addresses(device)?.into_iter();
+            all.map(|prefix| prefix.address()).collect()
+        }
+    };
+    for advert in adverts(&capture, 0, Direction::In, VRID) {
+        ensure!(
+            own.contains(&advert.source),
+            "{advert:?} is not from {own:?}"
+        );
+    }
+    ours.crash()?;
+    gains(&b)?;
+    let mut ours = Daemon::start(&a, &evervip(), &configuration(1, 50))?;
+    ours.says("master is ")?;
+    pause(V3.interval * 10);
+    ensure!(!has(&a), "we do not hear keepalived");
+    ensure!(ours.times_said("made ") == 0, "the ipvlan is still there");
+    theirs.stop()?;
+    gains(&a)?;
+    ours.stop()?;
+    ensure!(a.link(device).is_err());
+    Ok(())
+}
+
+/// A host whose eth0 is in a VRF.
+fn host_in_vrf(lab: &Lab, lan: &lab::Segment, name: &str, number: u8) -> Result<Host> {
+    let host = common::host(lab, lan, name, number)?;
+    host.call("ip link add red type vrf table 100")?;
+    host.call("ip link set red up")?;
+    host.call("ip link set eth0 master red")?;
+    // Joining a VRF takes the routes, and over IPv6 the addresses.
+    common::address(&host, number)?;
+    Ok(host)
+}
+
+/// Instances without an interface in a VRF, and one outside of it that has nothing to do with them.
+fn vrf(lab: &mut Lab) -> Result<()> {
+    let lan = lab.segment()?;
+    let a = host_in_vrf(lab, &lan, "a", 1)?;
+    let b = host_in_vrf(lab, &lan, "b", 2)?;
+    let capture = b.capture("eth0")?;
+    let configuration = |me: u8, peer: u8, priority: u8| {
+        format!(
+            "vrrp_instance VI {{\n vrf red\n virtual_router_id {VRID}\n version 3\n advert_int 0.2\n \
+             priority {priority}\n unicast_src_ip 198.18.0.{me}\n unicast_peer {{\n 198.18.0.{peer}\n }}\n \
+             virtual_ipaddress {{\n 198.18.0.100/24 dev eth0\n }}\n}}\n"
+        )
+    };
+    let mut first = Daemon::start(&a, &evervip(), &configuration(1, 2, 150))?;
+    common::gains(&a, "198.18.0.100")?;
+    let mut second = Daemon::start(&b, &evervip(), &configuration(2, 1, 100))?;
+    second.says("master is 198.18.0.1")?;
+    pause(V3.interval * 10);
+    ensure!(!common::holds(&b, "198.18.0.100"));
+    ensure!(!adverts(&capture, 0, Direction::In, VRID).is_empty());
+    first.crash()?;
+    common::gains(&b, "198.18.0.100")?;
+    let mut first = Daemon::start(&a, &evervip(), &configuration(1, 2, 150))?;
+    common::loses(&b, "198.18.0.100")?;
+    common::gains(&a, "198.18.0.100")?;
+    let counters = second.counters()?;
+    ensure!(counters.errors().is_empty(), "{:?}", counters.errors());
+    // Without its VRF it is nowhere.
+    a.call("ip link set red down")?;
+    first.says("Entering FAULT STATE")?;
+    common::gains(&b, "198.18.0.100")?;
+    a.call("ip link set red up")?;
+    common::gains(&a, "198.18.0.100")?;
+    first.stop()
+}
+
+/// A macvlan is in the VRF of the interface below, and follows it.
+fn macvlan_in_a_vrf(lab: &mut Lab) -> Result<()> {
+    let keepalived = keepalived()?;
+    let lan = lab.segment()?;
+    let a = host_in_vrf(lab, &lan, "a", 1)?;
+    let b = common::host(lab, &lan, "b", 2)?;
+    let mut ours = Daemon::start(&a, &evervip(), &V3.configuration(150))?;
+    V3.gained_by(&a)?;
+    let red = Some(a.link("red")?.index);
+    ensure!(a.link(V3.device)?.master == red);
+    let mut theirs = Daemon::start(&b, &keepalived, &V3.configuration(100))?;
+    theirs.says("Entering BACKUP STATE")?;
+    pause(V3.interval * 10);
+    ensure!(V3.held_by(&b) == 0, "keepalived does not hear us");
+    ours.crash()?;
+    V3.gained_by(&b)?;
+    let ours = Daemon::start(&a, &evervip(), &V3.configuration(50))?;
+    ours.says("master is 198.18.0.2")?;
+    a.call("ip link set eth0 nomaster")?;
+    common::address(&a, 1)?;
+    wait_until(SOON, "the macvlan leaves the VRF", || {
+        a.link(V3.device).is_ok_and(|link| link.master.is_none())
+    })?;
+    theirs.stop()?;
+    V3.gained_by(&a)
+}
+
+/// A macvlan above a VLAN.
+fn macvlan_on_a_vlan(lab: &mut Lab) -> Result<()> {
+    let keepalived = keepalived()?;
+    let (a, b, _capture) = pair(lab)?;
+    for (host, number) in [(&a, 1), (&b, 2)] {
+        host.call("ip link add link eth0 name eth0.7 type vlan id 7")?;
+        host.call("ip link set eth0.7 up")?;
+        host.add_address("eth0.7", &format!("198.18.7.{number}/24"))?;
+    }
+    let text = |priority| V3.configuration(priority).replace("eth0", "eth0.7");
+    let mut ours = Daemon::start(&a, &evervip(), &text(150))?;
+    V3.gained_by(&a)?;
+    let theirs = Daemon::start(&b, &keepalived, &text(100))?;
+    theirs.says("Entering BACKUP STATE")?;
+    pause(V3.interval * 10);
+    ensure!(V3.held_by(&b) == 0, "keepalived does not hear us");
+    ours.stop()?;
+    V3.gained_by(&b)
 }

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use types::{Family, Instant, Version};
 use vrrp::settings::{
-    AntiReplay, AuthHmac, Authentication, HmacMode, InstanceSettings, OldChecksum, ParameterMatch,
-    Preempt, PreferredLifetime, TrackWeight, Tracked, Unicast, VirtualAddress,
+    AntiReplay, AuthHmac, Authentication, HmacMode, InstanceSettings, IpvlanMode, OldChecksum,
+    ParameterMatch, Preempt, PreferredLifetime, TrackWeight, Tracked, Unicast, VirtualAddress,
+    VirtualInterfaceKind,
 };
 use vrrp::{
     BfdView, FileView, InstanceView, ProcessView, ScriptState, ScriptView, StateName, Vrrp,
@@ -204,7 +205,7 @@ pub fn data(vrrp: &Vrrp, context: &Context<'_>) -> String {
 
 /// An address as every dump writes it: `192.0.2.1/24 dev eth0 scope global set`. The exporters take the first word as
 /// the address and the third as the interface.
-pub(crate) fn address_text(address: &VirtualAddress, held: bool) -> String {
+pub(crate) fn address_text(address: &VirtualAddress, held: bool, of: &InstanceSettings) -> String {
     let mut text = match address.prefix {
         prefix if prefix.length() == prefix.family().host_prefix_length() => {
             prefix.address().to_string()
@@ -217,7 +218,17 @@ pub(crate) fn address_text(address: &VirtualAddress, held: bool) -> String {
     if let Some(broadcast) = address.broadcast {
         add(format_args!("brd {broadcast}"));
     }
-    add(format_args!("dev {}", address.interface));
+    let own = of.virtual_interface.as_ref();
+    match (
+        own.filter(|own| own.name == address.interface),
+        &of.interface,
+    ) {
+        (Some(own), Some(base)) => add(format_args!("dev {}@{base}", own.name)),
+        (Some(_), None) | (None, _) => add(format_args!("dev {}", address.interface)),
+    }
+    if address.use_vmac {
+        add(format_args!("use_vmac"));
+    }
     match address.scope {
         0 => add(format_args!("scope global")),
         200 => add(format_args!("scope site")),
@@ -349,10 +360,7 @@ impl Page {
             "Master down timer = {} usecs",
             view.master_down.as_micros()
         ));
-        match &settings.interface {
-            Some(interface) => self.field(format_args!("Interface = {interface}")),
-            None => self.field(format_args!("Interface = not configured")),
-        }
+        self.ground(view);
         if settings.dont_track_primary {
             self.field(format_args!("VRRP interface tracking disabled"));
         }
@@ -475,13 +483,13 @@ impl Page {
             settings.virtual_ipaddress.len()
         ));
         for address in &settings.virtual_ipaddress {
-            self.entry(format_args!("{}", address_text(address, held)));
+            self.entry(format_args!("{}", address_text(address, held, settings)));
         }
         if !settings.virtual_ipaddress_excluded.is_empty() {
             self.field(format_args!("Virtual IP Excluded :"));
         }
         for address in &settings.virtual_ipaddress_excluded {
-            self.entry(format_args!("{}", address_text(address, held)));
+            self.entry(format_args!("{}", address_text(address, held, settings)));
         }
         if let Some(unicast) = &settings.unicast {
             self.unicast(unicast, view);
@@ -536,14 +544,70 @@ impl Page {
         self.field(format_args!("Unicast checksum compatibility = {old}"));
     }
 
+    /// What it runs on.
+    fn ground(&mut self, view: &InstanceView<'_>) {
+        let settings = view.settings;
+        let Some(own) = settings.virtual_interface.as_deref() else {
+            match &settings.interface {
+                Some(interface) => self.field(format_args!("Interface = {interface}")),
+                None => self.field(format_args!("Interface = not configured")),
+            }
+            if let Some(vrf) = settings.vrf {
+                self.field(format_args!("VRF = {vrf}"));
+            }
+            return;
+        };
+        let (name, is_up) = (own.name, !view.interface_down);
+        let kind = match own.kind {
+            VirtualInterfaceKind::Macvlan { address, .. } => {
+                let on_base = own.transmit_on_base;
+                self.field(format_args!(
+                    "Use VMAC, i/f name {name}, is_up = {is_up}, xmit_base = {on_base}"
+                ));
+                if address != InstanceSettings::virtual_mac(settings.family, settings.vrid) {
+                    self.entry(format_args!("MAC = {address}"));
+                }
+                "vmac"
+            }
+            VirtualInterfaceKind::Ipvlan { address, mode } => {
+                let address = address.map(|prefix| format!(", i/f address = {prefix}"));
+                let mode = match mode {
+                    IpvlanMode::Bridge => "bridge",
+                    IpvlanMode::Private => "private",
+                    IpvlanMode::Vepa => "vepa",
+                };
+                self.field(format_args!(
+                    "Use IPVLAN, i/f {name}, is_up = {is_up}{}, type {mode}",
+                    address.unwrap_or_default()
+                ));
+                "ipvlan"
+            }
+        };
+        if settings.use_vmac_addr {
+            self.field(format_args!("Use VMAC for VIPs on other interfaces"));
+        }
+        let base = settings
+            .interface
+            .map_or_else(String::new, |base| base.to_string());
+        let below = if own.transmit_on_base {
+            ", xmit base i/f"
+        } else {
+            ""
+        };
+        self.field(format_args!("Interface = {name}, {kind} on {base}{below}"));
+    }
+
     fn interface_faults(&mut self, view: &InstanceView<'_>) {
-        if !view.interface_down && !view.no_source && !view.config_error {
+        if !view.interface_down && !view.base_down && !view.no_source && !view.config_error {
             self.field(format_args!("Flags of interface faults - (none)"));
             return;
         }
         self.field(format_args!("Flags of interface faults:"));
         if view.interface_down {
             self.entry(format_args!("i/f down"));
+        }
+        if view.base_down {
+            self.entry(format_args!("base i/f down"));
         }
         if view.no_source {
             self.entry(format_args!("no source IP address"));

@@ -185,7 +185,7 @@ impl Instance {
         let texts = |addresses: &[Arc<vrrp::settings::VirtualAddress>]| {
             addresses
                 .iter()
-                .map(|address| address_text(address, holds))
+                .map(|address| address_text(address, holds, settings))
                 .collect()
         };
         let script = |when| {
@@ -206,10 +206,12 @@ impl Instance {
                 dont_track_primary: settings.dont_track_primary.into(),
                 skip_check_adv_addr: settings.skip_check_adv_addr.into(),
                 strict_mode: 0,
-                vmac_ifname: String::new(),
-                ifp_ifname: settings
-                    .interface
+                vmac_ifname: settings
+                    .virtual_interface
                     .as_ref()
+                    .map_or_else(String::new, |device| device.name.to_string()),
+                ifp_ifname: settings
+                    .runs_on()
                     .map_or_else(String::new, ToString::to_string),
                 master_priority: view.master.map_or(0, |master| master.claim.to_wire()),
                 last_transition: seconds(view.last_transition),

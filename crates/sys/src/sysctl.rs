@@ -74,6 +74,9 @@ impl fmt::Display for Sysctl {
 pub struct Overrides {
     root: PathBuf,
     held: BTreeMap<Sysctl, Held>,
+    /// What a predecessor changed and could not put back, by the setting's name.
+    inherited: BTreeMap<String, i64>,
+    news: Vec<(String, Option<i64>)>,
 }
 
 #[derive(Debug)]
@@ -99,6 +102,8 @@ impl Overrides {
         Self {
             root,
             held: BTreeMap::new(),
+            inherited: BTreeMap::new(),
+            news: Vec::new(),
         }
     }
 
@@ -135,10 +140,16 @@ impl Overrides {
         if now != value {
             self.write(setting, value)?;
         }
-        let held = self.held.entry(setting.clone()).or_insert(Held {
-            claims: 0,
-            value,
-            before: now,
+        let (inherited, news) = (&mut self.inherited, &mut self.news);
+        let held = self.held.entry(setting.clone()).or_insert_with(|| {
+            let name = setting.to_string();
+            let before = inherited.remove(&name).unwrap_or(now);
+            news.push((name, Some(before)));
+            Held {
+                claims: 0,
+                value,
+                before,
+            }
         });
         held.claims += 1;
         held.value = value;
@@ -158,9 +169,38 @@ impl Overrides {
             return Ok(());
         }
         match self.held.remove(setting) {
-            Some(held) => self.put_back(setting, &held),
+            Some(held) => {
+                self.news.push((setting.to_string(), None));
+                self.put_back(setting, &held)
+            }
             None => Ok(()),
         }
+    }
+
+    /// What a predecessor of this process had changed when it died: settings by their names, and what they were before.
+    /// A claim remembers that instead of what it finds.
+    pub fn inherit(&mut self, before: BTreeMap<String, i64>) {
+        self.inherited = before;
+    }
+
+    /// Puts back what a predecessor changed and nobody has claimed. What could not be put back is in the answer.
+    pub fn put_back_inherited(&mut self) -> Vec<Error> {
+        const WHAT: &str = "write the kernel's setting";
+        let mut problems = Vec::new();
+        for (name, before) in std::mem::take(&mut self.inherited) {
+            let path = self.root.join(&name);
+            if let Err(problem) = std::fs::write(path, before.to_string()) {
+                problems.push(Error::object(WHAT, &name)(problem));
+            }
+            self.news.push((name, None));
+        }
+        problems
+    }
+
+    /// What happened since the last call: the name of each setting that was changed, with what it was before, or `None`
+    /// when it is no longer ours. For [`Self::inherit`] of a successor.
+    pub fn take_news(&mut self) -> Vec<(String, Option<i64>)> {
+        std::mem::take(&mut self.news)
     }
 
     /// Withdraws all claims. What could not be put back is in the answer.
@@ -174,8 +214,14 @@ impl Overrides {
     /// An interface is gone, and its settings with it. One that comes back under its name begins with the defaults:
     /// claim anew.
     pub fn interface_is_gone(&mut self, interface: &IfName) {
-        self.held
-            .retain(|setting, _| setting.whose != Whose::Interface(*interface));
+        let news = &mut self.news;
+        self.held.retain(|setting, _| {
+            let stays = setting.whose != Whose::Interface(*interface);
+            if !stays {
+                news.push((setting.to_string(), None));
+            }
+            stays
+        });
     }
 
     fn put_back(&self, setting: &Sysctl, held: &Held) -> Result<(), Error> {
@@ -223,6 +269,37 @@ mod tests {
             name: "forwarding",
         };
         assert_eq!(all.to_string(), "net/ipv6/conf/all/forwarding");
+    }
+
+    #[test]
+    fn a_successor_puts_back_what_its_predecessor_found() {
+        let (directory, mut first) = kernel("sysctl-heirs");
+        let file = directory.join("net/ipv4/conf/eth0.5/promote_secondaries");
+        first.claim(&setting(), 1).unwrap();
+        first.claim(&setting(), 1).unwrap();
+        let news = first.take_news();
+        let name = setting().to_string();
+        assert_eq!(news, [(name.clone(), Some(0))], "each setting once");
+        drop(first);
+        let heir = || {
+            let mut heir = Overrides::below(directory.path().to_owned());
+            heir.inherit(BTreeMap::from([(name.clone(), 0)]));
+            heir
+        };
+        let mut second = heir();
+        second.claim(&setting(), 1).unwrap();
+        assert!(second.put_back_inherited().is_empty());
+        assert_eq!(fs::read_to_string(&file).unwrap().trim(), "1");
+        second.release(&setting()).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap().trim(), "0");
+        assert_eq!(
+            second.take_news(),
+            [(name.clone(), Some(0)), (name.clone(), None)]
+        );
+        // Nobody needs it any more.
+        fs::write(&file, "1").unwrap();
+        assert!(heir().put_back_inherited().is_empty());
+        assert_eq!(fs::read_to_string(&file).unwrap().trim(), "0");
     }
 
     #[test]

@@ -217,7 +217,8 @@ impl Interfaces {
 
     /// The interface that packets really leave by: what a macvlan or ipvlan is built upon, or the interface itself.
     pub(crate) fn physical<'a>(&'a self, interface: &'a Interface) -> (IfIndex, &'a IfName) {
-        (interface.index, &interface.name)
+        let below = self.below(&interface.name).unwrap_or(interface);
+        (below.index, &below.name)
     }
 
     pub(crate) fn by_name(&self, name: &IfName) -> Option<&Interface> {
@@ -229,6 +230,11 @@ impl Interfaces {
 
     pub(crate) fn by_index(&self, index: IfIndex) -> Option<&Interface> {
         self.by_index.get(&index).map(|entry| &entry.interface)
+    }
+
+    /// Whether an interface exists and is up now, whatever counts: that is what the kernel's routes hang on.
+    pub(crate) fn is_up(&self, name: &IfName) -> bool {
+        self.by_name(name).is_some_and(|interface| interface.usable)
     }
 
     /// Whether an interface exists and counts as one that packets get through.

@@ -18,14 +18,23 @@ impl Vrrp {
     /// Who listens to what has changed: finds out anew, and joins and leaves groups accordingly.
     pub(crate) fn update_listeners(&mut self) {
         self.listeners.clear();
+        self.on_wire.clear();
         let mut memberships = BTreeSet::new();
         for instance in &self.instances {
             let settings = &instance.settings;
+            // Another one hears what is meant for its VRID here.
+            if self.clashes.concerns(instance.id) {
+                continue;
+            }
             for interface in instance.hears_on() {
                 if let Ok(id) = u32::try_from(instance.id) {
                     let vrid = settings.vrid.get();
                     self.listeners.push((interface, settings.family, vrid, id));
                 }
+            }
+            if let (Some(base), Some(_)) = (instance.base, &settings.virtual_interface) {
+                let key = (base, settings.family, settings.vrid.get());
+                self.on_wire.insert(key);
             }
             for interface in instance.member_on() {
                 memberships.insert((interface, settings.mcast_dst_ip));
@@ -70,28 +79,30 @@ impl Vrrp {
             return false;
         }
         let base = interface.base.unwrap_or(interface.index);
-        self.instances.iter().any(|instance| {
-            let settings = &instance.settings;
-            (settings.vrid.get(), settings.family) == (vrid, packet.family())
-                && instance.base == Some(base)
-        })
+        self.on_wire.contains(&(base, packet.family(), vrid))
+            // Or without a device of its own, below the devices of others.
+            || self.listening(Some(base), packet.family(), vrid).next().is_some()
+    }
+
+    /// Who listens on an interface, or with `None` on every one.
+    fn listening(
+        &self,
+        interface: Option<IfIndex>,
+        family: Family,
+        vrid: u8,
+    ) -> impl Iterator<Item = &Instance> {
+        let wanted = (interface, family, vrid);
+        let first = self
+            .listeners
+            .partition_point(|(interface, family, vrid, _)| (*interface, *family, *vrid) < wanted);
+        let from_there = self.listeners.get(first..).unwrap_or_default().iter();
+        from_there
+            .take_while(move |(interface, family, vrid, _)| (*interface, *family, *vrid) == wanted)
+            .filter_map(|(_, _, _, id)| self.instances.get(usize::try_from(*id).ok()?))
     }
 
     fn listener(&self, packet: &Packet<'_>, vrid: u8) -> Option<usize> {
-        let on = |interface| {
-            let wanted = (interface, packet.family(), vrid);
-            let first = self
-                .listeners
-                .partition_point(|(interface, family, vrid, _)| {
-                    (*interface, *family, *vrid) < wanted
-                });
-            let from_there = self.listeners.get(first..).unwrap_or_default().iter();
-            from_there
-                .take_while(move |(interface, family, vrid, _)| {
-                    (*interface, *family, *vrid) == wanted
-                })
-                .filter_map(|(_, _, _, id)| self.instances.get(usize::try_from(*id).ok()?))
-        };
+        let on = |interface| self.listening(interface, packet.family(), vrid);
         let candidates = || {
             on(Some(packet.interface))
                 .chain(on(None))

@@ -232,6 +232,14 @@ impl InstanceSettings {
         self.interface.as_ref() == Some(interface)
     }
 
+    /// Its own device, or else its interface.
+    pub fn runs_on(&self) -> Option<&IfName> {
+        let device = self.virtual_interface.as_ref();
+        device
+            .map(|device| &device.name)
+            .or(self.interface.as_ref())
+    }
+
     /// Whether it runs on this device, or in this VRF.
     pub(crate) fn stands_on(&self, interface: &IfName) -> bool {
         let device = self.virtual_interface.as_ref();

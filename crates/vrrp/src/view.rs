@@ -53,6 +53,8 @@ pub struct InstanceView<'a> {
     pub tracker_faults: u32,
     /// Its own interface is down or missing.
     pub interface_down: bool,
+    /// The interface below its own is down or missing.
+    pub base_down: bool,
     /// It has no address to send from.
     pub no_source: bool,
     /// It is to talk to peers and has none.
@@ -96,6 +98,7 @@ impl Instance {
             source: self.source,
             tracker_faults: self.faults.trackers,
             interface_down: self.faults.interface_down,
+            base_down: self.faults.base_down,
             no_source: self.faults.no_source,
             config_error: self.faults.config_error,
             old_checksum_seen: self.old_checksum_seen,

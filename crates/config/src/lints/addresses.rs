@@ -159,12 +159,12 @@ pub(super) fn check(
     }
     // An address that brings its subnet along makes room for others there, though not for itself.
     let mut brought: BTreeMap<&IfName, Networks> = BTreeMap::new();
-    for vip in routers
-        .iter()
-        .flat_map(|router| router.settings.addresses())
-    {
-        if let Some(subnet) = subnet(vip.prefix) {
-            brought.entry(&vip.interface).or_default().insert(subnet);
+    for router in routers {
+        for vip in router.settings.addresses() {
+            if let Some(subnet) = subnet(vip.prefix) {
+                let wire = wire(router, vip);
+                brought.entry(wire).or_default().insert(subnet);
+            }
         }
     }
     for router in routers {
@@ -185,6 +185,16 @@ fn places<'a>(router: &Router<'a>) -> impl Iterator<Item = (&'a Arc<VirtualAddre
     router.settings.addresses().zip(spans)
 }
 
+/// The interface whose subnets an address belongs to: what is below the instance's own device.
+fn wire<'a>(router: &Router<'a>, vip: &'a VirtualAddress) -> &'a IfName {
+    let settings = router.settings;
+    let own = settings.virtual_interface.as_ref();
+    let below = own
+        .filter(|own| own.name == vip.interface)
+        .and(settings.interface.as_ref());
+    below.unwrap_or(&vip.interface)
+}
+
 /// One lint for each interface that addresses of an instance do not belong on.
 fn outside(
     router: &Router<'_>,
@@ -197,21 +207,22 @@ fn outside(
     for (vip, span) in places(router) {
         let address = vip.prefix.address();
         let family = vip.prefix.family();
-        let Some(own) = networks.get(&vip.interface) else {
+        let wire = wire(router, vip);
+        let Some(own) = networks.get(wire) else {
             continue;
         };
         let known = subnets
-            .on(&vip.interface)
+            .on(wire)
             .any(|(network, _)| Family::of(network) == family);
         let silent = vip.peer.is_some() || is_link_local(address) || !known;
         let guest = subnet(vip.prefix).is_none()
             && brought
-                .get(&vip.interface)
+                .get(wire)
                 .is_some_and(|brought| brought.contain(address));
         if silent || guest || own.contain(address) {
             continue;
         }
-        let entry = lost.entry((&vip.interface, family));
+        let entry = lost.entry((wire, family));
         entry.or_insert((vip, span, 0)).2 += 1;
     }
     for ((interface, family), (vip, span, number)) in lost {

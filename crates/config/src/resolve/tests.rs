@@ -428,6 +428,36 @@ fn a_script_that_is_removed_is_not_undefined() {
     }
 }
 
+/// One VRID twice on an interface ends it, unless interfaces may turn into others: then one of the two waits. With peers it
+/// ends it in any case.
+#[test]
+fn one_vrid_twice() {
+    let both = |inside: &str| {
+        let one = |name, address| {
+            let lines = format!("interface eth0\n{inside}\nvirtual_ipaddress {{\n{address}\n}}");
+            one(name, &lines)
+        };
+        format!("{}{}", one("A", "10.0.0.1"), one("B", "10.0.0.2"))
+    };
+    let may_change = "global_defs {\ndynamic_interfaces allow_if_changes\n}\n";
+    let unicast = "unicast_src_ip 10.0.0.8\nunicast_peer {\n10.0.0.9\n}";
+    for (globals, inside, instances, classes) in [
+        ("", "", None, vec![Class::General]),
+        (may_change, "", Some(2), vec![Class::Uncounted]),
+        (may_change, unicast, None, vec![Class::General]),
+        (
+            "global_defs {\ndynamic_interfaces\n}\n",
+            "",
+            None,
+            vec![Class::General],
+        ),
+    ] {
+        let (settings, said) = load(&format!("{globals}{}", both(inside)));
+        let count = settings.map(|settings| settings.vrrp.instances.len());
+        assert_eq!((count, said), (instances, classes), "{globals} {inside}");
+    }
+}
+
 #[test]
 fn interfaces_of_entries_are_tracked() {
     for (entry, expected) in [

@@ -1,6 +1,6 @@
 //! A child process: its channel, what it last said, and when it may be started again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ pub(super) struct Child {
     /// Its channel is in the epoll set.
     listened_to: bool,
     masters: BTreeSet<String>,
+    overridden: BTreeMap<String, i64>,
 }
 
 impl Child {
@@ -43,6 +44,7 @@ impl Child {
             busy: true,
             listened_to: true,
             masters: start.resume.clone(),
+            overridden: start.overridden.clone(),
         };
         child.send(&ToChild::Heartbeat, Some(heartbeat.fd()))?;
         let memory =
@@ -110,6 +112,15 @@ impl Child {
         self.masters.retain(|name| !lost.contains(name));
     }
 
+    pub(super) fn note_overridden(&mut self, news: Vec<(String, Option<i64>)>) {
+        for (name, before) in news {
+            match before {
+                Some(before) => self.overridden.insert(name, before),
+                None => self.overridden.remove(&name),
+            };
+        }
+    }
+
     /// Names of the instances that were master when it last spoke.
     pub(super) const fn masters(&self) -> &BTreeSet<String> {
         &self.masters
@@ -121,6 +132,7 @@ impl Child {
 pub(super) struct RestartPace {
     early_ends: usize,
     masters: BTreeSet<String>,
+    overridden: BTreeMap<String, i64>,
     heartbeat: Option<Heartbeat>,
 }
 
@@ -128,6 +140,7 @@ impl RestartPace {
     /// How long to wait after the end of a child.
     pub(super) fn after(&mut self, child: &Child, now: Instant) -> Duration {
         self.masters = child.masters.clone();
+        self.overridden = child.overridden.clone();
         if now.since(child.started) >= LONG_ENOUGH {
             self.early_ends = 0;
         }
@@ -143,6 +156,11 @@ impl RestartPace {
     /// The instances that the next child may carry on as master.
     pub(super) fn take_masters(&mut self) -> BTreeSet<String> {
         std::mem::take(&mut self.masters)
+    }
+
+    /// The settings of the kernel that the last child has left changed, and what they were.
+    pub(super) const fn overridden(&self) -> &BTreeMap<String, i64> {
+        &self.overridden
     }
 
     /// The addresses have been given up: nobody carries on.

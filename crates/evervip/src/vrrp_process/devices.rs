@@ -34,12 +34,34 @@ pub(super) struct Devices {
     moved: Vec<Sysctl>,
     /// That the kernel's settings cannot be changed was said.
     complained: bool,
+    /// What the parent has not been told yet.
+    untold: Vec<(String, Option<i64>)>,
 }
 
 /// It did not work, and why has been said.
 pub(super) struct Refused;
 
 impl Devices {
+    /// `overridden`: what a predecessor has left changed, and what it was before.
+    pub(super) fn new(overridden: BTreeMap<String, i64>) -> Self {
+        let mut devices = Self::default();
+        devices.overrides.inherit(overridden);
+        devices
+    }
+
+    /// Puts back what a predecessor changed and nobody needs any more.
+    pub(super) fn put_back_inherited(&mut self) {
+        for problem in self.overrides.put_back_inherited() {
+            warn!("{problem}");
+        }
+    }
+
+    /// What a successor must know of the kernel's settings, until the parent has been told.
+    pub(super) fn untold(&mut self) -> &mut Vec<(String, Option<i64>)> {
+        self.untold.extend(self.overrides.take_news());
+        &mut self.untold
+    }
+
     pub(super) fn perform(
         &mut self,
         action: &DeviceAction,

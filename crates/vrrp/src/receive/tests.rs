@@ -116,7 +116,7 @@ impl Craft {
             self.version << 4 | self.packet_type,
             self.sender.vrid.get(),
             self.priority,
-            count + self.miscounted,
+            count.wrapping_add(self.miscounted),
             self.fifth,
             self.sixth,
             0,
@@ -625,6 +625,10 @@ fn of_two_faults_the_one_looked_for_first_is_counted() {
             for second in &kind.faults[place + 1..] {
                 // Two of one check may cancel each other out: a byte less and a byte more.
                 if first.is_heard() || first.counted == second.counted {
+                    continue;
+                }
+                // Without an address there is none to change.
+                if (first.what, second.what) == ("a changed address", "no address at all") {
                     continue;
                 }
                 let what = format!("{}: {} and {}", kind.name, first.what, second.what);
