@@ -48,7 +48,7 @@ pub(crate) struct Statics {
     pub(crate) armed: Armed,
 }
 
-/// The track groups, and which of them each entry names. Nothing acts on them; dumps show them.
+/// The track groups, and which of them each entry names, for dumps: what they do is in the settings of their members.
 #[derive(Debug, Default)]
 struct Groups {
     all: Vec<TrackGroup>,

@@ -91,7 +91,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.draft.global.default_interface = name;
             }
         }),
-        pending: PENDING,
         ..ROW
     },
     Keyword {

@@ -506,3 +506,39 @@ fn interfaces_of_entries_are_tracked() {
         assert_eq!(tracked, expected, "{entry}");
     }
 }
+
+#[test]
+fn a_track_group_tracks_what_static_entries_need() {
+    let instances = ["A", "B", "C"].map(|name| {
+        let vrid = name.as_bytes()[0];
+        format!(
+            "vrrp_instance {name} {{\ninterface eth0\nvirtual_router_id {vrid}\nvirtual_ipaddress {{\n10.0.0.{vrid}\n}}\n}}\n"
+        )
+    });
+    let text = format!(
+        "{}track_group G {{\ngroup {{\nA\nB\n}}\n}}\ntrack_group H {{\ngroup {{\nB\n}}\n}}\n\
+         static_ipaddress {{\n10.9.0.1/24 dev eth1 track_group G\n10.9.1.1/24 dev eth0 track_group G\n}}\n\
+         static_routes {{\n10.8.0.0/24 dev eth2 track_group H\n}}\n\
+         static_rules {{\niif eth3 table 5 preference 7 track_group H\niif eth4 table 5 preference 8 no_track track_group H\n}}\n",
+        instances.concat()
+    );
+    let machine = ["eth2", "eth3", "eth4"]
+        .into_iter()
+        .fold(Fake::default(), Fake::interface);
+    let settings = machine.load(&text).settings;
+    let tracked: Vec<String> = settings
+        .unwrap()
+        .vrrp
+        .instances
+        .iter()
+        .map(|instance| {
+            let names: Vec<_> = instance
+                .track_interface
+                .iter()
+                .map(|track| format!("{} {}", track.interface, track.weight.get()))
+                .collect();
+            format!("{}: {}", instance.name, names.join(", "))
+        })
+        .collect();
+    assert_eq!(tracked, ["A: eth1 0", "B: eth1 0, eth2 0, eth3 0", "C: "]);
+}
