@@ -43,8 +43,7 @@ impl Vrrp {
             track_files,
             track_processes,
             bfd_sessions,
-            // Their members track what static entries need.
-            track_groups: _,
+            track_groups,
             // The host asks; what it hears comes as the state of the interface.
             linkbeat: _,
             debounce,
@@ -63,7 +62,8 @@ impl Vrrp {
         self.watched
             .replace(track_files, track_processes, bfd_sessions);
         self.delays = debounce::delays(debounce);
-        let old_statics = self.replace_statics(static_ipaddress, static_routes, static_rules);
+        let old_statics =
+            self.replace_statics(static_ipaddress, static_routes, static_rules, track_groups);
         let outgoing: Vec<Arc<VirtualAddress>> = self
             .instances
             .iter()
