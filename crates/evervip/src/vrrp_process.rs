@@ -261,6 +261,9 @@ impl VrrpProcess {
                     }
                     self.tell_masters();
                     self.tell_overrides();
+                    if self.hands.did_much() {
+                        process::give_back_memory();
+                    }
                     if self.hands.lost_track() {
                         bail!("nobody knows which addresses the kernel has: beginning anew");
                     }
@@ -469,7 +472,6 @@ impl VrrpProcess {
         // The core keeps its part; here it would only be a second copy.
         let vrrp = std::mem::take(&mut settings.vrrp);
         self.listen_for(&vrrp, settings.global.log_unknown_vrids)?;
-        self.size_buffers(&vrrp, &settings.global.buffers)?;
         self.hands.scripts_change(&vrrp.scripts);
         self.promotion.settings_change(&vrrp);
         self.promotion.apply(&self.core);
@@ -479,6 +481,7 @@ impl VrrpProcess {
             .disable_local_igmp(settings.global.disable_local_igmp);
         let now = self.read_clocks();
         let ahead = self.trackers.prepare(now, &vrrp, first, &self.events);
+        self.size_buffers(&vrrp, &settings.global.buffers);
         self.core.tell_ahead(ahead.files, ahead.processes);
         self.find_out(now, ahead.links);
         if self.hands.routing_changes(&vrrp) {
@@ -535,24 +538,29 @@ impl VrrpProcess {
     }
 
     /// Receive buffers as the settings want them.
-    fn size_buffers(&self, settings: &vrrp::Settings, buffers: &Buffers) -> Result<()> {
+    fn size_buffers(&self, settings: &vrrp::Settings, buffers: &Buffers) {
         let size = |buffer: &ReceiveBuffer| usize::try_from(buffer.size).unwrap_or(usize::MAX);
-        let monitor = &buffers.vrrp_netlink_monitor;
-        self.monitor
-            .set_receive_buffer(size(monitor), monitor.force)?;
-        let commands = &buffers.vrrp_netlink_cmd;
-        self.hands
-            .set_receive_buffer(size(commands), commands.force)?;
+        let (monitor, commands) = (&buffers.vrrp_netlink_monitor, &buffers.vrrp_netlink_cmd);
+        let processes = &buffers.process_monitor;
+        let mut results = vec![
+            self.monitor
+                .set_receive_buffer(size(monitor), monitor.force),
+            self.hands
+                .set_receive_buffer(size(commands), commands.force),
+            self.trackers
+                .set_receive_buffer(size(processes), processes.force),
+        ];
         let mtus = self.hands.mtus();
+        let of_adverts = |family| buffers::of_adverts(settings, family, &buffers.adverts, mtus);
         for (family, receiver) in &self.receivers {
-            let bytes = buffers::of_adverts(settings, *family, &buffers.adverts, mtus);
-            receiver.set_receive_buffer(bytes, true)?;
+            results.push(receiver.set_receive_buffer(of_adverts(*family), true));
         }
         if let Some(receiver) = &self.ah_receiver {
-            let bytes = buffers::of_adverts(settings, Family::V4, &buffers.adverts, mtus);
-            receiver.set_receive_buffer(bytes, true)?;
+            results.push(receiver.set_receive_buffer(of_adverts(Family::V4), true));
         }
-        Ok(())
+        for problem in results.into_iter().filter_map(Result::err) {
+            error!("{problem}");
+        }
     }
 
     /// The same for what follows an authentication header.

@@ -140,6 +140,14 @@ impl ProcessEvents {
         Ok(events)
     }
 
+    /// Asks for a receive buffer of so many bytes, beyond the system's limit with `force` only; never less than without this.
+    ///
+    /// # Errors
+    /// When the kernel refuses every size.
+    pub fn set_receive_buffer(&self, bytes: usize, force: bool) -> Result<(), Error> {
+        option::enlarge_receive_buffer(&self.socket, RECEIVE_BUFFER, bytes, force)
+    }
+
     /// Asks for events and waits for the answer.
     fn ask(&mut self) -> Result<(), NoProcessEvents> {
         match net::send(&self.socket, &request(), SendFlags::empty()) {

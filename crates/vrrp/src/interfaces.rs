@@ -231,6 +231,11 @@ impl Interfaces {
         self.by_index.get(&index).map(|entry| &entry.interface)
     }
 
+    /// Whether an interface exists and is up now, whatever counts: that is what the kernel's routes hang on.
+    pub(crate) fn is_up(&self, name: &IfName) -> bool {
+        self.by_name(name).is_some_and(|interface| interface.usable)
+    }
+
     /// Whether an interface exists and counts as one that packets get through.
     pub(crate) fn usable(&self, name: &IfName) -> bool {
         let index = self.by_name.get(name);

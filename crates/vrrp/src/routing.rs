@@ -114,7 +114,7 @@ fn depends_on(route: &Route, interface: &IfName) -> bool {
 fn is_possible(route: &Route, interfaces: &Interfaces) -> bool {
     ways(route)
         .filter_map(|(_, dev)| dev)
-        .all(|dev| interfaces.usable(dev))
+        .all(|dev| interfaces.is_up(dev))
 }
 
 /// Equal, but for what the kernel is not told.

@@ -116,7 +116,7 @@ impl Vrrp {
             interfaces,
             ..
         } = &mut self.shared;
-        if interfaces.usable(name) {
+        if interfaces.is_up(name) {
             let actions = routing.interface_is_back(name, interfaces);
             self.shared.act_all(actions);
         } else {

@@ -133,7 +133,7 @@ impl Vrrp {
             return false;
         };
         // It comes back with its interface.
-        if self.shared.interfaces.usable(interface) {
+        if self.shared.interfaces.is_up(interface) {
             let what = || format!("address {prefix} of {interface}");
             if self.static_lost(Entry::Address(*interface, prefix), what, now) {
                 put_back_address(&lost, &mut self.shared);
@@ -182,7 +182,7 @@ impl Vrrp {
 
     /// Puts back everything static that is missing on an interface that was re-created, or came up again, without it.
     pub(crate) fn restore_static_addresses(&mut self, name: &IfName) {
-        if !self.shared.interfaces.usable(name) {
+        if !self.shared.interfaces.is_up(name) {
             return;
         }
         for address in &self.statics.addresses {

@@ -50,6 +50,9 @@ const FORWARDING_IS_FRESH: Duration = Duration::from_secs(5);
 /// below a millisecond of work.
 const PORTION: usize = 32;
 
+/// Actions of one drain after which memory is worth giving back: they lived for a moment, and there is a hole for each.
+const MANY: usize = 1000;
+
 /// Announcements that are made ready before the first of them leaves.
 const FRAMES: usize = 256;
 
@@ -78,6 +81,8 @@ pub(super) struct Hands {
     interest: Interest,
     lost_track: bool,
     later: Later,
+    /// A drain had many actions.
+    many: bool,
 }
 
 /// What waits for the end of a drain.
@@ -127,6 +132,7 @@ impl Hands {
             interest: Interest::default(),
             lost_track: false,
             later: Later::default(),
+            many: false,
         })
     }
 
@@ -144,9 +150,9 @@ impl Hands {
         old: &Settings,
     ) {
         loop {
-            let mut any = false;
+            let mut count = 0;
             while let Some(action) = core.poll_action() {
-                any = true;
+                count += 1;
                 if self.later.changes.len() >= PORTION && core.adverts_waiting() == 0 {
                     self.work_off(&action, now, core);
                 }
@@ -160,7 +166,8 @@ impl Hands {
             self.join_groups();
             self.change_kernel(now, core);
             self.filter.after_addresses(core);
-            if !any {
+            self.many |= count >= MANY;
+            if count == 0 {
                 return;
             }
             self.announce_addresses(now, core);
@@ -180,6 +187,12 @@ impl Hands {
     /// What the parent does not know yet of changes in the kernel; what it was told is to be taken out.
     pub(super) fn overrides_to_tell(&mut self) -> &mut Vec<(String, Option<i64>)> {
         self.devices.untold()
+    }
+
+    /// Whether there was a drain of so many actions, since the last time that somebody asked, that they left much memory
+    /// behind.
+    pub(super) const fn did_much(&mut self) -> bool {
+        std::mem::replace(&mut self.many, false)
     }
 
     fn join_groups(&mut self) {

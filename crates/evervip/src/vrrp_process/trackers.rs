@@ -109,6 +109,11 @@ impl Trackers {
         })
     }
 
+    /// Room for what the kernel tells of processes (`process_monitor_rcv_bufs`).
+    pub(super) fn set_receive_buffer(&self, bytes: usize, force: bool) -> Result<(), sys::Error> {
+        self.processes.set_receive_buffer(bytes, force)
+    }
+
     /// There is something to hear of processes.
     pub(super) fn hear_processes(&mut self, now: Instant) -> Vec<Finding> {
         self.processes.hear(now).unwrap_or_else(|problem| {

@@ -71,14 +71,12 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
         name: "process_monitor_rcv_bufs",
         help: "bytes of the receive buffer for what the kernel tells of processes; 0: as the system has it",
         role: Role::Set(|r, s| size(r, s, |b| &mut b.process_monitor)),
-        pending: PENDING,
         ..SIZE
     },
     Keyword {
         name: "process_monitor_rcv_bufs_force",
         help: "that buffer may exceed net.core.rmem_max",
         role: Role::Set(|r, s| switch(r, s, |d| &mut d.global.buffers.process_monitor.force)),
-        pending: PENDING,
         ..SWITCH
     },
     Keyword {

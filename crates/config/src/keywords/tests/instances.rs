@@ -459,7 +459,7 @@ fn details() {
             (
                 "smtp_alert maybe",
                 "true None None None None false false",
-                GENERAL,
+                &[Class::Pending, Class::General],
             ),
             (
                 "v3_checksum_as_v2 yes",

@@ -103,6 +103,14 @@ impl Processes {
             .collect()
     }
 
+    /// Room for what the kernel tells, if it does (`process_monitor_rcv_bufs`).
+    pub(super) fn set_receive_buffer(&self, bytes: usize, force: bool) -> Result<(), sys::Error> {
+        match &self.events {
+            Some(events) => events.set_receive_buffer(bytes, force),
+            None => Ok(()),
+        }
+    }
+
     fn listen(&mut self, events: &EventLoop) {
         if self.events.is_some() {
             return;
