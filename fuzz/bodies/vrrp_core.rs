@@ -12,11 +12,12 @@ use types::{
     Centiseconds, Claim, Family, IfIndex, IfName, Instant, MacAddress, Prefix, Priority, Version,
     Vrid, Weight,
 };
+use vrrp::settings::global::GlobalSettings;
 use vrrp::settings::{
-    AntiReplay, AuthHmac, AuthPass, Authentication, Debounce, FileSettings, GarpSettings, HmacKey,
-    HmacMode, InitialState, InstanceSettings, OldChecksum, ParameterMatch, Preempt,
-    ProcessSettings, ScriptSettings, Secret, SyncGroupSettings, TrackScript, TrackWeight, Tracked,
-    Unicast, UnicastPeer, VirtualAddress,
+    AntiReplay, AuthHmac, AuthPass, Authentication, Debounce, ExtraGarp, FileSettings,
+    GarpSettings, HmacKey, HmacMode, InitialState, InstanceSettings, OldChecksum, ParameterMatch,
+    Preempt, ProcessSettings, ScriptSettings, Secret, SyncGroupSettings, TrackScript, TrackWeight,
+    Tracked, Unicast, UnicastPeer, VirtualAddress,
 };
 use vrrp::{
     Action, Carrier, Interface, InterfaceAddress, InterfaceKind, Packet, Release, ScriptOutcome,
@@ -107,6 +108,20 @@ impl Host {
                 6 => {
                     let up = bytes.next().is_multiple_of(2);
                     self.vrrp.handle_bfd(self.now, "session", up);
+                }
+                7 => {
+                    let uptime = Duration::from_millis(bytes.next().into());
+                    self.vrrp.handle_uptime(self.now, uptime);
+                }
+                8 => {
+                    let prefix = virtual_address(Family::V6, bytes.next() % 4).prefix;
+                    self.vrrp
+                        .handle_duplicate_address(self.now, address(prefix));
+                }
+                9 => {
+                    let mut renamed = interface(true);
+                    renamed.name = IfName::new("eth1").expect("a name");
+                    self.vrrp.handle_interface(self.now, renamed);
                 }
                 0 => {
                     self.vrrp.handle_stop(self.now, Release::Everything);
@@ -285,6 +300,11 @@ fn settings(bytes: &mut Bytes<'_>) -> Settings {
         rise: u32::from(bytes.next() % 4),
         fall: u32::from(bytes.next() % 4),
     };
+    let global = GlobalSettings {
+        startup_delay: Duration::from_millis(u64::from(bytes.next() % 4) * 50),
+        delay_after_boot: Duration::from_millis(u64::from(bytes.next() % 4) * 100),
+        ..GlobalSettings::default()
+    };
     let processes = ProcessSettings {
         name: String::from("process"),
         command: String::from("process"),
@@ -304,6 +324,7 @@ fn settings(bytes: &mut Bytes<'_>) -> Settings {
         up: Duration::from_millis(u64::from(bytes.next()) * 16),
     };
     Settings {
+        global,
         instances,
         track_files: vec![FileSettings {
             name: String::from("file"),
@@ -393,6 +414,11 @@ fn instance(number: u8, bytes: &mut Bytes<'_>) -> InstanceSettings {
         unicast: unicast(family, bytes),
         v3_checksum_as_v2: flags & 3 == 3,
         notify_priority_changes: flags & 1 != 0,
+        timer_expired_backup: (flags & 5 == 5).then_some(flags.max(1)),
+        garp_extra_if: (flags & 9 == 9).then_some(ExtraGarp {
+            every: Duration::from_secs(1),
+            all: flags & 16 != 0,
+        }),
         ..InstanceSettings::new(&format!("VI_{number}"), name(), vrid(number / 2))
     }
 }

@@ -54,7 +54,7 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
             None => judge.note(&instance.notify),
         }
     }
-    vrids::check(&instances, report);
+    vrids::check(&instances, draft.vrrp_global.allow_if_changes, report);
     let mut groups = groups(&draft, &mut instances, &mut judge, report);
     shared_devices(&devices.shared, &mut instances, report);
     let (scripts, mut commands) = judge.check_scripts(&draft.scripts, report);
@@ -213,6 +213,37 @@ fn rest(settings: &mut Settings, draft: Draft) {
     let rules = vrrp.static_rules.iter_mut().map(|it| &mut it.track_group);
     for group in addresses.chain(routes).chain(rules) {
         group.take_if(|name| !known.contains(name.as_str()));
+    }
+    track_statics(vrrp);
+}
+
+/// The instances of an entry's `track_group` track the entry's interface.
+fn track_statics(vrrp: &mut vrrp::Settings) {
+    let addresses = vrrp.static_ipaddress.iter();
+    let addresses = addresses.map(|it| (&it.track_group, Some(it.entry.interface)));
+    let routes = vrrp.static_routes.iter();
+    let routes = routes.map(|it| (&it.track_group, it.entry.interface));
+    let rules = vrrp.static_rules.iter();
+    let rules = rules.map(|it| (&it.track_group, it.entry.input));
+    let mut of_groups: BTreeMap<&str, BTreeSet<IfName>> = BTreeMap::new();
+    for (group, interface) in addresses.chain(routes).chain(rules) {
+        if let (Some(group), Some(interface)) = (group, interface) {
+            of_groups.entry(group).or_default().insert(interface);
+        }
+    }
+    let mut of_instances: BTreeMap<&str, BTreeSet<IfName>> = BTreeMap::new();
+    for group in &vrrp.track_groups {
+        let Some(interfaces) = of_groups.get(group.name.as_str()) else {
+            continue;
+        };
+        for member in &group.members {
+            of_instances.entry(member).or_default().extend(interfaces);
+        }
+    }
+    for instance in &mut vrrp.instances {
+        if let Some(interfaces) = of_instances.get(instance.name.as_str()) {
+            track_too(instance, interfaces.iter().copied());
+        }
     }
 }
 
@@ -640,6 +671,20 @@ fn is_own(settings: &InstanceSettings, name: &str) -> bool {
 /// The interfaces of addresses, routes and rules are tracked without being listed, unless an entry says `no_track`. Those that
 /// are made for addresses stand last.
 fn implied(settings: &mut InstanceSettings, made: &BTreeSet<IfName>) {
+    let addresses = settings.addresses().filter(|address| !address.no_track);
+    let routes = settings.virtual_routes.iter();
+    let rules = settings.virtual_rules.iter();
+    let (made, mut all): (Vec<_>, Vec<_>) = addresses
+        .map(|address| address.interface)
+        .chain(routes.flat_map(|route| route.interfaces().copied()))
+        .chain(rules.flat_map(|rule| rule.interfaces().copied()))
+        .partition(|interface| made.contains(interface));
+    all.extend(made);
+    track_too(settings, all);
+}
+
+/// Tracks interfaces, too, whose failure is a fault: those that are neither tracked already nor the instance's own.
+fn track_too(settings: &mut InstanceSettings, interfaces: impl IntoIterator<Item = IfName>) {
     let mut known: BTreeSet<IfName> = settings
         .track_interface
         .iter()
@@ -648,19 +693,10 @@ fn implied(settings: &mut InstanceSettings, made: &BTreeSet<IfName>) {
     known.extend(settings.interface);
     let device = settings.virtual_interface.as_ref();
     known.extend(device.map(|device| device.name));
-    let addresses = settings.addresses().filter(|address| !address.no_track);
-    let routes = settings.virtual_routes.iter();
-    let rules = settings.virtual_rules.iter();
-    let (made, mut missing): (Vec<_>, Vec<_>) = addresses
-        .map(|address| address.interface)
-        .chain(routes.flat_map(|route| route.interfaces().copied()))
-        .chain(rules.flat_map(|rule| rule.interfaces().copied()))
-        .filter(|interface| known.insert(*interface))
-        .partition(|interface| made.contains(interface));
-    missing.extend(made);
+    let missing = interfaces.into_iter().filter(|one| known.insert(*one));
     settings
         .track_interface
-        .extend(missing.into_iter().map(|interface| TrackInterface {
+        .extend(missing.map(|interface| TrackInterface {
             interface,
             weight: Weight::FAULT,
             reverse: false,

@@ -333,7 +333,7 @@ fn read_interfaces() -> BTreeMap<String, InterfaceFacts> {
                     LinkKind::Ipvlan { layer2: true, .. } => DeviceFacts::Ipvlan,
                     LinkKind::Macvlan { private: false }
                     | LinkKind::Ipvlan { layer2: false, .. }
-                    | LinkKind::Vrf
+                    | LinkKind::Vrf { .. }
                     | LinkKind::Other => DeviceFacts::Other,
                 },
             };

@@ -368,6 +368,7 @@ impl VrrpProcess {
             .context("reading interfaces and addresses")?;
         let now = sys::clock::now();
         self.core.handle_snapshot(now, interfaces, addresses);
+        self.hands.tell_vrfs(&mut self.core);
         self.carry_out(now);
         self.read_routing(now)?;
         self.carry_out(now);

@@ -148,19 +148,11 @@ fn first_content_of_files(lab: &mut Lab) -> Result<()> {
     let other = a.directory().join("other");
     fs::write(&other, "a long first content")?;
     let others = others.replace("OTHER", &other.display().to_string());
-    let sealed = a.directory().join("sealed");
-    fs::create_dir(&sealed)?;
-    a.call(&format!("mount -t tmpfs -o ro none {}", sealed.display()))?;
-    let others = format!(
-        "{others}track_file R {{\n file {}/value\n init_file\n}}\n",
-        sealed.display()
-    );
     let configuration = format!("{text}{others}{}", instance(100, TRACK));
     let mut daemon = Daemon::start(&a, &evervip(), &configuration)?;
     daemon.says("(VI) Changing effective priority from 100 to 105")?;
     ensure!(fs::read_to_string(&path)? == "5\n" && fs::read_to_string(&other)? == "7\n");
     daemon.says("track_file P: /proc/sys/net/value is not initialised: it is on a file system that the kernel makes up")?;
-    daemon.says("value is not initialised: its file system is read-only")?;
     // Neither a reload nor a new VRRP process is a start.
     fs::write(&other, "8")?;
     fs::remove_file(&path)?;

@@ -53,15 +53,20 @@ impl Patience {
         // A delay begins with the first advert of a lesser master; that of another node may begin when it is over.
         let preempt: Duration = nodes.iter().map(longest_preempt_delay).sum();
         let scripts = nodes.iter().map(script_settling).max().unwrap_or_default();
+        let starts = nodes
+            .iter()
+            .map(|node| node.settings.global.startup_delay)
+            .max()
+            .unwrap_or_default();
         let facts = nodes
             .iter()
             .map(|node| tracked::settling(&node.settings))
             .max()
             .unwrap_or_default();
         Self {
-            // In turn: the links, a wrong master's silence, a preemption, a group's slowest member, two owners who find
+            // In turn: a late start, the links, a wrong master's silence, a preemption, a group's slowest member, two owners who find
             // out about each other, and somebody who hears of it last; each within one master-down interval.
-            agree: down * 6 + preempt + scripts + facts + Duration::from_millis(100),
+            agree: starts + down * 6 + preempt + scripts + facts + Duration::from_millis(100),
             stay: down * 10,
         }
     }

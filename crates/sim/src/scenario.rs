@@ -11,6 +11,7 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 
 use types::{Centiseconds, Family, IfName, Prefix, Priority, Version, Vrid, Weight};
+use vrrp::settings::global::GlobalSettings;
 use vrrp::settings::{
     AntiReplay, AuthHmac, AuthPass, Authentication, Few, GarpSettings, HmacKey, HmacMode,
     InitialState, InstanceSettings, OldChecksum, Preempt, ScriptSettings, Secret,
@@ -367,6 +368,7 @@ fn draw_instance(
         state: character.state,
         advert_int,
         down_timer_adverts: character.down_timer_adverts,
+        timer_expired_backup: (character.preempt == Preempt::Never).then_some(254),
         preempt: character.preempt,
         authentication: if router.signed {
             signed(random)
@@ -476,12 +478,23 @@ fn draw_settings(
             Duration::ZERO
         }
     };
+    let (garp_interval, gna_interval) = (pace(), pace());
+    // One world in seven begins late; nothing is drawn for it, so the others stay as they are.
+    let startup_delay = if unit.as_millis().is_multiple_of(7) {
+        unit * 3
+    } else {
+        Duration::ZERO
+    };
     let mut settings = Settings {
+        global: GlobalSettings {
+            startup_delay,
+            ..GlobalSettings::default()
+        },
         instances,
         sync_groups,
         scripts,
-        garp_interval: pace(),
-        gna_interval: pace(),
+        garp_interval,
+        gna_interval,
         ..Settings::default()
     };
     tracked::define(&mut settings, unit, random);

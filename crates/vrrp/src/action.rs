@@ -7,7 +7,7 @@ use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use types::{Centiseconds, Claim, Family, IfIndex, IfName, MacAddress, Prefix, Priority};
+use types::{Centiseconds, Claim, Family, IfIndex, IfName, MacAddress, Prefix, Priority, Vrid};
 
 use crate::firewall::Blocked;
 use crate::receive::Rejection;
@@ -503,6 +503,15 @@ pub enum Event {
         /// The address.
         address: IpAddr,
     },
+    /// Another instance has the same VRID on the same interface: only one of them runs.
+    DuplicateVrid {
+        /// Which one runs.
+        other: Arc<str>,
+        /// The VRID.
+        vrid: Vrid,
+        /// The family.
+        family: Family,
+    },
     /// There is nobody to send adverts to, and nothing but peers is wanted (`unicast_fault_no_peer`).
     NoPeers,
     /// A peer computes its checksums as keepalived before 1.3.7 did. Said once.
@@ -604,6 +613,7 @@ impl Report {
             | Event::Overslept { .. }
             | Event::NoSourceAddress { .. }
             | Event::SourceGone { .. }
+            | Event::DuplicateVrid { .. }
             | Event::NoPeers
             | Event::OldChecksum { .. }
             | Event::InterfaceDown { .. }
@@ -799,6 +809,14 @@ impl fmt::Display for Report {
                     "({name}) the source address {address} is not on this host"
                 )
             }
+            Event::DuplicateVrid {
+                other,
+                vrid,
+                family,
+            } => write!(
+                f,
+                "({name}) - warning, VRID {vrid} for {family} is currently duplicated on {other}"
+            ),
             Event::NoPeers => write!(
                 f,
                 "({name}) there are no unicast peers: staying in FAULT until a reload brings some"

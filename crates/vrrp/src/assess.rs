@@ -55,6 +55,7 @@ impl Vrrp {
             interface_down: ground.down && counts,
             base_down: ground.base_down.is_some() && counts,
             no_source: source.is_none() || (ground.sends_on.is_none() && !ground.anywhere),
+            duplicate_vrid: self.clashes.concerns(id),
             config_error: config_error(settings, shared).is_some(),
             pending: tracking.pending + u32::from(ground.awaited),
         };

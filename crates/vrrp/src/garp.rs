@@ -197,7 +197,10 @@ impl Which {
         match self {
             Self::All | Self::One(_) | Self::Portion { .. } => true,
             Self::Further { all } => {
-                !instance.settings.is_on(&address.interface) && (all || address.use_vmac)
+                let own = instance.settings.virtual_interface.as_deref();
+                let own = own.is_some_and(|device| device.name == address.interface);
+                let near = own || instance.settings.is_on(&address.interface);
+                !near && (all || address.use_vmac)
             }
         }
     }

@@ -217,7 +217,8 @@ impl Interfaces {
 
     /// The interface that packets really leave by: what a macvlan or ipvlan is built upon, or the interface itself.
     pub(crate) fn physical<'a>(&'a self, interface: &'a Interface) -> (IfIndex, &'a IfName) {
-        (interface.index, &interface.name)
+        let below = self.below(&interface.name).unwrap_or(interface);
+        (below.index, &below.name)
     }
 
     pub(crate) fn by_name(&self, name: &IfName) -> Option<&Interface> {

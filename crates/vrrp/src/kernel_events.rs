@@ -159,6 +159,7 @@ impl Vrrp {
                     .as_ref()
                     .is_some_and(|own| leaning.contains(own))
         });
+        self.settle_clashes(now);
         self.restore_addresses(now, name);
         self.restore_static_addresses(name);
         self.restore_routes(name);

@@ -41,6 +41,7 @@
 //! | when gratuitous ARPs and neighbour advertisements leave | `garp.rs` |
 //! | what happens when somebody removes an address of a master | `loss.rs` |
 //! | two masters at once; a flood of adverts | `rival.rs`; `flood.rs` |
+//! | two instances of one VRID on one interface | `clash.rs` |
 //! | delays at the start; a master that slept | `startup.rs`, `overslept.rs` |
 //! | why the effective priority is 90; what is a fault | `track.rs`, `assess.rs` |
 //! | what the kernel's events do | `kernel_events.rs` |
@@ -64,6 +65,7 @@ extern crate alloc;
 
 mod action;
 mod assess;
+mod clash;
 mod deadlines;
 mod debounce;
 mod devices;

@@ -22,6 +22,10 @@ impl Vrrp {
         let mut memberships = BTreeSet::new();
         for instance in &self.instances {
             let settings = &instance.settings;
+            // Another one hears what is meant for its VRID here.
+            if self.clashes.concerns(instance.id) {
+                continue;
+            }
             for interface in instance.hears_on() {
                 if let Ok(id) = u32::try_from(instance.id) {
                     let vrid = settings.vrid.get();

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use types::Instant;
 
 use crate::action::{Action, Announced, Signal};
+use crate::clash::Clashes;
 use crate::deadlines::Armed;
 use crate::debounce;
 use crate::firewall::Blocked;
@@ -42,7 +43,7 @@ impl Vrrp {
             track_files,
             track_processes,
             bfd_sessions,
-            // Not acted on yet.
+            // Their members track what static entries need.
             track_groups: _,
             // The host asks; what it hears comes as the state of the interface.
             linkbeat: _,
@@ -80,6 +81,8 @@ impl Vrrp {
                 .chain(&outgoing),
         );
         let unwanted = self.replace_devices(devices);
+        self.clashes = Clashes::new(global.allow_if_changes);
+        self.find_clashes();
         for id in 0..self.instances.len() {
             self.assess(id, now);
         }

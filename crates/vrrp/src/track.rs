@@ -26,6 +26,8 @@ pub(crate) struct Faults {
     pub(crate) base_down: bool,
     /// It has no address to send from, or no interface at all.
     pub(crate) no_source: bool,
+    /// Another instance has its VRID on its interface.
+    pub(crate) duplicate_vrid: bool,
     /// Nothing that can happen makes it work: it is to talk to peers and has none.
     pub(crate) config_error: bool,
     /// How many unweighted scripts have not reported yet, and how many devices are still being made. No fault, but no taking
@@ -40,6 +42,7 @@ impl Faults {
             || self.interface_down
             || self.base_down
             || self.no_source
+            || self.duplicate_vrid
             || self.config_error
     }
 

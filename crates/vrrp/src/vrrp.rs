@@ -9,6 +9,7 @@ use core::time::Duration;
 use types::{Family, IfIndex, Instant, Prefix};
 
 use crate::action::{Action, Announced, Signal};
+use crate::clash::Clashes;
 use crate::deadlines::{Deadlines, Owner};
 use crate::debounce::AllDelays;
 use crate::devices::DeviceView;
@@ -39,6 +40,7 @@ pub struct Vrrp {
     /// group, the source or the peers.
     pub(crate) listeners: Listeners,
     pub(crate) memberships: BTreeSet<(IfIndex, IpAddr)>,
+    pub(crate) clashes: Clashes,
     /// The virtual routers with a device of their own, by the interface below it.
     pub(crate) on_wire: BTreeSet<(IfIndex, Family, u8)>,
     /// Names of instances that were master when a predecessor of this process ended a moment ago.

@@ -367,6 +367,8 @@ fn of_instances(page: &mut Page, settings: &Settings) {
     let GlobalSettings {
         startup_delay,
         delay_after_boot,
+        // Said together with dynamic_interfaces.
+        allow_if_changes: _,
         // It stands outside of the block.
         linkbeat_use_polling: _,
     } = settings.vrrp.global;

@@ -65,8 +65,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 None => {}
                 Some("allow_if_changes") => {
                     r.draft.global.allow_if_changes = true;
-                    let message = "'allow_if_changes' is a keyword of keepalived that evervip does not act on yet";
-                    r.complain(s, 1, Diagnostic::warning(Class::Pending, message));
+                    r.draft.vrrp_global.allow_if_changes = true;
                 }
                 Some(other) => {
                     let message =
@@ -92,7 +91,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.draft.global.default_interface = name;
             }
         }),
-        pending: PENDING,
         ..ROW
     },
     Keyword {

@@ -7,7 +7,7 @@ use types::IfName;
 use vrrp::settings::{Debounce, GarpGroup, Linkbeat, LinkbeatMethod};
 
 use super::arguments::{decimal, noted, optional, required};
-use super::{Keyword, PENDING, Role};
+use super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::{At, GarpGroupDraft, TrackGroupDraft};
@@ -15,13 +15,11 @@ use crate::read::Reading;
 
 const ROW: Keyword = Keyword {
     blocks: &[""],
-    pending: PENDING,
     ..super::ROW
 };
 
 const IN_GARP_GROUP: Keyword = Keyword {
     blocks: &["garp_group"],
-    pending: None,
     ..ROW
 };
 
@@ -97,7 +95,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
             },
             close: close_garp_group,
         },
-        pending: None,
         ..ROW
     },
     Keyword {
@@ -160,7 +157,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         arguments: noted("{ INTERFACE [MII|ETHTOOL|IOCTL] ... }"),
         help: "interfaces whose link is asked for every second",
         role: Role::List(linkbeat),
-        pending: None,
         ..ROW
     },
     Keyword {
@@ -168,7 +164,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         arguments: noted("{ INTERFACE DOWN [UP] ... }"),
         help: "how many seconds, 0 to 255, the state of an interface must last before it counts",
         role: Role::List(delays),
-        pending: None,
         ..ROW
     },
 ];

@@ -428,6 +428,36 @@ fn a_script_that_is_removed_is_not_undefined() {
     }
 }
 
+/// One VRID twice on an interface ends it, unless interfaces may turn into others: then one of the two waits. With peers it
+/// ends it in any case.
+#[test]
+fn one_vrid_twice() {
+    let both = |inside: &str| {
+        let one = |name, address| {
+            let lines = format!("interface eth0\n{inside}\nvirtual_ipaddress {{\n{address}\n}}");
+            one(name, &lines)
+        };
+        format!("{}{}", one("A", "10.0.0.1"), one("B", "10.0.0.2"))
+    };
+    let may_change = "global_defs {\ndynamic_interfaces allow_if_changes\n}\n";
+    let unicast = "unicast_src_ip 10.0.0.8\nunicast_peer {\n10.0.0.9\n}";
+    for (globals, inside, instances, classes) in [
+        ("", "", None, vec![Class::General]),
+        (may_change, "", Some(2), vec![Class::Uncounted]),
+        (may_change, unicast, None, vec![Class::General]),
+        (
+            "global_defs {\ndynamic_interfaces\n}\n",
+            "",
+            None,
+            vec![Class::General],
+        ),
+    ] {
+        let (settings, said) = load(&format!("{globals}{}", both(inside)));
+        let count = settings.map(|settings| settings.vrrp.instances.len());
+        assert_eq!((count, said), (instances, classes), "{globals} {inside}");
+    }
+}
+
 #[test]
 fn interfaces_of_entries_are_tracked() {
     for (entry, expected) in [
@@ -475,4 +505,40 @@ fn interfaces_of_entries_are_tracked() {
             .collect();
         assert_eq!(tracked, expected, "{entry}");
     }
+}
+
+#[test]
+fn a_track_group_tracks_what_static_entries_need() {
+    let instances = ["A", "B", "C"].map(|name| {
+        let vrid = name.as_bytes()[0];
+        format!(
+            "vrrp_instance {name} {{\ninterface eth0\nvirtual_router_id {vrid}\nvirtual_ipaddress {{\n10.0.0.{vrid}\n}}\n}}\n"
+        )
+    });
+    let text = format!(
+        "{}track_group G {{\ngroup {{\nA\nB\n}}\n}}\ntrack_group H {{\ngroup {{\nB\n}}\n}}\n\
+         static_ipaddress {{\n10.9.0.1/24 dev eth1 track_group G\n10.9.1.1/24 dev eth0 track_group G\n}}\n\
+         static_routes {{\n10.8.0.0/24 dev eth2 track_group H\n}}\n\
+         static_rules {{\niif eth3 table 5 preference 7 track_group H\niif eth4 table 5 preference 8 no_track track_group H\n}}\n",
+        instances.concat()
+    );
+    let machine = ["eth2", "eth3", "eth4"]
+        .into_iter()
+        .fold(Fake::default(), Fake::interface);
+    let settings = machine.load(&text).settings;
+    let tracked: Vec<String> = settings
+        .unwrap()
+        .vrrp
+        .instances
+        .iter()
+        .map(|instance| {
+            let names: Vec<_> = instance
+                .track_interface
+                .iter()
+                .map(|track| format!("{} {}", track.interface, track.weight.get()))
+                .collect();
+            format!("{}: {}", instance.name, names.join(", "))
+        })
+        .collect();
+    assert_eq!(tracked, ["A: eth1 0", "B: eth1 0, eth2 0, eth3 0", "C: "]);
 }

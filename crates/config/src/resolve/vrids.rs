@@ -7,9 +7,13 @@ use types::IfName;
 use super::Member;
 use crate::diagnostics::{Class, Diagnostic, Reporter};
 use crate::draft::InstanceDraft;
+use crate::sources::Span;
 
 /// Reports instances that nobody could tell apart: on multicast by interface and group, on unicast by source and peer.
-pub(super) fn check(instances: &[Member<'_>], report: &mut Reporter) {
+///
+/// `may_change`: interfaces may turn into others (`allow_if_changes`), so what clashes on one now is no mistake; the last of
+/// them runs.
+pub(super) fn check(instances: &[Member<'_>], may_change: bool, report: &mut Reporter) {
     let mut groups: BTreeMap<_, &InstanceDraft> = BTreeMap::new();
     let mut peers: BTreeMap<_, BTreeMap<Option<&IfName>, &InstanceDraft>> = BTreeMap::new();
     for member in instances {
@@ -40,12 +44,12 @@ pub(super) fn check(instances: &[Member<'_>], report: &mut Reporter) {
             }
         }
         if let Some(other) = clash {
-            conflict(member, other, report);
+            conflict(member, other, may_change, report);
         }
     }
 }
 
-fn conflict(member: &Member<'_>, other: &InstanceDraft, report: &mut Reporter) {
+fn conflict(member: &Member<'_>, other: &InstanceDraft, may_change: bool, report: &mut Reporter) {
     let settings = &member.settings;
     let (name, vrid) = (&settings.name, settings.vrid);
     let place = match &settings.interface {
@@ -67,12 +71,19 @@ fn conflict(member: &Member<'_>, other: &InstanceDraft, report: &mut Reporter) {
         "instances {} and {name} both have virtual_router_id {vrid}{what}{place}",
         other.name
     );
-    let span = member
-        .draft
-        .vrid
-        .as_ref()
-        .map_or(member.draft.span, |vrid| vrid.span);
-    let first = other.vrid.as_ref().map_or(other.span, |vrid| vrid.span);
+    if may_change && settings.unicast.is_none() {
+        let text = format!(
+            "({}) - warning, VRID {vrid} for {} is currently duplicated on {name}",
+            other.name, settings.family
+        );
+        let diagnostic = Diagnostic::warning(Class::Uncounted, message)
+            .help(help)
+            .with_note(format!("{name} runs, {} stays in FAULT", other.name))
+            .keepalived(text);
+        report.at(span_of(member.draft), diagnostic);
+        return;
+    }
+    let (span, first) = (span_of(member.draft), span_of(other));
     let text = if settings.unicast.is_some() {
         format!(
             "({}) duplicate VRID conflict with {name} VRID {vrid}",
@@ -92,4 +103,9 @@ fn conflict(member: &Member<'_>, other: &InstanceDraft, report: &mut Reporter) {
         .keepalived(text)
         .fatal();
     report.at(span, diagnostic);
+}
+
+/// Where an instance says its VRID.
+fn span_of(draft: &InstanceDraft) -> Span {
+    draft.vrid.as_ref().map_or(draft.span, |vrid| vrid.span)
 }

@@ -19,7 +19,7 @@ use sys::advert_socket::{AdvertSender, Memberships};
 use sys::igmp::NoLocalReports;
 use sys::link_socket::{Frames, LinkSocket};
 use sys::netlink::{
-    AddressChange, Change, ChangeError, Changed, Event, Insert, KernelAddress, Refusal,
+    AddressChange, Change, ChangeError, Changed, Event, Insert, KernelAddress, LinkKind, Refusal,
     RouteChange, RouteSocket,
 };
 use sys::process::Exit;
@@ -69,6 +69,8 @@ pub(super) struct Hands {
     /// `disable_local_igmp` is in force.
     no_local_reports: Option<NoLocalReports>,
     mtus: BTreeMap<IfName, u32>,
+    /// The tables of VRFs, as they were when everything was read.
+    vrfs: Vec<(IfName, u32)>,
     echoes: Echoes,
     culprits: Culprits,
     forwarding: BTreeMap<IfIndex, (Instant, bool)>,
@@ -123,6 +125,7 @@ impl Hands {
             fifos: Fifos::default(),
             no_local_reports: None,
             mtus: BTreeMap::new(),
+            vrfs: Vec::new(),
             echoes: Echoes::default(),
             culprits: Culprits::default(),
             forwarding: BTreeMap::new(),
@@ -179,6 +182,12 @@ impl Hands {
         }
     }
 
+    /// Whether there was a drain of so many actions, since the last time that somebody asked, that they left much memory
+    /// behind.
+    pub(super) const fn did_much(&mut self) -> bool {
+        std::mem::replace(&mut self.many, false)
+    }
+
     /// Puts back what a predecessor changed in the kernel and the first settings do not ask for.
     pub(super) fn put_back_inherited(&mut self) {
         self.devices.put_back_inherited();
@@ -187,12 +196,6 @@ impl Hands {
     /// What the parent does not know yet of changes in the kernel; what it was told is to be taken out.
     pub(super) fn overrides_to_tell(&mut self) -> &mut Vec<(String, Option<i64>)> {
         self.devices.untold()
-    }
-
-    /// Whether there was a drain of so many actions, since the last time that somebody asked, that they left much memory
-    /// behind.
-    pub(super) const fn did_much(&mut self) -> bool {
-        std::mem::replace(&mut self.many, false)
     }
 
     fn join_groups(&mut self) {
@@ -527,6 +530,11 @@ impl Hands {
     ) -> Result<(Vec<Interface>, Vec<InterfaceAddress>), sys::Error> {
         let links = self.route.links()?;
         self.mtus = links.iter().map(|link| (link.name, link.mtu)).collect();
+        let vrfs = links.iter().filter_map(|link| match link.kind {
+            LinkKind::Vrf { table } => Some((link.name, table)),
+            LinkKind::Other | LinkKind::Macvlan { .. } | LinkKind::Ipvlan { .. } => None,
+        });
+        self.vrfs = vrfs.collect();
         let interfaces = links
             .iter()
             .map(|link| self.echoes.interface(link))
@@ -538,6 +546,13 @@ impl Hands {
             .map(kernel_view::address)
             .collect();
         Ok((interfaces, addresses))
+    }
+
+    /// Tells the core which tables VRFs have, after everything was read.
+    pub(super) fn tell_vrfs(&mut self, core: &mut Vrrp) {
+        for (device, table) in std::mem::take(&mut self.vrfs) {
+            core.handle_vrf(&device, table);
+        }
     }
 
     /// Settings are about to change: tells whether they have routes or rules of which nothing is known yet.

@@ -29,7 +29,7 @@ fn interface(link: &Link) -> Interface {
                     IpvlanReach::Vepa => IpvlanMode::Vepa,
                 },
             },
-            LinkKind::Vrf => InterfaceKind::Vrf,
+            LinkKind::Vrf { .. } => InterfaceKind::Vrf,
         },
         base: link.lower,
         master: link.master,
@@ -92,7 +92,12 @@ impl Echoes {
     /// Tells the core of an event, unless it is our own doing. `own_port` is the socket that we make changes with.
     pub(super) fn tell(&mut self, now: Instant, event: &Event, own_port: u32, core: &mut Vrrp) {
         match event {
-            Event::Link(link) => core.handle_interface(now, self.interface(link)),
+            Event::Link(link) => {
+                core.handle_interface(now, self.interface(link));
+                if let LinkKind::Vrf { table } = link.kind {
+                    core.handle_vrf(&link.name, table);
+                }
+            }
             Event::LinkGone { index, .. } => {
                 self.expected.retain(|(interface, _), _| interface != index);
                 core.handle_interface_gone(now, *index);

@@ -63,7 +63,11 @@ pub(crate) fn master_dies(lab: &Lab, row: &Row, who: Party, end: End) -> Result<
         }
         End::Stop => {
             master.stop()?;
-            ensure!(master.held() == 0, "the addresses are left behind");
+            match who {
+                Party::We => ensure!(master.held() == 0, "the addresses are left behind"),
+                // FRR's zebra switches the interface off when it has noticed that vrrpd is gone.
+                Party::They => master.loses()?,
+            }
             takes_over_at_once(&capture, before, row)?;
             if who == Party::We {
                 let zeros = adverts(&capture, before, FIRST, VRID)

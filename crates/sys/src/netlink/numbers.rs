@@ -101,6 +101,8 @@ pub(super) const LINK_DETAIL: u16 = 29;
 pub(super) const LINK_LOWER_NAMESPACE: u16 = 37;
 /// `IFLA_INFO_KIND`.
 pub(super) const INFO_KIND: u16 = 1;
+/// `IFLA_VRF_TABLE`.
+pub(super) const VRF_TABLE: u16 = 1;
 /// `IFLA_INFO_DATA`.
 pub(super) const INFO_DATA: u16 = 2;
 /// `IFLA_MACVLAN_MODE`.

@@ -27,7 +27,10 @@ pub enum LinkKind {
         reach: IpvlanReach,
     },
     /// A VRF: a routing table of its own for the interfaces in it.
-    Vrf,
+    Vrf {
+        /// The number of the table; 0 if the kernel does not say.
+        table: u32,
+    },
 }
 
 /// How the ipvlans of one interface reach each other.
@@ -86,7 +89,9 @@ impl LinkKind {
                     .map(IpvlanReach::of)
                     .unwrap_or_default(),
             },
-            "vrf" => Self::Vrf,
+            "vrf" => Self::Vrf {
+                table: number(data, numbers::VRF_TABLE)?.unwrap_or(0),
+            },
             _ => Self::Other,
         })
     }
@@ -266,7 +271,7 @@ mod tests {
                 &[(1, &short_1)],
                 ipvlan(false, IpvlanReach::Bridge),
             ),
-            ("vrf", &[(1, &four)], LinkKind::Vrf),
+            ("vrf", &[(1, &four)], LinkKind::Vrf { table: 4 }),
             ("veth", &[], LinkKind::Other),
         ];
         for (name, data, expected) in cases {

@@ -11,6 +11,8 @@ pub struct GlobalSettings {
     pub startup_delay: Duration,
     /// `vrrp_delay_after_boot`: they do not begin before the machine has been up for so long; the later one counts.
     pub delay_after_boot: Duration,
+    /// `dynamic_interfaces allow_if_changes`: interfaces may turn into others, so that instances clash.
+    pub allow_if_changes: bool,
     /// `linkbeat_use_polling`: the state of a link is asked for again and again; the kernel's word is not enough.
     pub linkbeat_use_polling: bool,
 }

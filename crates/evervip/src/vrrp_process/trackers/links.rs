@@ -55,11 +55,15 @@ impl Links {
         }
         let mut old = std::mem::take(&mut self.asked);
         for (interface, way) in wanted {
-            let known = old.remove(&interface).filter(|known| known.wanted == way);
-            let asked = known.unwrap_or_else(|| Asked {
-                wanted: way,
-                ..Asked::default()
-            });
+            let asked = match old.remove(&interface) {
+                Some(known) if known.wanted == way => known,
+                // What counts until the new way has answered, or has not.
+                other => Asked {
+                    wanted: way,
+                    answer: other.and_then(|known| known.answer),
+                    ..Asked::default()
+                },
+            };
             self.asked.insert(interface, asked);
         }
         if self.asked.is_empty() {

@@ -317,7 +317,13 @@ mod tests {
 
     /// `sleep` with words that nobody else uses: several numbers of seconds are added up.
     fn start(mark: &str) -> Child {
-        Command::new("sleep").args(["1000", mark]).spawn().unwrap()
+        let child = Command::new("sleep").args(["1000", mark]).spawn().unwrap();
+        // The kernel lets a parent go on a moment before the new program has its command line.
+        let line = format!("/proc/{}/cmdline", child.id());
+        while !std::fs::read(&line).unwrap().starts_with(b"sleep\0") {
+            std::thread::yield_now();
+        }
+        child
     }
 
     fn settings(mark: &str, matching: ParameterMatch) -> ProcessSettings {
