@@ -478,15 +478,15 @@ fn settings_are_put_back(lab: &mut Lab) -> Result<()> {
     V3.gained_by(&a)?;
     let mut ours = Daemon::start(&b, &evervip(), &V3.configuration(100))?;
     ours.says("master is 198.18.0.1")?;
-    let shown: Vec<String> = kernel_settings(&b)?
-        .into_iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    ensure!(
-        shown.join(" ")
-            == "all/rp_filter=0 default/rp_filter=1 lo/rp_filter=1 eth0/rp_filter=1 eth0/arp_ignore=1 eth0/arp_filter=1",
-        "{shown:?}"
-    );
+    let shown = || -> Result<String> {
+        let settings = kernel_settings(&b)?.into_iter();
+        let shown: Vec<String> = settings
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        Ok(shown.join(" "))
+    };
+    let changed = "all/rp_filter=0 default/rp_filter=1 lo/rp_filter=1 eth0/rp_filter=1 eth0/arp_ignore=1 eth0/arp_filter=1";
+    ensure!(shown()? == changed, "{}", shown()?);
     let own = b.call(
         "sysctl -n net.ipv4.conf.vrrp/51.arp_ignore net.ipv4.conf.vrrp/51.accept_local \
          net.ipv4.conf.vrrp/51.rp_filter net.ipv4.conf.vrrp/51.promote_secondaries net.ipv6.conf.vrrp/51.disable_ipv6",
@@ -500,6 +500,15 @@ fn settings_are_put_back(lab: &mut Lab) -> Result<()> {
     // A process that dies does not make them permanent.
     sys::process::kill(ours.vrrp_pid()?, SIGKILL)?;
     ours.says("stays MASTER")?;
+    // And its successor needs them still: another master must not come about because it hears nobody.
+    let mut back = Daemon::start(&a, &evervip(), &V3.configuration(150))?;
+    V3.gained_by(&a)?;
+    wait_until(SOON, "the successor hears the other", || {
+        V3.held_by(&b) == 0
+    })?;
+    ensure!(shown()? == changed, "{}", shown()?);
+    back.stop()?;
+    V3.gained_by(&b)?;
     ours.stop()?;
     let after = kernel_settings(&b)?;
     ensure!(after == before, "{before:?} {after:?}");

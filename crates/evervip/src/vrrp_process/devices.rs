@@ -227,7 +227,8 @@ impl Devices {
     /// every interface, and for those to come.
     fn move_reverse_path_filter(&mut self, device: &Device, route: &mut RouteSocket) {
         let all = v4(Whose::All);
-        let for_all = self.overrides.read(&all).unwrap_or(0);
+        // Not what it is now: a predecessor may have moved it, and what is not claimed is put back.
+        let for_all = self.overrides.original(&all).unwrap_or(0);
         if for_all == 0 || !self.moved.is_empty() {
             return;
         }
