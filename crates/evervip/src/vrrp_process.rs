@@ -491,12 +491,14 @@ impl VrrpProcess {
         }
         self.masters.settings_change(&self.core);
         self.core.handle_uptime(now, sys::clock::uptime());
+        let devices = vrrp.devices().map(|device| device.name).collect();
         self.core.handle_settings(now, vrrp);
         // Whoever is deleted by these settings is announced with the scripts of the old ones.
         let old = std::mem::replace(&mut self.settings, settings);
         self.hands
             .carry_out_reload(now, &mut self.core, &self.settings, &old);
         drop(old);
+        self.hands.keep_devices(&devices);
         self.tell(&ToParent::SettingsTaken);
         process::give_back_memory();
         self.tuning.settings_change(&self.settings.global.processes);
@@ -605,7 +607,8 @@ impl VrrpProcess {
 
     fn end(&mut self) -> Result<()> {
         self.promotion.end();
-        self.hands.end();
+        self.hands.end(self.start.keep_addresses);
+        self.tell_overrides();
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove()?;
         }

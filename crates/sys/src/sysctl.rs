@@ -216,10 +216,12 @@ impl Overrides {
 
     /// Withdraws all claims. What could not be put back is in the answer.
     pub fn release_all(&mut self) -> Vec<Error> {
-        std::mem::take(&mut self.held)
-            .iter()
-            .filter_map(|(setting, held)| self.put_back(setting, held).err())
-            .collect()
+        let mut problems = Vec::new();
+        for (setting, held) in std::mem::take(&mut self.held) {
+            self.news.push((setting.to_string(), None));
+            problems.extend(self.put_back(&setting, &held).err());
+        }
+        problems
     }
 
     /// An interface is gone, and its settings with it. One that comes back under its name begins with the defaults:

@@ -677,8 +677,16 @@ impl Hands {
         }
     }
 
-    /// What is left to undo when all instances have stopped.
-    pub(super) fn end(&mut self) {
+    /// After new settings were carried out: the devices that they want.
+    pub(super) fn keep_devices(&mut self, wanted: &BTreeSet<IfName>) {
+        self.devices.keep_only(wanted, &mut self.route);
+    }
+
+    /// What is left to undo when all instances have stopped. `keep`: but for what virtual addresses are on, and need.
+    pub(super) fn end(&mut self, keep: bool) {
+        if !keep {
+            self.devices.end(&mut self.route);
+        }
         self.disable_local_igmp(false);
         self.fifos.end();
         self.filter.end();
