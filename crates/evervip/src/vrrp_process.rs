@@ -397,7 +397,7 @@ impl VrrpProcess {
             self.carry_out(now);
             self.hands.event_is_over();
         }
-        self.promotion.apply(&self.core);
+        self.promotion.apply(&self.core, self.hands.overrides());
         self.hands.retry_joins();
         if drained == Drained::Overrun {
             warn!(
@@ -474,8 +474,9 @@ impl VrrpProcess {
         let vrrp = std::mem::take(&mut settings.vrrp);
         self.listen_for(&vrrp, settings.global.log_unknown_vrids)?;
         self.hands.scripts_change(&vrrp.scripts);
-        self.promotion.settings_change(&vrrp);
-        self.promotion.apply(&self.core);
+        self.promotion
+            .settings_change(&vrrp, self.hands.overrides());
+        self.promotion.apply(&self.core, self.hands.overrides());
         self.hands.filter_changes(&vrrp, &settings.global.firewall);
         self.hands.fifos_change(&settings);
         self.hands
@@ -606,7 +607,7 @@ impl VrrpProcess {
     }
 
     fn end(&mut self) -> Result<()> {
-        self.promotion.end();
+        self.promotion.end(self.hands.overrides());
         self.hands.end(self.start.keep_addresses);
         self.tell_overrides();
         if let Some(pid_file) = self.pid_file.take() {

@@ -214,6 +214,19 @@ impl Overrides {
         std::mem::take(&mut self.news)
     }
 
+    /// A setting that is not counted here is about to be ours, and was `now` before; the answer is what it was before a
+    /// predecessor changed it.
+    pub(crate) fn begin_elsewhere(&mut self, name: &str, now: i64) -> i64 {
+        let before = self.inherited.remove(name).unwrap_or(now);
+        self.news.push((name.to_owned(), Some(before)));
+        before
+    }
+
+    /// It is not ours any more.
+    pub(crate) fn end_elsewhere(&mut self, name: &str) {
+        self.news.push((name.to_owned(), None));
+    }
+
     /// Withdraws all claims. What could not be put back is in the answer.
     pub fn release_all(&mut self) -> Vec<Error> {
         let mut problems = Vec::new();

@@ -52,6 +52,11 @@ impl Devices {
         devices
     }
 
+    /// The kernel's settings that this process has changed, for others who change some.
+    pub(super) const fn overrides(&mut self) -> &mut Overrides {
+        &mut self.overrides
+    }
+
     /// Puts back what a predecessor changed and nobody needs any more.
     pub(super) fn put_back_inherited(&mut self) {
         for problem in self.overrides.put_back_inherited() {
