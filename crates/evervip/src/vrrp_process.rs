@@ -397,7 +397,7 @@ impl VrrpProcess {
             self.carry_out(now);
             self.hands.event_is_over();
         }
-        self.promotion.apply(&self.core);
+        self.promotion.apply(&self.core, self.hands.overrides());
         self.hands.retry_joins();
         if drained == Drained::Overrun {
             warn!(
@@ -474,8 +474,9 @@ impl VrrpProcess {
         let vrrp = std::mem::take(&mut settings.vrrp);
         self.listen_for(&vrrp, settings.global.log_unknown_vrids)?;
         self.hands.scripts_change(&vrrp.scripts);
-        self.promotion.settings_change(&vrrp);
-        self.promotion.apply(&self.core);
+        self.promotion
+            .settings_change(&vrrp, self.hands.overrides());
+        self.promotion.apply(&self.core, self.hands.overrides());
         self.hands.filter_changes(&vrrp, &settings.global.firewall);
         self.hands.fifos_change(&settings);
         self.hands
@@ -491,12 +492,14 @@ impl VrrpProcess {
         }
         self.masters.settings_change(&self.core);
         self.core.handle_uptime(now, sys::clock::uptime());
+        let devices = vrrp.devices().map(|device| device.name).collect();
         self.core.handle_settings(now, vrrp);
         // Whoever is deleted by these settings is announced with the scripts of the old ones.
         let old = std::mem::replace(&mut self.settings, settings);
         self.hands
             .carry_out_reload(now, &mut self.core, &self.settings, &old);
         drop(old);
+        self.hands.keep_devices(&devices);
         self.tell(&ToParent::SettingsTaken);
         process::give_back_memory();
         self.tuning.settings_change(&self.settings.global.processes);
@@ -604,8 +607,9 @@ impl VrrpProcess {
     }
 
     fn end(&mut self) -> Result<()> {
-        self.promotion.end();
-        self.hands.end();
+        self.promotion.end(self.hands.overrides());
+        self.hands.end(self.start.keep_addresses);
+        self.tell_overrides();
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove()?;
         }

@@ -136,6 +136,10 @@ fn local_igmp(lab: &mut Lab) -> Result<()> {
     is("1")?;
     daemon.reload(&configuration("disable_local_igmp", 1))?;
     is("0")?;
+    // A process that dies does not make it permanent.
+    sys::process::kill(daemon.vrrp_pid()?, common::SIGKILL)?;
+    daemon.says("stays MASTER")?;
+    is("0")?;
     daemon.stop()?;
     is("1")
 }

@@ -447,6 +447,11 @@ fn secondaries_are_promoted(lab: &mut Lab) -> Result<()> {
     wait_until(SOON, "the setting is made again", || {
         setting().is_ok_and(|text| text.trim() == "1")
     })?;
+    // A process that dies does not make it permanent.
+    let child = daemon.vrrp_pid()?;
+    sys::process::kill(child, common::SIGKILL)?;
+    daemon.says("stays MASTER")?;
+    ensure!(setting()?.trim() == "1");
     daemon.stop()?;
     ensure!(setting()?.trim() == "0");
     Ok(())

@@ -41,6 +41,8 @@ fn main() -> ExitCode {
         ("crash_and_adoption", crash_and_adoption),
         ("left_by_keepalived", left_by_keepalived),
         ("settings_are_put_back", settings_are_put_back),
+        ("stopped_without_a_base", stopped_without_a_base),
+        ("stopped_while_it_is_made", stopped_while_it_is_made),
         ("addresses_elsewhere", addresses_elsewhere),
         ("names_that_are_taken", names_that_are_taken),
         ("on_a_macvlan", on_a_macvlan),
@@ -457,8 +459,13 @@ fn left_by_keepalived(lab: &mut Lab) -> Result<()> {
 
 /// The kernel's settings that matter to macvlans, and what they are.
 fn kernel_settings(host: &Host) -> Result<Vec<(String, String)>> {
-    let list = "all/rp_filter default/rp_filter lo/rp_filter eth0/rp_filter eth0/arp_ignore eth0/arp_filter";
+    kernel_settings_of(
+        host,
+        "all/rp_filter default/rp_filter lo/rp_filter eth0/rp_filter eth0/arp_ignore eth0/arp_filter",
+    )
+}
 
+fn kernel_settings_of(host: &Host, list: &'static str) -> Result<Vec<(String, String)>> {
     host.run(move || {
         let read = |name: &str| {
             let path = format!("/proc/sys/net/ipv4/conf/{name}");
@@ -478,15 +485,15 @@ fn settings_are_put_back(lab: &mut Lab) -> Result<()> {
     V3.gained_by(&a)?;
     let mut ours = Daemon::start(&b, &evervip(), &V3.configuration(100))?;
     ours.says("master is 198.18.0.1")?;
-    let shown: Vec<String> = kernel_settings(&b)?
-        .into_iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    ensure!(
-        shown.join(" ")
-            == "all/rp_filter=0 default/rp_filter=1 lo/rp_filter=1 eth0/rp_filter=1 eth0/arp_ignore=1 eth0/arp_filter=1",
-        "{shown:?}"
-    );
+    let shown = || -> Result<String> {
+        let settings = kernel_settings(&b)?.into_iter();
+        let shown: Vec<String> = settings
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        Ok(shown.join(" "))
+    };
+    let changed = "all/rp_filter=0 default/rp_filter=1 lo/rp_filter=1 eth0/rp_filter=1 eth0/arp_ignore=1 eth0/arp_filter=1";
+    ensure!(shown()? == changed, "{}", shown()?);
     let own = b.call(
         "sysctl -n net.ipv4.conf.vrrp/51.arp_ignore net.ipv4.conf.vrrp/51.accept_local \
          net.ipv4.conf.vrrp/51.rp_filter net.ipv4.conf.vrrp/51.promote_secondaries net.ipv6.conf.vrrp/51.disable_ipv6",
@@ -500,7 +507,57 @@ fn settings_are_put_back(lab: &mut Lab) -> Result<()> {
     // A process that dies does not make them permanent.
     sys::process::kill(ours.vrrp_pid()?, SIGKILL)?;
     ours.says("stays MASTER")?;
+    // And its successor needs them still: another master must not come about because it hears nobody.
+    let mut back = Daemon::start(&a, &evervip(), &V3.configuration(150))?;
+    V3.gained_by(&a)?;
+    wait_until(SOON, "the successor hears the other", || {
+        V3.held_by(&b) == 0
+    })?;
+    ensure!(shown()? == changed, "{}", shown()?);
+    back.stop()?;
+    V3.gained_by(&b)?;
     ours.stop()?;
+    let after = kernel_settings(&b)?;
+    ensure!(after == before, "{before:?} {after:?}");
+    Ok(())
+}
+
+/// A macvlan that went with its base needed something elsewhere, too.
+fn stopped_without_a_base(lab: &mut Lab) -> Result<()> {
+    let (_a, b, _capture) = pair(lab)?;
+    b.call("sysctl -qw net.ipv4.conf.all.rp_filter=1")?;
+    let elsewhere = || -> Result<Vec<_>> {
+        kernel_settings_of(&b, "all/rp_filter default/rp_filter lo/rp_filter")
+    };
+    let before = elsewhere()?;
+    let mut ours = Daemon::start(&b, &evervip(), &V3.configuration(100))?;
+    V3.gained_by(&b)?;
+    ensure!(elsewhere()? != before);
+    b.delete_link("eth0")?;
+    ours.says("Entering FAULT STATE")?;
+    ours.stop()?;
+    let after = elsewhere()?;
+    ensure!(after == before, "{before:?} {after:?}");
+    Ok(())
+}
+
+/// The macvlan was asked for, and the kernel's word that it is there was not heard any more.
+fn stopped_while_it_is_made(lab: &mut Lab) -> Result<()> {
+    let (_a, b, _capture) = pair(lab)?;
+    b.call("sysctl -qw net.ipv4.conf.all.rp_filter=1")?;
+    let before = kernel_settings(&b)?;
+    let mut ours = Daemon::start(&b, &evervip(), &V3.configuration(100))?;
+    V3.gained_by(&b)?;
+    let child = ours.vrrp_pid()?;
+    sys::process::kill(child, common::SIGSTOP)?;
+    b.delete_link(V3.device)?;
+    // The parent first: to it the end of its child is no surprise then.
+    ours.process.kill(common::SIGTERM)?;
+    sys::process::kill(child, common::SIGTERM)?;
+    sys::process::kill(child, common::SIGCONT)?;
+    let status = ours.process.wait_timeout(SOON)?;
+    ensure!(status == lab::ExitStatus::Code(0), "{status:?}");
+    ensure!(b.link(V3.device).is_err(), "the macvlan is left behind");
     let after = kernel_settings(&b)?;
     ensure!(after == before, "{before:?} {after:?}");
     Ok(())

@@ -130,6 +130,17 @@ impl Overrides {
             .map_err(Error::object("write the kernel's setting", setting))
     }
 
+    /// What a setting would be without us and without our predecessor.
+    ///
+    /// # Errors
+    /// As [`Self::read`], when neither has changed it.
+    pub fn original(&self, setting: &Sysctl) -> Result<i64, Error> {
+        let held = self.held.get(setting).map(|held| held.before);
+        let inherited = || self.inherited.get(&setting.to_string()).copied();
+        held.or_else(inherited)
+            .map_or_else(|| self.read(setting), Ok)
+    }
+
     /// Wants a setting to have a value, once more. A setting that has it already is not written. Claims of one setting
     /// agree on its value; if they do not, the last one counts.
     ///
@@ -203,12 +214,27 @@ impl Overrides {
         std::mem::take(&mut self.news)
     }
 
+    /// A setting that is not counted here is about to be ours, and was `now` before; the answer is what it was before a
+    /// predecessor changed it.
+    pub(crate) fn begin_elsewhere(&mut self, name: &str, now: i64) -> i64 {
+        let before = self.inherited.remove(name).unwrap_or(now);
+        self.news.push((name.to_owned(), Some(before)));
+        before
+    }
+
+    /// It is not ours any more.
+    pub(crate) fn end_elsewhere(&mut self, name: &str) {
+        self.news.push((name.to_owned(), None));
+    }
+
     /// Withdraws all claims. What could not be put back is in the answer.
     pub fn release_all(&mut self) -> Vec<Error> {
-        std::mem::take(&mut self.held)
-            .iter()
-            .filter_map(|(setting, held)| self.put_back(setting, held).err())
-            .collect()
+        let mut problems = Vec::new();
+        for (setting, held) in std::mem::take(&mut self.held) {
+            self.news.push((setting.to_string(), None));
+            problems.extend(self.put_back(&setting, &held).err());
+        }
+        problems
     }
 
     /// An interface is gone, and its settings with it. One that comes back under its name begins with the defaults:
@@ -287,6 +313,7 @@ mod tests {
             heir
         };
         let mut second = heir();
+        assert_eq!(second.original(&setting()).unwrap(), 0, "inherited");
         second.claim(&setting(), 1).unwrap();
         assert!(second.put_back_inherited().is_empty());
         assert_eq!(fs::read_to_string(&file).unwrap().trim(), "1");
@@ -306,9 +333,11 @@ mod tests {
     fn the_last_release_puts_back_what_was_there() {
         let (_directory, mut kernel) = kernel("sysctl-claims");
         let setting = setting();
+        assert_eq!(kernel.original(&setting).unwrap(), 0, "read");
         kernel.claim(&setting, 1).unwrap();
         kernel.claim(&setting, 1).unwrap();
         assert_eq!(kernel.read(&setting).unwrap(), 1);
+        assert_eq!(kernel.original(&setting).unwrap(), 0, "remembered");
         kernel.release(&setting).unwrap();
         assert_eq!(kernel.read(&setting).unwrap(), 1, "somebody still wants it");
         kernel.release(&setting).unwrap();

@@ -4,10 +4,11 @@
 //! interface below answers for its own addresses only (`arp_ignore`, `arp_filter`), and the reverse path filter of `all`, which
 //! would forbid a macvlan to hear the routers on its link, is moved to the single interfaces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use log::{debug, error, info, warn};
-use sys::netlink::{IpvlanReach, Link, RouteSocket};
+use sys::netlink::{IpvlanReach, Link, LinkKind, RouteSocket};
 use sys::sysctl::{Overrides, Sysctl, Whose};
 use types::{Family, IfIndex, IfName};
 use vrrp::DeviceAction;
@@ -28,6 +29,8 @@ const BELOW_V4_MACVLAN: [(&str, i64); 2] = [("arp_ignore", 1), ("arp_filter", 1)
 #[derive(Default)]
 pub(super) struct Devices {
     overrides: Overrides,
+    /// What was made or set up, by name, and not removed: the core knows only of what the kernel has told it.
+    made: BTreeMap<IfName, Arc<Device>>,
     /// What each device needs of others.
     claims: BTreeMap<IfName, Vec<Sysctl>>,
     /// The reverse path filter of `all`, and where it was moved to.
@@ -47,6 +50,11 @@ impl Devices {
         let mut devices = Self::default();
         devices.overrides.inherit(overridden);
         devices
+    }
+
+    /// The kernel's settings that this process has changed, for others who change some.
+    pub(super) const fn overrides(&mut self) -> &mut Overrides {
+        &mut self.overrides
     }
 
     /// Puts back what a predecessor changed and nobody needs any more.
@@ -71,7 +79,10 @@ impl Devices {
             DeviceAction::Create { base, vrf, device } => {
                 (device, self.create(device, *base, *vrf, route))
             }
-            DeviceAction::SetUp { vrf, device, .. } => (device, self.set_up(device, *vrf, route)),
+            DeviceAction::SetUp { vrf, device, .. } => {
+                self.made.insert(device.name, Arc::clone(device));
+                (device, self.set_up(device, *vrf, route))
+            }
             DeviceAction::Remove { interface, device } => {
                 (device, self.remove(device, *interface, route))
             }
@@ -84,7 +95,7 @@ impl Devices {
 
     fn create(
         &mut self,
-        device: &Device,
+        device: &Arc<Device>,
         base: IfIndex,
         vrf: Option<IfIndex>,
         route: &mut RouteSocket,
@@ -102,6 +113,7 @@ impl Devices {
                 false
             }
         };
+        self.made.insert(device.name, Arc::clone(device));
         info!("made {} on {}", device.name, device.base);
         self.set_up(device, vrf, route)?;
         if announce && let Some(below) = route.link(&device.base)? {
@@ -157,16 +169,8 @@ impl Devices {
         interface: IfIndex,
         route: &mut RouteSocket,
     ) -> Result<(), sys::Error> {
-        let mut needless = self.claims.remove(&device.name).unwrap_or_default();
-        if self.claims.values().all(Vec::is_empty) {
-            // `all` was the last one, and comes first: there is no moment without a filter.
-            needless.extend(std::mem::take(&mut self.moved).into_iter().rev());
-        }
-        for setting in needless {
-            if let Err(problem) = self.overrides.release(&setting) {
-                warn!("{problem}");
-            }
-        }
+        self.made.remove(&device.name);
+        self.needs_no_more(&device.name);
         match route.link(&device.name)? {
             Some(link) if link.index == interface => {
                 route.delete_link(interface)?;
@@ -176,6 +180,45 @@ impl Devices {
             Some(_) | None => debug!("{} is gone already", device.name),
         }
         Ok(())
+    }
+
+    /// A device needs nothing of others any more.
+    fn needs_no_more(&mut self, device: &IfName) {
+        let mut needless = self.claims.remove(device).unwrap_or_default();
+        if self.claims.values().all(Vec::is_empty) {
+            // `all` was the last one, and comes first: there is no moment without a filter.
+            needless.extend(std::mem::take(&mut self.moved).into_iter().rev());
+        }
+        for setting in needless {
+            if let Err(problem) = self.overrides.release(&setting) {
+                warn!("{problem}");
+            }
+        }
+    }
+
+    /// After new settings were carried out: removes what is not wanted any more and was not there as far as the core knew.
+    pub(super) fn keep_only(&mut self, wanted: &BTreeSet<IfName>, route: &mut RouteSocket) {
+        let (kept, left): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut self.made)
+            .into_iter()
+            .partition(|(name, _)| wanted.contains(name));
+        self.made = kept;
+        for device in left.into_values() {
+            self.needs_no_more(&device.name);
+            if let Err(problem) = remove_if_ours(&device, route) {
+                error!(
+                    "device {} on {} is left behind: {problem}",
+                    device.name, device.base
+                );
+            }
+        }
+    }
+
+    /// The daemon stops: removes what is left, and puts everything back.
+    pub(super) fn end(&mut self, route: &mut RouteSocket) {
+        self.keep_only(&BTreeSet::new(), route);
+        for problem in self.overrides.release_all() {
+            warn!("{problem}");
+        }
     }
 
     /// An interface is gone: what was changed on it went with it.
@@ -227,7 +270,8 @@ impl Devices {
     /// every interface, and for those to come.
     fn move_reverse_path_filter(&mut self, device: &Device, route: &mut RouteSocket) {
         let all = v4(Whose::All);
-        let for_all = self.overrides.read(&all).unwrap_or(0);
+        // Not what it is now: a predecessor may have moved it, and what is not claimed is put back.
+        let for_all = self.overrides.original(&all).unwrap_or(0);
         if for_all == 0 || !self.moved.is_empty() {
             return;
         }
@@ -294,6 +338,28 @@ impl Devices {
             }
         }
     }
+}
+
+/// Removes a device by its name, unless somebody else's has that meanwhile.
+fn remove_if_ours(device: &Device, route: &mut RouteSocket) -> Result<(), sys::Error> {
+    let Some(link) = route.link(&device.name)? else {
+        return Ok(());
+    };
+    let ours = match device.kind {
+        DeviceKind::Macvlan { address, .. } => {
+            link.kind == LinkKind::Macvlan { private: true } && link.mac == Some(address)
+        }
+        DeviceKind::Ipvlan { mode } => {
+            let reach = reach(mode);
+            let layer2 = true;
+            link.kind == LinkKind::Ipvlan { layer2, reach }
+        }
+    };
+    if ours {
+        route.delete_link(link.index)?;
+        info!("removed {}", device.name);
+    }
+    Ok(())
 }
 
 const fn v4(whose: Whose) -> Sysctl {

@@ -25,6 +25,7 @@ use sys::netlink::{
     RouteChange, RouteSocket,
 };
 use sys::process::Exit;
+use sys::sysctl::Overrides;
 use types::{Family, IfIndex, IfName, Instant};
 use vrrp::settings::{PreferredLifetime, Rule, ScriptSettings, VirtualAddress};
 use vrrp::{
@@ -188,6 +189,11 @@ impl Hands {
     /// behind.
     pub(super) const fn did_much(&mut self) -> bool {
         std::mem::replace(&mut self.many, false)
+    }
+
+    /// The kernel's settings that this process has changed: what is not in there nobody puts back after a crash.
+    pub(super) const fn overrides(&mut self) -> &mut Overrides {
+        self.devices.overrides()
     }
 
     /// Puts back what a predecessor changed in the kernel and the first settings do not ask for.
@@ -667,10 +673,11 @@ impl Hands {
 
     /// Before groups are joined: whether the kernel tells switches of it (`disable_local_igmp`).
     pub(super) fn disable_local_igmp(&mut self, disable: bool) {
+        let overrides = self.devices.overrides();
         let changed = match (disable, self.no_local_reports.take()) {
-            (true, None) => NoLocalReports::begin().map(Some),
+            (true, None) => NoLocalReports::begin(overrides).map(Some),
             (true, in_force @ Some(_)) => Ok(in_force),
-            (false, Some(in_force)) => in_force.end().map(|()| None),
+            (false, Some(in_force)) => in_force.end(overrides).map(|()| None),
             (false, None) => Ok(None),
         };
         match changed {
@@ -679,8 +686,16 @@ impl Hands {
         }
     }
 
-    /// What is left to undo when all instances have stopped.
-    pub(super) fn end(&mut self) {
+    /// After new settings were carried out: the devices that they want.
+    pub(super) fn keep_devices(&mut self, wanted: &BTreeSet<IfName>) {
+        self.devices.keep_only(wanted, &mut self.route);
+    }
+
+    /// What is left to undo when all instances have stopped. `keep`: but for what virtual addresses are on, and need.
+    pub(super) fn end(&mut self, keep: bool) {
+        if !keep {
+            self.devices.end(&mut self.route);
+        }
         self.disable_local_igmp(false);
         self.fifos.end();
         self.filter.end();

@@ -15,12 +15,11 @@ use vrrp::Vrrp;
 pub(super) struct Promotion {
     wanted: BTreeSet<IfName>,
     held: BTreeSet<IfName>,
-    sysctls: Overrides,
 }
 
 impl Promotion {
     /// New settings.
-    pub(super) fn settings_change(&mut self, settings: &vrrp::Settings) {
+    pub(super) fn settings_change(&mut self, settings: &vrrp::Settings, sysctls: &mut Overrides) {
         // A VMAC sees to its own setting.
         let asking = settings.instances.iter().filter(|instance| {
             instance.promote_secondaries && instance.virtual_interface.is_none()
@@ -29,14 +28,14 @@ impl Promotion {
         let no_longer: Vec<IfName> = self.held.difference(&self.wanted).copied().collect();
         for interface in no_longer {
             self.held.remove(&interface);
-            if let Err(problem) = self.sysctls.release(&setting(interface)) {
+            if let Err(problem) = sysctls.release(&setting(interface)) {
                 warn!("promote_secondaries is not put back: {problem}");
             }
         }
     }
 
     /// Sets it on the wanted interfaces that are there and do not have it yet.
-    pub(super) fn apply(&mut self, core: &Vrrp) {
+    pub(super) fn apply(&mut self, core: &Vrrp, sysctls: &mut Overrides) {
         let missing: Vec<IfName> = self.wanted.difference(&self.held).copied().collect();
         for interface in missing {
             if core.interface_index(&interface).is_none() {
@@ -44,7 +43,7 @@ impl Promotion {
             }
             // Once for each time that the interface appears, whether it works or not.
             self.held.insert(interface);
-            if let Err(problem) = self.sysctls.claim(&setting(interface), 1) {
+            if let Err(problem) = sysctls.claim(&setting(interface), 1) {
                 warn!(
                     "promote_secondaries is not set on {interface}, where addresses may go with the first of their network: \
                      {problem}"
@@ -53,20 +52,16 @@ impl Promotion {
         }
     }
 
-    /// The kernel tells of something. A new interface begins with the defaults.
+    /// The kernel tells of something. A new interface begins with the defaults; [`Overrides`] is told by its owner.
     pub(super) fn hear(&mut self, event: &Event) {
-        if let Event::LinkGone { name, .. } = event
-            && self.held.remove(name)
-        {
-            self.sysctls.interface_is_gone(name);
+        if let Event::LinkGone { name, .. } = event {
+            self.held.remove(name);
         }
     }
 
     /// The daemon stops: everything is put back.
-    pub(super) fn end(&mut self) {
-        for problem in self.sysctls.release_all() {
-            warn!("promote_secondaries is not put back: {problem}");
-        }
+    pub(super) fn end(&mut self, sysctls: &mut Overrides) {
+        self.settings_change(&vrrp::Settings::default(), sysctls);
     }
 }
 
