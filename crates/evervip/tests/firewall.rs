@@ -5,7 +5,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         ("a_restart_leaves_no_gap", a_restart_leaves_no_gap),
         ("left_overs_are_replaced", left_overs_are_replaced),
         ("flushed_tables_come_back", flushed_tables_come_back),
+        ("what_failed_is_tried_again", what_failed_is_tried_again),
         ("tables_follow_the_settings", tables_follow_the_settings),
         ("without_nftables", |lab| {
             // Of this kernel's modules, only those that a lab needs are loaded, and no other can be.
@@ -361,6 +362,36 @@ fn flushed_tables_come_back(lab: &mut Lab) -> Result<()> {
     daemon.says("making the table anew")?;
     filters(&router, "the table is there", |text| text.contains(VIP))?;
     ensure!(!answers(&client, VIP)?);
+    Ok(())
+}
+
+/// The table has an owner, who keeps others out of it and goes away later: nothing else changes.
+fn what_failed_is_tried_again(lab: &mut Lab) -> Result<()> {
+    let (router, client) = pair(lab)?;
+    let nft = program("nft")?;
+    let script = common::script(
+        router.directory(),
+        "owner",
+        &format!(
+            "(echo 'add table ip keepalived {{ flags owner; }}'; exec sleep 1000) | exec {} -i",
+            nft.display()
+        ),
+    )?;
+    let owner = router.spawn(&mut Command::new(script))?;
+    filters(&router, "the table is somebody else's", |text| {
+        text.contains("flags owner")
+    })?;
+    let complaint = "the virtual addresses of no_accept take packets";
+    let mut daemon = Daemon::start(&router, &evervip(), &configuration("", "no_accept"))?;
+    all_there(&router)?;
+    daemon.says(complaint)?;
+    ensure!(answers(&client, VIP)? && !answers(&client, VIP6)?);
+    drop(owner);
+    daemon.says("The packet filter is as it should be again")?;
+    ensure!(ruleset(&router)?.contains(VIP) && !answers(&client, VIP)?);
+    ensure!(daemon.times_said(complaint) == 1);
+    daemon.stop()?;
+    ensure!(ruleset(&router)?.is_empty());
     Ok(())
 }
 
