@@ -1,16 +1,16 @@
 //! The packet filter: what the core wants blocked, and what the kernel's tables hold.
 //!
 //! A table is made when settings come that need it, empty: a take-over only adds elements. It is made in place of whatever
-//! bears its name, and so the left-overs of a dead predecessor go. What cannot be changed any more, because somebody flushed
-//! the tables, is made anew. What fails is tried again after a while, or when something else changes; one message says so,
-//! and everything else goes on.
+//! bears its name, and so the left-overs of a dead predecessor go; those that the first settings do not need are removed.
+//! What cannot be changed any more, because somebody flushed the tables, is made anew. What fails is tried again after a
+//! while, or when something else changes; one message says so, and everything else goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use config::settings::global;
-use log::{error, info, warn};
+use log::{debug, error, info, warn};
 use sys::nftables::{Change, Element, Firewall, InterfaceKey, Table};
 use types::{Family, IfIndex, IfName, Instant};
 use vrrp::settings::DeviceKind;
@@ -45,6 +45,10 @@ pub(super) struct PacketFilter {
     compare_all: bool,
     /// What the kernel has of ours.
     made: BTreeMap<Family, Made>,
+    /// Tables that are to go, if they are there.
+    left_over: BTreeSet<(Family, String)>,
+    /// Settings have come: what a dead predecessor may have left is known.
+    begun: bool,
     /// Something changed that no attempt was made for yet.
     fresh: bool,
     /// The last attempt failed: when the next one is due, and how long that was waited for.
@@ -71,6 +75,16 @@ impl PacketFilter {
     /// New settings: which tables there must be. Carried out with the next drain.
     pub(super) fn settings_change(&mut self, settings: &vrrp::Settings, filter: &global::Firewall) {
         self.wanted = tables(settings, filter);
+        if !std::mem::replace(&mut self.begun, true) {
+            for family in [Family::V4, Family::V6] {
+                if !self.wanted.contains_key(&family) {
+                    let names = [TABLE.to_owned()]
+                        .into_iter()
+                        .chain(filter.nftables.clone());
+                    self.left_over.extend(names.map(|name| (family, name)));
+                }
+            }
+        }
         self.compare_all = true;
         self.fresh = true;
         // The next attempt may fail for another reason.
@@ -130,9 +144,15 @@ impl PacketFilter {
         }
         let again = !std::mem::take(&mut self.fresh);
         let mut worked = self.carry_out(core, Moment::AfterAddresses);
-        if self.compare_all {
-            worked &= self.remove_unwanted();
-        }
+        let (wanted, left_over) = (&self.wanted, &mut self.left_over);
+        self.made.retain(|family, made| {
+            let stays = wanted.contains_key(family);
+            if !stays {
+                left_over.insert((*family, made.table.name.clone()));
+            }
+            stays
+        });
+        worked &= self.remove_left_over();
         if worked {
             self.touched.clear();
             self.compare_all = false;
@@ -149,31 +169,35 @@ impl PacketFilter {
         }
     }
 
-    /// Removes the tables that are not wanted any more. Whether that worked.
-    fn remove_unwanted(&mut self) -> bool {
-        let unwanted: Vec<Family> = self
-            .made
-            .keys()
-            .filter(|family| !self.wanted.contains_key(family))
-            .copied()
-            .collect();
-        let mut worked = true;
-        for family in unwanted {
-            if let Err(problem) = self.remove(family) {
+    /// Removes the tables that are to go. Whether none is left.
+    fn remove_left_over(&mut self) -> bool {
+        for (family, name) in std::mem::take(&mut self.left_over) {
+            let removed = open(&mut self.netlink).and_then(|netlink| netlink.remove(family, &name));
+            let Err(problem) = removed else {
+                continue;
+            };
+            if problem.is_unsupported() {
+                debug!("{problem}: there is no nf_tables, and so no table");
+            } else if problem.is_permission() {
+                warn!("{problem}: it is somebody else's");
+            } else {
                 self.complain(&problem, STAY_BLOCKED);
-                worked = false;
+                self.left_over.insert((family, name));
             }
         }
-        worked
+        self.left_over.is_empty()
     }
 
     /// Removes our tables: nothing of ours is left to filter.
     pub(super) fn end(&mut self) {
-        for family in [Family::V4, Family::V6] {
-            if let Err(problem) = self.remove(family) {
-                warn!("{problem}");
-            }
-        }
+        let made = std::mem::take(&mut self.made);
+        self.left_over.extend(
+            made.into_iter()
+                .map(|(family, made)| (family, made.table.name)),
+        );
+        // The next failure is the last, and is told.
+        self.complained &= self.left_over.is_empty();
+        self.remove_left_over();
     }
 
     /// Whether every table has what it should have at this moment.
@@ -308,21 +332,11 @@ impl PacketFilter {
             elements,
             uncertain: false,
         };
-        let before = self.made.insert(table.family, made);
-        let renamed = before.filter(|before| before.table.name != table.name);
-        if let Some(old) = renamed
-            && let Err(problem) = netlink.remove(table.family, &old.table.name)
+        self.left_over.remove(&(table.family, table.name.clone()));
+        if let Some(before) = self.made.insert(table.family, made)
+            && before.table.name != table.name
         {
-            warn!("{problem}");
-        }
-        Ok(())
-    }
-
-    /// Removes the table of a family, if we made one.
-    fn remove(&mut self, family: Family) -> Result<(), sys::Error> {
-        if let Some(made) = self.made.get(&family) {
-            open(&mut self.netlink)?.remove(family, &made.table.name)?;
-            self.made.remove(&family);
+            self.left_over.insert((table.family, before.table.name));
         }
         Ok(())
     }
