@@ -299,7 +299,11 @@ impl VrrpProcess {
     fn next_wake(&self) -> Option<Instant> {
         match self.state {
             Running::Yes => {
-                let wakes = [self.core.next_deadline(), self.trackers.next_wake()];
+                let wakes = [
+                    self.core.next_deadline(),
+                    self.trackers.next_wake(),
+                    self.hands.next_wake(),
+                ];
                 wakes.into_iter().flatten().min()
             }
             // No event tells that a FIFO has been read.

@@ -5,7 +5,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -32,7 +32,12 @@ fn main() -> ExitCode {
         ("strict_mode_does_not_accept", strict_mode_does_not_accept),
         ("a_restart_leaves_no_gap", a_restart_leaves_no_gap),
         ("left_overs_are_replaced", left_overs_are_replaced),
+        (
+            "left_overs_that_nobody_wants_go",
+            left_overs_that_nobody_wants_go,
+        ),
         ("flushed_tables_come_back", flushed_tables_come_back),
+        ("what_failed_is_tried_again", what_failed_is_tried_again),
         ("tables_follow_the_settings", tables_follow_the_settings),
         ("without_nftables", |lab| {
             // Of this kernel's modules, only those that a lab needs are loaded, and no other can be.
@@ -348,6 +353,28 @@ fn left_overs_are_replaced(lab: &mut Lab) -> Result<()> {
     Ok(())
 }
 
+fn left_overs_that_nobody_wants_go(lab: &mut Lab) -> Result<()> {
+    let (router, client) = pair(lab)?;
+    for global in ["", "nftables vips"] {
+        let mut daemon = Daemon::start(&router, &evervip(), &configuration(global, "no_accept"))?;
+        all_there(&router)?;
+        filters(&router, "both tables block", |text| {
+            text.contains(VIP) && text.contains(VIP6)
+        })?;
+        daemon.crash()?;
+        router.call("nft add table ip other")?;
+        ensure!(ruleset(&router)?.contains(VIP6));
+        let mut next = Daemon::start(&router, &evervip(), &configuration(global, "accept"))?;
+        filters(&router, "only the table of others is there", |text| {
+            blocks(text).is_empty() && text.contains("table ip other")
+        })?;
+        all_there(&router)?;
+        ensure!(answers(&client, VIP)? && answers(&client, VIP6)?);
+        next.stop()?;
+    }
+    Ok(())
+}
+
 /// Somebody reloads the machine's own firewall, and with it everything goes.
 fn flushed_tables_come_back(lab: &mut Lab) -> Result<()> {
     let (router, client) = pair(lab)?;
@@ -361,6 +388,36 @@ fn flushed_tables_come_back(lab: &mut Lab) -> Result<()> {
     daemon.says("making the table anew")?;
     filters(&router, "the table is there", |text| text.contains(VIP))?;
     ensure!(!answers(&client, VIP)?);
+    Ok(())
+}
+
+/// The table has an owner, who keeps others out of it and goes away later: nothing else changes.
+fn what_failed_is_tried_again(lab: &mut Lab) -> Result<()> {
+    let (router, client) = pair(lab)?;
+    let nft = program("nft")?;
+    let script = common::script(
+        router.directory(),
+        "owner",
+        &format!(
+            "(echo 'add table ip keepalived {{ flags owner; }}'; exec sleep 1000) | exec {} -i",
+            nft.display()
+        ),
+    )?;
+    let owner = router.spawn(&mut Command::new(script))?;
+    filters(&router, "the table is somebody else's", |text| {
+        text.contains("flags owner")
+    })?;
+    let complaint = "the virtual addresses of no_accept take packets";
+    let mut daemon = Daemon::start(&router, &evervip(), &configuration("", "no_accept"))?;
+    all_there(&router)?;
+    daemon.says(complaint)?;
+    ensure!(answers(&client, VIP)? && !answers(&client, VIP6)?);
+    drop(owner);
+    daemon.says("The packet filter is as it should be again")?;
+    ensure!(ruleset(&router)?.contains(VIP) && !answers(&client, VIP)?);
+    ensure!(daemon.times_said(complaint) == 1);
+    daemon.stop()?;
+    ensure!(ruleset(&router)?.is_empty());
     Ok(())
 }
 
@@ -409,5 +466,11 @@ fn without_nftables(lab: &mut Lab) -> Result<()> {
     daemon.stop()?;
     ensure!(daemon.times_said(complaint) == 1);
     ensure!(!holds(&router, VIP));
+    // Who needs none does not miss it.
+    let mut daemon = Daemon::start(&router, &evervip(), &configuration("", "accept"))?;
+    all_there(&router)?;
+    daemon.stop()?;
+    daemon.says("there is no nf_tables, and so no table")?;
+    ensure!(daemon.times_said("may we use it") == 0);
     Ok(())
 }

@@ -80,6 +80,19 @@ impl Error {
             Self::Reply { .. } => false,
         }
     }
+
+    /// Whether the kernel lacks what was asked for (EPROTONOSUPPORT, EAFNOSUPPORT, EOPNOTSUPP).
+    pub fn is_unsupported(&self) -> bool {
+        let reason = match self {
+            Self::System { reason, .. } | Self::Object { reason, .. } => reason,
+            Self::Refused { reason, .. } => reason.io(),
+            Self::Reply { .. } => return false,
+        };
+        matches!(
+            reason.raw_os_error(),
+            Some(libc::EPROTONOSUPPORT | libc::EAFNOSUPPORT | libc::EOPNOTSUPP)
+        )
+    }
 }
 
 /// Where a packet should have left: an interface, or whichever the routes lead to.

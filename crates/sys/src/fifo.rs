@@ -71,6 +71,13 @@ impl Fifo {
             return Err(failed("write to the FIFO")(problem));
         }
         let own = rustix::process::geteuid().as_raw();
+        if !may_use(status.st_uid, own, owner, made) {
+            let problem = format!("it belongs to user {}", status.st_uid);
+            return Err(failed("write to the FIFO")(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                problem,
+            )));
+        }
         if made && let Some((user, group)) = owner {
             let (user, group) = (
                 rustix::fs::Uid::from_raw(user),
@@ -78,12 +85,6 @@ impl Fifo {
             );
             rustix::fs::fchown(&fd, Some(user), Some(group))
                 .map_err(|errno| failed("give away the FIFO")(errno.into()))?;
-        } else if status.st_uid != own && owner.is_none_or(|(user, _)| status.st_uid != user) {
-            let problem = format!("it belongs to user {}", status.st_uid);
-            return Err(failed("write to the FIFO")(io::Error::new(
-                io::ErrorKind::PermissionDenied,
-                problem,
-            )));
         }
         Ok(Self {
             path: path.to_owned(),
@@ -136,6 +137,12 @@ impl Fifo {
     }
 }
 
+/// Whether a pipe of this user may be written to, and given away if we have just `made` one. What we made is ours: else
+/// somebody has put another one in its place.
+fn may_use(user: u32, own: u32, owner: Option<(u32, u32)>, made: bool) -> bool {
+    user == own || (!made && owner.is_some_and(|(owner, _)| user == owner))
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -178,6 +185,37 @@ mod tests {
         );
         fifo.remove().unwrap();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn nothing_of_others_is_given_away() {
+        const OWN: u32 = 0;
+        let owner = Some((7, 7));
+        for (user, owner, made, good) in [
+            (OWN, None, true, true),
+            (OWN, None, false, true),
+            (OWN, owner, true, true),
+            (OWN, owner, false, true),
+            (7, owner, false, true),
+            (7, owner, true, false),
+            (7, None, false, false),
+            (8, None, true, false),
+            (8, owner, true, false),
+            (8, owner, false, false),
+        ] {
+            assert_eq!(
+                may_use(user, OWN, owner, made),
+                good,
+                "{user} {owner:?} {made}"
+            );
+        }
+        // What we make belongs to us.
+        let directory = TestDirectory::new("fifo-owner");
+        let own = (
+            rustix::process::geteuid().as_raw(),
+            rustix::process::getegid().as_raw(),
+        );
+        Fifo::open(&directory.path().join("fifo"), Some(own)).unwrap();
     }
 
     #[test]

@@ -1,27 +1,36 @@
 //! The packet filter: what the core wants blocked, and what the kernel's tables hold.
 //!
 //! A table is made when settings come that need it, empty: a take-over only adds elements. It is made in place of whatever
-//! bears its name, and so the left-overs of a dead predecessor go. What cannot be changed any more, because somebody flushed
-//! the tables, is made anew. Without nftables one message says so, and everything else goes on.
+//! bears its name, and so the left-overs of a dead predecessor go; those that the first settings do not need are removed.
+//! What cannot be changed any more, because somebody flushed the tables, is made anew. What fails is tried again after a
+//! while, or when something else changes; one message says so, and everything else goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use config::settings::global;
-use log::{error, warn};
+use log::{debug, error, info, warn};
 use sys::nftables::{Change, Element, Firewall, InterfaceKey, Table};
-use types::{Family, IfIndex, IfName};
+use types::{Family, IfIndex, IfName, Instant};
 use vrrp::settings::DeviceKind;
 use vrrp::{Blocked, DeviceView, Vrrp};
 
 /// keepalived's name for the tables.
 const TABLE: &str = "keepalived";
 
+/// How long after a failed change the next attempt comes; each further one takes twice as long.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// The longest time between attempts: there may be no nftables at all.
+const LAST_RETRY: Duration = Duration::from_secs(64);
+
 /// What it means that addresses cannot be blocked.
 const TAKE_PACKETS: &str = "the virtual addresses of no_accept take packets";
 /// What it means that macvlans cannot be filtered.
 const TELL_TWICE: &str =
     "macvlans report what the interfaces below them report, too, which may mislead switches";
+/// What it means that a table cannot be removed.
+const STAY_BLOCKED: &str = "what it blocks stays blocked";
 
 #[derive(Default)]
 pub(super) struct PacketFilter {
@@ -36,6 +45,14 @@ pub(super) struct PacketFilter {
     compare_all: bool,
     /// What the kernel has of ours.
     made: BTreeMap<Family, Made>,
+    /// Tables that are to go, if they are there.
+    left_over: BTreeSet<(Family, String)>,
+    /// Settings have come: what a dead predecessor may have left is known.
+    begun: bool,
+    /// Something changed that no attempt was made for yet.
+    fresh: bool,
+    /// The last attempt failed: when the next one is due, and how long that was waited for.
+    retry: Option<(Instant, Duration)>,
     /// It was said that the filter does not work.
     complained: bool,
 }
@@ -43,6 +60,8 @@ pub(super) struct PacketFilter {
 struct Made {
     table: Table,
     elements: BTreeSet<Element>,
+    /// An attempt to make it anew failed: what it has is not certain.
+    uncertain: bool,
 }
 
 /// Filtering begins before an address comes, and ends after it has gone.
@@ -56,7 +75,18 @@ impl PacketFilter {
     /// New settings: which tables there must be. Carried out with the next drain.
     pub(super) fn settings_change(&mut self, settings: &vrrp::Settings, filter: &global::Firewall) {
         self.wanted = tables(settings, filter);
+        if !std::mem::replace(&mut self.begun, true) {
+            for family in [Family::V4, Family::V6] {
+                if !self.wanted.contains_key(&family) {
+                    let names = [TABLE.to_owned()]
+                        .into_iter()
+                        .chain(filter.nftables.clone());
+                    self.left_over.extend(names.map(|name| (family, name)));
+                }
+            }
+        }
         self.compare_all = true;
+        self.fresh = true;
         // The next attempt may fail for another reason.
         self.complained = false;
     }
@@ -64,11 +94,13 @@ impl PacketFilter {
     pub(super) fn block(&mut self, blocked: Blocked) {
         self.blocked.insert(blocked.clone());
         self.touched.insert(blocked);
+        self.fresh = true;
     }
 
     pub(super) fn unblock(&mut self, blocked: Blocked) {
         self.blocked.remove(&blocked);
         self.touched.insert(blocked);
+        self.fresh = true;
     }
 
     /// Interfaces have come or gone: one that is named by its number may have another one now.
@@ -79,47 +111,97 @@ impl PacketFilter {
             .any(|table| table.by_index || table.macvlans)
         {
             self.compare_all = true;
+            self.fresh = true;
         }
     }
 
-    /// Whether nothing is to be changed.
-    pub(super) fn is_done(&self) -> bool {
-        self.touched.is_empty() && !self.compare_all
+    /// Whether nothing has changed since the last attempt.
+    pub(super) const fn is_done(&self) -> bool {
+        !self.fresh
+    }
+
+    /// When what failed is to be tried again.
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        self.retry.map(|(at, _)| at)
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.fresh || self.retry.is_some_and(|(at, _)| at <= now)
     }
 
     /// Blocks what is to be blocked: to be called before addresses are put on interfaces.
-    pub(super) fn before_addresses(&mut self, core: &Vrrp) {
-        self.carry_out(core, Moment::BeforeAddresses);
+    pub(super) fn before_addresses(&mut self, now: Instant, core: &Vrrp) {
+        if self.is_due(now) {
+            // What failed is tried once more when the addresses are there.
+            self.carry_out(core, Moment::BeforeAddresses);
+        }
     }
 
     /// Unblocks the rest, and removes tables that are not needed any more: when addresses have been taken off.
-    pub(super) fn after_addresses(&mut self, core: &Vrrp) {
-        self.carry_out(core, Moment::AfterAddresses);
-        self.touched.clear();
-        if std::mem::take(&mut self.compare_all) {
-            let unwanted: Vec<Family> = self
-                .made
-                .keys()
-                .filter(|family| !self.wanted.contains_key(family))
-                .copied()
-                .collect();
-            for family in unwanted {
-                self.remove(family);
+    pub(super) fn after_addresses(&mut self, now: Instant, core: &Vrrp) {
+        if !self.is_due(now) {
+            return;
+        }
+        let again = !std::mem::take(&mut self.fresh);
+        let mut worked = self.carry_out(core, Moment::AfterAddresses);
+        let (wanted, left_over) = (&self.wanted, &mut self.left_over);
+        self.made.retain(|family, made| {
+            let stays = wanted.contains_key(family);
+            if !stays {
+                left_over.insert((*family, made.table.name.clone()));
+            }
+            stays
+        });
+        worked &= self.remove_left_over();
+        if worked {
+            self.touched.clear();
+            self.compare_all = false;
+            if self.retry.take().is_some() {
+                info!("The packet filter is as it should be again");
+                self.complained = false;
+            }
+        } else {
+            let wait = match self.retry {
+                Some((_, waited)) if again => waited.saturating_mul(2).min(LAST_RETRY),
+                _ => FIRST_RETRY,
+            };
+            self.retry = Some((now + wait, wait));
+        }
+    }
+
+    /// Removes the tables that are to go. Whether none is left.
+    fn remove_left_over(&mut self) -> bool {
+        for (family, name) in std::mem::take(&mut self.left_over) {
+            let removed = open(&mut self.netlink).and_then(|netlink| netlink.remove(family, &name));
+            let Err(problem) = removed else {
+                continue;
+            };
+            if problem.is_unsupported() {
+                debug!("{problem}: there is no nf_tables, and so no table");
+            } else if problem.is_permission() {
+                warn!("{problem}: it is somebody else's");
+            } else {
+                self.complain(&problem, STAY_BLOCKED);
+                self.left_over.insert((family, name));
             }
         }
+        self.left_over.is_empty()
     }
 
     /// Removes our tables: nothing of ours is left to filter.
     pub(super) fn end(&mut self) {
-        for family in [Family::V4, Family::V6] {
-            self.remove(family);
-        }
+        let made = std::mem::take(&mut self.made);
+        self.left_over.extend(
+            made.into_iter()
+                .map(|(family, made)| (family, made.table.name)),
+        );
+        // The next failure is the last, and is told.
+        self.complained &= self.left_over.is_empty();
+        self.remove_left_over();
     }
 
-    fn carry_out(&mut self, core: &Vrrp, moment: Moment) {
-        if self.touched.is_empty() && !self.compare_all {
-            return;
-        }
+    /// Whether every table has what it should have at this moment.
+    fn carry_out(&mut self, core: &Vrrp, moment: Moment) -> bool {
         let numbers_count = self.wanted.values().any(|table| table.by_index);
         let names: BTreeMap<&IfName, IfIndex> = core
             .interfaces()
@@ -127,13 +209,20 @@ impl PacketFilter {
             .map(|interface| (&interface.name, interface.index))
             .collect();
         let wanted: Vec<Table> = self.wanted.values().cloned().collect();
+        let mut worked = true;
         for table in wanted {
             let Err(problem) = self.converge(&table, &names, core, moment) else {
                 continue;
             };
-            if table.macvlans && table.blocks {
-                self.do_without_macvlans(table, &problem, &names, core, moment);
+            // A table that was made once can be made again.
+            let possible = self
+                .made
+                .get(&table.family)
+                .is_some_and(|made| made.table == table);
+            if table.macvlans && table.blocks && !possible {
+                worked &= self.do_without_macvlans(table, &problem, &names, core, moment);
             } else {
+                worked = false;
                 let so = if table.blocks {
                     TAKE_PACKETS
                 } else {
@@ -142,9 +231,10 @@ impl PacketFilter {
                 self.complain(&problem, so);
             }
         }
+        worked
     }
 
-    /// A kernel may lack what the rules for macvlans are made of, and have all that blocks addresses.
+    /// A kernel may lack what the rules for macvlans are made of, and have all that blocks addresses. Whether it has.
     fn do_without_macvlans(
         &mut self,
         mut table: Table,
@@ -152,15 +242,16 @@ impl PacketFilter {
         names: &BTreeMap<&IfName, IfIndex>,
         core: &Vrrp,
         moment: Moment,
-    ) {
+    ) -> bool {
         table.macvlans = false;
         if self.converge(&table, names, core, moment).is_err() {
             self.complain(problem, TAKE_PACKETS);
-            return;
+            return false;
         }
         self.complain(problem, TELL_TWICE);
         // Until other settings come: each attempt would make the table anew.
         self.wanted.insert(table.family, table);
+        true
     }
 
     fn complain(&mut self, problem: &sys::Error, so: &str) {
@@ -181,7 +272,7 @@ impl PacketFilter {
         let made = self
             .made
             .get_mut(&table.family)
-            .filter(|made| made.table == *table);
+            .filter(|made| made.table == *table && !made.uncertain);
         let changes = match made {
             None => {
                 let elements = self.blocked.iter().filter_map(wanted);
@@ -231,28 +322,23 @@ impl PacketFilter {
 
     /// Makes a table in place of the one there is.
     fn make(&mut self, table: &Table, elements: BTreeSet<Element>) -> Result<(), sys::Error> {
-        let before = self.made.remove(&table.family);
+        if let Some(before) = self.made.get_mut(&table.family) {
+            before.uncertain = true;
+        }
         let netlink = open(&mut self.netlink)?;
-        let made = netlink.replace(table, &elements);
-        let renamed = before.filter(|before| before.table.name != table.name);
-        if let Some(old) = renamed
-            && let Err(problem) = netlink.remove(table.family, &old.table.name)
+        netlink.replace(table, &elements)?;
+        let made = Made {
+            table: table.clone(),
+            elements,
+            uncertain: false,
+        };
+        self.left_over.remove(&(table.family, table.name.clone()));
+        if let Some(before) = self.made.insert(table.family, made)
+            && before.table.name != table.name
         {
-            warn!("{problem}");
+            self.left_over.insert((table.family, before.table.name));
         }
-        made?;
-        let table = table.clone();
-        self.made.insert(table.family, Made { table, elements });
         Ok(())
-    }
-
-    fn remove(&mut self, family: Family) {
-        if let Some(made) = self.made.remove(&family)
-            && let Some(netlink) = &mut self.netlink
-            && let Err(problem) = netlink.remove(family, &made.table.name)
-        {
-            warn!("{problem}");
-        }
     }
 }
 

@@ -168,10 +168,10 @@ impl Hands {
                     self.perform(action, settings, old);
                 }
             }
-            self.filter.before_addresses(core);
+            self.filter.before_addresses(now, core);
             self.join_groups();
             self.change_kernel(now, core);
-            self.filter.after_addresses(core);
+            self.filter.after_addresses(now, core);
             self.many |= count >= MANY;
             if count == 0 {
                 return;
@@ -218,7 +218,7 @@ impl Hands {
     /// What is to leave a device leaves it before it goes.
     fn change_device(&mut self, now: Instant, action: &DeviceAction, core: &mut Vrrp) {
         // An address that takes no packets is blocked before it comes, here, too.
-        self.filter.before_addresses(core);
+        self.filter.before_addresses(now, core);
         self.change_kernel(now, core);
         let (DeviceAction::Create { device, .. }
         | DeviceAction::SetUp { device, .. }
@@ -642,6 +642,11 @@ impl Hands {
         filter: &config::settings::global::Firewall,
     ) {
         self.filter.settings_change(settings, filter);
+    }
+
+    /// When something is to be carried out that failed.
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        self.filter.next_wake()
     }
 
     /// Room for the answers to our requests.
