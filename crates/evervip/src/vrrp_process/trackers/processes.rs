@@ -32,6 +32,10 @@ pub(super) struct Processes {
     /// The next look at all of them, or the next part of it.
     look_at: Option<Instant>,
     scan: Option<Scan>,
+    /// Events were lost while the look was under way: one more has to follow.
+    again: bool,
+    /// That events were lost has been said, and no look has made up for it yet.
+    loss_said: bool,
 }
 
 /// The processes that one entry of the configuration means.
@@ -59,6 +63,8 @@ impl Processes {
             complained: false,
             look_at: None,
             scan: None,
+            again: false,
+            loss_said: false,
         }
     }
 
@@ -140,6 +146,7 @@ impl Processes {
     }
 
     fn begin_scan(&mut self, now: Instant) {
+        self.again = false;
         match ProcessScan::begin() {
             Ok(walk) => {
                 self.scan = Some(Scan {
@@ -178,8 +185,9 @@ impl Processes {
                 for (counted, found) in self.counted.iter_mut().zip(scan.found) {
                     counted.members = found;
                 }
-                // Who is told of changes need not look again.
-                self.look_at = self.events.is_none().then(|| now + PAUSE);
+                self.loss_said = self.again;
+                // Who is told of all changes need not look again.
+                self.look_at = (self.again || self.events.is_none()).then(|| now + PAUSE);
             }
             Err(problem) => {
                 warn!("track_process: {problem}");
@@ -209,14 +217,22 @@ impl Processes {
         if let Some(events) = &mut self.events
             && events.drain(&mut heard)? == Told::NotAll
         {
-            warn!("more processes came and went than could be heard of: looking at all of them");
-            self.scan = None;
-            self.look_at = Some(now + PAUSE);
+            self.lose(now);
         }
         for event in heard {
             self.take(event);
         }
         Ok(self.changes())
+    }
+
+    /// Events were lost. However often that happens, a look that is due or under way comes to its end.
+    fn lose(&mut self, now: Instant) {
+        if !self.loss_said {
+            warn!("more processes came and went than could be heard of: looking at all of them");
+            self.loss_said = true;
+        }
+        self.again = self.scan.is_some();
+        self.look_at.get_or_insert(now + PAUSE);
     }
 
     fn take(&mut self, event: ProcessEvent) {
@@ -401,6 +417,34 @@ mod tests {
                 .is_empty()
         );
         assert_eq!(processes.next_wake(), None);
+    }
+
+    #[test]
+    fn losses_do_not_put_off_the_look_that_makes_up_for_them() {
+        let events = EventLoop::new().unwrap();
+        let mut processes = Processes::new(1);
+        let wanted = [settings("nobody", ParameterMatch::Exact)];
+        let start = sys::clock::now();
+        processes.prepare(start, &wanted, &events);
+        let at = |millis| start + Duration::from_millis(millis);
+        processes.look_at = None;
+        processes.lose(at(0));
+        processes.lose(at(900));
+        assert_eq!(processes.next_wake(), Some(at(1000)));
+        // While it is under way.
+        processes.begin_scan(at(1000));
+        processes.lose(at(1000));
+        assert!(processes.scan.is_some() && processes.loss_said);
+        while processes.scan.is_some() {
+            processes.tick(at(1000));
+        }
+        assert_eq!(processes.next_wake(), Some(at(2000)), "one more");
+        assert!(processes.loss_said);
+        processes.tick(at(2000));
+        while processes.scan.is_some() {
+            processes.tick(at(2000));
+        }
+        assert!(!processes.loss_said, "nothing was lost any more");
     }
 
     #[test]
