@@ -3,7 +3,7 @@
 //! The kernel tells of every process that comes, goes or changes its name. Where it does not, in a container for instance,
 //! all of `/proc` is looked at once a second, a part at a time, so that no advert is late because of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use log::{info, warn};
@@ -24,6 +24,8 @@ const AT_ONCE: usize = 100;
 /// The tracked processes.
 pub(super) struct Processes {
     token: u64,
+    /// Settings have been prepared: somebody may be master.
+    started: bool,
     settings: Vec<ProcessSettings>,
     counted: Vec<Counted>,
     events: Option<ProcessEvents>,
@@ -42,8 +44,10 @@ pub(super) struct Processes {
 struct Counted {
     settings: ProcessSettings,
     members: BTreeSet<u32>,
+    /// A look at all processes has found them.
+    complete: bool,
     /// What the core was told.
-    told: usize,
+    told: Option<usize>,
 }
 
 /// A look at all processes that has not come to its end.
@@ -57,6 +61,7 @@ impl Processes {
     pub(super) const fn new(token: u64) -> Self {
         Self {
             token,
+            started: false,
             settings: Vec::new(),
             counted: Vec::new(),
             events: None,
@@ -68,28 +73,44 @@ impl Processes {
         }
     }
 
-    /// Counts what the new settings name; the numbers, if they are not the same as before.
+    /// Counts what the new settings name: at the start at once, which gives the numbers; at a reload in the ticks that follow,
+    /// a part at a time, so that no advert is late. What is counted already stays.
     pub(super) fn prepare(
         &mut self,
         now: Instant,
         settings: &[ProcessSettings],
         events: &EventLoop,
     ) -> Vec<(String, u32)> {
+        let start = !std::mem::replace(&mut self.started, true);
         if settings == self.settings {
             return Vec::new();
         }
         self.settings = settings.to_vec();
+        let mut old: BTreeMap<String, Counted> = std::mem::take(&mut self.counted)
+            .into_iter()
+            .map(|counted| (counted.settings.name.clone(), counted))
+            .collect();
         self.counted = settings
             .iter()
-            .map(|settings| Counted {
-                settings: settings.clone(),
-                members: BTreeSet::new(),
-                told: 0,
+            .map(|settings| {
+                let known = old
+                    .remove(&settings.name)
+                    .filter(|known| known.settings.counts_the_same(settings));
+                let (members, complete, told) = known.map_or_else(Default::default, |known| {
+                    (known.members, known.complete, known.told)
+                });
+                Counted {
+                    settings: settings.clone(),
+                    members,
+                    complete,
+                    told,
+                }
             })
             .collect();
-        self.scan = None;
-        self.look_at = None;
+        // It was about other entries.
+        let interrupted = self.scan.take().is_some();
         if settings.is_empty() {
+            self.look_at = None;
             if let Some(old) = self.events.take()
                 && let Err(problem) = events.remove(&old)
             {
@@ -99,13 +120,21 @@ impl Processes {
         }
         self.listen(events);
         // After the kernel has begun to tell, so that nobody falls between.
-        self.look_at_all(now);
-        for counted in &mut self.counted {
-            counted.told = counted.members.len();
+        if !start {
+            if interrupted || self.counted.iter().any(|counted| !counted.complete) {
+                self.look_at = Some(now);
+            }
+            return Vec::new();
         }
+        self.look_at_all(now);
         self.counted
-            .iter()
-            .map(|counted| (counted.settings.name.clone(), number(counted.told)))
+            .iter_mut()
+            .map(|counted| {
+                let count = counted.members.len();
+                counted.complete = true;
+                counted.told = Some(count);
+                (counted.settings.name.clone(), number(count))
+            })
             .collect()
     }
 
@@ -137,7 +166,7 @@ impl Processes {
         }
     }
 
-    /// The whole look at once: nobody is master yet who could be late, or a reload changed what is tracked.
+    /// The whole look at once: nobody is master yet who could be late.
     fn look_at_all(&mut self, now: Instant) {
         self.begin_scan(now);
         while self.scan.is_some() {
@@ -184,6 +213,7 @@ impl Processes {
             Ok(false) => {
                 for (counted, found) in self.counted.iter_mut().zip(scan.found) {
                     counted.members = found;
+                    counted.complete = true;
                 }
                 self.loss_said = self.again;
                 // Who is told of all changes need not look again.
@@ -276,10 +306,10 @@ impl Processes {
     /// The numbers that have changed.
     fn changes(&mut self) -> Vec<Finding> {
         let mut changes = Vec::new();
-        for counted in &mut self.counted {
+        for counted in self.counted.iter_mut().filter(|counted| counted.complete) {
             let count = counted.members.len();
-            if count != counted.told {
-                counted.told = count;
+            if counted.told != Some(count) {
+                counted.told = Some(count);
                 let name = counted.settings.name.clone();
                 changes.push(Finding::Processes(name, number(count)));
             }
@@ -356,6 +386,37 @@ mod tests {
             weight: TrackWeight::FAULT,
             reverse: false,
         }
+    }
+
+    #[test]
+    fn a_reload_keeps_what_is_known_and_counts_the_rest_in_ticks() {
+        let events = EventLoop::new().unwrap();
+        let mut processes = Processes::new(1);
+        let now = sys::clock::now();
+        let mark = format!("3{}1", std::process::id());
+        let mut child = start(&mark);
+        let exact = settings(&mark, ParameterMatch::Exact);
+        let partial = settings(&mark, ParameterMatch::Partial);
+        let told = processes.prepare(now, std::slice::from_ref(&exact), &events);
+        assert_eq!(told, [("Exact".to_owned(), 1)]);
+        let delayed = ProcessSettings {
+            fork_delay: PAUSE,
+            ..exact
+        };
+        assert_eq!(processes.prepare(now, &[partial, delayed], &events), []);
+        assert!(processes.scan.is_none(), "nothing has been looked at yet");
+        assert_eq!(processes.next_wake(), Some(now));
+        let mut found = Vec::new();
+        while processes.next_wake() == Some(now) {
+            assert!(found.is_empty(), "told before the end of the look");
+            found = processes.tick(now);
+        }
+        let [Finding::Processes(name, 1)] = found.as_slice() else {
+            panic!("one number");
+        };
+        assert_eq!(name, "Partial");
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     /// Waits until the numbers that were told are these.
