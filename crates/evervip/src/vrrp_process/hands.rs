@@ -1,10 +1,12 @@
 //! Carries out what the core decides.
 //!
-//! The actions of one drain are sorted by kind, each kind in its own order: adverts leave at once, then all address changes
-//! go to the kernel in one batch (between two of the packet filter, if there is one), then gratuitous ARPs and neighbour advertisements, then log and scripts. A thousand
-//! instances that become master together so cost one netlink exchange, and no log line stands between an advert and
-//! the announcement of its address. Only an instance with many addresses has it another way: when no advert waits any
-//! more, each portion of them is announced before the kernel gets the next.
+//! The actions of one drain are sorted by kind, each kind in its own order: adverts leave at once; what is blocked is blocked in
+//! the packet filter; groups are joined; all changes of addresses, routes and rules go to the kernel in one batch; what is no
+//! longer blocked is let through; then gratuitous ARPs and neighbour advertisements leave, then log lines and scripts. A
+//! thousand instances that become master together so cost one netlink exchange, and no log line stands between an advert and
+//! the announcement of its address. Devices are made and removed at once, after what came before them. Only an instance with
+//! many addresses has it another way: when no advert waits any more, each portion of them is announced before the kernel gets
+//! the next.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -209,6 +211,8 @@ impl Hands {
 
     /// What is to leave a device leaves it before it goes.
     fn change_device(&mut self, now: Instant, action: &DeviceAction, core: &mut Vrrp) {
+        // An address that takes no packets is blocked before it comes, here, too.
+        self.filter.before_addresses(core);
         self.change_kernel(now, core);
         let (DeviceAction::Create { device, .. }
         | DeviceAction::SetUp { device, .. }
