@@ -289,6 +289,13 @@ fn processes_are_counted(lab: &mut Lab) -> Result<()> {
     ] {
         ensure!(dump.contains(line), "{line:?} in {dump}");
     }
+    // Those that a reload brings in are no fault before they have been counted.
+    let faults = daemon.times_said("(VI) Entering FAULT STATE");
+    let other = text.replace("vrrp_track_process P ", "vrrp_track_process R ");
+    let more = more.replace(" P\n", " R\n");
+    daemon.reload(&format!("{other}{}", instance(100, &more)))?;
+    daemon.says("vrrp_track_process R has its quorum: 2 running")?;
+    ensure!(daemon.times_said("(VI) Entering FAULT STATE") == faults);
     end(second)?;
     daemon.says("(VI) Changing effective priority from 110 to 100")?;
     loses(&a, VIP)?;

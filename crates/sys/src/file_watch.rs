@@ -87,7 +87,7 @@ impl FileWatch {
     /// Appends what happened to the watched files; what happened to others in their directories is left out.
     ///
     /// # Errors
-    /// Not expected.
+    /// Not expected. What was heard before is in `events` all the same.
     pub fn drain(&mut self, events: &mut Vec<FileEvent>) -> Result<(), Error> {
         let mut buffer = vec![MaybeUninit::uninit(); BUFFER];
         let mut reader = inotify::Reader::new(&self.fd, &mut buffer);
@@ -108,12 +108,15 @@ impl FileWatch {
             let lost = ReadFlags::IGNORED | ReadFlags::UNMOUNT | ReadFlags::MOVE_SELF;
             if flags.intersects(lost) {
                 let names = self.files.remove(&event.wd()).unwrap_or_default();
+                events.extend(names.into_values().flatten().map(FileEvent::Lost));
                 if flags.contains(ReadFlags::MOVE_SELF) {
                     // It is watched where it is now, which does not concern us. The kernel answers with `IGNORED`.
-                    inotify::remove_watch(&self.fd, event.wd())
-                        .map_err(Error::system("forget a directory"))?;
+                    match inotify::remove_watch(&self.fd, event.wd()) {
+                        // Removed since: the kernel has forgotten it already.
+                        Ok(()) | Err(Errno::INVAL) => {}
+                        Err(errno) => return Err(Error::system("forget a directory")(errno)),
+                    }
                 }
-                events.extend(names.into_values().flatten().map(FileEvent::Lost));
             } else if let Some(name) = event.file_name()
                 && let Some(names) = self.files.get(&event.wd())
                 && let Some(files) = names.get(OsStr::from_bytes(name.to_bytes()))

@@ -50,8 +50,9 @@ const SLOTS: usize = 64;
 /// System calls per [`ProcessEvents::drain`], so that a fork bomb does not hold up the timers.
 const BATCHES: u32 = 32;
 
-/// The kernel answers while it is asked. A kernel that does not mean to tell us anything says nothing at all.
-const ANSWER_TIME: Duration = Duration::from_millis(200);
+/// The kernel answers while it is asked. A kernel that does not mean to tell us anything says nothing at all. A reload may ask
+/// while adverts are due every 10 ms.
+const ANSWER_TIME: Duration = Duration::from_millis(5);
 
 /// Something happened to a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -75,7 +75,8 @@ impl ProcessSettings {
     }
 
     /// Whether the same processes are counted.
-    fn counts_the_same(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn counts_the_same(&self, other: &Self) -> bool {
         self.command == other.command
             && self.parameters == other.parameters
             && self.full_command == other.full_command
@@ -88,7 +89,7 @@ impl ProcessSettings {
 pub struct ProcessView<'a> {
     /// Their settings.
     pub settings: &'a ProcessSettings,
-    /// How many there are.
+    /// How many there are; 0 before they have been counted.
     pub count: u32,
     /// Whether that counts as enough.
     pub quorum: bool,
@@ -104,20 +105,21 @@ pub(crate) struct Processes {
     pub(crate) name: Arc<str>,
     pub(crate) settings: ProcessSettings,
     pub(crate) armed: Armed,
-    count: u32,
+    /// `None`: nobody has counted them yet.
+    count: Option<u32>,
     quorum: bool,
     /// When the quorum turns into its opposite, which is what the number says.
     turns_at: Option<Instant>,
 }
 
 impl Processes {
-    /// The first number counts at once.
-    pub(crate) fn new(settings: ProcessSettings, count: u32) -> Self {
+    /// The first number counts at once; until there is one, they concern nobody.
+    pub(crate) fn new(settings: ProcessSettings, count: Option<u32>) -> Self {
         Self {
             name: settings.name.as_str().into(),
             armed: Armed::default(),
             count,
-            quorum: settings.has_quorum(count),
+            quorum: count.is_some_and(|count| settings.has_quorum(count)),
             turns_at: None,
             settings,
         }
@@ -140,7 +142,7 @@ impl Processes {
             (*quorum, *quorum_max, *fork_delay, *terminate_delay)
         };
         if timing(&self.settings) != timing(&settings) {
-            self.quorum = settings.has_quorum(self.count);
+            self.quorum = self.count.is_some_and(|count| settings.has_quorum(count));
             self.turns_at = None;
         }
         self.settings = settings;
@@ -155,10 +157,14 @@ impl Processes {
         self.turns_at
     }
 
-    /// There are so many now. True when the quorum changed.
+    /// There are so many now. True when the quorum changed, or is known now.
     pub(crate) fn handle_count(&mut self, now: Instant, count: u32) -> bool {
-        self.count = count;
+        let first = self.count.replace(count).is_none();
         let has = self.settings.has_quorum(count);
+        if first {
+            self.quorum = has;
+            return true;
+        }
         if has == self.quorum {
             self.turns_at = None;
             return false;
@@ -191,7 +197,7 @@ impl Processes {
         self.quorum = !self.quorum;
     }
 
-    pub(crate) const fn count(&self) -> u32 {
+    pub(crate) const fn count(&self) -> Option<u32> {
         self.count
     }
 
@@ -199,7 +205,10 @@ impl Processes {
         let waits = self.turns_at.is_some();
         ProcessView {
             settings: &self.settings,
-            count: self.count,
+            count: match self.count {
+                Some(count) => count,
+                None => 0,
+            },
             quorum: self.quorum,
             gaining: waits && !self.quorum,
             losing: waits && self.quorum,

@@ -60,7 +60,7 @@ impl Vrrp {
 
         self.replace_scripts(scripts, now);
         self.watched
-            .replace(track_files, track_processes, bfd_sessions);
+            .replace(track_files, track_processes, bfd_sessions, !self.started);
         self.delays = debounce::delays(debounce);
         let old_statics =
             self.replace_statics(static_ipaddress, static_routes, static_rules, track_groups);

@@ -171,7 +171,11 @@ pub(crate) fn look<'a>(
         }
     }
     for tracked in &settings.track_process {
-        let observation = Observation::of(watched.has_quorum(&tracked.name));
+        // As a script that a reload brought in.
+        let Some(enough) = watched.has_quorum(&tracked.name) else {
+            continue;
+        };
+        let observation = Observation::of(enough);
         let object = Object::Processes(&tracked.name);
         tracking.add(
             object,

@@ -71,10 +71,14 @@ impl Watched {
         file.map_or(0, |file| file.value)
     }
 
-    pub(crate) fn has_quorum(&self, name: &str) -> bool {
+    /// Whether there are enough processes; `None`: a reload brought them in, and they have not been counted yet.
+    pub(crate) fn has_quorum(&self, name: &str) -> Option<bool> {
         let at = self.process_index.get(name);
-        at.and_then(|at| self.processes.get(*at))
-            .is_some_and(Processes::has_quorum)
+        let processes = at.and_then(|at| self.processes.get(*at));
+        match processes {
+            Some(processes) => processes.count().map(|_| processes.has_quorum()),
+            None => Some(false),
+        }
     }
 
     pub(crate) fn is_up(&self, session: &str) -> bool {
@@ -83,12 +87,14 @@ impl Watched {
             .is_some_and(|session| session.up)
     }
 
-    /// Takes new lists. What is known about what stays is kept; what the host has told ahead counts.
+    /// Takes new lists. What is known about what stays is kept; what the host has told ahead counts. Processes that it has
+    /// not counted yet are none at the `first` time.
     pub(crate) fn replace(
         &mut self,
         files: Vec<FileSettings>,
         processes: Vec<ProcessSettings>,
         sessions: Vec<String>,
+        first: bool,
     ) {
         let ahead = core::mem::take(&mut self.ahead);
         let old: BTreeMap<String, (String, i32)> = core::mem::take(&mut self.files)
@@ -117,14 +123,15 @@ impl Watched {
             .into_iter()
             .map(|settings| {
                 let told = ahead.processes.get(&settings.name).copied();
+                let told = told.or_else(|| first.then_some(0));
                 let known = match old.remove(settings.name.as_str()) {
                     Some(known) => known.updated(settings),
                     None => Err(settings),
                 };
                 match known {
-                    Ok(known) if told.is_none_or(|told| told == known.count()) => known,
-                    Ok(known) => Processes::new(known.settings, told.unwrap_or(0)),
-                    Err(settings) => Processes::new(settings, told.unwrap_or(0)),
+                    Ok(known) if told.is_none() || told == known.count() => known,
+                    Ok(known) => Processes::new(known.settings, told),
+                    Err(settings) => Processes::new(settings, told),
                 }
             })
             .collect();
@@ -155,7 +162,8 @@ fn index<'a>(names: impl Iterator<Item = &'a Arc<str>>) -> BTreeMap<Arc<str>, us
 impl Vrrp {
     /// What the files and processes of the next settings say: it takes effect with
     /// [`handle_settings`](Self::handle_settings), so that nobody begins with a wrong idea of them. What is not told stays as
-    /// it is known, or is 0.
+    /// it is known, or is 0; processes that a reload brings in count when they have been counted
+    /// ([`handle_process_count`](Self::handle_process_count)), so that no running master waits for that.
     pub fn tell_ahead(
         &mut self,
         files: impl IntoIterator<Item = (String, i32)>,
@@ -216,7 +224,7 @@ impl Vrrp {
         let name = Arc::clone(&processes.name);
         let event = Event::QuorumChanged {
             met: processes.has_quorum(),
-            count: processes.count(),
+            count: processes.view().count,
         };
         self.shared.report(&name, event);
         self.reassess_all(now, |instance| {

@@ -17,6 +17,9 @@ const MOST_DESCRIPTORS: usize = 2000;
 /// How long an answer is good. Whoever removes thousands of addresses is looked for once.
 const FRESH: Duration = Duration::from_secs(10);
 
+/// Between two searches, whoever is accused.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// The part of a port that is the process, where libnl made it.
 const LIBNL_PROCESS: u32 = 0x3f_ffff;
 
@@ -59,6 +62,8 @@ impl Culprits {
         };
         match &self.known {
             Some((known, at, words)) if *known == port && now.since(*at) < FRESH => words.clone(),
+            // Many programs, or one that opens a socket for each removal.
+            Some((_, at, _)) if now.since(*at) < PAUSE => format!("; by netlink port {port}"),
             _ => {
                 let words = match process(Path::new("/proc"), port) {
                     Some((name, pid)) => format!("; it was {name}, process {pid}"),
@@ -83,9 +88,18 @@ fn process(proc: &Path, port: u32) -> Option<(String, u32)> {
         .find(|pid| has_descriptor(proc, *pid, &socket, &mut budget))
         .or_else(|| {
             let all = fs::read_dir(proc).ok()?;
-            all.flatten()
-                .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-                .find(|pid| has_descriptor(proc, *pid, &socket, &mut budget))
+            let all = all
+                .flatten()
+                .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+            for pid in all {
+                if has_descriptor(proc, pid, &socket, &mut budget) {
+                    return Some(pid);
+                }
+                if budget == 0 {
+                    break;
+                }
+            }
+            None
         })?;
     let name = fs::read_to_string(proc.join(pid.to_string()).join("comm")).ok()?;
     // A process chooses its name; a line of the log is one line.
@@ -106,6 +120,11 @@ fn inode(table: &str, port: u32) -> Option<&str> {
 }
 
 fn has_descriptor(proc: &Path, pid: u32, socket: &str, budget: &mut usize) -> bool {
+    // A list of descriptors costs about as much as one of them.
+    let Some(left) = budget.checked_sub(1) else {
+        return false;
+    };
+    *budget = left;
     let Ok(descriptors) = fs::read_dir(proc.join(pid.to_string()).join("fd")) else {
         return false;
     };
@@ -136,6 +155,19 @@ mod tests {
         assert_eq!(inode(table, 4_194_381), Some("14153"));
         assert_eq!(inode(table, 1), None);
         assert_eq!(inode("0 0 5", 5), None);
+    }
+
+    #[test]
+    fn the_search_ends_with_its_budget() {
+        let (proc, own) = (Path::new("/proc"), std::process::id());
+        let mut budget = 0;
+        assert!(!has_descriptor(proc, own, "socket:[0]", &mut budget));
+        budget = 2;
+        assert!(!has_descriptor(proc, own, "socket:[0]", &mut budget));
+        assert_eq!(budget, 0);
+        budget = 1;
+        assert!(!has_descriptor(proc, u32::MAX, "socket:[0]", &mut budget));
+        assert_eq!(budget, 0, "one that has gone costs something, too");
     }
 
     #[test]
@@ -176,7 +208,19 @@ mod tests {
         culprits.hear(&accuse(5));
         assert!(culprits.words(Instant::ZERO, 5).contains("took it along"));
         culprits.hear(&accuse(1));
-        assert!(culprits.words(Instant::ZERO, 5).contains("netlink port 1"));
+        assert!(
+            culprits
+                .words(Instant::ZERO, 5)
+                .contains("(netlink port 1)")
+        );
+        // Another one within the second is not looked for, the same one not for longer.
+        let at = |millis| Instant::ZERO + Duration::from_millis(millis);
+        culprits.hear(&accuse(2));
+        assert_eq!(culprits.words(at(999), 5), "; by netlink port 2");
+        culprits.hear(&accuse(1));
+        assert!(culprits.words(at(999), 5).contains("(netlink port 1)"));
+        culprits.hear(&accuse(2));
+        assert!(culprits.words(at(1000), 5).contains("(netlink port 2)"));
         culprits.forget();
         assert_eq!(culprits.words(Instant::ZERO, 5), "");
     }

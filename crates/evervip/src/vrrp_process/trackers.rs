@@ -103,10 +103,7 @@ impl Trackers {
 
     /// There is something to hear of files.
     pub(super) fn hear_files(&mut self, now: Instant) -> Vec<Finding> {
-        self.files.hear(now).unwrap_or_else(|problem| {
-            error!("track_file: {problem}");
-            Vec::new()
-        })
+        self.files.hear(now)
     }
 
     /// Room for what the kernel tells of processes (`process_monitor_rcv_bufs`).

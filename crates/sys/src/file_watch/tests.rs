@@ -81,6 +81,31 @@ fn a_directory_that_goes_takes_its_files_along() {
     }
 }
 
+/// Before anybody listens: the kernel has forgotten the directory when we ask it to.
+#[test]
+fn a_directory_that_is_renamed_and_removed_loses_nothing_that_was_heard() {
+    let directory = TestDirectory::new("renamed");
+    let (inner, elsewhere, stays) = (
+        directory.join("inner"),
+        directory.join("elsewhere"),
+        directory.join("stays"),
+    );
+    fs::create_dir(&inner).unwrap();
+    let file = inner.join("file");
+    let mut watch = watching(&[&file, &stays]);
+    fs::write(&stays, "1").unwrap();
+    fs::rename(&inner, &elsewhere).unwrap();
+    fs::remove_dir(&elsewhere).unwrap();
+    fs::write(&stays, "2").unwrap();
+    let changed = FileEvent::Changed(stays);
+    let expected = [changed.clone(), FileEvent::Lost(file.clone()), changed];
+    assert_eq!(heard(&mut watch), expected);
+    fs::create_dir(&inner).unwrap();
+    watch.watch(&file).unwrap();
+    fs::write(&file, "1").unwrap();
+    assert_eq!(heard(&mut watch), [FileEvent::Changed(file)]);
+}
+
 #[test]
 fn without_its_directory_a_file_cannot_be_watched() {
     let directory = TestDirectory::new("missing");

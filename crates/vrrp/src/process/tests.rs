@@ -137,7 +137,7 @@ fn slow() -> ProcessSettings {
 
 #[test]
 fn a_change_must_last() {
-    let mut processes = Processes::new(slow(), 0);
+    let mut processes = Processes::new(slow(), Some(0));
     assert!(!processes.has_quorum());
     assert!(!processes.handle_count(at(0), 1));
     assert!(processes.view().gaining && !processes.view().losing);
@@ -158,7 +158,7 @@ fn a_change_must_last() {
 
 #[test]
 fn without_delays_it_counts_at_once() {
-    let mut processes = Processes::new(settings("prog", &[]), 1);
+    let mut processes = Processes::new(settings("prog", &[]), Some(1));
     assert!(processes.has_quorum());
     assert!(processes.handle_count(at(0), 0) && !processes.has_quorum());
     assert!(!processes.handle_count(at(0), 0));
@@ -167,7 +167,7 @@ fn without_delays_it_counts_at_once() {
 
 #[test]
 fn a_reload_keeps_what_is_known() {
-    let mut processes = Processes::new(slow(), 0);
+    let mut processes = Processes::new(slow(), Some(0));
     processes.handle_count(at(0), 2);
     let mut same = processes.updated(slow()).unwrap();
     assert_eq!(same.deadline(), Some(at(300)), "the delay goes on");
@@ -178,7 +178,7 @@ fn a_reload_keeps_what_is_known() {
     };
     let same = same.updated(more).unwrap();
     assert!(!same.has_quorum(), "the new quorum counts at once");
-    assert_eq!(same.count(), 2);
+    assert_eq!(same.count(), Some(2));
     let others = ProcessSettings {
         parameters: vec![String::from("x")],
         ..slow()

@@ -88,6 +88,36 @@ impl Bench {
     }
 }
 
+/// A running master does not wait until the processes that a reload brought in have been counted.
+#[test]
+fn processes_of_a_reload_count_once_they_are_counted() {
+    for (count, reverse, state) in [
+        (1, false, StateName::Master),
+        (0, false, StateName::Fault),
+        (1, true, StateName::Fault),
+        (0, true, StateName::Master),
+    ] {
+        let mut bench = started(settings(|_| ()), 0, 1);
+        bench.run(10_000);
+        assert_eq!(bench.state(0), StateName::Master);
+        let mut other = settings(|i| i.track_process = tracks("P", 0, reverse));
+        other.track_processes = vec![ProcessSettings {
+            command: String::from("other"),
+            ..processes(1)
+        }];
+        bench.settings(other.clone());
+        assert_eq!(bench.state(0), StateName::Master, "not counted yet");
+        // Nor with another quorum in the meantime.
+        for known in &mut other.track_processes {
+            known.quorum_max = Some(5);
+        }
+        bench.settings(other);
+        assert_eq!(bench.state(0), StateName::Master, "not counted yet");
+        bench.count(count);
+        assert_eq!(bench.state(0), state, "{count}, reverse: {reverse}");
+    }
+}
+
 #[test]
 fn content_moves_the_priority() {
     let mut bench = started(settings(|i| i.track_file = tracks("F", 2, false)), 10, 0);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use log::{info, warn};
+use log::{error, info, warn};
 use sys::event_loop::EventLoop;
 use sys::file_watch::{self, FileEvent, FileWatch, Initialised};
 use types::Instant;
@@ -150,10 +150,13 @@ impl Files {
     }
 
     /// What happened to the files.
-    pub(super) fn hear(&mut self, now: Instant) -> Result<Vec<Finding>, sys::Error> {
+    pub(super) fn hear(&mut self, now: Instant) -> Vec<Finding> {
         let mut events = Vec::new();
-        if let Some(watch) = &mut self.watch {
-            watch.drain(&mut events)?;
+        if let Some(watch) = &mut self.watch
+            && let Err(problem) = watch.drain(&mut events)
+        {
+            // What was heard before it counts.
+            error!("track_file: {problem}");
         }
         // However often a file was written: what it says now is what counts.
         let mut concerned: BTreeMap<String, Option<PathBuf>> = BTreeMap::new();
@@ -185,7 +188,7 @@ impl Files {
             findings.push(Finding::File(name.clone(), value));
             self.places.insert(name, place);
         }
-        Ok(findings)
+        findings
     }
 }
 

@@ -3,7 +3,7 @@
 //! The kernel tells of every process that comes, goes or changes its name. Where it does not, in a container for instance,
 //! all of `/proc` is looked at once a second, a part at a time, so that no advert is late because of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use log::{info, warn};
@@ -24,6 +24,8 @@ const AT_ONCE: usize = 100;
 /// The tracked processes.
 pub(super) struct Processes {
     token: u64,
+    /// Settings have been prepared: somebody may be master.
+    started: bool,
     settings: Vec<ProcessSettings>,
     counted: Vec<Counted>,
     events: Option<ProcessEvents>,
@@ -32,14 +34,20 @@ pub(super) struct Processes {
     /// The next look at all of them, or the next part of it.
     look_at: Option<Instant>,
     scan: Option<Scan>,
+    /// Events were lost while the look was under way: one more has to follow.
+    again: bool,
+    /// That events were lost has been said, and no look has made up for it yet.
+    loss_said: bool,
 }
 
 /// The processes that one entry of the configuration means.
 struct Counted {
     settings: ProcessSettings,
     members: BTreeSet<u32>,
+    /// A look at all processes has found them.
+    complete: bool,
     /// What the core was told.
-    told: usize,
+    told: Option<usize>,
 }
 
 /// A look at all processes that has not come to its end.
@@ -53,37 +61,56 @@ impl Processes {
     pub(super) const fn new(token: u64) -> Self {
         Self {
             token,
+            started: false,
             settings: Vec::new(),
             counted: Vec::new(),
             events: None,
             complained: false,
             look_at: None,
             scan: None,
+            again: false,
+            loss_said: false,
         }
     }
 
-    /// Counts what the new settings name; the numbers, if they are not the same as before.
+    /// Counts what the new settings name: at the start at once, which gives the numbers; at a reload in the ticks that follow,
+    /// a part at a time, so that no advert is late. What is counted already stays.
     pub(super) fn prepare(
         &mut self,
         now: Instant,
         settings: &[ProcessSettings],
         events: &EventLoop,
     ) -> Vec<(String, u32)> {
+        let start = !std::mem::replace(&mut self.started, true);
         if settings == self.settings {
             return Vec::new();
         }
         self.settings = settings.to_vec();
+        let mut old: BTreeMap<String, Counted> = std::mem::take(&mut self.counted)
+            .into_iter()
+            .map(|counted| (counted.settings.name.clone(), counted))
+            .collect();
         self.counted = settings
             .iter()
-            .map(|settings| Counted {
-                settings: settings.clone(),
-                members: BTreeSet::new(),
-                told: 0,
+            .map(|settings| {
+                let known = old
+                    .remove(&settings.name)
+                    .filter(|known| known.settings.counts_the_same(settings));
+                let (members, complete, told) = known.map_or_else(Default::default, |known| {
+                    (known.members, known.complete, known.told)
+                });
+                Counted {
+                    settings: settings.clone(),
+                    members,
+                    complete,
+                    told,
+                }
             })
             .collect();
-        self.scan = None;
-        self.look_at = None;
+        // It was about other entries.
+        let interrupted = self.scan.take().is_some();
         if settings.is_empty() {
+            self.look_at = None;
             if let Some(old) = self.events.take()
                 && let Err(problem) = events.remove(&old)
             {
@@ -93,13 +120,21 @@ impl Processes {
         }
         self.listen(events);
         // After the kernel has begun to tell, so that nobody falls between.
-        self.look_at_all(now);
-        for counted in &mut self.counted {
-            counted.told = counted.members.len();
+        if !start {
+            if interrupted || self.counted.iter().any(|counted| !counted.complete) {
+                self.look_at = Some(now);
+            }
+            return Vec::new();
         }
+        self.look_at_all(now);
         self.counted
-            .iter()
-            .map(|counted| (counted.settings.name.clone(), number(counted.told)))
+            .iter_mut()
+            .map(|counted| {
+                let count = counted.members.len();
+                counted.complete = true;
+                counted.told = Some(count);
+                (counted.settings.name.clone(), number(count))
+            })
             .collect()
     }
 
@@ -131,7 +166,7 @@ impl Processes {
         }
     }
 
-    /// The whole look at once: nobody is master yet who could be late, or a reload changed what is tracked.
+    /// The whole look at once: nobody is master yet who could be late.
     fn look_at_all(&mut self, now: Instant) {
         self.begin_scan(now);
         while self.scan.is_some() {
@@ -140,6 +175,7 @@ impl Processes {
     }
 
     fn begin_scan(&mut self, now: Instant) {
+        self.again = false;
         match ProcessScan::begin() {
             Ok(walk) => {
                 self.scan = Some(Scan {
@@ -177,9 +213,11 @@ impl Processes {
             Ok(false) => {
                 for (counted, found) in self.counted.iter_mut().zip(scan.found) {
                     counted.members = found;
+                    counted.complete = true;
                 }
-                // Who is told of changes need not look again.
-                self.look_at = self.events.is_none().then(|| now + PAUSE);
+                self.loss_said = self.again;
+                // Who is told of all changes need not look again.
+                self.look_at = (self.again || self.events.is_none()).then(|| now + PAUSE);
             }
             Err(problem) => {
                 warn!("track_process: {problem}");
@@ -209,14 +247,22 @@ impl Processes {
         if let Some(events) = &mut self.events
             && events.drain(&mut heard)? == Told::NotAll
         {
-            warn!("more processes came and went than could be heard of: looking at all of them");
-            self.scan = None;
-            self.look_at = Some(now + PAUSE);
+            self.lose(now);
         }
         for event in heard {
             self.take(event);
         }
         Ok(self.changes())
+    }
+
+    /// Events were lost. However often that happens, a look that is due or under way comes to its end.
+    fn lose(&mut self, now: Instant) {
+        if !self.loss_said {
+            warn!("more processes came and went than could be heard of: looking at all of them");
+            self.loss_said = true;
+        }
+        self.again = self.scan.is_some();
+        self.look_at.get_or_insert(now + PAUSE);
     }
 
     fn take(&mut self, event: ProcessEvent) {
@@ -260,10 +306,10 @@ impl Processes {
     /// The numbers that have changed.
     fn changes(&mut self) -> Vec<Finding> {
         let mut changes = Vec::new();
-        for counted in &mut self.counted {
+        for counted in self.counted.iter_mut().filter(|counted| counted.complete) {
             let count = counted.members.len();
-            if count != counted.told {
-                counted.told = count;
+            if counted.told != Some(count) {
+                counted.told = Some(count);
                 let name = counted.settings.name.clone();
                 changes.push(Finding::Processes(name, number(count)));
             }
@@ -342,6 +388,37 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_reload_keeps_what_is_known_and_counts_the_rest_in_ticks() {
+        let events = EventLoop::new().unwrap();
+        let mut processes = Processes::new(1);
+        let now = sys::clock::now();
+        let mark = format!("3{}1", std::process::id());
+        let mut child = start(&mark);
+        let exact = settings(&mark, ParameterMatch::Exact);
+        let partial = settings(&mark, ParameterMatch::Partial);
+        let told = processes.prepare(now, std::slice::from_ref(&exact), &events);
+        assert_eq!(told, [("Exact".to_owned(), 1)]);
+        let delayed = ProcessSettings {
+            fork_delay: PAUSE,
+            ..exact
+        };
+        assert_eq!(processes.prepare(now, &[partial, delayed], &events), []);
+        assert!(processes.scan.is_none(), "nothing has been looked at yet");
+        assert_eq!(processes.next_wake(), Some(now));
+        let mut found = Vec::new();
+        while processes.next_wake() == Some(now) {
+            assert!(found.is_empty(), "told before the end of the look");
+            found = processes.tick(now);
+        }
+        let [Finding::Processes(name, 1)] = found.as_slice() else {
+            panic!("one number");
+        };
+        assert_eq!(name, "Partial");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
     /// Waits until the numbers that were told are these.
     fn expect(processes: &mut Processes, told: &mut [u32; 2], expected: [u32; 2]) {
         let until = sys::clock::now() + Duration::from_secs(20);
@@ -401,6 +478,34 @@ mod tests {
                 .is_empty()
         );
         assert_eq!(processes.next_wake(), None);
+    }
+
+    #[test]
+    fn losses_do_not_put_off_the_look_that_makes_up_for_them() {
+        let events = EventLoop::new().unwrap();
+        let mut processes = Processes::new(1);
+        let wanted = [settings("nobody", ParameterMatch::Exact)];
+        let start = sys::clock::now();
+        processes.prepare(start, &wanted, &events);
+        let at = |millis| start + Duration::from_millis(millis);
+        processes.look_at = None;
+        processes.lose(at(0));
+        processes.lose(at(900));
+        assert_eq!(processes.next_wake(), Some(at(1000)));
+        // While it is under way.
+        processes.begin_scan(at(1000));
+        processes.lose(at(1000));
+        assert!(processes.scan.is_some() && processes.loss_said);
+        while processes.scan.is_some() {
+            processes.tick(at(1000));
+        }
+        assert_eq!(processes.next_wake(), Some(at(2000)), "one more");
+        assert!(processes.loss_said);
+        processes.tick(at(2000));
+        while processes.scan.is_some() {
+            processes.tick(at(2000));
+        }
+        assert!(!processes.loss_said, "nothing was lost any more");
     }
 
     #[test]
