@@ -450,6 +450,7 @@ fn links_are_asked(lab: &mut Lab) -> Result<()> {
     ensure!(daemon.times_said("linkbeat: ") == 1, "it complains once");
     // The kernel alone again.
     daemon.reload(&instance(100, "track_interface {\n eth1 weight -10\n }"))?;
+    daemon.says("(VI) Changing effective priority from 80 to 100")?;
     a.pull_cable("eth1")?;
     wait_until(SOON, "eth1 counts", || {
         daemon.times_said("from 100 to 90") == 2

@@ -2,8 +2,9 @@
 //!
 //! Objects are indented by one blank, their fields by three, entries of lists by five; parsers rely on it.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod statics;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use types::{Family, Instant, Version};
@@ -125,6 +126,7 @@ pub fn data(vrrp: &Vrrp, context: &Context<'_>) -> String {
     page.section("Global definitions");
     page.object(format_args!("Router ID = {}", context.router_id));
     page.object(format_args!("json_version {}", context.json_version));
+    page.statics(vrrp);
     if vrrp.instances().next().is_some() {
         page.section("VRRP Topology");
     }
@@ -203,9 +205,18 @@ pub fn data(vrrp: &Vrrp, context: &Context<'_>) -> String {
     page.0
 }
 
+/// To whom an address belongs.
+#[derive(Clone, Copy)]
+pub(crate) enum Owner<'a> {
+    /// An instance.
+    Instance(&'a InstanceSettings),
+    /// Nobody: it is a static one, with the `track_group` that it names.
+    Static(Option<&'a str>),
+}
+
 /// An address as every dump writes it: `192.0.2.1/24 dev eth0 scope global set`. The exporters take the first word as
 /// the address and the third as the interface.
-pub(crate) fn address_text(address: &VirtualAddress, held: bool, of: &InstanceSettings) -> String {
+pub(crate) fn address_text(address: &VirtualAddress, held: bool, of: Owner<'_>) -> String {
     let mut text = match address.prefix {
         prefix if prefix.length() == prefix.family().host_prefix_length() => {
             prefix.address().to_string()
@@ -218,14 +229,16 @@ pub(crate) fn address_text(address: &VirtualAddress, held: bool, of: &InstanceSe
     if let Some(broadcast) = address.broadcast {
         add(format_args!("brd {broadcast}"));
     }
-    let own = of.virtual_interface.as_ref();
-    match (
-        own.filter(|own| own.name == address.interface),
-        &of.interface,
-    ) {
-        (Some(own), Some(base)) => add(format_args!("dev {}@{base}", own.name)),
-        (Some(_), None) | (None, _) => add(format_args!("dev {}", address.interface)),
+    add(format_args!("dev {}", address.interface));
+    if let Owner::Instance(of) = of
+        && let (Some(own), Some(base)) = (&of.virtual_interface, &of.interface)
+        && own.name == address.interface
+    {
+        text += &format!("@{base}");
     }
+    let mut add = |words: std::fmt::Arguments<'_>| {
+        text += &format!(" {words}");
+    };
     if address.use_vmac {
         add(format_args!("use_vmac"));
     }
@@ -254,6 +267,9 @@ pub(crate) fn address_text(address: &VirtualAddress, held: bool, of: &InstanceSe
         if set {
             add(format_args!("{word}"));
         }
+    }
+    if let Owner::Static(Some(group)) = of {
+        add(format_args!("track_group {group}"));
     }
     if address.prefix.family() == Family::V6 {
         match address.preferred_lft {
@@ -443,7 +459,8 @@ impl Page {
             )),
             None => self.field(format_args!("Last advert sent = 0.000000")),
         }
-        self.field(format_args!("Accept = enabled"));
+        let on_off = |on| if on { "enabled" } else { "disabled" };
+        self.field(format_args!("Accept = {}", on_off(settings.accept)));
         let preempts = if settings.preempt == Preempt::Never {
             "disabled"
         } else {
@@ -453,7 +470,10 @@ impl Page {
         if let Preempt::After(delay) = settings.preempt {
             self.field(format_args!("Preempt delay = {} secs", delay.as_secs_f64()));
         }
-        self.field(format_args!("Promote_secondaries = disabled"));
+        self.field(format_args!(
+            "Promote_secondaries = {}",
+            on_off(settings.promote_secondaries)
+        ));
         match &settings.authentication {
             Authentication::None if settings.version == Version::V2 => {
                 self.field(format_args!("Authentication type = none"));
@@ -478,22 +498,24 @@ impl Page {
             self.field(format_args!("VRRPv3 uses VRRPv2 checksum = {on}"));
         }
         let held = view.state == StateName::Master;
+        let of = Owner::Instance(settings);
         self.field(format_args!(
             "Virtual IP ({}):",
             settings.virtual_ipaddress.len()
         ));
         for address in &settings.virtual_ipaddress {
-            self.entry(format_args!("{}", address_text(address, held, settings)));
+            self.entry(format_args!("{}", address_text(address, held, of)));
         }
         if !settings.virtual_ipaddress_excluded.is_empty() {
             self.field(format_args!("Virtual IP Excluded :"));
         }
         for address in &settings.virtual_ipaddress_excluded {
-            self.entry(format_args!("{}", address_text(address, held, settings)));
+            self.entry(format_args!("{}", address_text(address, held, of)));
         }
         if let Some(unicast) = &settings.unicast {
             self.unicast(unicast, view);
         }
+        self.virtual_routing(settings);
         self.trackers(view);
         self.field(format_args!("Using smtp notification = no"));
         let deleted = context.notify_deleted.contains(&settings.name);

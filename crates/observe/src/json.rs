@@ -7,7 +7,8 @@ use types::{Instant, Version};
 use vrrp::settings::{Authentication, ParameterMatch, Preempt};
 use vrrp::{InstanceView, ProcessView, Statistics, Vrrp};
 
-use crate::data::{Context, NotifyWhen, address_text};
+use crate::data::{Context, NotifyWhen, Owner, address_text};
+use crate::routing::{route_text, rule_text};
 
 /// The whole file. Version 1 is an array of instances, version 2 an object that holds it.
 ///
@@ -143,6 +144,10 @@ struct Data {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     evips: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    vroutes: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    vrules: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     track_ifp: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     track_script: Vec<String>,
@@ -185,7 +190,7 @@ impl Instance {
         let texts = |addresses: &[Arc<vrrp::settings::VirtualAddress>]| {
             addresses
                 .iter()
-                .map(|address| address_text(address, holds, settings))
+                .map(|address| address_text(address, holds, Owner::Instance(settings)))
                 .collect()
         };
         let script = |when| {
@@ -227,10 +232,10 @@ impl Instance {
                 base_priority: settings.priority.get(),
                 effective_priority: view.effective_priority.get(),
                 vipset: holds,
-                promote_secondaries: false,
+                promote_secondaries: settings.promote_secondaries,
                 adver_int: f64::from(settings.advert_int.get()) / 100.0,
                 master_adver_int: f64::from(view.master_advert_int.get()) / 100.0,
-                accept: 1,
+                accept: settings.accept.into(),
                 nopreempt: settings.preempt == Preempt::Never,
                 preempt_delay: match settings.preempt {
                     Preempt::After(delay) => delay.as_secs(),
@@ -253,6 +258,16 @@ impl Instance {
                 script_master_rx_lower_pri: script(NotifyWhen::MasterRxLowerPri),
                 vips: texts(&settings.virtual_ipaddress),
                 evips: texts(&settings.virtual_ipaddress_excluded),
+                vroutes: settings
+                    .virtual_routes
+                    .iter()
+                    .map(|route| route_text(route, None))
+                    .collect(),
+                vrules: settings
+                    .virtual_rules
+                    .iter()
+                    .map(|rule| rule_text(rule, None))
+                    .collect(),
                 track_ifp: settings
                     .track_interface
                     .iter()

@@ -7,6 +7,7 @@
 
 mod data;
 mod json;
+mod routing;
 mod stats;
 
 pub use data::{Context, NotifyScript, NotifyWhen, WallClock, data};

@@ -10,11 +10,14 @@ use types::{
     Centiseconds, Family, IfIndex, IfName, Instant, MacAddress, Prefix, Priority, Version, Vrid,
     Weight,
 };
+use vrrp::settings::routes::Route;
+use vrrp::settings::rules::{Lookup, Rule, RuleAction};
 use vrrp::settings::{
     AuthPass, Authentication, FileSettings, InstanceSettings, OldChecksum, ParameterMatch, Preempt,
     PreferredLifetime, ProcessSettings, ScriptSettings, SyncGroupSettings, TrackInterface,
     TrackScript, TrackWeight, Tracked, Unicast, UnicastPeer, VirtualAddress,
 };
+use vrrp::settings::{Static, TrackGroup};
 use vrrp::{Interface, InterfaceAddress, InterfaceKind, ScriptOutcome, Settings, Vrrp};
 
 fn eth0() -> IfName {
@@ -349,4 +352,94 @@ fn tracked_files_processes_and_sessions() {
         second.contains(r#""track_process":["P"],"auth_type""#),
         "{second}"
     );
+}
+
+/// The sections of what depends on no instance, and an instance's own routes and rules, in both dumps.
+#[test]
+fn static_entries_and_virtual_routes() {
+    let net = |text: &str, length| Prefix::new(text.parse().unwrap(), length).unwrap();
+    let route = |text: &str| Route {
+        interface: Some(eth0()),
+        ..Route::new(net(text, 24))
+    };
+    let rule = |preference| {
+        let lookup = RuleAction::Lookup(Lookup::new(100));
+        Rule::new(Family::V4, preference, lookup)
+    };
+    fn of_group<T>(entry: T) -> Static<T> {
+        let track_group = Some("tg1".to_owned());
+        Static { entry, track_group }
+    }
+    fn free<T>(entry: T) -> Static<T> {
+        let track_group = None;
+        Static { entry, track_group }
+    }
+    let mut settings = instance("VI", Version::V2, Family::V4, 51);
+    settings.accept = false;
+    settings.promote_secondaries = true;
+    settings.virtual_routes = vec![route("10.60.0.0")].into();
+    settings.virtual_rules = vec![rule(7)].into();
+    let elsewhere = VirtualAddress {
+        interface: IfName::new("eth9").unwrap(),
+        ..address("198.18.9.1", 32)
+    };
+    let six = VirtualAddress {
+        home: true,
+        preferred_lft: PreferredLifetime::Seconds(77),
+        ..address("fd00::9", 64)
+    };
+    let mut router = Vrrp::new();
+    let index = IfIndex::new(2).unwrap();
+    let interface = Interface {
+        index,
+        name: eth0(),
+        usable: true,
+        mac: None,
+        kind: InterfaceKind::Other,
+        base: None,
+        master: None,
+    };
+    router.handle_snapshot(Instant::ZERO, vec![interface], vec![]);
+    let settings = Settings {
+        instances: vec![settings],
+        static_ipaddress: vec![
+            of_group(address("192.168.1.1", 24)),
+            of_group(six),
+            free(elsewhere),
+        ],
+        static_routes: vec![of_group(route("192.168.2.0")), free(route("192.168.3.0"))],
+        static_rules: vec![of_group(rule(5)), free(rule(6))],
+        track_groups: vec![TrackGroup {
+            name: "tg1".into(),
+            members: vec!["VI".into()],
+        }],
+        ..Settings::default()
+    };
+    router.handle_settings(Instant::ZERO, settings);
+    let text = with_context(1, |context| data(&router, context));
+    for lines in [
+        "------< Static Addresses >------\n     192.168.1.1/24 dev eth0 scope global track_group tg1 set\n     \
+         fd00::9/64 dev eth0 scope global home track_group tg1 preferred_lft 77 set\n     \
+         198.18.9.1 dev eth9 scope global\n\
+         ------< Static Routes >------\n     prepend 192.168.2.0/24 dev eth0 proto 18 track_group tg1\n     \
+         prepend 192.168.3.0/24 dev eth0 proto 18\n\
+         ------< Static Rules >------\n     from all priority 5 tos 0x0 protocol 18 lookup 100 track_group tg1\n     \
+         from all priority 6 tos 0x0 protocol 18 lookup 100\n\
+         ------< Static Track groups >------\n Static Track Group = tg1\n   VRRP member instances :\n     VI\n\
+         ------< VRRP Topology >------\n VRRP Instance = VI\n",
+        "   Accept = disabled\n",
+        "   Promote_secondaries = enabled\n",
+        "   Virtual Routes :\n     prepend 10.60.0.0/24 dev eth0 proto 18\n   \
+         Virtual Rules :\n     from all priority 7 tos 0x0 protocol 18 lookup 100\n",
+    ] {
+        assert!(text.contains(lines), "{lines}\nin\n{text}");
+    }
+    let text = with_context(1, |context| json(&router, context)).unwrap();
+    for pair in [
+        r#""promote_secondaries":true,"#,
+        r#""accept":0,"#,
+        r#""vroutes":["prepend 10.60.0.0\/24 dev eth0 proto 18"],"vrules":["from all priority 7 tos 0x0 protocol 18 lookup 100"]"#,
+    ] {
+        assert!(text.contains(pair), "{pair}\nin\n{text}");
+    }
 }

@@ -102,13 +102,19 @@ impl Vrrp {
     /// longer than its backups wait would come back to another master (keepalived: limits of 3.17, and what is learnt from a
     /// master shortens them).
     pub(crate) fn delays_of(&self, interface: &IfName) -> Delays {
-        let Some(delays) = self.delays.get(interface).copied() else {
+        // A device of ours loses its link with the interface below, and is given the same time.
+        let base = self.shared.devices.base_of(interface);
+        let own = self.delays.get(interface);
+        let Some(delays) = own
+            .or_else(|| self.delays.get(&base.unwrap_or(*interface)))
+            .copied()
+        else {
             return Delays::default();
         };
         let limit = self
             .instances
             .iter()
-            .filter(|instance| instance.settings.is_on(interface))
+            .filter(|instance| instance.settings.is_on(&base.unwrap_or(*interface)))
             .map(|instance| {
                 let own = instance.settings.advert_int.as_duration();
                 let interval = own.min(instance.master_advert_int.as_duration());

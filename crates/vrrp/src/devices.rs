@@ -8,7 +8,7 @@
 //! The core asks and goes on; the kernel's word about the interface says that it is there. Until then whoever needs a device
 //! that has never been there waits without a word, so that a start is no fault.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -155,6 +155,22 @@ impl Devices {
         mut act: impl FnMut(Action),
     ) -> Vec<Action> {
         let mut old = core::mem::take(&mut self.entries);
+        let wanted: Vec<Arc<Device>> = wanted.collect();
+        // The kernel switches no second macvlan of one MAC address on: under another name it is a new one, and the old one
+        // must go first.
+        let names: BTreeSet<IfName> = wanted.iter().map(|device| device.name).collect();
+        let stations: BTreeSet<_> = wanted.iter().filter_map(|it| it.station()).collect();
+        old.retain(|name, entry| {
+            let is_twin = |station| stations.contains(&station);
+            if names.contains(name) || !entry.device.station().is_some_and(is_twin) {
+                return true;
+            }
+            if let (Some(index), Some(removal)) = (entry.index(), entry.removal()) {
+                act(removal);
+                interfaces.gone(index);
+            }
+            false
+        });
         for device in wanted {
             let entry = match old.remove(&device.name) {
                 Some(kept) if kept.device == device => kept,
@@ -243,6 +259,11 @@ impl Devices {
         if let Some(entry) = self.entries.get_mut(name) {
             entry.state = State::Refused;
         }
+    }
+
+    /// The interface below a device of ours.
+    pub(crate) fn base_of(&self, name: &IfName) -> Option<IfName> {
+        self.entries.get(name).map(|entry| entry.device.base)
     }
 
     /// Whether a device is still to come, for the first time.

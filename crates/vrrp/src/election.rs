@@ -308,8 +308,11 @@ impl Instance {
             advert.claim,
         ) {
             (MasterVerdict::Answer, _) | (_, Claim::Leaving) => {
-                self.rival_ends(Truce::TheyGaveWay, now, shared);
+                // A goodbye proves nothing: the words and announcements that end a rivalry have the rate of answers.
                 if self.may_answer(now) {
+                    if self.is_rival(from) {
+                        self.rival_ends(Truce::TheyGaveWay, now, shared);
+                    }
                     self.send_advert(now, shared);
                 }
                 Consequence::Nothing

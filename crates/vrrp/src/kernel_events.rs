@@ -298,6 +298,8 @@ impl Vrrp {
         };
         self.shared.routing.address_went(prefix.address());
         if self.static_address_lost(now, &name, prefix) {
+            // Unless it was put back at once, adverts cannot leave from it.
+            self.source_may_have_changed(now, interface, prefix);
             return;
         }
         if self.shared.holdings.wanted(&name, prefix).is_some() {

@@ -118,6 +118,7 @@ pub use crate::routing::SeenRoute;
 pub use crate::script::{ScriptOutcome, ScriptState, ScriptView};
 pub use crate::settings::Settings;
 pub use crate::state::StateName;
+pub use crate::statics::StaticView;
 pub use crate::statistics::Statistics;
 pub use crate::sync_group::GroupView;
 pub use crate::view::{InstanceView, MasterView, RivalView};

@@ -43,8 +43,7 @@ impl Vrrp {
             track_files,
             track_processes,
             bfd_sessions,
-            // Their members track what static entries need.
-            track_groups: _,
+            track_groups,
             // The host asks; what it hears comes as the state of the interface.
             linkbeat: _,
             debounce,
@@ -63,7 +62,8 @@ impl Vrrp {
         self.watched
             .replace(track_files, track_processes, bfd_sessions);
         self.delays = debounce::delays(debounce);
-        let old_statics = self.replace_statics(static_ipaddress, static_routes, static_rules);
+        let old_statics =
+            self.replace_statics(static_ipaddress, static_routes, static_rules, track_groups);
         let outgoing: Vec<Arc<VirtualAddress>> = self
             .instances
             .iter()
@@ -94,7 +94,10 @@ impl Vrrp {
         Instance::release_addresses(outgoing.addresses.iter(), &mut self.shared);
         let unblocked = core::mem::take(&mut changes.unblocked);
         Instance::unblock_addresses(unblocked, &mut self.shared);
-        self.release_statics(&old_statics);
+        if self.release_statics(&old_statics) {
+            // Adverts may have left from one that is gone now.
+            self.reassess_all(now, |_| true);
+        }
         self.sweep(&changes);
         for removal in unwanted {
             self.shared.act(removal);

@@ -95,6 +95,14 @@ impl Instance {
         }
     }
 
+    /// Whether this is the other master that is known.
+    pub(crate) fn is_rival(&self, from: IpAddr) -> bool {
+        match &self.state {
+            State::Master(master) => master.rival.as_ref().is_some_and(|it| it.address == from),
+            State::Init | State::Backup(_) | State::Fault { .. } | State::Stop => false,
+        }
+    }
+
     pub(crate) fn rival_deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Master(master) => master.rival.as_ref().map(|rival| rival.until),

@@ -19,7 +19,7 @@ use crate::holdings::kernel_prefix;
 use crate::instance::Shared;
 use crate::interfaces::InterfaceAddress;
 use crate::routing::{RouteId, same_rule};
-use crate::settings::{Route, Rule, Static, VirtualAddress};
+use crate::settings::{Route, Rule, Static, TrackGroup, VirtualAddress};
 use crate::vrrp::Vrrp;
 
 /// So often one and the same entry is put back at once.
@@ -43,8 +43,27 @@ pub(crate) struct Statics {
     addresses: Vec<Arc<VirtualAddress>>,
     routes: Vec<Route>,
     rules: Vec<Rule>,
+    groups: Groups,
     losses: Losses,
     pub(crate) armed: Armed,
+}
+
+/// The track groups, and which of them each entry names, for dumps: what they do is in the settings of their members.
+#[derive(Debug, Default)]
+struct Groups {
+    all: Vec<TrackGroup>,
+    of_addresses: Vec<Option<String>>,
+    of_routes: Vec<Option<String>>,
+    of_rules: Vec<Option<String>>,
+}
+
+/// A static entry as dumps and tests see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StaticView<'a, T> {
+    /// What is wanted.
+    pub entry: &'a T,
+    /// Its `track_group`.
+    pub track_group: Option<&'a str>,
 }
 
 /// What somebody removed lately.
@@ -89,11 +108,30 @@ impl Vrrp {
         addresses: Vec<Static<VirtualAddress>>,
         routes: Vec<Static<Route>>,
         rules: Vec<Static<Rule>>,
+        groups: Vec<TrackGroup>,
     ) -> Statics {
+        let addresses = addresses
+            .into_iter()
+            .map(|it| (Arc::new(it.entry), it.track_group));
+        let (addresses, of_addresses) = addresses.unzip();
+        let (routes, of_routes) = routes
+            .into_iter()
+            .map(|it| (it.entry, it.track_group))
+            .unzip();
+        let (rules, of_rules) = rules
+            .into_iter()
+            .map(|it| (it.entry, it.track_group))
+            .unzip();
         let new = Statics {
-            addresses: addresses.into_iter().map(|it| Arc::new(it.entry)).collect(),
-            routes: routes.into_iter().map(|it| it.entry).collect(),
-            rules: rules.into_iter().map(|it| it.entry).collect(),
+            addresses,
+            routes,
+            rules,
+            groups: Groups {
+                all: groups,
+                of_addresses,
+                of_routes,
+                of_rules,
+            },
             // What was put off is still to be put back.
             losses: core::mem::take(&mut self.statics.losses),
             armed: Armed::default(),
@@ -109,14 +147,15 @@ impl Vrrp {
         old
     }
 
-    /// Lets go of static entries: those of old settings, or all of them when the daemon stops.
-    pub(crate) fn release_statics(&mut self, old: &Statics) {
+    /// Lets go of static entries: those of old settings, or all of them when the daemon stops. True if there were addresses.
+    pub(crate) fn release_statics(&mut self, old: &Statics) -> bool {
         let shared = &mut self.shared;
         shared.release_routing(&old.routes, &old.rules);
         for address in &old.addresses {
             let action = shared.holdings.release(address, &mut shared.interfaces);
             shared.act_all(action);
         }
+        !old.addresses.is_empty()
     }
 
     /// Somebody removed an address; true if it was a static one and is dealt with.
@@ -208,8 +247,42 @@ impl Vrrp {
                 let action = shared.routing.put_back_rule(rule);
                 shared.act_all(action);
             }
+            // Adverts may leave from one of them again.
+            self.reassess_all(now, |_| true);
         }
         self.arm_statics();
+    }
+
+    /// The static addresses, in the order of the file, and whether each is there as far as the host has told.
+    pub fn static_addresses(&self) -> impl Iterator<Item = (StaticView<'_, VirtualAddress>, bool)> {
+        let views = views(
+            self.statics.addresses.iter().map(|address| &**address),
+            &self.statics.groups.of_addresses,
+        );
+        views.map(|view| {
+            let interfaces = &self.shared.interfaces;
+            let interface = interfaces.by_name(&view.entry.interface);
+            let there = interface.is_some_and(|interface| {
+                interfaces.has_address(interface.index, kernel_prefix(view.entry))
+            });
+            (view, there)
+        })
+    }
+
+    /// The static routes, in the order of the file.
+    pub fn static_routes(&self) -> impl Iterator<Item = StaticView<'_, Route>> {
+        views(self.statics.routes.iter(), &self.statics.groups.of_routes)
+    }
+
+    /// The static rules, in the order of the file.
+    pub fn static_rules(&self) -> impl Iterator<Item = StaticView<'_, Rule>> {
+        views(self.statics.rules.iter(), &self.statics.groups.of_rules)
+    }
+
+    /// The track groups that static entries can name, in the order of the file.
+    #[must_use]
+    pub fn track_groups(&self) -> &[TrackGroup] {
+        &self.statics.groups.all
     }
 
     pub(crate) fn arm_statics(&mut self) {
@@ -217,6 +290,16 @@ impl Vrrp {
         self.deadlines
             .arm(Owner::Statics, &mut self.statics.armed, deadline);
     }
+}
+
+fn views<'a, T: 'a>(
+    entries: impl Iterator<Item = &'a T>,
+    groups: &'a [Option<String>],
+) -> impl Iterator<Item = StaticView<'a, T>> {
+    entries.zip(groups).map(|(entry, group)| StaticView {
+        entry,
+        track_group: group.as_deref(),
+    })
 }
 
 fn put_back_address(address: &Arc<VirtualAddress>, shared: &mut Shared) {

@@ -223,7 +223,9 @@ impl Hands {
         let (DeviceAction::Create { device, .. }
         | DeviceAction::SetUp { device, .. }
         | DeviceAction::Remove { device, .. }) = action;
-        if let Err(Refused) = self.devices.perform(action, &mut self.route) {
+        let refused = matches!(self.devices.perform(action, &mut self.route), Err(Refused));
+        // What could not be removed says nothing about what may be made.
+        if refused && !matches!(action, DeviceAction::Remove { .. }) {
             core.handle_device_refused(now, &device.name);
         }
     }

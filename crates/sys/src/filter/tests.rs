@@ -1,6 +1,7 @@
 use libc::{
     BPF_ABS, BPF_ALU, BPF_AND, BPF_B, BPF_H, BPF_IMM, BPF_IND, BPF_JA, BPF_JEQ, BPF_JMP, BPF_JSET,
-    BPF_K, BPF_LD, BPF_LDX, BPF_MEM, BPF_MISC, BPF_MSH, BPF_RET, BPF_RSH, BPF_ST, BPF_TAX, BPF_X,
+    BPF_K, BPF_LD, BPF_LDX, BPF_MEM, BPF_MISC, BPF_MSH, BPF_RET, BPF_RSH, BPF_ST, BPF_TAX, BPF_W,
+    BPF_X,
 };
 
 use super::*;
@@ -35,6 +36,13 @@ fn run(program: &[Instruction], packet: &[u8]) -> u32 {
                 (Some(high), Some(low)) => a = high << 8 | low,
                 _ => return 0,
             },
+            c if c == BPF_LD | BPF_W | BPF_ABS => {
+                let word = packet.get(k as usize..k as usize + 4);
+                match word.and_then(|word| word.try_into().ok()) {
+                    Some(word) => a = u32::from_be_bytes(word),
+                    None => return 0,
+                }
+            }
             c if c == BPF_LD | BPF_IMM => a = k,
             c if c == BPF_LD | BPF_MEM => a = memory[k as usize],
             c if c == BPF_ST => memory[k as usize] = a,

@@ -521,3 +521,46 @@ fn an_instance_of_a_vrf_hears_and_speaks_there() {
     assert_eq!(heard(3), 1);
     assert_eq!(heard(80), 2);
 }
+
+/// A reload that gives a macvlan another name: the kernel switches no second one of its MAC address on.
+#[test]
+fn another_name_is_another_device_and_the_old_one_goes_first() {
+    let mut bench = master();
+    let mut renamed = with_macvlan();
+    change(&mut renamed, |device| device.name = name("other"));
+    renamed.virtual_ipaddress = vec![virtual_address("198.18.0.100", name("other"))].into();
+    let said = bench.settings(Settings {
+        instances: vec![renamed],
+        ..Settings::default()
+    });
+    let place = |what: &str| said.iter().position(|line| line.starts_with(what));
+    let (delete, make) = (place("delete vrrp.51"), place("make other"));
+    assert!(delete.is_some() && delete < make, "{said:?}");
+}
+
+/// A macvlan loses its link with the interface below; both are given the time that the one below has.
+#[test]
+fn a_device_has_the_delays_of_its_base() {
+    let (mut bench, _) = Bench::with(Settings {
+        instances: vec![with_macvlan()],
+        debounce: vec![crate::settings::Debounce {
+            interface: eth(0),
+            down: core::time::Duration::from_secs(1),
+            up: core::time::Duration::from_secs(1),
+        }],
+        ..Settings::default()
+    });
+    bench.tell(macvlan(51, true));
+    bench.run(8_000);
+    assert_eq!(bench.state(0), StateName::Master);
+    bench.link(0, false);
+    bench.tell(macvlan(51, false));
+    bench.run(500);
+    bench.link(0, true);
+    bench.tell(macvlan(51, true));
+    assert_eq!(bench.state(0), StateName::Master, "a blip");
+    bench.link(0, false);
+    bench.tell(macvlan(51, false));
+    bench.run(1_100);
+    assert_eq!(bench.state(0), StateName::Fault, "no blip");
+}

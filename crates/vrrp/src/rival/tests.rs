@@ -177,3 +177,30 @@ fn giving_way_at_once_is_no_dual_master() {
     );
     assert_eq!(bench.view(0).statistics.dual_master, 0);
 }
+
+/// Anybody can send lesser adverts and goodbyes in turn; what that costs has a rate.
+#[test]
+fn goodbyes_between_adverts_are_no_flood() {
+    let mut bench = Bench::master(instance("VI"));
+    bench.run(10_000);
+    let mut said = Vec::new();
+    for _ in 0..100 {
+        for priority in [100, 0] {
+            said.extend(bench.advert("198.18.0.9", priority));
+        }
+    }
+    let count = |what: &str| said.iter().filter(|line| line.starts_with(what)).count();
+    assert!(count("garp") <= 10, "{}", count("garp"));
+    assert!(count("log") <= 10, "{}", count("log"));
+}
+
+#[test]
+fn a_stranger_s_goodbye_does_not_end_it() {
+    let mut bench = master(true);
+    bench.advert("198.18.0.9", 100);
+    bench.run(500);
+    assert_eq!(
+        two_masters(&bench.advert("198.18.0.8", 0)),
+        Vec::<&str>::new()
+    );
+}

@@ -85,6 +85,16 @@ pub struct Device {
     pub speaks_for_base: bool,
 }
 
+impl Device {
+    /// What the kernel can have once only: a macvlan over an interface with a MAC address. `None` for others.
+    pub const fn station(&self) -> Option<(IfName, MacAddress)> {
+        match self.kind {
+            DeviceKind::Macvlan { address, .. } => Some((self.base, address)),
+            DeviceKind::Ipvlan { .. } => None,
+        }
+    }
+}
+
 /// What kind of device it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceKind {

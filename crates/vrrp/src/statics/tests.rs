@@ -193,3 +193,38 @@ fn a_static_address_comes_with_its_interface() {
         ["add 198.18.1.60", "add route 10.0.1.0/24 dev eth1"]
     );
 }
+
+/// Adverts left from a static address that a reload takes away, or that is not put back at once.
+#[test]
+fn a_source_that_was_static_is_given_up_with_it() {
+    let mut bench = Bench::idle();
+    let index = IfIndex::new(9).unwrap();
+    let interface = crate::Interface {
+        index,
+        name: eth(7),
+        ..Bench::interface(0, true)
+    };
+    bench.vrrp.handle_interface(bench.now, interface);
+    let mut one = instance("A");
+    one.interface = Some(eth(7));
+    one.virtual_ipaddress = vec![virtual_address("198.18.7.100", eth(7))].into();
+    let with = |address: &str| Settings {
+        instances: vec![one.clone()],
+        static_ipaddress: vec![fixed(virtual_address(address, eth(7)))],
+        ..Settings::default()
+    };
+    bench.settings(with("198.18.7.1"));
+    bench.run(4_000);
+    assert_eq!(bench.view(0).source, Some(ip("198.18.7.1")));
+    bench.settings(with("198.18.7.2"));
+    bench.run(4_000);
+    assert_eq!(bench.view(0).source, Some(ip("198.18.7.2")));
+    for _ in 0..6 {
+        let prefix = Prefix::host(ip("198.18.7.2"));
+        bench.vrrp.handle_address_gone(bench.now, index, prefix);
+        bench.drain();
+    }
+    assert_eq!(bench.view(0).source, None, "it is put back later");
+    bench.run(2_000);
+    assert_eq!(bench.view(0).source, Some(ip("198.18.7.2")));
+}
