@@ -281,7 +281,10 @@ impl Parent {
             }
             self.reap(now)?;
             match self.state {
-                State::Stopping { exit, .. } if self.vrrp.is_none() => return Ok(exit),
+                State::Stopping { exit, .. } if self.vrrp.is_none() => {
+                    release::put_back(self.pace.overridden().clone());
+                    return Ok(exit);
+                }
                 State::Stopping { kill_at, .. } if kill_at <= now => self.kill_child(now),
                 State::Restarting { at } if at <= now => {
                     self.state = State::Running;
@@ -465,7 +468,10 @@ impl Parent {
     }
 
     fn child_ended(&mut self, child: &Child, status: ExitStatus, now: Instant) {
-        if let State::Stopping { .. } = self.state {
+        let asked_to = matches!(self.state, State::Stopping { .. });
+        self.pace
+            .ended(child, asked_to && status == ExitStatus::Code(0));
+        if asked_to {
             if status != ExitStatus::Code(0) {
                 self.release_addresses(child);
             }

@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         ("crash_and_adoption", crash_and_adoption),
         ("left_by_keepalived", left_by_keepalived),
         ("settings_are_put_back", settings_are_put_back),
+        ("killed_instead_of_stopped", killed_instead_of_stopped),
         ("stopped_without_a_base", stopped_without_a_base),
         ("stopped_while_it_is_made", stopped_while_it_is_made),
         ("addresses_elsewhere", addresses_elsewhere),
@@ -517,6 +518,26 @@ fn settings_are_put_back(lab: &mut Lab) -> Result<()> {
     back.stop()?;
     V3.gained_by(&b)?;
     ours.stop()?;
+    let after = kernel_settings(&b)?;
+    ensure!(after == before, "{before:?} {after:?}");
+    Ok(())
+}
+
+/// A process that does not end when it is asked to: its parent puts the settings back.
+fn killed_instead_of_stopped(lab: &mut Lab) -> Result<()> {
+    let (_a, b, _capture) = pair(lab)?;
+    b.call("sysctl -qw net.ipv4.conf.all.rp_filter=1")?;
+    let before = kernel_settings(&b)?;
+    let mut ours = Daemon::start(&b, &evervip(), &V3.configuration(100))?;
+    V3.gained_by(&b)?;
+    let child = ours.vrrp_pid()?;
+    sys::process::kill(child, common::SIGSTOP)?;
+    ensure!(kernel_settings(&b)? != before);
+    ours.process.kill(common::SIGTERM)?;
+    ours.says("Stopping")?;
+    sys::process::kill(child, SIGKILL)?;
+    let status = ours.process.wait_timeout(SOON)?;
+    ensure!(status == lab::ExitStatus::Code(0), "{status:?}");
     let after = kernel_settings(&b)?;
     ensure!(after == before, "{before:?} {after:?}");
     Ok(())

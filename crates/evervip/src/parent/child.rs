@@ -140,7 +140,6 @@ impl RestartPace {
     /// How long to wait after the end of a child.
     pub(super) fn after(&mut self, child: &Child, now: Instant) -> Duration {
         self.masters = child.masters.clone();
-        self.overridden = child.overridden.clone();
         if now.since(child.started) >= LONG_ENOUGH {
             self.early_ends = 0;
         }
@@ -156,6 +155,15 @@ impl RestartPace {
     /// The instances that the next child may carry on as master.
     pub(super) fn take_masters(&mut self) -> BTreeSet<String> {
         std::mem::take(&mut self.masters)
+    }
+
+    /// A child has ended. `tidily`: what it left changed is to stay.
+    pub(super) fn ended(&mut self, child: &Child, tidily: bool) {
+        self.overridden = if tidily {
+            BTreeMap::new()
+        } else {
+            child.overridden.clone()
+        };
     }
 
     /// The settings of the kernel that the last child has left changed, and what they were.

@@ -6,6 +6,7 @@ use anyhow::Result;
 use config::Settings;
 use log::{info, warn};
 use sys::netlink::{AddressChange, Change, KernelAddress, RouteSocket};
+use sys::sysctl::Overrides;
 use types::{IfIndex, IfName};
 
 use crate::kernel_routing::{self, Names};
@@ -65,4 +66,13 @@ pub(super) fn release(settings: &Settings, masters: &BTreeSet<String>) -> Result
         warn!("{problem}");
     }
     Ok(())
+}
+
+/// Gives the kernel's settings the values that they had before the dead child: nobody comes after it.
+pub(super) fn put_back(overridden: BTreeMap<String, i64>) {
+    let mut overrides = Overrides::new();
+    overrides.inherit(overridden);
+    for problem in overrides.put_back_inherited() {
+        warn!("{problem}");
+    }
 }
