@@ -51,10 +51,14 @@ fn a_storm_is_heard_in_portions() {
         fs::write(&file, "1").unwrap();
         fs::write(&other, "1").unwrap();
     }
-    let (first, second, third) = (heard(&mut watch), heard(&mut watch), heard(&mut watch));
-    assert!(first.len() < 2 * MOST_EVENTS && !second.is_empty());
-    assert_eq!(first.len() + second.len(), 2 * MOST_EVENTS);
-    assert_eq!(third, []);
+    // A portion ends where a buffer does.
+    let portions = std::iter::from_fn(|| Some(heard(&mut watch).len()).filter(|count| *count > 0));
+    let portions: Vec<usize> = portions.collect();
+    assert!(portions.len() > 1, "{portions:?}");
+    // Another test that forks at the wrong moment has our descriptor for an instant: the event of its closing comes later,
+    // and may be equal to the one before it.
+    let heard: usize = portions.iter().sum();
+    assert!(heard > 2 * MOST_EVENTS - 100, "{heard}");
 }
 
 #[test]
