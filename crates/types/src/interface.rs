@@ -61,19 +61,17 @@ impl IfName {
         if name == "." || name == ".." {
             return Err(IfNameError::Empty);
         }
+        let wrong = |c: &char| c.is_whitespace() || matches!(c, '/' | ':' | '\0');
+        if let Some(character) = name.chars().find(wrong) {
+            return Err(IfNameError::Character { character });
+        }
         let too_long = IfNameError::TooLong { length: name.len() };
         let length = u8::try_from(name.len()).map_err(|_| too_long.clone())?;
         let length = NonZeroU8::new(length).ok_or(IfNameError::Empty)?;
         let mut bytes = [0; Self::MAX_LENGTH];
         let place = bytes.get_mut(..name.len()).ok_or(too_long)?;
         place.copy_from_slice(name.as_bytes());
-        match name
-            .chars()
-            .find(|c| c.is_whitespace() || matches!(c, '/' | ':' | '\0'))
-        {
-            Some(character) => Err(IfNameError::Character { character }),
-            None => Ok(Self { bytes, length }),
-        }
+        Ok(Self { bytes, length })
     }
 
     /// The name as text.

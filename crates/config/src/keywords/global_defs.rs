@@ -1,5 +1,7 @@
 //! `global_defs { ... }`: what concerns the node as a whole, and what the files of the other subjects share.
 
+use types::{IfName, IfNameError};
+
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::Draft;
@@ -111,7 +113,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         arguments: required("PREFIX"),
         default: "vrrp",
         help: "what the names of VMAC interfaces begin with",
-        role: Role::Set(|r, s| first(r, s, |d| &mut d.globals.vmac_prefix)),
+        role: Role::Set(|r, s| prefix(r, s, |d| &mut d.globals.vmac_prefix)),
         ..ROW
     },
     Keyword {
@@ -119,7 +121,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         arguments: required("PREFIX"),
         default: "vmac_prefix",
         help: "the same for the VMAC interfaces of addresses that are on another interface than their instance",
-        role: Role::Set(|r, s| first(r, s, |d| &mut d.globals.vmac_addr_prefix)),
+        role: Role::Set(|r, s| prefix(r, s, |d| &mut d.globals.vmac_addr_prefix)),
         ..ROW
     },
     Keyword {
@@ -150,6 +152,23 @@ fn first(
         twice(reading, statement);
     } else if let Some(text) = reading.text(statement, 1) {
         *slot(&mut reading.draft) = Some(text);
+    }
+}
+
+/// What interface names begin with. One that the kernel takes in no name would leave every device without any; one that is too
+/// long is cut.
+fn prefix(
+    reading: &mut Reading<'_>,
+    statement: &Statement,
+    slot: fn(&mut Draft) -> &mut Option<String>,
+) {
+    match IfName::new(statement.argument(1)) {
+        Err(problem @ IfNameError::Character { .. }) => {
+            let message = format!("{}: {problem}; it is ignored", statement.argument(0));
+            let diagnostic = Diagnostic::warning(Class::Uncounted, message);
+            reading.complain(statement, 1, diagnostic);
+        }
+        _ => first(reading, statement, slot),
     }
 }
 

@@ -1314,6 +1314,12 @@ fn the_node() {
                 "(\"vrrp\", \"a\")",
                 OTHER,
             ),
+            // No interface can have such a name.
+            (
+                "vmac_prefix fd00:1234:5678:9abc::1\nvmac_addr_prefix a/b",
+                "(\"vrrp\", \"vrrp\")",
+                &[Uncounted; 2],
+            ),
         ],
     );
 }
