@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod dialogue;
 pub mod settings;
 
 pub use settings::Settings;

@@ -11,6 +11,7 @@ extern crate alloc;
 
 mod address;
 mod interface;
+pub mod ipvs;
 mod protocol;
 mod time;
 

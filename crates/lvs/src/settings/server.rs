@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 use types::Family;
+pub use types::ipvs::{Forwarding, GueChecksum, Protocol, Tunnel};
 
 use super::checkers::{Checker, CommandId, Microseconds};
 use super::group::GroupId;
@@ -89,28 +90,6 @@ pub enum Service {
     },
 }
 
-/// `protocol`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Protocol {
-    /// TCP.
-    Tcp,
-    /// UDP.
-    Udp,
-    /// SCTP.
-    Sctp,
-}
-
-impl Protocol {
-    /// As keepalived's log has it: `tcp`, `udp` or `sctp`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-            Self::Sctp => "sctp",
-        }
-    }
-}
-
 /// Clients stay with the server they had.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Persistence {
@@ -139,48 +118,6 @@ impl Granularity {
             Self::Prefix(_) => Family::V6,
         }
     }
-}
-
-/// How packets get to a real server (`lvs_method`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Forwarding {
-    /// `NAT`: addresses are rewritten, answers come back through us.
-    Nat,
-    /// `DR`: to the server's hardware address, unchanged.
-    DirectRouting,
-    /// `TUN`: unchanged, within another packet. The server's family may differ from the service's.
-    Tunnel(Tunnel),
-}
-
-/// How a tunnel wraps packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Tunnel {
-    /// `type ipip`: directly.
-    Ipip,
-    /// `type gue`: in UDP.
-    Gue {
-        /// `port`: the server's; never 0.
-        port: u16,
-        /// `nocsum`, `csum` or `remcsum`.
-        checksum: GueChecksum,
-    },
-    /// `type gre`.
-    Gre {
-        /// `csum`.
-        checksum: bool,
-    },
-}
-
-/// The checksum of a GUE tunnel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum GueChecksum {
-    /// `nocsum`.
-    #[default]
-    None,
-    /// `csum`.
-    Full,
-    /// `remcsum`: the receiver does it.
-    Remote,
 }
 
 /// A `real_server`.
