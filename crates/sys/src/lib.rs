@@ -4,7 +4,7 @@
 //! it. An errno does not leave this crate: what fails comes back as an error that says what was being
 //! done, to what, and why it did not work.
 //!
-//! Two halves. The network: [`netlink`] reads and changes interfaces and addresses, [`nftables`] filters, [`advert_socket`]
+//! Two halves. The network: [`netlink`] reads and changes interfaces and addresses, [`nftables`] filters, [`ipvs`] balances, [`advert_socket`]
 //! sends and receives VRRP advertisements, [`link_socket`] sends gratuitous ARP and neighbour
 //! advertisements as finished frames. The process: the [`event_loop`] and what it waits for
 //! ([`timer`], [`signals`], [`channel`]), children, files and identity; and the kernel's settings of interfaces ([`sysctl`]).
@@ -22,6 +22,7 @@ pub mod fifo;
 pub mod file_watch;
 pub mod heartbeat;
 pub mod igmp;
+pub mod ipvs;
 pub mod link_socket;
 pub mod linkbeat;
 pub mod namespace;
