@@ -105,10 +105,12 @@ fn a_refused_datagram_is_heard_of() {
     drop(server);
     assert!(matches!(socket.send(b"ping"), Sent::Bytes(4)));
     wait(&socket, PollFlags::IN);
-    match socket.receive(&mut buffer) {
-        Heard::Trouble(trouble) => assert_eq!(trouble.kind, TroubleKind::Refused),
-        other => panic!("{other:?}"),
-    }
+    let heard = socket.receive(&mut buffer);
+    let Heard::Trouble(trouble) = heard else {
+        panic!("{heard:?}");
+    };
+    assert_eq!(trouble.kind, TroubleKind::Refused);
+}
 }
 
 #[test]
