@@ -111,7 +111,6 @@ fn a_refused_datagram_is_heard_of() {
     };
     assert_eq!(trouble.kind, TroubleKind::Refused);
 }
-}
 
 #[test]
 fn our_own_end_is_as_it_was_asked_for() {
