@@ -167,7 +167,10 @@ fn http(
     let retry_delay = checker.delay_before_retry.as_duration();
     if success {
         let was_failed = progress.failed_url.take() == Some(progress.url);
-        progress.failures = 0;
+        // At the start every page has a single chance until all were good once.
+        if progress.has_run || progress.failures < checker.retry {
+            progress.failures = 0;
+        }
         if was_failed {
             progress.url = 0;
         } else {
