@@ -14,7 +14,7 @@ struct Need {
 }
 
 /// All of them. Add a line when a test begins to use another program.
-const NEEDS: [Need; 11] = [
+const NEEDS: &[Need] = &[
     Need {
         program: "keepalived",
         package: "keepalived",
@@ -51,6 +51,31 @@ const NEEDS: [Need; 11] = [
         why: "the service behind the virtual address in a scenario",
     },
     Need {
+        program: "ipvsadm",
+        package: "ipvsadm",
+        why: "shows what the kernel balances, and changes it behind our back",
+    },
+    Need {
+        program: "genhash",
+        package: "keepalived",
+        why: "computes digests that ours must equal",
+    },
+    Need {
+        program: "nginx",
+        package: "nginx-light",
+        why: "a web server to check",
+    },
+    Need {
+        program: "dnsmasq",
+        package: "dnsmasq-base",
+        why: "a name server to check",
+    },
+    Need {
+        program: "openssl",
+        package: "openssl",
+        why: "TLS servers of old and new versions, and their certificates",
+    },
+    Need {
         program: "killall",
         package: "psmisc",
         why: "check scripts found in the wild call it",
@@ -59,11 +84,6 @@ const NEEDS: [Need; 11] = [
         program: "pgrep",
         package: "procps",
         why: "check scripts found in the wild call it",
-    },
-    Need {
-        program: "ipvsadm",
-        package: "ipvsadm",
-        why: "a judge of our virtual servers who did not make them",
     },
     Need {
         program: "ip",

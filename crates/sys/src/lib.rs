@@ -14,6 +14,7 @@
 pub mod advert_socket;
 pub mod capture;
 pub mod channel;
+pub mod check_socket;
 pub mod clock;
 pub mod console;
 pub mod error;
@@ -32,6 +33,7 @@ pub mod pid_file;
 pub mod process;
 pub mod process_events;
 pub mod process_list;
+pub mod random;
 pub mod signals;
 pub mod sysctl;
 pub mod syslog;
