@@ -31,6 +31,7 @@ pub mod pid_file;
 pub mod process;
 pub mod process_events;
 pub mod process_list;
+pub mod regex;
 pub mod signals;
 pub mod sysctl;
 pub mod syslog;
