@@ -20,8 +20,12 @@ use types::Instant;
 
 use crate::settings::checkers::CheckerKind;
 
+pub mod http;
+mod pattern;
 mod tcp;
 
+pub use http::Http;
+pub use pattern::{BodyMatcher, NoPatterns, Patterns};
 pub use tcp::Tcp;
 
 /// What a dialogue needs to be carried by.
@@ -61,6 +65,8 @@ pub enum Failure {
     ReadTimeout(Duration),
     /// The connection broke.
     Broken(Trouble),
+    /// A page is not what it should be.
+    Http(Box<http::HttpFailure>),
 }
 
 /// Why there is no result: what could not be done.
@@ -72,6 +78,10 @@ pub enum Obstacle {
     Bind(Trouble),
     /// The connection could not be begun, for no reason that the server could have.
     Connect(Trouble),
+    /// A pattern cannot be looked for.
+    Pattern(Trouble),
+    /// TLS cannot be spoken.
+    Tls(Trouble),
 }
 
 /// What the operating system, or the library that speaks TLS, has to say of a connection.
@@ -110,19 +120,33 @@ impl fmt::Display for Failure {
             Self::WriteTimeout(limit) => write!(f, "it takes nothing for {limit:?}"),
             Self::ReadTimeout(limit) => write!(f, "no answer within {limit:?}"),
             Self::Broken(trouble) => write!(f, "the connection broke: {trouble}"),
+            Self::Http(failure) => failure.fmt(f),
         }
     }
 }
 
 /// What differs from one attempt of a check to the next.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Attempt {
+#[derive(Clone, Copy)]
+pub struct Attempt<'a> {
     /// Which page of an HTTP_GET or SSL_GET, counted from 0.
     pub url: usize,
     /// For what must not be guessed: the id of a DNS query.
     pub random: u16,
     /// The number of an echo request.
     pub sequence: u16,
+    /// Where the matchers of an HTTP_GET or SSL_GET come from.
+    pub patterns: &'a dyn Patterns,
+}
+
+impl Default for Attempt<'_> {
+    fn default() -> Self {
+        Self {
+            url: 0,
+            random: 0,
+            sequence: 0,
+            patterns: &NoPatterns,
+        }
+    }
 }
 
 /// An attempt that is under way.
@@ -130,17 +154,22 @@ pub struct Attempt {
 pub enum Dialogue {
     /// TCP_CHECK.
     Tcp(Tcp),
+    /// HTTP_GET and SSL_GET.
+    Http(Box<Http>),
 }
 
 impl Dialogue {
     /// Begins an attempt; the connection is being opened. `None`: checks of this kind are no dialogues (MISC_CHECK,
     /// FILE_CHECK, BFD_CHECK).
-    pub fn begin(now: Instant, kind: &CheckerKind, _attempt: Attempt) -> Option<Self> {
+    pub fn begin(now: Instant, kind: &CheckerKind, attempt: Attempt<'_>) -> Option<Self> {
         match kind {
             CheckerKind::Tcp(endpoint) => Some(Self::Tcp(Tcp::begin(now, endpoint))),
+            CheckerKind::Http(check) => {
+                let http = Http::begin(now, check, attempt.url, attempt.patterns);
+                Some(Self::Http(Box::new(http)))
+            }
             CheckerKind::Ping(_)
             | CheckerKind::Udp(_)
-            | CheckerKind::Http(_)
             | CheckerKind::Smtp(_)
             | CheckerKind::Dns(_)
             | CheckerKind::Misc(_)
@@ -152,7 +181,24 @@ impl Dialogue {
     /// What it is to be carried by.
     pub const fn transport(&self) -> Transport {
         match self {
-            Self::Tcp(_) => Transport::Tcp,
+            Self::Tcp(_) | Self::Http(_) => Transport::Tcp,
+        }
+    }
+
+    /// How TLS is spoken between the connection and this dialogue; `None`: it is not.
+    pub const fn tls(&self) -> Option<&http::TlsWish> {
+        match self {
+            Self::Http(http) => http.tls(),
+            Self::Tcp(_) => None,
+        }
+    }
+
+    /// The connection is there, and the handshake of TLS begins: it has a deadline of its own. Only for those with
+    /// [`tls`](Self::tls), before [`handle_connected`](Self::handle_connected).
+    pub fn handle_tls_begins(&mut self, now: Instant) {
+        match self {
+            Self::Http(http) => http.handle_tls_begins(now),
+            Self::Tcp(_) => {}
         }
     }
 
@@ -160,12 +206,14 @@ impl Dialogue {
     pub fn handle_connected(&mut self, now: Instant) {
         match self {
             Self::Tcp(tcp) => tcp.handle_connected(now),
+            Self::Http(http) => http.handle_connected(now),
         }
     }
 
     /// Bytes of a stream, or one datagram.
-    pub fn handle_bytes(&mut self, _now: Instant, _bytes: &[u8]) {
+    pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
         match self {
+            Self::Http(http) => http.handle_bytes(now, bytes),
             Self::Tcp(_) => {}
         }
     }
@@ -173,6 +221,7 @@ impl Dialogue {
     /// The server has closed its side.
     pub fn handle_end(&mut self, _now: Instant) {
         match self {
+            Self::Http(http) => http.handle_end(),
             Self::Tcp(_) => {}
         }
     }
@@ -181,6 +230,7 @@ impl Dialogue {
     pub fn handle_trouble(&mut self, _now: Instant, trouble: Trouble) {
         match self {
             Self::Tcp(tcp) => tcp.handle_trouble(trouble),
+            Self::Http(http) => http.handle_trouble(trouble),
         }
     }
 
@@ -188,6 +238,7 @@ impl Dialogue {
     pub fn handle_timeout(&mut self, now: Instant) {
         match self {
             Self::Tcp(tcp) => tcp.handle_timeout(now),
+            Self::Http(http) => http.handle_timeout(now),
         }
     }
 
@@ -195,6 +246,7 @@ impl Dialogue {
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         match self {
             Self::Tcp(_) => None,
+            Self::Http(http) => http.poll_transmit(),
         }
     }
 
@@ -202,6 +254,7 @@ impl Dialogue {
     pub const fn deadline(&self) -> Instant {
         match self {
             Self::Tcp(tcp) => tcp.deadline(),
+            Self::Http(http) => http.deadline(),
         }
     }
 
@@ -209,6 +262,15 @@ impl Dialogue {
     pub const fn verdict(&self) -> Option<&Verdict> {
         match self {
             Self::Tcp(tcp) => tcp.verdict(),
+            Self::Http(http) => http.verdict(),
+        }
+    }
+
+    /// What is worth a line of the log, beside the verdict.
+    pub fn notes(&self) -> &[http::Note] {
+        match self {
+            Self::Http(http) => http.notes(),
+            Self::Tcp(_) => &[],
         }
     }
 }

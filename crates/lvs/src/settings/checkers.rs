@@ -252,9 +252,7 @@ impl Url {
     /// Whether an answer's status is a good one.
     #[must_use]
     pub fn accepts(&self, status: u16) -> bool {
-        self.status_codes
-            .iter()
-            .any(|range| (range.least..=range.most).contains(&status))
+        self.status_codes.iter().any(|range| range.contains(status))
     }
 }
 
@@ -273,6 +271,12 @@ impl StatusRange {
         least: 200,
         most: 299,
     };
+
+    /// Whether a status is among them.
+    #[must_use]
+    pub fn contains(self, status: u16) -> bool {
+        (self.least..=self.most).contains(&status)
+    }
 }
 
 impl fmt::Display for StatusRange {
