@@ -95,6 +95,14 @@ pub enum MatchError {
     GaveUp(String),
 }
 
+/// Whether a pattern is one. Cheaper than to compile it for use.
+///
+/// # Errors
+/// As [`Pattern::compile`].
+pub fn check(pattern: &[u8], options: Options) -> Result<(), PatternError> {
+    Code::for_streams(pattern, options).map(drop)
+}
+
 /// A compiled pattern. Copies share it.
 #[derive(Clone)]
 pub struct Pattern(Rc<Compiled>);
@@ -130,21 +138,8 @@ impl Pattern {
         options: Options,
         stack: Option<(usize, usize)>,
     ) -> Result<Self, PatternError> {
-        let mut options = options.0;
-        if options & pcre2::PCRE2_FIRSTLINE != 0 {
-            // PCRE2 10.45: machine code that looks for partial matches finds them in later lines, too, once it skips to
-            // where one could begin.
-            options |= pcre2::PCRE2_NO_START_OPTIMIZE;
-        }
-        let mut code = Code::compile(pattern, options)?;
-        let all = code.info(pcre2::PCRE2_INFO_ALLOPTIONS);
-        let utf = all & pcre2::PCRE2_UTF != 0;
-        if utf {
-            // Bytes that are no UTF-8 match nothing; without this the whole stream would not. The pattern itself may have
-            // asked for UTF-8.
-            let bits = options | pcre2::PCRE2_UTF | pcre2::PCRE2_MATCH_INVALID_UTF;
-            code = Code::compile(pattern, bits)?;
-        }
+        let (code, facts) = Code::for_streams(pattern, options)?;
+        let utf = facts & pcre2::PCRE2_UTF != 0;
         let characters = usize::try_from(code.info(pcre2::PCRE2_INFO_MAXLOOKBEHIND)).unwrap_or(0);
         let behind = characters * if utf { 4 } else { 1 };
         // Where machine code cannot be made, PCRE2 does without.
@@ -163,7 +158,7 @@ impl Pattern {
             context,
             stack: None,
             utf,
-            first_line: all & pcre2::PCRE2_FIRSTLINE != 0,
+            first_line: facts & pcre2::PCRE2_FIRSTLINE != 0,
             behind: behind.max(LEAST_BEHIND),
         };
         // SAFETY: the context is live; these only store a number in it.
@@ -204,6 +199,25 @@ fn no_memory() -> PatternError {
 struct Code(NonNull<pcre2::pcre2_code_8>);
 
 impl Code {
+    /// Compiles a pattern for what [`Search`] does; with the options that it has in the end.
+    fn for_streams(pattern: &[u8], options: Options) -> Result<(Self, u32), PatternError> {
+        let mut bits = options.0;
+        if bits & pcre2::PCRE2_FIRSTLINE != 0 {
+            // PCRE2 10.45: machine code that looks for partial matches finds them in later lines, too, once it skips to
+            // where one could begin.
+            bits |= pcre2::PCRE2_NO_START_OPTIMIZE;
+        }
+        let code = Self::compile(pattern, bits)?;
+        let facts = code.info(pcre2::PCRE2_INFO_ALLOPTIONS);
+        if facts & pcre2::PCRE2_UTF == 0 {
+            return Ok((code, facts));
+        }
+        // Bytes that are no UTF-8 match nothing; without this the whole stream would not. The pattern itself may have
+        // asked for UTF-8.
+        bits |= pcre2::PCRE2_UTF | pcre2::PCRE2_MATCH_INVALID_UTF;
+        Ok((Self::compile(pattern, bits)?, facts))
+    }
+
     fn compile(pattern: &[u8], options: u32) -> Result<Self, PatternError> {
         let mut error: c_int = 0;
         let mut offset = 0;

@@ -317,7 +317,7 @@ pub struct RegexStack {
 }
 
 /// A set of PCRE2's compile options.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RegexOptions(u32);
 
 impl RegexOptions {
