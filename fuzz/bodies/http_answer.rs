@@ -87,12 +87,8 @@ fn check(wanted: u8) -> CheckerKind {
 }
 
 fn judge(check: &CheckerKind, answer: &[u8], piece: usize) -> (Verdict, Vec<Note>) {
-    let attempt = Attempt {
-        patterns: &Odds,
-        ..Attempt::default()
-    };
-    let mut dialogue =
-        Dialogue::begin(Instant::ZERO, check, attempt).expect("HTTP_GET is a dialogue");
+    let mut dialogue = Dialogue::begin(Instant::ZERO, check, Attempt::default(), &Odds)
+        .expect("HTTP_GET is a dialogue");
     dialogue.handle_connected(Instant::ZERO);
     assert!(dialogue.poll_transmit().is_some(), "a request");
     for piece in answer.chunks(piece) {

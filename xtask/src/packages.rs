@@ -14,7 +14,7 @@ struct Need {
 }
 
 /// All of them. Add a line when a test begins to use another program.
-const NEEDS: [Need; 10] = [
+const NEEDS: &[Need] = &[
     Need {
         program: "keepalived",
         package: "keepalived",
@@ -49,6 +49,31 @@ const NEEDS: [Need; 10] = [
         program: "haproxy",
         package: "haproxy",
         why: "the service behind the virtual address in a scenario",
+    },
+    Need {
+        program: "ipvsadm",
+        package: "ipvsadm",
+        why: "shows what the kernel balances, and changes it behind our back",
+    },
+    Need {
+        program: "genhash",
+        package: "keepalived",
+        why: "computes digests that ours must equal",
+    },
+    Need {
+        program: "nginx",
+        package: "nginx-light",
+        why: "a web server to check",
+    },
+    Need {
+        program: "dnsmasq",
+        package: "dnsmasq-base",
+        why: "a name server to check",
+    },
+    Need {
+        program: "openssl",
+        package: "openssl",
+        why: "TLS servers of old and new versions, and their certificates",
     },
     Need {
         program: "killall",

@@ -63,6 +63,7 @@ pub(crate) fn options(options: RegexOptions) -> Options {
 fn trouble(error: &impl fmt::Display) -> Trouble {
     Trouble {
         kind: TroubleKind::Other,
+        number: 0,
         text: error.to_string().into(),
     }
 }

@@ -25,6 +25,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod backend;
 mod capture;
 mod directory;
 mod host;

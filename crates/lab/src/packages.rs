@@ -10,11 +10,12 @@ use anyhow::{Result, bail};
 const FURTHER_PLACES: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 /// Debian's packages of programs that go by another name.
-const PACKAGES: [(&str, &str); 14] = [
+const PACKAGES: [(&str, &str); 15] = [
     ("arping", "iputils-arping"),
     ("bfdd", "frr"),
     ("busybox", "busybox-static"),
     ("dbus-daemon", "dbus"),
+    ("dnsmasq", "dnsmasq-base"),
     ("genhash", "keepalived"),
     ("ip", "iproute2"),
     ("linux.uml", "user-mode-linux"),

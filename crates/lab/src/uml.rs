@@ -42,8 +42,8 @@ use crate::{Lab, packages};
 /// Where Debian keeps the modules of this kernel.
 const MODULES: &str = "/usr/lib/uml/modules";
 
-/// Memory of the machine: taken from the host only when it is used.
-const MEMORY: &str = "512M";
+/// Memory of the machine in MiB, if nobody needs more: taken from the host only when it is used.
+pub const MEMORY: u32 = 512;
 
 /// Loaded before everything else: a lab's hosts and segments are made of them.
 const BASE: [&str; 3] = ["ipv6", "bridge", "veth"];
@@ -67,6 +67,8 @@ pub struct UmlJob<'a> {
     pub command: &'a Command,
     /// When it is ended, however far it is; from the start of the kernel.
     pub timeout: Duration,
+    /// Memory of the machine in MiB, such as [`MEMORY`]: taken from the host only when it is used.
+    pub memory: u32,
 }
 
 /// How it went.
@@ -103,6 +105,7 @@ pub fn scenario(
         modules,
         command: &command,
         timeout: TIMEOUT,
+        memory: MEMORY,
     })?;
     if status == i32::from(EXIT_SKIPPED) {
         return Err(Skipped(output.trim_end().to_owned()).into());
@@ -129,7 +132,7 @@ pub fn run(job: &UmlJob<'_>) -> Result<UmlOutput> {
     fs::set_permissions(place.file("init"), fs::Permissions::from_mode(0o755))?;
     let mut command = Command::new(kernel);
     command
-        .arg(format!("mem={MEMORY}"))
+        .arg(format!("mem={}M", job.memory))
         .arg("umid=uml")
         .arg(format!("uml_dir={}/", place.file("sockets").display()))
         .args(["rootfstype=hostfs", "rootflags=/", "rw", "quiet"])
@@ -267,6 +270,7 @@ mod tests {
             modules: &["dummy"],
             command: &command,
             timeout: Duration::from_secs(1),
+            memory: MEMORY,
         };
         let script = Place(Path::new("/no/such place")).init(&job).unwrap();
         let checked = Command::new("sh").args(["-n", "-c", &script]).status();

@@ -1,13 +1,14 @@
 //! The lab does what it promises: hosts can talk, captures see it, faults are faults, and nothing is left.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::io::{BufRead, BufReader, ErrorKind, Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use evervip_lab::backend::{Act, Backend, Datagrams, http};
 use evervip_lab::{
     Direction, ExitStatus, Host, HostOptions, Lab, Pid, Process, Skipped, descendants, packages,
     pause, scenario, tshark, wait_until,
@@ -53,6 +54,10 @@ fn main() -> ExitCode {
             (
                 "private_processes_end_with_their_host",
                 private_processes_end_with_their_host,
+            ),
+            (
+                "servers_do_what_they_are_told",
+                servers_do_what_they_are_told,
             ),
             ("a_panic_on_a_host_comes_out", a_panic_on_a_host_comes_out),
             (
@@ -582,5 +587,67 @@ fn keepalived_feels_at_home(lab: &mut Lab) -> Result<()> {
     })?;
     // keepalived advertises first and takes the address then.
     wait_until(SOON, "b holds the address", || holds(&b))?;
+    Ok(())
+}
+
+/// What a server of this host says to a request.
+fn ask(host: &Host, address: SocketAddr, request: &'static str) -> Result<std::io::Result<String>> {
+    host.run(move || {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(SOON))?;
+        stream.write_all(request.as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    })
+}
+
+fn servers_do_what_they_are_told(lab: &mut Lab) -> Result<()> {
+    const GET: &str = "GET /it HTTP/1.0\r\n\r\n";
+    let host = lab.host("web", HostOptions::default())?;
+    let address: SocketAddr = "127.0.0.1:80".parse()?;
+    let server = Backend::start(&host, address, http(404, b"gone"))?;
+    let answer = ask(&host, address, GET)??;
+    ensure!(
+        answer.starts_with("HTTP/1.1 404 ") && answer.ends_with("\r\n\r\ngone"),
+        "{answer:?}"
+    );
+    wait_until(SOON, "the request is kept", || server.requests() == [GET])?;
+
+    // Down, it refuses at once, and breaks what is open.
+    server.answer(vec![Act::Hold]);
+    let mut open = host.run(move || TcpStream::connect(address))??;
+    wait_until(SOON, "it is accepted", || server.connections() == 2)?;
+    server.down()?;
+    open.set_read_timeout(Some(SOON))?;
+    ensure!(matches!(open.read(&mut [0]), Ok(0)), "it is still open");
+    let refused = ask(&host, address, GET)?;
+    ensure!(
+        refused
+            .as_ref()
+            .is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused),
+        "{refused:?}"
+    );
+    server.up()?;
+    server.answer(vec![
+        Act::Trickle(b"ab".to_vec(), Duration::from_millis(1)),
+        Act::Repeat(b"c".to_vec(), 3),
+    ]);
+    ensure!(ask(&host, address, GET)?? == "abccc");
+
+    let echo = Datagrams::start(
+        &host,
+        "127.0.0.1:53".parse()?,
+        Box::new(|asked| (asked != b"quiet").then(|| asked.to_ascii_uppercase())),
+    )?;
+    let client = host.run(|| UdpSocket::bind("127.0.0.1:0"))??;
+    client.set_read_timeout(Some(SOON))?;
+    for text in ["quiet", "loud"] {
+        client.send_to(text.as_bytes(), "127.0.0.1:53")?;
+    }
+    let mut buffer = [0; 100];
+    let length = client.recv(&mut buffer)?;
+    ensure!(buffer.get(..length) == Some(b"LOUD".as_slice()));
+    ensure!(echo.received() == [b"quiet".to_vec(), b"loud".to_vec()]);
     Ok(())
 }

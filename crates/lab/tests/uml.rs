@@ -99,6 +99,7 @@ fn what_a_command_says_comes_out(_lab: &mut Lab) -> Result<()> {
         modules,
         command: &command,
         timeout: Duration::from_secs(60),
+        memory: uml::MEMORY,
     };
     let done = uml::run(&job(&[]))?;
     ensure!(done.output == "it's in /usr\noops\n", "{done:?}");
@@ -121,6 +122,7 @@ fn what_hangs_is_ended(_lab: &mut Lab) -> Result<()> {
             modules: &[],
             command: &command,
             timeout,
+            memory: uml::MEMORY,
         });
         let Err(error) = outcome else {
             bail!("it ended");

@@ -108,7 +108,12 @@ mod tests {
             .spawn()
             .unwrap();
         let number = child.id();
-        // The standard library returns when the program runs.
+        // The standard library returns when the kernel has closed our descriptors in it: its name is set by then, its
+        // arguments are a moment later.
+        let until = crate::clock::now() + std::time::Duration::from_secs(10);
+        while command_line(number, 1).is_none_or(|line| line.is_empty())
+            && crate::clock::now() < until
+        {}
         assert_eq!(task_name(number).unwrap(), b"sleep");
         assert_eq!(
             command_line(number, 100).unwrap(),
@@ -121,7 +126,6 @@ mod tests {
         assert!(all.contains(&number) && all.contains(&std::process::id()));
         child.kill().unwrap();
         // Nobody has waited for it: a zombie.
-        let until = crate::clock::now() + std::time::Duration::from_secs(10);
         while task_name(number).is_some() && crate::clock::now() < until {}
         assert_eq!(task_name(number), None);
         child.wait().unwrap();

@@ -224,6 +224,14 @@ impl Http {
         self.end(Verdict::Failure(failure));
     }
 
+    pub(super) fn handle_send_trouble(&mut self, trouble: Trouble) {
+        self.end(Verdict::Failure(Failure::Send(trouble)));
+    }
+
+    pub(super) fn handle_obstacle(&mut self, obstacle: Obstacle) {
+        self.end(Verdict::NoResult(obstacle));
+    }
+
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         if now < self.deadline || self.verdict.is_some() {
             return;

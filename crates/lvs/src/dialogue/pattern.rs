@@ -35,6 +35,7 @@ impl Patterns for NoPatterns {
     fn matcher(&self, _regex: &Regex) -> Result<Box<dyn BodyMatcher>, Trouble> {
         Err(Trouble {
             kind: TroubleKind::Other,
+            number: 0,
             text: "patterns are not to be had here".into(),
         })
     }

@@ -140,7 +140,7 @@ pub fn reason(failure: &Failure, tls: bool) -> &'static str {
         }
     } else if matches!(failure, Failure::ConnectTimeout(_)) {
         "Timeout connecting"
-    } else if matches!(failure, Failure::WriteTimeout(_)) {
+    } else if matches!(failure, Failure::WriteTimeout(_) | Failure::Send(_)) {
         "Cannot send get request to"
     } else if matches!(failure, Failure::ReadTimeout(_)) {
         "Timeout WEB read"

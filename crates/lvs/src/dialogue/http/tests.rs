@@ -42,6 +42,7 @@ impl Patterns for Needles {
 fn trouble(kind: TroubleKind, text: &str) -> Trouble {
     Trouble {
         kind,
+        number: 0,
         text: text.into(),
     }
 }
@@ -91,11 +92,7 @@ fn at(milliseconds: u64) -> Instant {
 }
 
 fn begin(page: Url, tls: Option<Tls>) -> Dialogue {
-    let attempt = Attempt {
-        patterns: &Needles,
-        ..Attempt::default()
-    };
-    Dialogue::begin(at(0), &check(page, tls), attempt).unwrap()
+    Dialogue::begin(at(0), &check(page, tls), Attempt::default(), &Needles).unwrap()
 }
 
 fn connected(page: Url) -> Dialogue {
@@ -253,7 +250,7 @@ fn patterns() {
     says(
         &pattern("?", true),
         &hay,
-        "Pattern(Trouble { kind: Other, text: \"no memory\" })",
+        "Pattern(Trouble { kind: Other, number: 0, text: \"no memory\" })",
     );
     let both = Url {
         digest: Some(HELLO),
@@ -441,6 +438,16 @@ fn trouble_has_a_reason() {
         assert_eq!(reason(failure, tls), wanted);
         assert!(failure.to_string().ends_with(": so it is"));
     }
+    let mut dialogue = connected(page());
+    dialogue.handle_send_trouble(at(2), trouble(TroubleKind::Other, "so it is"));
+    assert_eq!(
+        reason(failure(&dialogue), false),
+        "Cannot send get request to"
+    );
+    let mut dialogue = begin(page(), None);
+    let obstacle = Obstacle::Bind(trouble(TroubleKind::Other, "not ours"));
+    dialogue.handle_obstacle(obstacle.clone());
+    assert_eq!(dialogue.verdict(), Some(&Verdict::NoResult(obstacle)));
 }
 
 #[test]

@@ -1,0 +1,47 @@
+//! Virtual servers in a kernel that has IPVS: what the kernel's table holds at each step, side by side with Debian's
+//! keepalived; connections that are really balanced; checks of real servers, good and bad.
+
+#[path = "lvs/checks.rs"]
+mod checks;
+mod common;
+#[path = "lvs/steps.rs"]
+mod steps;
+#[path = "lvs/table.rs"]
+mod table;
+#[path = "lvs/world.rs"]
+mod world;
+
+use std::process::ExitCode;
+
+use lab::scenario;
+
+use world::{with_ipvs, with_modules};
+
+fn main() -> ExitCode {
+    scenario::main(&[
+        ("plain", |lab| with_ipvs(lab, steps::plain)),
+        ("inhibit", |lab| with_ipvs(lab, steps::inhibit)),
+        ("sorry", |lab| with_ipvs(lab, steps::sorry)),
+        ("quorum", |lab| with_ipvs(lab, steps::quorum)),
+        ("alpha", |lab| with_ipvs(lab, steps::alpha)),
+        ("quorum_of_two", |lab| with_ipvs(lab, steps::quorum_of_two)),
+        ("leftovers_stay", |lab| {
+            with_ipvs(lab, steps::leftovers_stay)
+        }),
+        ("flush_at_start", |lab| {
+            with_ipvs(lab, steps::flush_at_start)
+        }),
+        ("flush_at_stop", |lab| with_ipvs(lab, steps::flush_at_stop)),
+        ("flush_own_at_stop", |lab| {
+            with_ipvs(lab, steps::flush_own_at_stop)
+        }),
+        ("nothing_released", |lab| {
+            with_ipvs(lab, steps::nothing_released)
+        }),
+        ("forms", |lab| {
+            with_modules(lab, &["ip_vs_pe_sip", "sctp"], steps::forms)
+        }),
+        ("every_check", |lab| with_ipvs(lab, checks::every_check)),
+        ("reloads", |lab| with_ipvs(lab, steps::reloads)),
+    ])
+}
