@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use crate::action::Activation;
-use crate::dialogue::{Failure, Obstacle, words};
+use crate::dialogue::{Failure, Obstacle, http, words};
 use crate::misc::CommandEnd;
 use crate::names::{ServerName, ServiceName};
 use crate::pace::Turn;
@@ -128,13 +128,7 @@ fn page_is_good(told: &Told<'_>, checker: &Checker, page: u16) -> Option<String>
         return None;
     };
     let url = check.urls.get(usize::from(page))?;
-    let criterion = if url.regex.is_some() {
-        "Regex match"
-    } else if url.digest.is_some() {
-        "MD5 digest"
-    } else {
-        "HTTP status code"
-    };
+    let criterion = http::criterion(url);
     Some(format!(
         "{criterion} success to {} url({}).",
         told.server, url.path
@@ -152,6 +146,10 @@ fn attempt_failed(told: &Told<'_>, checker: &Checker, number: u32, reason: Reaso
                 _ => format!(" on retry {}/{retry}", number - 1),
             };
             misc(told, &misc_failure(reason, &more))
+        }
+        (CheckerKind::Http(check), Reason::Dialogue(failure)) => {
+            let what = http::reason(failure, check.tls.is_some());
+            format!("{what} server {server}. ({reason})")
         }
         (_, Reason::Dialogue(failure)) => match told.subject().failed(failure) {
             Some(line) => format!("{line} ({reason})"),
