@@ -19,6 +19,11 @@ mod logging;
 mod machine;
 mod messages;
 mod parent;
+#[allow(
+    dead_code,
+    reason = "what is shared between checks waits for the process that runs them"
+)]
+mod patterns;
 mod verbs;
 mod vrrp_process;
 
