@@ -102,6 +102,14 @@ pub(crate) fn resolve(mut draft: Draft, machine: &dyn Machine, report: &mut Repo
     report.leaves_unsaid(false);
     let mut judge = scripts::Judge::of_servers(&draft, machine);
     settings.lvs_commands = lvs::finish(servers, &mut settings.lvs, &mut judge, report);
+    settings.lvs.commands = settings
+        .lvs_commands
+        .iter()
+        .map(|command| ::lvs::settings::CommandFacts {
+            line: command.argv.join(" "),
+            user: (command.user.uid, command.user.gid),
+        })
+        .collect();
     judge.finish(report);
     globals::without_idle_readers(&mut settings, !draft.instances.is_empty());
 

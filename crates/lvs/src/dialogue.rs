@@ -20,9 +20,18 @@ use types::Instant;
 
 use crate::settings::checkers::CheckerKind;
 
+mod dns;
+mod ping;
+mod smtp;
 mod tcp;
+mod udp;
+pub mod words;
 
+pub use dns::{Dns, ResponseCode};
+pub use ping::{EchoFailure, Ping};
+pub use smtp::{Smtp, SmtpFailure};
 pub use tcp::Tcp;
+pub use udp::{Mismatch, Udp};
 
 /// What a dialogue needs to be carried by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +70,16 @@ pub enum Failure {
     ReadTimeout(Duration),
     /// The connection broke.
     Broken(Trouble),
+    /// What is to be sent is not let out, or an earlier packet was refused.
+    Send(Trouble),
+    /// A mail server answers, but not as it should.
+    Smtp(SmtpFailure),
+    /// A name server answers that it cannot.
+    Dns(ResponseCode),
+    /// A datagram came that is not the wanted one.
+    Udp(Mismatch),
+    /// What came is not the answer to our echo request.
+    Ping(EchoFailure),
 }
 
 /// Why there is no result: what could not be done.
@@ -79,6 +98,8 @@ pub enum Obstacle {
 pub struct Trouble {
     /// Which one.
     pub kind: TroubleKind,
+    /// The operating system's number for it, for messages and dumps that have it; 0: none.
+    pub number: i32,
     /// In its words.
     pub text: Box<str>,
 }
@@ -96,6 +117,25 @@ pub enum TroubleKind {
     Other,
 }
 
+impl Obstacle {
+    /// What is behind it.
+    pub const fn trouble(&self) -> &Trouble {
+        match self {
+            Self::Socket(trouble) | Self::Bind(trouble) | Self::Connect(trouble) => trouble,
+        }
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(trouble) => write!(f, "no socket: {trouble}"),
+            Self::Bind(trouble) => write!(f, "the socket cannot be bound: {trouble}"),
+            Self::Connect(trouble) => write!(f, "the connection cannot be begun: {trouble}"),
+        }
+    }
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -110,6 +150,11 @@ impl fmt::Display for Failure {
             Self::WriteTimeout(limit) => write!(f, "it takes nothing for {limit:?}"),
             Self::ReadTimeout(limit) => write!(f, "no answer within {limit:?}"),
             Self::Broken(trouble) => write!(f, "the connection broke: {trouble}"),
+            Self::Send(trouble) => write!(f, "nothing can be sent: {trouble}"),
+            Self::Smtp(reply) => reply.fmt(f),
+            Self::Dns(code) => code.fmt(f),
+            Self::Udp(mismatch) => mismatch.fmt(f),
+            Self::Ping(echo) => echo.fmt(f),
         }
     }
 }
@@ -125,24 +170,38 @@ pub struct Attempt {
     pub sequence: u16,
 }
 
-/// An attempt that is under way.
+/// An attempt that is under way. Nearly all are TCP_CHECKs: the others are boxed.
 #[derive(Debug)]
 pub enum Dialogue {
     /// TCP_CHECK.
     Tcp(Tcp),
+    /// SMTP_CHECK.
+    Smtp(Box<Smtp>),
+    /// DNS_CHECK.
+    Dns(Box<Dns>),
+    /// UDP_CHECK.
+    Udp(Box<Udp>),
+    /// PING_CHECK.
+    Ping(Box<Ping>),
 }
 
 impl Dialogue {
     /// Begins an attempt; the connection is being opened. `None`: checks of this kind are no dialogues (MISC_CHECK,
     /// FILE_CHECK, BFD_CHECK).
-    pub fn begin(now: Instant, kind: &CheckerKind, _attempt: Attempt) -> Option<Self> {
+    pub fn begin(now: Instant, kind: &CheckerKind, attempt: Attempt) -> Option<Self> {
         match kind {
             CheckerKind::Tcp(endpoint) => Some(Self::Tcp(Tcp::begin(now, endpoint))),
-            CheckerKind::Ping(_)
-            | CheckerKind::Udp(_)
-            | CheckerKind::Http(_)
-            | CheckerKind::Smtp(_)
-            | CheckerKind::Dns(_)
+            CheckerKind::Smtp(check) => Some(Self::Smtp(Box::new(Smtp::begin(now, check)))),
+            CheckerKind::Dns(check) => {
+                let dns = Dns::begin(now, check, attempt.random);
+                Some(Self::Dns(Box::new(dns)))
+            }
+            CheckerKind::Udp(check) => Some(Self::Udp(Box::new(Udp::begin(now, check)))),
+            CheckerKind::Ping(endpoint) => {
+                let ping = Ping::begin(now, endpoint, attempt.sequence);
+                Some(Self::Ping(Box::new(ping)))
+            }
+            CheckerKind::Http(_)
             | CheckerKind::Misc(_)
             | CheckerKind::File(_)
             | CheckerKind::Bfd(_) => None,
@@ -152,7 +211,9 @@ impl Dialogue {
     /// What it is to be carried by.
     pub const fn transport(&self) -> Transport {
         match self {
-            Self::Tcp(_) => Transport::Tcp,
+            Self::Tcp(_) | Self::Smtp(_) => Transport::Tcp,
+            Self::Dns(_) | Self::Udp(_) => Transport::Udp,
+            Self::Ping(_) => Transport::Icmp,
         }
     }
 
@@ -160,20 +221,41 @@ impl Dialogue {
     pub fn handle_connected(&mut self, now: Instant) {
         match self {
             Self::Tcp(tcp) => tcp.handle_connected(now),
+            Self::Smtp(smtp) => smtp.handle_connected(now),
+            Self::Dns(dns) => dns.handle_connected(),
+            // They are sent what they have to say at once.
+            Self::Udp(_) | Self::Ping(_) => {}
+        }
+    }
+
+    /// The connection could not even be begun, because of something on our side.
+    pub fn handle_obstacle(&mut self, obstacle: Obstacle) {
+        match self {
+            Self::Tcp(tcp) => tcp.handle_obstacle(obstacle),
+            Self::Smtp(smtp) => smtp.handle_obstacle(obstacle),
+            Self::Dns(dns) => dns.handle_obstacle(obstacle),
+            Self::Udp(udp) => udp.handle_obstacle(obstacle),
+            Self::Ping(ping) => ping.handle_obstacle(obstacle),
         }
     }
 
     /// Bytes of a stream, or one datagram.
-    pub fn handle_bytes(&mut self, _now: Instant, _bytes: &[u8]) {
+    pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
         match self {
             Self::Tcp(_) => {}
+            Self::Smtp(smtp) => smtp.handle_bytes(now, bytes),
+            Self::Dns(dns) => dns.handle_datagram(bytes),
+            Self::Udp(udp) => udp.handle_datagram(bytes),
+            Self::Ping(ping) => ping.handle_datagram(bytes),
         }
     }
 
     /// The server has closed its side.
     pub fn handle_end(&mut self, _now: Instant) {
         match self {
-            Self::Tcp(_) => {}
+            Self::Smtp(smtp) => smtp.handle_end(),
+            // Nothing more is wanted of it, or it has no end.
+            Self::Tcp(_) | Self::Dns(_) | Self::Udp(_) | Self::Ping(_) => {}
         }
     }
 
@@ -181,6 +263,21 @@ impl Dialogue {
     pub fn handle_trouble(&mut self, _now: Instant, trouble: Trouble) {
         match self {
             Self::Tcp(tcp) => tcp.handle_trouble(trouble),
+            Self::Smtp(smtp) => smtp.handle_trouble(trouble),
+            Self::Dns(dns) => dns.handle_trouble(trouble),
+            Self::Udp(udp) => udp.handle_trouble(trouble),
+            Self::Ping(ping) => ping.handle_trouble(trouble),
+        }
+    }
+
+    /// What is to be sent cannot be sent.
+    pub fn handle_send_trouble(&mut self, _now: Instant, trouble: Trouble) {
+        match self {
+            Self::Tcp(tcp) => tcp.handle_trouble(trouble),
+            Self::Smtp(smtp) => smtp.handle_send_trouble(trouble),
+            Self::Dns(dns) => dns.handle_send_trouble(trouble),
+            Self::Udp(udp) => udp.handle_send_trouble(trouble),
+            Self::Ping(ping) => ping.handle_send_trouble(trouble),
         }
     }
 
@@ -188,13 +285,21 @@ impl Dialogue {
     pub fn handle_timeout(&mut self, now: Instant) {
         match self {
             Self::Tcp(tcp) => tcp.handle_timeout(now),
+            Self::Smtp(smtp) => smtp.handle_timeout(now),
+            Self::Dns(dns) => dns.handle_timeout(now),
+            Self::Udp(udp) => udp.handle_timeout(now),
+            Self::Ping(ping) => ping.handle_timeout(now),
         }
     }
 
-    /// What is to be sent next: bytes of a stream, or one datagram.
+    /// What is to be sent next: bytes of a stream, or one datagram. To be asked for only when all before it is sent.
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         match self {
             Self::Tcp(_) => None,
+            Self::Smtp(smtp) => smtp.poll_transmit(),
+            Self::Dns(dns) => dns.poll_transmit(),
+            Self::Udp(udp) => udp.poll_transmit(),
+            Self::Ping(ping) => ping.poll_transmit(),
         }
     }
 
@@ -202,6 +307,10 @@ impl Dialogue {
     pub const fn deadline(&self) -> Instant {
         match self {
             Self::Tcp(tcp) => tcp.deadline(),
+            Self::Smtp(smtp) => smtp.deadline(),
+            Self::Dns(dns) => dns.deadline(),
+            Self::Udp(udp) => udp.deadline(),
+            Self::Ping(ping) => ping.deadline(),
         }
     }
 
@@ -209,6 +318,18 @@ impl Dialogue {
     pub const fn verdict(&self) -> Option<&Verdict> {
         match self {
             Self::Tcp(tcp) => tcp.verdict(),
+            Self::Smtp(smtp) => smtp.verdict(),
+            Self::Dns(dns) => dns.verdict(),
+            Self::Udp(udp) => udp.verdict(),
+            Self::Ping(ping) => ping.verdict(),
         }
     }
 }
+
+/// What keepalived fills datagrams with.
+fn pattern(length: usize) -> impl Iterator<Item = u8> {
+    b"keepalived check - ".iter().copied().cycle().take(length)
+}
+
+#[cfg(test)]
+mod tests;

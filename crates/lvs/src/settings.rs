@@ -28,9 +28,25 @@ pub struct Settings {
     pub ssl: Option<Box<Ssl>>,
     /// What concerns all virtual servers together.
     pub global: global::GlobalSettings,
+    /// What each command runs, by its number.
+    pub commands: Vec<CommandFacts>,
+}
+
+/// What a command is, as far as the core must know: equal facts, equal command, whatever its number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandFacts {
+    /// The program and its arguments, as the log shows them.
+    pub line: String,
+    /// The user and the group that it runs as.
+    pub user: (u32, u32),
 }
 
 impl Settings {
+    /// What a command runs.
+    pub fn command(&self, id: checkers::CommandId) -> Option<&CommandFacts> {
+        self.commands.get(usize::try_from(id.0).ok()?)
+    }
+
     /// The group that a service names.
     pub fn group(&self, id: GroupId) -> Option<&Group> {
         self.groups.get(usize::try_from(id.0).ok()?)

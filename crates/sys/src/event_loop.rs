@@ -1,7 +1,7 @@
 //! One epoll set per process: who has something to say is told apart by a number of the host's choice.
 
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::epoll;
 use rustix::io::Errno;
@@ -12,6 +12,24 @@ use crate::error::Error;
 /// Events taken from the kernel per call. A process has a handful of descriptors; what does not fit is
 /// still there at the next call, because the set is level triggered.
 const EVENTS_PER_WAIT: usize = 64;
+
+/// Events taken from the kernel per call of [`EventLoop::poll_changes`].
+const CHANGES_PER_CALL: usize = 128;
+
+/// What has become of a descriptor that [`EventLoop::add_for_changes`] put into the set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The host's number for it.
+    pub token: u64,
+    /// There is something to read, or the other end has closed its side.
+    pub readable: bool,
+    /// There is room to write; a connection that was on its way is there, or will never be.
+    pub writable: bool,
+    /// Something is wrong with it.
+    pub broken: bool,
+    /// The other end has closed its side: what there is to read has an end.
+    pub ending: bool,
+}
 
 /// What to wait for on a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +81,25 @@ impl EventLoop {
         .map_err(Error::system("add a descriptor to an epoll set"))
     }
 
+    /// Reports `token` each time that `source` becomes readable or writable, or its other end goes away, by
+    /// [`poll_changes`](Self::poll_changes): once, not again until something new happens. So a descriptor that lives for a
+    /// moment costs one system call, but whoever hears of it must read until there is nothing left, or remember that there is.
+    ///
+    /// # Errors
+    /// As for [`add`](Self::add).
+    pub fn add_for_changes(&self, source: impl AsFd, token: u64) -> Result<(), Error> {
+        epoll::add(
+            &self.epoll,
+            source,
+            epoll::EventData::new_u64(token),
+            epoll::EventFlags::IN
+                | epoll::EventFlags::OUT
+                | epoll::EventFlags::RDHUP
+                | epoll::EventFlags::ET,
+        )
+        .map_err(Error::system("add a descriptor to an epoll set"))
+    }
+
     /// Changes the token and the interest of a descriptor in the set.
     ///
     /// # Errors
@@ -110,6 +147,38 @@ impl EventLoop {
         )
     }
 
+    /// Takes changes of descriptors that [`add_for_changes`](Self::add_for_changes) put in, without waiting: at most 128, which
+    /// `hear` is told one by one. Returns how many.
+    ///
+    /// # Errors
+    /// Not expected.
+    pub fn poll_changes(&self, mut hear: impl FnMut(Change)) -> Result<usize, Error> {
+        let mut room = [const { MaybeUninit::uninit() }; CHANGES_PER_CALL];
+        let at_once = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let events = loop {
+            match epoll::wait(&self.epoll, &mut room, Some(&at_once)) {
+                Ok((events, _)) => break events,
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(Error::system("wait for events")(errno)),
+            }
+        };
+        for event in events.iter() {
+            // The structure is packed: no references into it.
+            let (flags, data) = (event.flags, event.data);
+            hear(Change {
+                token: data.u64(),
+                readable: flags.contains(epoll::EventFlags::IN),
+                writable: flags.contains(epoll::EventFlags::OUT),
+                broken: flags.intersects(epoll::EventFlags::ERR | epoll::EventFlags::HUP),
+                ending: flags.intersects(epoll::EventFlags::RDHUP | epoll::EventFlags::HUP),
+            });
+        }
+        Ok(events.len())
+    }
+
     fn wait_for(&self, ready: &mut Vec<u64>, limit: Option<&Timespec>) -> Result<(), Error> {
         ready.clear();
         let mut room = [const { MaybeUninit::uninit() }; EVENTS_PER_WAIT];
@@ -122,6 +191,13 @@ impl EventLoop {
         };
         ready.extend(events.iter().map(|event| event.data.u64()));
         Ok(())
+    }
+}
+
+impl AsFd for EventLoop {
+    /// Readable when anything in the set is ready: a set can be waited on within another one.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
     }
 }
 
@@ -167,6 +243,47 @@ mod tests {
         events.poll(&mut ready).unwrap();
         assert!(ready.is_empty());
         assert!(events.remove(&near).is_err());
+    }
+
+    #[test]
+    fn changes_are_reported_once() {
+        let (outer, events) = (EventLoop::new().unwrap(), EventLoop::new().unwrap());
+        outer.add(&events, 3).unwrap();
+        let (near, mut far) = UnixStream::pair().unwrap();
+        events.add_for_changes(&near, 7).unwrap();
+        let changes = || {
+            let mut heard = Vec::new();
+            let count = events.poll_changes(|change| heard.push(change)).unwrap();
+            assert_eq!(count, heard.len());
+            heard
+        };
+        let mut ready = Vec::new();
+        outer.wait(&mut ready).unwrap();
+        assert_eq!(ready, [3], "one set within another");
+        let idle = Change {
+            token: 7,
+            readable: false,
+            writable: true,
+            broken: false,
+            ending: false,
+        };
+        assert_eq!(changes(), [idle]);
+        assert_eq!(changes(), []);
+        outer.poll(&mut ready).unwrap();
+        assert!(ready.is_empty());
+
+        far.write_all(b"x").unwrap();
+        let readable = Change {
+            readable: true,
+            ..idle
+        };
+        assert_eq!(changes(), [readable]);
+        assert_eq!(changes(), [], "though nobody has read it");
+        far.write_all(b"y").unwrap();
+        assert_eq!(changes(), [readable]);
+        drop(far);
+        let gone = changes();
+        assert!(gone.len() == 1 && gone[0].ending, "{gone:?}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! it. An errno does not leave this crate: what fails comes back as an error that says what was being
 //! done, to what, and why it did not work.
 //!
-//! Two halves. The network: [`netlink`] reads and changes interfaces and addresses, [`nftables`] filters, [`advert_socket`]
+//! Two halves. The network: [`netlink`] reads and changes interfaces and addresses, [`nftables`] filters, [`ipvs`] balances, [`advert_socket`]
 //! sends and receives VRRP advertisements, [`link_socket`] sends gratuitous ARP and neighbour
 //! advertisements as finished frames. The process: the [`event_loop`] and what it waits for
 //! ([`timer`], [`signals`], [`channel`]), children, files and identity; and the kernel's settings of interfaces ([`sysctl`]).
@@ -14,6 +14,7 @@
 pub mod advert_socket;
 pub mod capture;
 pub mod channel;
+pub mod check_socket;
 pub mod clock;
 pub mod console;
 pub mod error;
@@ -22,6 +23,7 @@ pub mod fifo;
 pub mod file_watch;
 pub mod heartbeat;
 pub mod igmp;
+pub mod ipvs;
 pub mod link_socket;
 pub mod linkbeat;
 pub mod namespace;
@@ -31,6 +33,7 @@ pub mod pid_file;
 pub mod process;
 pub mod process_events;
 pub mod process_list;
+pub mod random;
 pub mod signals;
 pub mod sysctl;
 pub mod syslog;

@@ -18,9 +18,9 @@ mod rules;
 mod socket;
 mod stacked;
 
-// What the packet filter, netlink of another family, is told and answers by.
-pub(crate) use numbers::{ACK, ERROR, REQUEST};
-pub(crate) use refusal::answer as read_answer;
+// What the packet filter and IPVS, netlink of other families, are told and answer by.
+pub(crate) use numbers::{ACK, DONE, DUMP, ERROR, REQUEST};
+pub(crate) use refusal::{answer as read_answer, end_of_list};
 pub(crate) use socket::{Socket, is_from_kernel};
 
 pub use address::{Address, AddressChange, AddressError, KernelAddress};

@@ -21,7 +21,7 @@ mod own_binary;
 mod scheduling;
 mod script;
 
-pub use limits::raise_open_files;
+pub use limits::{most_open_files, raise_open_files};
 pub use own_binary::{CHANNEL_VARIABLE, inherited_descriptor, spawn_self};
 pub use scheduling::{limit_realtime, lock_memory, set_cpus, set_nice, set_realtime, stepped_down};
 pub use script::{Credentials, EXIT_NOT_EXECUTED, EXIT_WRONG_IDENTITY, Script, spawn_script};

@@ -19,6 +19,8 @@ pub(super) fn write(page: &mut Page, settings: &Settings) {
     let lvs::Settings {
         // It is in `global_defs`.
         global: _,
+        // What `lvs_commands` says.
+        commands: _,
         virtual_servers,
         groups,
         ssl,

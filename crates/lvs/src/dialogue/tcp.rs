@@ -2,7 +2,7 @@
 
 use types::Instant;
 
-use super::{Failure, Trouble, Verdict};
+use super::{Failure, Obstacle, Trouble, Verdict};
 use crate::settings::checkers::{Endpoint, Microseconds};
 
 /// A TCP_CHECK under way.
@@ -26,6 +26,10 @@ impl Tcp {
 
     pub(super) fn handle_connected(&mut self, _now: Instant) {
         self.verdict.get_or_insert(Verdict::Success);
+    }
+
+    pub(super) fn handle_obstacle(&mut self, obstacle: Obstacle) {
+        self.verdict.get_or_insert(Verdict::NoResult(obstacle));
     }
 
     pub(super) fn handle_trouble(&mut self, trouble: Trouble) {

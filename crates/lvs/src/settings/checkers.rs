@@ -430,6 +430,11 @@ impl DnsType {
         Self::Dnskey,
     ];
 
+    /// The number of the protocol.
+    pub const fn number(self) -> u16 {
+        self as u16
+    }
+
     /// As `type` has it.
     pub const fn name(self) -> &'static str {
         match self {

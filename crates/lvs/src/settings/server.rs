@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 use types::Family;
+use types::ipvs::Netmask;
 pub use types::ipvs::{Forwarding, GueChecksum, Protocol, Tunnel};
 
 use super::checkers::{Checker, CommandId, Microseconds};
@@ -116,6 +117,15 @@ impl Granularity {
         match self {
             Self::Mask(_) => Family::V4,
             Self::Prefix(_) => Family::V6,
+        }
+    }
+}
+
+impl From<Granularity> for Netmask {
+    fn from(granularity: Granularity) -> Self {
+        match granularity {
+            Granularity::Mask(mask) => Self::V4(mask),
+            Granularity::Prefix(length) => Self::V6(length),
         }
     }
 }

@@ -4,7 +4,7 @@
 /// `NLMSG_ERROR`: the answer to a request; code 0 is an acknowledgement.
 pub(crate) const ERROR: u16 = 2;
 /// `NLMSG_DONE`: the end of a dump.
-pub(super) const DONE: u16 = 3;
+pub(crate) const DONE: u16 = 3;
 /// `NLMSG_OVERRUN`: never sent by today's kernels, and would mean that messages were lost.
 pub(super) const OVERRUN: u16 = 4;
 
@@ -15,7 +15,7 @@ pub(crate) const ACK: u16 = 0x4;
 /// `NLM_F_DUMP_INTR`: what is being listed changed meanwhile.
 pub(super) const DUMP_INTERRUPTED: u16 = 0x10;
 /// `NLM_F_DUMP`.
-pub(super) const DUMP: u16 = 0x300;
+pub(crate) const DUMP: u16 = 0x300;
 /// `NLM_F_CREATE | NLM_F_EXCL`: a new object, not an existing one.
 pub(super) const CREATE_NEW: u16 = 0x600;
 /// `NLM_F_REPLACE`.

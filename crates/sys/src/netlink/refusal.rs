@@ -69,6 +69,11 @@ impl Refusal {
         self.detail.as_deref()
     }
 
+    /// The error number, positive.
+    pub(crate) fn number(&self) -> i32 {
+        self.errno.raw_os_error().unwrap_or(0)
+    }
+
     /// The error number, for those who know what it means.
     pub(crate) const fn io(&self) -> &io::Error {
         &self.errno
@@ -98,7 +103,7 @@ pub(crate) fn answer(message: &Message<'_>) -> Result<Result<(), Refusal>, Malfo
 }
 
 /// Reads the code at the end of a list: the kernel stopped early if it is not 0.
-pub(super) fn end_of_list(message: &Message<'_>) -> Result<(), Refusal> {
+pub(crate) fn end_of_list(message: &Message<'_>) -> Result<(), Refusal> {
     match message
         .payload
         .first_chunk()

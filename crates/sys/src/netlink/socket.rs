@@ -32,6 +32,11 @@ impl Socket {
         Self::that_asks(Some(netlink::NETFILTER), receive_buffer)
     }
 
+    /// The same for families that have no protocol number of their own.
+    pub(crate) fn for_generic(receive_buffer: usize) -> Result<Self, Error> {
+        Self::that_asks(Some(netlink::GENERIC), receive_buffer)
+    }
+
     fn that_asks(protocol: Option<Protocol>, receive_buffer: usize) -> Result<Self, Error> {
         let socket = Self::open(protocol, 0, SocketFlags::CLOEXEC, receive_buffer)?;
         sockopt::set_socket_timeout(&socket.fd, Timeout::Recv, Some(ANSWER_TIMEOUT))

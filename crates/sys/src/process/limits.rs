@@ -44,6 +44,11 @@ pub fn raise_open_files(count: u64) -> Result<(), Error> {
     .map_err(Error::object("raise the limit of open files to", &count))
 }
 
+/// How many files this process may have open at a time.
+pub fn most_open_files() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
 /// The limits as a script should find them; `None` when we never changed any.
 pub(super) fn original_open_files() -> Option<libc::rlimit> {
     let unlimited = |value: Option<u64>| value.unwrap_or(libc::RLIM_INFINITY);

@@ -1,0 +1,135 @@
+//! The checks: one small value for each, in a slab whose numbers stay the same while the settings have the check.
+
+use types::Instant;
+
+use crate::action::CheckId;
+use crate::misc::Run;
+use crate::pace::Progress;
+
+/// Where a check is in the settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Its virtual server.
+    pub(crate) service: u32,
+    /// Its real server, within the virtual server.
+    pub(crate) server: u32,
+    /// Its place among the checks of the server.
+    pub(crate) checker: u32,
+}
+
+/// What a check is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It waits for its next attempt.
+    Waiting,
+    /// An attempt is under way; a host tells how it ended.
+    Trying,
+    /// Its command runs.
+    Running(Run),
+    /// It is not made for now (`ha_suspend`).
+    Suspended,
+    /// It has no pace of its own: what it goes by is told when it changes (FILE_CHECK, BFD_CHECK).
+    Told,
+}
+
+/// A check.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Check {
+    pub(crate) place: Place,
+    pub(crate) progress: Progress,
+    pub(crate) phase: Phase,
+    /// When the next attempt begins, or would begin if the one under way were over.
+    pub(crate) due: Instant,
+    /// When the last attempt began.
+    pub(crate) began: Instant,
+    /// What it adds to the weight of its server.
+    pub(crate) contribution: i64,
+    /// How its command ended last.
+    pub(crate) last_status: Option<i32>,
+    /// The number of the last echo request.
+    pub(crate) sequence: u16,
+    /// That it is overdue has been said.
+    pub(crate) lateness_said: bool,
+}
+
+/// All checks.
+#[derive(Debug, Default)]
+pub(crate) struct Checks {
+    slots: Vec<Option<Check>>,
+    free: Vec<u32>,
+}
+
+impl Checks {
+    pub(crate) fn insert(&mut self, check: Check) -> CheckId {
+        if let Some(index) = self.free.pop()
+            && let Some(slot) = slot_mut(&mut self.slots, index)
+        {
+            *slot = Some(check);
+            return CheckId(index);
+        }
+        // More checks than numbers would not fit into memory.
+        let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        self.slots.push(Some(check));
+        CheckId(index)
+    }
+
+    pub(crate) fn remove(&mut self, id: CheckId) -> Option<Check> {
+        let check = slot_mut(&mut self.slots, id.0)?.take();
+        if check.is_some() {
+            self.free.push(id.0);
+        }
+        check
+    }
+
+    pub(crate) fn get(&self, id: CheckId) -> Option<&Check> {
+        self.slots.get(usize::try_from(id.0).ok()?)?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, id: CheckId) -> Option<&mut Check> {
+        slot_mut(&mut self.slots, id.0)?.as_mut()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (CheckId, &Check)> {
+        (0..)
+            .zip(&self.slots)
+            .filter_map(|(index, slot)| Some((CheckId(index), slot.as_ref()?)))
+    }
+}
+
+fn slot_mut(slots: &mut [Option<Check>], index: u32) -> Option<&mut Option<Check>> {
+    slots.get_mut(usize::try_from(index).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_is_small_and_numbers_are_used_again() {
+        let size = size_of::<Option<Check>>();
+        assert!(size <= 112, "{size}");
+        let check = Check {
+            place: Place {
+                service: 0,
+                server: 0,
+                checker: 0,
+            },
+            progress: Progress::new(true, 0),
+            phase: Phase::Waiting,
+            due: Instant::ZERO,
+            began: Instant::ZERO,
+            contribution: 0,
+            last_status: None,
+            sequence: 0,
+            lateness_said: false,
+        };
+        let mut checks = Checks::default();
+        let (first, second) = (checks.insert(check), checks.insert(check));
+        assert_ne!(first, second);
+        assert!(checks.remove(first).is_some());
+        assert!(checks.remove(first).is_none() && checks.get(first).is_none());
+        assert_eq!(checks.insert(check), first);
+        assert_eq!(checks.iter().count(), 2);
+        assert!(checks.get(CheckId(9)).is_none());
+    }
+}

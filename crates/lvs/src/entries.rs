@@ -1,0 +1,209 @@
+//! Which IPVS services a virtual server stands for, and how its servers appear in each.
+//!
+//! A virtual server of an address or a mark is one IPVS service. One of a group is a service for each address and mark of
+//! the group, or, with `nftables_ipvs` and a group without marks, one mark for all of its addresses, which nftables sets.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use types::Family;
+use types::ipvs::{
+    DestinationKey, Forwarding, Netmask, PersistenceOptions, Protocol, ServiceKey, ServiceOptions,
+};
+
+use crate::settings::{Group, GroupEntry, Service, Settings, VirtualServer};
+
+/// Firewall marks that were given out by `nftables_ipvs`, by group and protocol. A number is used once only: packets with it
+/// may be under way while it changes its meaning.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
+    given: BTreeMap<(String, Protocol), u32>,
+    next: Option<u32>,
+}
+
+impl Marks {
+    /// The mark of a group; `None`: all numbers are used.
+    fn of(&mut self, group: &str, protocol: Protocol, first: u32) -> Option<u32> {
+        let key = (group.to_owned(), protocol);
+        if let Some(mark) = self.given.get(&key) {
+            return Some(*mark);
+        }
+        let mark = *self.next.get_or_insert(first);
+        self.next = mark.checked_add(1);
+        self.next?;
+        self.given.insert(key, mark);
+        Some(mark)
+    }
+}
+
+/// Packets that nftables is to mark (`nftables_ipvs`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MarkedAddresses {
+    /// Of this protocol,
+    pub protocol: Protocol,
+    /// to an address from this one
+    pub first: IpAddr,
+    /// to this one, which is of the same family,
+    pub last: IpAddr,
+    /// and to this port,
+    pub port: u16,
+    /// get this mark.
+    pub mark: u32,
+}
+
+/// What a virtual server stands for.
+#[derive(Debug, Default)]
+pub(crate) struct Entries {
+    /// The IPVS services.
+    pub(crate) keys: Vec<ServiceKey>,
+    /// What nftables is to mark for them.
+    pub(crate) marked: Vec<MarkedAddresses>,
+}
+
+/// What a virtual server stands for.
+pub(crate) fn entries(server: &VirtualServer, settings: &Settings, marks: &mut Marks) -> Entries {
+    let keys = match &server.service {
+        Service::Address {
+            address,
+            port,
+            protocol,
+        } => vec![ServiceKey::Address {
+            address: *address,
+            port: *port,
+            protocol: *protocol,
+        }],
+        Service::Mark { mark, family } => vec![ServiceKey::Mark {
+            mark: *mark,
+            family: *family,
+        }],
+        Service::Group {
+            group,
+            protocol,
+            family,
+            ..
+        } => {
+            let Some(group) = settings.group(*group) else {
+                return Entries::default();
+            };
+            let automatic = &settings.global.nftables;
+            if let (Some(_), Some(protocol)) = (&automatic.table, protocol)
+                && let Some(marked) = marked(group, *protocol, marks, automatic.start_fwmark)
+            {
+                return marked;
+            }
+            of_group(group, *protocol, *family)
+        }
+    };
+    Entries {
+        keys,
+        marked: Vec::new(),
+    }
+}
+
+/// The services of a group that goes by a mark of its own; `None`: it has marks, or there is no number left.
+fn marked(group: &Group, protocol: Protocol, marks: &mut Marks, first: u32) -> Option<Entries> {
+    let only_addresses = group
+        .entries
+        .iter()
+        .all(|entry| matches!(entry, GroupEntry::Addresses { .. }));
+    if !only_addresses {
+        return None;
+    }
+    let mark = marks.of(&group.name, protocol, first)?;
+    let mut result = Entries::default();
+    for entry in &group.entries {
+        let GroupEntry::Addresses { first, last, port } = entry else {
+            continue;
+        };
+        result.marked.push(MarkedAddresses {
+            protocol,
+            first: *first,
+            last: *last,
+            port: *port,
+            mark,
+        });
+        let key = ServiceKey::Mark {
+            mark,
+            family: Family::of(*first),
+        };
+        if !result.keys.contains(&key) {
+            result.keys.push(key);
+        }
+    }
+    Some(result)
+}
+
+fn of_group(group: &Group, protocol: Option<Protocol>, family: Option<Family>) -> Vec<ServiceKey> {
+    let mut keys = Vec::new();
+    for entry in &group.entries {
+        match (*entry, protocol) {
+            (GroupEntry::Addresses { first, last, port }, Some(protocol)) => {
+                keys.extend(addresses(first, last).map(|address| ServiceKey::Address {
+                    address,
+                    port,
+                    protocol,
+                }));
+            }
+            // A service without a protocol has no addresses.
+            (GroupEntry::Addresses { .. }, None) => {}
+            (GroupEntry::Mark { mark, family: own }, _) => keys.push(ServiceKey::Mark {
+                mark,
+                family: own.or(family).unwrap_or(Family::V4),
+            }),
+        }
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+/// All addresses from one to another; of different families: none.
+pub(crate) fn addresses(first: IpAddr, last: IpAddr) -> Box<dyn Iterator<Item = IpAddr>> {
+    match (first, last) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => Box::new(
+            (u32::from(first)..=u32::from(last)).map(|bits| IpAddr::V4(Ipv4Addr::from(bits))),
+        ),
+        (IpAddr::V6(first), IpAddr::V6(last)) => Box::new(
+            (u128::from(first)..=u128::from(last)).map(|bits| IpAddr::V6(Ipv6Addr::from(bits))),
+        ),
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {
+            Box::new(std::iter::empty())
+        }
+    }
+}
+
+/// How a real or sorry server appears in a service: with its own port where addresses are rewritten, else with that of the
+/// packet (keepalived).
+pub(crate) const fn destination(
+    key: &ServiceKey,
+    (address, port): (IpAddr, u16),
+    method: Forwarding,
+) -> DestinationKey {
+    let port = match (method, key) {
+        (Forwarding::Nat, _) => port,
+        (_, ServiceKey::Address { port, .. }) => *port,
+        (_, ServiceKey::Mark { .. }) => 0,
+    };
+    DestinationKey { address, port }
+}
+
+/// How a virtual server wants a service of its to be balanced.
+pub(crate) fn options(server: &VirtualServer, key: &ServiceKey) -> ServiceOptions {
+    let family = key.family();
+    ServiceOptions {
+        scheduler: server.scheduler.clone(),
+        one_packet: server.one_packet,
+        scheduler_flags: server.scheduler_flags,
+        persistence: server
+            .persistence
+            .as_ref()
+            .map(|persistence| PersistenceOptions {
+                timeout: persistence.timeout,
+                netmask: persistence
+                    .granularity
+                    .filter(|granularity| granularity.family() == family)
+                    .map_or_else(|| Netmask::single(family), Into::into),
+                engine: persistence.engine.clone(),
+            }),
+    }
+}

@@ -1,0 +1,252 @@
+//! What a reload of a running service does: the rows of a running keepalived, but for what it does worse.
+
+use super::*;
+
+#[test]
+fn two_servers_and_a_quorum_of_two_over_many_reloads() {
+    let service = |count: usize| {
+        let mut service = virtual_server(&vec![1; count]);
+        service.quorum = 2;
+        service.sorry_server = Some(sorry_server(9));
+        service
+    };
+    let mut bench = Bench::begin(one(service(2)));
+    let expect = |bench: &mut Bench, table: &str, news: &str| {
+        assert_eq!(
+            (bench.table().as_str(), bench.news().as_str()),
+            (table, news)
+        );
+    };
+    expect(&mut bench, ".1:1 .2:1", "quorum_up");
+    bench.round(&[2]);
+    expect(&mut bench, ".9:1", "down .2, quorum_down");
+    bench.settings(one(service(3)));
+    expect(&mut bench, ".1:1 .3:1", "quorum_up");
+    bench.round(&[2, 3]);
+    expect(&mut bench, ".9:1", "down .3, quorum_down");
+    let mut without = service(3);
+    without.sorry_server = None;
+    bench.settings(one(without.clone()));
+    expect(&mut bench, ".1:1", "");
+    bench.settings(one(service(3)));
+    expect(&mut bench, ".9:1", "quorum_down");
+    let mut easy = service(3);
+    easy.quorum = 1;
+    bench.settings(one(easy));
+    expect(&mut bench, ".1:1", "quorum_up");
+    let mut inhibited = service(3);
+    for server in &mut inhibited.real_servers {
+        server.inhibit_on_failure = true;
+    }
+    bench.settings(one(inhibited.clone()));
+    expect(&mut bench, ".1:0 .2:0 .3:0 .9:1", "quorum_down");
+    bench.round(&[]);
+    assert_eq!(bench.table(), ".1:1 .2:1 .3:1");
+    let news = bench.news();
+    assert!(
+        ["up .2, quorum_up, up .3", "up .3, quorum_up, up .2"].contains(&news.as_str()),
+        "{news}"
+    );
+    let mut shared = service(3);
+    shared.sorry_server = Some(sorry_server(1));
+    bench.settings(one(shared));
+    expect(&mut bench, ".1:1 .2:1 .3:1", "");
+    bench.round(&[2, 3]);
+    assert_eq!(bench.table(), ".1:1");
+    bench.news();
+    bench.round(&[3]);
+    expect(&mut bench, ".1:1 .2:1", "up .2, quorum_up");
+}
+
+#[test]
+fn what_changes_is_one_command_and_what_does_not_is_none() {
+    let base = || virtual_server(&[1, 2]);
+    let mut bench = Bench::begin(one(base()));
+    bench.round(&[]);
+    let commands = |bench: &mut Bench, service: VirtualServer, wanted: usize, table: &str| {
+        let before = bench.kernel.commands;
+        bench.settings(one(service));
+        assert_eq!(bench.kernel.commands - before, wanted);
+        assert_eq!(bench.table(), table);
+    };
+    commands(&mut bench, base(), 0, ".1:1 .2:2");
+    let mut more = base();
+    more.real_servers.push(real_server(3, 3));
+    commands(&mut bench, more.clone(), 1, ".1:1 .2:2 .3:3");
+    more.real_servers.remove(1);
+    commands(&mut bench, more.clone(), 1, ".1:1 .3:3");
+    more.real_servers[0].weight = 7;
+    commands(&mut bench, more.clone(), 1, ".1:7 .3:3");
+    assert!(bench.log.iter().any(|line| line
+        == "Changing weight from 1 to 7 for active service [10.1.0.1]:tcp:80 of VS [10.0.0.1]:tcp:80"));
+    more.real_servers[0].uthreshold = 9;
+    more.real_servers[1].lvs_method = Forwarding::DirectRouting;
+    commands(&mut bench, more.clone(), 2, ".1:7 .3:3");
+    more.scheduler = "rr".into();
+    commands(&mut bench, more.clone(), 1, ".1:7 .3:3");
+    let mut moved = more;
+    moved.service = Service::Address {
+        address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)),
+        port: 8080,
+        protocol: Protocol::Tcp,
+    };
+    bench.settings(one(moved));
+    assert_eq!(bench.kernel.services.len(), 1);
+    assert_eq!(bench.table(), ".1:7 .3:3");
+    assert!(
+        bench
+            .log
+            .iter()
+            .any(|line| line == "Removing Virtual Server [10.0.0.1]:tcp:80")
+    );
+    bench.settings(Settings::default());
+    assert_eq!(bench.table(), "-");
+}
+
+#[test]
+fn a_dead_server_stays_dead_whatever_becomes_of_its_check() {
+    let mut bench = Bench::begin(one(virtual_server(&[1, 2])));
+    bench.round(&[1]);
+    assert_eq!(bench.table(), ".2:2");
+    bench.news();
+    bench.settings(one(virtual_server(&[1, 2])));
+    assert_eq!(bench.table(), ".2:2");
+    // Its check is another one now: that it is well has yet to be seen.
+    let mut other = virtual_server(&[1, 2]);
+    let CheckerKind::Tcp(endpoint) = &mut other.real_servers[0].checkers[0].kind else {
+        panic!("a TCP_CHECK");
+    };
+    endpoint.connect_timeout = Microseconds::from_secs(3);
+    bench.settings(one(other.clone()));
+    assert_eq!(bench.table(), ".2:2");
+    bench.round(&[1]);
+    assert_eq!(
+        (bench.table().as_str(), bench.news().as_str()),
+        (".2:2", "")
+    );
+    bench.round(&[]);
+    assert_eq!(
+        (bench.table().as_str(), bench.news().as_str()),
+        (".1:1 .2:2", "up .1")
+    );
+    // Without a check it is well.
+    bench.round(&[1]);
+    other.real_servers[0].checkers.clear();
+    bench.settings(one(other));
+    assert_eq!(bench.table(), ".1:1 .2:2");
+}
+
+#[test]
+fn a_check_that_stays_keeps_its_timer_and_its_attempt() {
+    let mut bench = Bench::begin(one(virtual_server(&[1])));
+    bench.round(&[]);
+    let until = bench.lvs.next_deadline();
+    bench.settings(one(virtual_server(&[1, 5])));
+    assert_eq!(bench.lvs.next_deadline(), until);
+    while bench.open.is_empty() {
+        bench.now = bench.lvs.next_deadline().unwrap();
+        bench.lvs.handle_timeout(bench.now);
+        bench.drain();
+    }
+    let open = bench.open.clone();
+    let mut weighted = virtual_server(&[4, 5]);
+    weighted.real_servers[0].checkers[0].retry = 7;
+    bench.settings(one(weighted));
+    assert_eq!(bench.open, open, "the attempt goes on");
+    // One that goes ends its attempt, and a late answer finds nobody.
+    bench.settings(Settings::default());
+    assert_eq!(bench.open, []);
+    bench
+        .lvs
+        .handle_verdict(bench.now, open[0], &Verdict::Success);
+    bench.drain();
+}
+
+#[test]
+fn left_overs_are_adopted_and_foreign_services_are_left_alone() {
+    let foreign = ServiceKey::Mark {
+        mark: 9,
+        family: types::Family::V4,
+    };
+    let ours = ServiceKey::Address {
+        address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)),
+        port: 80,
+        protocol: Protocol::Tcp,
+    };
+    let options = |scheduler: &str| ServiceOptions {
+        scheduler: scheduler.into(),
+        one_packet: false,
+        scheduler_flags: [false; 3],
+        persistence: None,
+    };
+    let destination = |number: u8, weight| {
+        let key = DestinationKey {
+            address: IpAddr::V4(Ipv4Addr::new(10, 1, 0, number)),
+            port: 80,
+        };
+        let options = DestinationOptions {
+            forwarding: Forwarding::DirectRouting,
+            weight,
+            upper_threshold: 0,
+            lower_threshold: 0,
+        };
+        (key, options)
+    };
+    let mut bench = Bench::new();
+    for (key, scheduler) in [(foreign, "lc"), (ours, "wlc")] {
+        let destinations = [destination(1, 9), destination(7, 9)].into_iter().collect();
+        bench
+            .kernel
+            .services
+            .insert(key, (options(scheduler), destinations));
+    }
+    let held: Vec<_> = bench
+        .kernel
+        .services
+        .keys()
+        .map(|key| (*key, bench.kernel.held(key).unwrap()))
+        .collect();
+    bench.lvs.handle_table(held);
+    let mut service = virtual_server(&[1, 1]);
+    service.scheduler = "rr".into();
+    bench.settings(one(service.clone()));
+    assert_eq!(bench.table(), ".1:1 .2:1");
+    assert_eq!(bench.kernel.services[&ours].0.scheduler, "rr");
+    assert_eq!(bench.kernel.services[&foreign].1.len(), 2);
+    bench.lvs.handle_stop(false);
+    bench.drain();
+    assert_eq!(bench.kernel.services.keys().collect::<Vec<_>>(), [&foreign]);
+    // With lvs_flush nothing is left alone.
+    let mut bench = Bench::new();
+    bench
+        .kernel
+        .services
+        .insert(foreign, (options("lc"), BTreeMap::new()));
+    let mut settings = one(service);
+    settings.global.flush = true;
+    bench.settings(settings);
+    assert_eq!(bench.kernel.services.keys().collect::<Vec<_>>(), [&ours]);
+}
+
+#[test]
+fn a_successor_knows_who_was_down() {
+    let mut bench = Bench::new();
+    bench
+        .lvs
+        .handle_predecessor(["[10.0.0.1]:tcp:80 [10.1.0.1]:tcp:80".into()]);
+    bench.settings(one(virtual_server(&[1, 2])));
+    assert_eq!(
+        (bench.table().as_str(), bench.news().as_str()),
+        (".2:2", "quorum_up")
+    );
+    bench.round(&[1]);
+    assert_eq!(
+        (bench.table().as_str(), bench.news().as_str()),
+        (".2:2", "")
+    );
+    bench.round(&[]);
+    assert_eq!(
+        (bench.table().as_str(), bench.news().as_str()),
+        (".1:1 .2:2", "up .1")
+    );
+}

@@ -1,0 +1,174 @@
+//! What the core knows, for those who show it: dump files and status.
+
+use crate::action::CheckId;
+use crate::check::{Check, Phase};
+use crate::lvs::{Lvs, ServerState, ServiceState};
+use crate::names::{ServerName, ServiceName};
+use crate::settings::checkers::Checker;
+use crate::settings::{RealServer, Settings, VirtualServer};
+
+/// A virtual server and what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct ServiceView<'a> {
+    lvs: &'a Lvs,
+    /// What the settings say.
+    pub settings: &'a VirtualServer,
+    state: &'a ServiceState,
+}
+
+/// A real server and what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerView<'a> {
+    lvs: &'a Lvs,
+    service: &'a VirtualServer,
+    /// What the settings say.
+    pub settings: &'a RealServer,
+    state: &'a ServerState,
+    sorry_in_use: bool,
+}
+
+/// A check and what is known by it.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckView<'a> {
+    /// What the settings say.
+    pub settings: &'a Checker,
+    /// Its number.
+    pub id: CheckId,
+    state: &'a Check,
+}
+
+impl Lvs {
+    /// The settings.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// All virtual servers, in the order of the settings.
+    pub fn services(&self) -> impl Iterator<Item = ServiceView<'_>> {
+        let services = self.settings.virtual_servers.iter().zip(&self.services);
+        services.map(|(settings, state)| ServiceView {
+            lvs: self,
+            settings,
+            state,
+        })
+    }
+}
+
+impl<'a> ServiceView<'a> {
+    /// Its name.
+    pub const fn name(&self) -> ServiceName<'a> {
+        ServiceName {
+            service: self.settings,
+            settings: &self.lvs.settings,
+        }
+    }
+
+    /// Whether enough of its servers live.
+    pub const fn has_quorum(&self) -> bool {
+        self.state.quorum_up
+    }
+
+    /// Whether the sorry server serves.
+    pub const fn sorry_in_use(&self) -> bool {
+        self.state.sorry_in_use
+    }
+
+    /// Its real servers, in the order of the settings.
+    pub fn servers(&self) -> impl Iterator<Item = ServerView<'a>> {
+        let Self {
+            lvs,
+            settings,
+            state,
+        } = *self;
+        let servers = settings.real_servers.iter().zip(&state.servers);
+        servers.map(move |(server, state_of)| ServerView {
+            lvs,
+            service: settings,
+            settings: server,
+            state: state_of,
+            sorry_in_use: state.sorry_in_use,
+        })
+    }
+}
+
+impl<'a> ServerView<'a> {
+    /// Its name.
+    pub const fn name(&self) -> ServerName<'a> {
+        ServerName::of(self.settings, self.service)
+    }
+
+    /// Whether no check says that it is down.
+    pub const fn is_alive(&self) -> bool {
+        self.state.is_alive()
+    }
+
+    /// How many checks say that it is down.
+    pub const fn failed_checks(&self) -> u32 {
+        self.state.failed
+    }
+
+    /// Its weight, with what its checks add.
+    pub fn effective_weight(&self) -> u32 {
+        self.state.weight(self.settings)
+    }
+
+    /// Whether the kernel's table should have it.
+    pub const fn is_present(&self) -> bool {
+        (self.is_alive() && !self.sorry_in_use) || self.settings.inhibit_on_failure
+    }
+
+    /// Its checks, in the order of the settings.
+    pub fn checks(&self) -> impl Iterator<Item = CheckView<'a>> {
+        let lvs = self.lvs;
+        let checks = self.settings.checkers.iter().zip(&self.state.checks);
+        checks.filter_map(|(settings, id)| {
+            Some(CheckView {
+                settings,
+                id: *id,
+                state: lvs.checks.get(*id)?,
+            })
+        })
+    }
+}
+
+impl CheckView<'_> {
+    /// Whether the server is well by it.
+    pub const fn is_up(&self) -> bool {
+        self.state.progress.up
+    }
+
+    /// Whether that is known, and not only assumed.
+    pub const fn has_run(&self) -> bool {
+        self.state.progress.has_run
+    }
+
+    /// Failures in a row that do not count yet.
+    pub const fn failures(&self) -> u32 {
+        self.state.progress.failures
+    }
+
+    /// Whether it is made at all (`ha_suspend`).
+    pub fn is_enabled(&self) -> bool {
+        self.state.phase != Phase::Suspended
+    }
+
+    /// What it adds to the weight.
+    pub const fn contribution(&self) -> i64 {
+        self.state.contribution
+    }
+
+    /// The page that took the server down; counted from 0.
+    pub const fn failed_url(&self) -> Option<u16> {
+        self.state.progress.failed_url
+    }
+
+    /// The exit status of its command.
+    pub const fn last_status(&self) -> Option<i32> {
+        self.state.last_status
+    }
+
+    /// The number of its last echo request.
+    pub const fn sequence(&self) -> u16 {
+        self.state.sequence
+    }
+}

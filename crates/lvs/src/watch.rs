@@ -1,0 +1,204 @@
+//! A watchdog on ourselves: checks that should have run and did not; and entries of the kernel's table that are not what
+//! they should be, because somebody else changed them or the kernel refused a command.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use types::Instant;
+use types::ipvs::ServiceKey;
+
+use crate::action::{Action, CheckId, Level};
+use crate::check::Phase;
+use crate::lvs::{Lvs, RefusalKind};
+use crate::names::{ServerName, ServiceName};
+use crate::table::Held;
+
+/// How often somebody looks.
+const ROUND: Duration = Duration::from_secs(5);
+/// In so many rounds the whole table is read back.
+const ROUNDS: usize = 12;
+/// A command was refused because somebody else was faster: the truth is read so soon.
+const SOON: Duration = Duration::from_millis(500);
+/// A check that did not run for so many of its intervals is reported.
+const INTERVALS: u32 = 3;
+
+/// When somebody looks again, and at what.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    round: Option<Instant>,
+    /// The service that was read last.
+    last: Option<ServiceKey>,
+    /// Services to be read before that, and when.
+    suspects: BTreeMap<ServiceKey, Instant>,
+    /// Services that differ because the kernel refused a command, not because of somebody else.
+    refused: BTreeSet<ServiceKey>,
+}
+
+impl Watch {
+    pub(crate) fn next(&self) -> Option<Instant> {
+        let suspects = self.suspects.values().copied();
+        suspects.chain(self.round).min()
+    }
+
+    pub(crate) fn begin(&mut self, now: Instant) {
+        self.round = Some(now + ROUND);
+    }
+
+    pub(crate) fn stop(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The kernel refused a command for a service.
+    pub(crate) fn suspect(&mut self, now: Instant, key: ServiceKey, kind: RefusalKind) {
+        let at = match kind {
+            RefusalKind::Exists | RefusalKind::Missing => now + SOON,
+            // The reason will still be there in a moment.
+            RefusalKind::Other => now + ROUND * 12,
+        };
+        if kind == RefusalKind::Other {
+            self.refused.insert(key);
+        }
+        self.suspects
+            .entry(key)
+            .and_modify(|known| *known = (*known).min(at))
+            .or_insert(at);
+    }
+}
+
+impl Lvs {
+    /// Looks, if it is time.
+    pub(crate) fn keep_watch(&mut self, now: Instant) {
+        let mut keys: BTreeSet<ServiceKey> = BTreeSet::new();
+        self.watch.suspects.retain(|key, at| {
+            let due = *at <= now;
+            if due {
+                keys.insert(*key);
+            }
+            !due
+        });
+        if self.watch.round.is_some_and(|round| round <= now) {
+            self.watch.round = Some(now + ROUND);
+            for _ in 0..self.table.len().div_ceil(ROUNDS) {
+                let next = self.table.after(self.watch.last.as_ref());
+                self.watch.last = next;
+                keys.extend(next);
+            }
+            self.look_at_checks(now);
+        }
+        // What is still to be done there is done by then.
+        self.converge();
+        self.actions.extend(keys.into_iter().map(Action::Read));
+    }
+
+    /// What the kernel holds in a service; `None`: there is no such service.
+    pub fn handle_service(&mut self, _now: Instant, key: ServiceKey, held: Option<Held>) {
+        if !self.users.contains_key(&key) {
+            return;
+        }
+        if !self.watch.refused.remove(&key) {
+            for line in differences(&key, self.table.get(&key), held.as_ref()) {
+                self.say(Level::Warning, line);
+            }
+        }
+        self.table.learn(key, held);
+        self.dirty.insert(key);
+        self.finish();
+    }
+
+    fn look_at_checks(&mut self, now: Instant) {
+        let late: Vec<(CheckId, Duration)> = self
+            .checks
+            .iter()
+            .filter(|(_, check)| !check.lateness_said)
+            .filter_map(|(id, check)| {
+                let since = match check.phase {
+                    Phase::Waiting => check.due,
+                    Phase::Trying | Phase::Running(_) => check.began,
+                    Phase::Suspended | Phase::Told => return None,
+                };
+                let checker = self.checker(id)?;
+                let mut allowed = checker.delay_loop.as_duration() * INTERVALS;
+                if check.phase != Phase::Waiting {
+                    // An attempt may take a while by itself.
+                    let endpoint = checker.endpoint();
+                    let limit = endpoint.map_or(Duration::ZERO, |endpoint| {
+                        endpoint.connect_timeout.as_duration()
+                    });
+                    allowed += limit * INTERVALS;
+                }
+                let silent = now.since(since);
+                (silent > allowed).then_some((id, silent))
+            })
+            .collect();
+        for (id, silent) in late {
+            let Some(check) = self.checks.get_mut(id) else {
+                continue;
+            };
+            check.lateness_said = true;
+            let stuck = check.phase == Phase::Trying;
+            let check = *check;
+            let Some((service, server)) = self.server_of(&check) else {
+                continue;
+            };
+            let settings = &self.settings;
+            let text = format!(
+                "a check of {} of VS {} has not come to an end for {} s, more than {INTERVALS} of its intervals: what is \
+                 known of the server is as old",
+                ServerName::of(server, service),
+                ServiceName { service, settings },
+                silent.as_secs()
+            );
+            self.say(Level::Warning, text);
+            if stuck {
+                // Whoever made it has lost it.
+                self.abandon(id);
+                if let Some(check) = self.checks.get_mut(id) {
+                    check.phase = Phase::Waiting;
+                }
+                self.timeline.arm(now, id);
+                if let Some(check) = self.checks.get_mut(id) {
+                    check.due = now;
+                }
+            }
+        }
+    }
+}
+
+/// What somebody else did to a service, in words.
+fn differences(key: &ServiceKey, ours: Option<&Held>, theirs: Option<&Held>) -> Vec<String> {
+    let Some(ours) = ours else {
+        return Vec::new();
+    };
+    let Some(theirs) = theirs else {
+        return vec![format!(
+            "IPVS service {key} was removed by somebody else: it is put back"
+        )];
+    };
+    let mut lines = Vec::new();
+    if ours.options != theirs.options {
+        lines.push(format!(
+            "IPVS service {key} was changed by somebody else ({}): it is set right",
+            theirs.options.scheduler
+        ));
+    }
+    for (name, options) in &ours.destinations {
+        match theirs.get(name) {
+            None => lines.push(format!(
+                "{name} was removed from IPVS service {key} by somebody else: it is put back"
+            )),
+            Some(is) if is != options => lines.push(format!(
+                "{name} in IPVS service {key} was changed by somebody else (weight {}, wanted {}): it is set right",
+                is.weight, options.weight
+            )),
+            Some(_) => {}
+        }
+    }
+    for (name, _) in &theirs.destinations {
+        if ours.get(name).is_none() {
+            lines.push(format!(
+                "{name} was added to IPVS service {key} by somebody else: it is removed"
+            ));
+        }
+    }
+    lines
+}
