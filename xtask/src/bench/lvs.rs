@@ -19,7 +19,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use lab::backend::{Backend, http};
 use lab::uml::{self, UmlJob, UmlOutput};
-use lab::{Lab, pause};
+use lab::{Lab, Pid, pause};
 
 use self::changes::Changes;
 use self::site::{Site, configuration};
@@ -110,6 +110,8 @@ struct Findings {
     start: Vec<f64>,
     /// Seconds from the signal until one more real server is there.
     reload: Vec<f64>,
+    /// Seconds of CPU time for all of that reload.
+    reload_cpu: Vec<f64>,
     /// Commands that change the kernel's table, sent by that reload.
     changes: Vec<f64>,
     /// KiB of all its processes then, without checks and with them.
@@ -180,6 +182,12 @@ pub(super) fn run(programs: &[Program], options: &Options) -> Result<Table> {
         |seen| &seen.reload,
     );
     row(
+        "cpu of that reload".to_owned(),
+        "s",
+        Target::Ratio(0.25),
+        |seen| &seen.reload_cpu,
+    );
+    row(
         "changes sent by it".to_owned(),
         "",
         Target::Most(1.0),
@@ -236,22 +244,44 @@ fn table(site: &Site, program: &Program, options: &Options, seen: &mut Findings)
     let arrived = site.arrived(&servers, ARRIVAL)?;
     seen.start.push(arrived.since(before).as_secs_f64());
     pause(SETTLING);
-    seen.without.push(kibibytes(pss(&process.family()?)?));
+    let family = process.family()?;
+    seen.without.push(kibibytes(pss(&family)?));
 
     if let Some(last) = servers.last_mut() {
         *last += 1;
     }
     let changes = Changes::start(host)?;
     program.configure(host, &configuration(&servers, "", ""))?;
-    let before = sys::clock::now();
+    let (cpu, before) = (cpu_time(&family)?, sys::clock::now());
     process.kill(SIGHUP)?;
     let arrived = site.arrived(&servers, ARRIVAL)?;
     seen.reload.push(arrived.since(before).as_secs_f64());
-    pause(SETTLING);
+    let cpu = settled(&family)?.saturating_sub(cpu);
+    seen.reload_cpu.push(cpu.as_secs_f64());
     seen.changes.push(changes.count()?);
     process.crash()?;
     site.clear()
 }
+
+/// The CPU time of processes that have come to rest: what they had to do is done.
+fn settled(family: &[Pid]) -> Result<Duration> {
+    let mut last = cpu_time(family)?;
+    for _ in 0..REST_LOOKS {
+        pause(SETTLING);
+        let next = cpu_time(family)?;
+        if next.saturating_sub(last) < AT_REST {
+            return Ok(next);
+        }
+        last = next;
+    }
+    bail!("the program does not come to rest")
+}
+
+/// What a program at rest may use in [`SETTLING`].
+const AT_REST: Duration = Duration::from_millis(50);
+
+/// How often it is looked at before that is an error.
+const REST_LOOKS: u32 = 40;
 
 /// Asks the daemon to load again.
 const SIGHUP: i32 = 1;
