@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod checker_process;
+mod child;
 mod command_line;
 mod config_test;
 #[allow(dead_code, reason = "it waits for the process that runs the checks")]
@@ -39,7 +41,7 @@ use crate::identity::Identity;
 fn main() -> ExitCode {
     if let Some(descriptor) = sys::process::inherited_descriptor() {
         match sys::channel::Channel::from_inherited(descriptor) {
-            Ok(channel) => return vrrp_process::run(channel).into(),
+            Ok(channel) => return child::run(channel).into(),
             // Somebody set the variable by hand: then this is no child.
             Err(problem) => eprintln!("{}: {problem}", sys::process::CHANNEL_VARIABLE),
         }

@@ -7,6 +7,7 @@
 //! Requests travel in batches, which the kernel carries out whole or not at all: there is no moment in which half a
 //! table filters.
 
+mod marks;
 mod numbers;
 mod rule;
 mod set;
@@ -15,6 +16,7 @@ use std::io;
 
 use types::Family;
 
+pub use self::marks::MarkTable;
 use self::rule::{AddressLayout, End, Step, number};
 pub use self::set::{Element, InterfaceKey};
 use self::set::{Set, write_element};
@@ -256,20 +258,14 @@ impl Firewall {
         let adds: Vec<Change> = elements.into_iter().cloned().map(Change::Add).collect();
         let (first, rest) = adds.split_at(adds.len().min(IN_BATCH));
         let mut batch = self.begin(table.family, &table.name);
-        // Made first, so that there is one to delete.
-        batch.table(numbers::NEW_TABLE, numbers::CREATE, "use nftables table");
-        batch.table(numbers::DELETE_TABLE, 0, "delete nftables table");
-        batch.table(numbers::NEW_TABLE, numbers::CREATE, "make nftables table");
+        batch.make_anew();
         for (name, hook) in table.chains() {
             batch.chain(name, hook.map(|hook| (hook, table.priority)));
         }
         for set in table.sets() {
             batch.set(set, table.by_index);
         }
-        let layout = match table.family {
-            Family::V4 => AddressLayout::V4,
-            Family::V6 => AddressLayout::V6,
-        };
+        let layout = AddressLayout::of(table.family);
         for (chain, steps) in table.rules() {
             batch.rule(chain, layout, &steps, table.counters);
         }
@@ -411,6 +407,14 @@ impl Transaction<'_> {
         self.about_table(kind, flags, step, |_| {});
     }
 
+    /// An empty table in place of whatever has its name.
+    fn make_anew(&mut self) {
+        // Made first, so that there is one to delete.
+        self.table(numbers::NEW_TABLE, numbers::CREATE, "use nftables table");
+        self.table(numbers::DELETE_TABLE, 0, "delete nftables table");
+        self.table(numbers::NEW_TABLE, numbers::CREATE, "make nftables table");
+    }
+
     fn chain(&mut self, name: &str, hook: Option<(u32, i32)>) {
         self.about_table(
             numbers::NEW_CHAIN,
@@ -443,7 +447,7 @@ impl Transaction<'_> {
                 numbers::NEW_ELEMENTS,
                 numbers::CREATE,
                 "add elements to nftables table",
-                set,
+                set.name(),
                 |list| {
                     for kind in set.constants() {
                         write_element(list, &[*kind], |_| {});
@@ -454,15 +458,17 @@ impl Transaction<'_> {
     }
 
     fn rule(&mut self, chain: &str, layout: AddressLayout, steps: &[Step], counters: bool) {
+        self.rule_of(chain, |list| rule::write(list, layout, steps, counters));
+    }
+
+    fn rule_of(&mut self, chain: &str, write: impl FnOnce(&mut Writer<'_>)) {
         self.about_table(
             numbers::NEW_RULE,
             numbers::CREATE | numbers::APPEND,
             "add a rule to nftables table",
             |message| {
                 message.text(numbers::RULE_CHAIN, chain);
-                message.nested(numbers::RULE_EXPRESSIONS, |list| {
-                    rule::write(list, layout, steps, counters);
-                });
+                message.nested(numbers::RULE_EXPRESSIONS, write);
             },
         );
     }
@@ -472,11 +478,11 @@ impl Transaction<'_> {
         kind: u16,
         flags: u16,
         step: &'static str,
-        set: Set,
+        set: &str,
         write: impl FnOnce(&mut Writer<'_>),
     ) {
         self.about_table(kind, flags, step, |message| {
-            message.text(numbers::ELEMENTS_SET, set.name());
+            message.text(numbers::ELEMENTS_SET, set);
             message.nested(numbers::ELEMENTS_LIST, write);
         });
     }
@@ -493,7 +499,7 @@ impl Transaction<'_> {
                 };
                 let (kind, flags, step) = first.message();
                 let with_value = kind == numbers::NEW_ELEMENTS;
-                self.elements(kind, flags, step, first.element().set(), |list| {
+                self.elements(kind, flags, step, first.element().set().name(), |list| {
                     for change in piece {
                         change.element().write(list, with_value);
                     }

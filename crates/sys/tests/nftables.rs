@@ -15,7 +15,9 @@ use std::process::{Command, ExitCode};
 
 use evervip_sys::namespace::{NetworkNamespace, enter_private_user_namespace};
 use evervip_sys::netlink::RouteSocket;
-use evervip_sys::nftables::{Change, Element, Firewall, InterfaceKey, Table};
+use evervip_sys::nftables::{Change, Element, Firewall, InterfaceKey, MarkTable, Table};
+use types::ipvs::Protocol;
+use types::marks::{MarkClaim, Marks};
 use types::{Family, IfIndex, IfName};
 
 fn main() -> ExitCode {
@@ -28,6 +30,10 @@ fn main() -> ExitCode {
         ("what a predecessor left is replaced", left_overs),
         ("a batch is carried out whole or not at all", refusals),
         ("ten thousand addresses", many),
+        ("marks have keepalived's shape", marks_shape),
+        ("marks come and go, the others stay", marks_change),
+        ("ten thousand marks", many_marks),
+        ("packets get their marks", marks_effect),
         ("a blocked address neither takes nor sends", effect),
     ];
     let mut failed = 0;
@@ -409,4 +415,215 @@ fn effect() {
     let back = Change::Remove(element);
     firewall.change(Family::V4, "keepalived", &[back]).unwrap();
     assert!(passes(blocked));
+}
+
+/// `ADDR[-ADDR] PORT PROTOCOL MARK`, one on each line.
+fn marks(text: &str) -> Marks {
+    Marks::of(
+        text.lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(|line| {
+                let [addresses, port, protocol, mark] =
+                    line.split(' ').collect::<Vec<_>>().try_into().unwrap();
+                let (first, last) = addresses.split_once('-').unwrap_or((addresses, addresses));
+                MarkClaim {
+                    protocol: match protocol {
+                        "tcp" => Protocol::Tcp,
+                        "udp" => Protocol::Udp,
+                        _ => Protocol::Sctp,
+                    },
+                    first: first.parse().unwrap(),
+                    last: last.parse().unwrap(),
+                    port: port.parse().unwrap(),
+                    mark: mark.parse().unwrap(),
+                }
+            }),
+    )
+}
+
+fn mark_table(counters: bool) -> MarkTable {
+    MarkTable {
+        name: "keepalived_ipvs".to_owned(),
+        priority: -1,
+        counters,
+    }
+}
+
+/// As in keepalived's words, which nft itself makes tables of.
+const MARKS_IN_NFT: &str = "
+table ip keepalived_ipvs {
+ map tcp_map { type ipv4_addr . inet_service : mark; flags interval; elements = { 10.0.0.1 . 80 : 1000,
+  10.0.0.2-10.0.0.4 . 80 : 1000, 10.0.0.9 . 0-65535 : 1003 }; }
+ map sctp_map { type ipv4_addr . inet_service : mark; flags interval; elements = { 10.0.0.1 . 80 : 1001 }; }
+ chain in { type filter hook input priority -1; policy accept;
+  meta l4proto tcp meta mark set ip daddr . tcp dport map @tcp_map counter return;
+  meta l4proto sctp meta mark set ip daddr . sctp dport map @sctp_map counter return; }
+}
+table ip6 keepalived_ipvs {
+ map udp_map { type ipv6_addr . inet_service : mark; flags interval; elements = { fd00::1-fd00::ffff . 53 : 1002 }; }
+ chain in { type filter hook input priority -1; policy accept;
+  meta l4proto udp meta mark set ip6 daddr . udp dport map @udp_map counter return; }
+}
+";
+
+fn marks_shape() {
+    let expected = {
+        let _namespace = NetworkNamespace::create_for_this_thread().unwrap();
+        nft(&[MARKS_IN_NFT]);
+        ruleset()
+    };
+    let (_namespace, mut firewall) = lab();
+    let wanted = marks(
+        "10.0.0.1 80 tcp 1000
+         10.0.0.2-10.0.0.4 80 tcp 1000
+         10.0.0.9 0 tcp 1003
+         10.0.0.1 80 sctp 1001
+         fd00::1-fd00::ffff 53 udp 1002",
+    );
+    for _once_more in 0..2 {
+        firewall.replace_marks(&mark_table(true), &wanted).unwrap();
+        assert_eq!(ruleset(), expected);
+    }
+    let without_counters = || {
+        let lines = ruleset();
+        assert!(lines.iter().any(|line| line.ends_with("return")));
+        !lines.iter().any(|line| line.contains("counter"))
+    };
+    assert!(!without_counters());
+    firewall.replace_marks(&mark_table(false), &wanted).unwrap();
+    assert!(without_counters());
+    // Nothing of the other family, whoever left it.
+    let v6 = marks("fd00::1 53 udp 1002");
+    firewall.replace_marks(&mark_table(false), &v6).unwrap();
+    assert!(!ruleset().join(" ").contains("table ip keepalived_ipvs"));
+    firewall.remove_marks("keepalived_ipvs").unwrap();
+    firewall.remove_marks("keepalived_ipvs").unwrap();
+    assert_eq!(ruleset(), Vec::<String>::new());
+}
+
+fn marks_change() {
+    let (_namespace, mut firewall) = lab();
+    let table = mark_table(false);
+    let stages = [
+        "",
+        "10.0.0.1 80 tcp 1000",
+        // Another protocol, a gap in a range.
+        "10.0.0.1 80 tcp 1000
+         10.0.0.4 80 tcp 1001
+         10.0.0.2-10.0.0.9 80 tcp 1000
+         10.0.0.1 80 udp 1002",
+        "10.0.0.2-10.0.0.9 80 tcp 1000
+         10.0.0.1 80 udp 1003
+         fd00::1 80 tcp 1000",
+        "10.0.0.1 80 udp 1003
+         10.0.0.1 80 sctp 1003
+         fd00::1 80 tcp 1000",
+        "fd00::1 80 tcp 1001",
+        "",
+    ];
+    let mut have = Marks::default();
+    for stage in stages {
+        let wanted = marks(stage);
+        firewall.change_marks(&table, &have, &wanted).unwrap();
+        let changed = ruleset();
+        firewall.change_marks(&table, &wanted, &wanted).unwrap();
+        assert_eq!(ruleset(), changed);
+        // No other than what is made at once; nft lists maps in the order in which they were made.
+        firewall.replace_marks(&table, &wanted).unwrap();
+        let sorted = |mut lines: Vec<String>| {
+            lines.sort();
+            lines
+        };
+        assert_eq!(sorted(changed), sorted(ruleset()), "{stage}");
+        // Back to what it was, so that the next change has to do with a table that was changed.
+        firewall.change_marks(&table, &wanted, &have).unwrap();
+        firewall.change_marks(&table, &have, &wanted).unwrap();
+        have = wanted;
+    }
+    // Somebody removes the table: said, and put right.
+    let some = marks("10.0.0.1 80 tcp 1000");
+    firewall.replace_marks(&table, &some).unwrap();
+    nft(&["flush ruleset"]);
+    let more = marks("10.0.0.1 80 tcp 1000\n10.0.0.2 80 tcp 1000");
+    let problem = firewall.change_marks(&table, &some, &more).unwrap_err();
+    assert_eq!(
+        problem.to_string(),
+        "cannot add elements to nftables table ip keepalived_ipvs: No such file or directory (os error 2)"
+    );
+    firewall.replace_marks(&table, &more).unwrap();
+    assert!(ruleset().join(" ").contains("10.0.0.2 . 80 : 0x000003e8"));
+}
+
+fn many_marks() {
+    let (_namespace, mut firewall) = lab();
+    let table = mark_table(false);
+    // Every other address, so that none are one range.
+    let some = |first: u32| {
+        Marks::of((first..first + 10_000).map(|number| {
+            let address = IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + 2 * number));
+            MarkClaim {
+                protocol: Protocol::Tcp,
+                first: address,
+                last: address,
+                port: 80,
+                mark: 1000 + number,
+            }
+        }))
+    };
+    let count = || {
+        let list = nft(&["list", "map", "ip", "keepalived_ipvs", "tcp_map"]);
+        list.matches(" . 80 : ").count()
+    };
+    let (first, second) = (some(0), some(5000));
+    firewall.replace_marks(&table, &first).unwrap();
+    assert_eq!(count(), 10_000);
+    firewall.change_marks(&table, &first, &second).unwrap();
+    assert_eq!(count(), 10_000);
+    firewall
+        .change_marks(&table, &second, &Marks::default())
+        .unwrap();
+    assert_eq!(ruleset(), Vec::<String>::new());
+}
+
+/// A rule behind ours counts what comes with which mark.
+fn marks_effect() {
+    let (_namespace, mut firewall) = lab();
+    let mut route = RouteSocket::new().unwrap();
+    route.set_up(index("lo")).unwrap();
+    let wanted = marks(
+        "127.0.0.2-127.0.0.3 53 udp 1000
+         127.0.0.3 0 udp 1001
+         ::1 53 udp 1002",
+    );
+    firewall.replace_marks(&mark_table(true), &wanted).unwrap();
+    nft(&[
+        "add table inet judge; add chain inet judge in { type filter hook input priority 0; }; \
+         add rule inet judge in meta mark 1000 counter; add rule inet judge in meta mark 1001 counter; \
+         add rule inet judge in meta mark 1002 counter; add rule inet judge in meta l4proto udp meta mark 0 counter",
+    ]);
+    let v4 = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let v6 = UdpSocket::bind("[::1]:0").unwrap();
+    for (socket, to, times) in [
+        (&v4, "127.0.0.2:53", 1),
+        (&v4, "127.0.0.3:53", 2),
+        (&v4, "127.0.0.3:54", 4),
+        (&v4, "127.0.0.2:54", 8),
+        (&v6, "[::1]:53", 16),
+        (&v6, "[::1]:54", 32),
+    ] {
+        for _ in 0..times {
+            // That nobody listens there comes back as an error of a later send.
+            if socket.send_to(b"x", to).is_err() {
+                socket.send_to(b"x", to).unwrap();
+            }
+        }
+    }
+    let said = nft(&["list", "table", "inet", "judge"]);
+    for (mark, packets) in [("0x000003e8", 3), ("0x000003e9", 4), ("0x000003ea", 16)] {
+        let expected = format!("meta mark {mark} counter packets {packets} ");
+        assert!(said.contains(&expected), "{expected} is missing:\n{said}");
+    }
+    let unmarked = "meta mark 0x00000000 counter packets 40 ";
+    assert!(said.contains(unmarked), "{said}");
 }

@@ -12,6 +12,7 @@ extern crate alloc;
 mod address;
 mod interface;
 pub mod ipvs;
+pub mod marks;
 mod protocol;
 mod time;
 

@@ -20,6 +20,10 @@ pub(super) const DELETE_TABLE: u16 = message(2);
 pub(super) const NEW_CHAIN: u16 = message(3);
 /// `NFT_MSG_NEWRULE`.
 pub(super) const NEW_RULE: u16 = message(6);
+/// `NFT_MSG_DELRULE`: without a handle, all rules of a chain.
+pub(super) const DELETE_RULE: u16 = message(8);
+/// `NFT_MSG_DELSET`.
+pub(super) const DELETE_SET: u16 = message(11);
 /// `NFT_MSG_NEWSET`.
 pub(super) const NEW_SET: u16 = message(9);
 /// `NFT_MSG_NEWSETELEM`.
@@ -72,12 +76,22 @@ pub(super) const SET_KEY_LENGTH: u16 = 5;
 pub(super) const SET_DATA_TYPE: u16 = 6;
 /// `NFTA_SET_DATA_LEN`.
 pub(super) const SET_DATA_LENGTH: u16 = 7;
+/// `NFTA_SET_DESC`.
+pub(super) const SET_DESCRIPTION: u16 = 9;
+/// `NFTA_SET_DESC_CONCAT`: what a key is put together of.
+pub(super) const DESCRIPTION_FIELDS: u16 = 2;
+/// `NFTA_SET_FIELD_LEN`.
+pub(super) const FIELD_LENGTH: u16 = 1;
 /// `NFTA_SET_ID`: how the messages of one batch know the set.
 pub(super) const SET_ID: u16 = 10;
 /// `NFTA_SET_USERDATA`: what nft wants to find again.
 pub(super) const SET_USER_DATA: u16 = 13;
 /// `NFT_SET_CONSTANT`.
 pub(super) const SET_IS_CONSTANT: u32 = 0x2;
+/// `NFT_SET_INTERVAL`.
+pub(super) const SET_HAS_INTERVALS: u32 = 0x4;
+/// `NFT_SET_CONCAT`: there are intervals in each field of a key (Linux 5.7).
+pub(super) const SET_IS_CONCATENATED: u32 = 0x80;
 /// `NFT_SET_MAP`.
 pub(super) const SET_IS_MAP: u32 = 0x8;
 
@@ -89,6 +103,9 @@ pub(super) const ELEMENTS_LIST: u16 = 3;
 pub(super) const ELEMENT_KEY: u16 = 1;
 /// `NFTA_SET_ELEM_DATA`.
 pub(super) const ELEMENT_DATA: u16 = 2;
+
+/// `NFTA_SET_ELEM_KEY_END`: the last key of an interval (Linux 5.6).
+pub(super) const ELEMENT_KEY_END: u16 = 10;
 
 /// `NFTA_DATA_VALUE`.
 pub(super) const DATA_VALUE: u16 = 1;
@@ -104,6 +121,8 @@ pub(super) const DROP: u32 = 0;
 pub(super) const ACCEPT: u32 = 1;
 /// `NFT_GOTO`, which is -4.
 pub(super) const GOTO: u32 = 4_u32.wrapping_neg();
+/// `NFT_RETURN`, which is -5.
+pub(super) const RETURN: u32 = 5_u32.wrapping_neg();
 
 /// `NFTA_RULE_CHAIN`.
 pub(super) const RULE_CHAIN: u16 = 2;
@@ -120,6 +139,9 @@ pub(super) const REGISTER_OF_VERDICT: u32 = 0;
 pub(super) const FIRST: u32 = 1;
 /// `NFT_REG_2`, 16 bytes directly behind the first: together they are the key of a set of pairs.
 pub(super) const SECOND: u32 = 2;
+
+/// `NFT_REG32_01`: the four bytes behind the first four of the first register.
+pub(super) const BEHIND_FOUR_BYTES: u32 = 9;
 
 /// `NFTA_PAYLOAD_DREG`.
 pub(super) const PAYLOAD_TO: u16 = 1;
@@ -138,6 +160,10 @@ pub(super) const TRANSPORT_HEADER: u32 = 2;
 pub(super) const META_TO: u16 = 1;
 /// `NFTA_META_KEY`.
 pub(super) const META_KEY: u16 = 2;
+/// `NFTA_META_SREG`.
+pub(super) const META_FROM: u16 = 3;
+/// `NFT_META_MARK`.
+pub(super) const META_MARK: u32 = 3;
 /// `NFT_META_IIF`: index of the interface that a packet came by.
 pub(super) const META_IN_INDEX: u32 = 4;
 /// `NFT_META_OIF`.
@@ -199,6 +225,10 @@ pub(super) const DUPLICATE_BY: u16 = 2;
 pub(super) const TYPE_IPV4: u32 = 7;
 /// nft's `ipv6_addr`.
 pub(super) const TYPE_IPV6: u32 = 8;
+/// nft's `inet_service`.
+pub(super) const TYPE_PORT: u32 = 13;
+/// nft's `mark`.
+pub(super) const TYPE_MARK: u32 = 19;
 /// nft's `iface_index`.
 pub(super) const TYPE_INDEX: u32 = 20;
 /// nft's `icmpv6_type`.

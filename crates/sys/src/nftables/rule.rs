@@ -1,5 +1,7 @@
 //! Rules, as the kernel's little machine runs them: expressions that load into registers, compare and judge.
 
+use types::Family;
+
 use super::numbers;
 use super::set::Set;
 use crate::netlink::message::Writer;
@@ -75,16 +77,23 @@ pub(super) struct AddressLayout {
 }
 
 impl AddressLayout {
-    pub(super) const V4: Self = Self {
+    const V4: Self = Self {
         source: 12,
         destination: 16,
         length: 4,
     };
-    pub(super) const V6: Self = Self {
+    const V6: Self = Self {
         source: 8,
         destination: 24,
         length: 16,
     };
+
+    pub(super) const fn of(family: Family) -> Self {
+        match family {
+            Family::V4 => Self::V4,
+            Family::V6 => Self::V6,
+        }
+    }
 }
 
 /// Writes the expressions of a rule into its list. With `counters` a verdict is counted.
@@ -174,6 +183,49 @@ fn write_step(list: &mut Writer<'_>, layout: AddressLayout, step: Step) {
     }
 }
 
+/// The rule that gives packets of a protocol the mark that a map has for their destination, and asks no further.
+pub(super) struct MarkRule<'a> {
+    /// The number of the protocol.
+    pub(super) protocol: u8,
+    /// The map, from destination address and port to mark.
+    pub(super) map: &'a str,
+    /// How the messages of one batch know it.
+    pub(super) map_id: u32,
+    /// Packets that get a mark are counted.
+    pub(super) counters: bool,
+}
+
+/// Where ports lie in TCP, UDP and SCTP: the source's, then the destination's.
+const DESTINATION_PORT: u32 = 2;
+
+/// Writes the expressions of such a rule into its list.
+pub(super) fn write_marking(list: &mut Writer<'_>, layout: AddressLayout, rule: &MarkRule<'_>) {
+    meta(list, numbers::META_PROTOCOL, numbers::FIRST);
+    compare(list, &[rule.protocol]);
+    address(list, layout, End::Destination);
+    // Directly behind the address.
+    let behind = if layout.length == AddressLayout::V4.length {
+        numbers::BEHIND_FOUR_BYTES
+    } else {
+        numbers::SECOND
+    };
+    load(list, numbers::TRANSPORT_HEADER, DESTINATION_PORT, 2, behind);
+    expression(list, "lookup", |data| {
+        data.text(numbers::LOOKUP_SET, rule.map);
+        number(data, numbers::LOOKUP_FROM, numbers::FIRST);
+        number(data, numbers::LOOKUP_TO, numbers::FIRST);
+        number(data, numbers::LOOKUP_SET_ID, rule.map_id);
+    });
+    expression(list, "meta", |data| {
+        number(data, numbers::META_KEY, numbers::META_MARK);
+        number(data, numbers::META_FROM, numbers::FIRST);
+    });
+    if rule.counters {
+        count(list);
+    }
+    verdict(list, numbers::RETURN, None);
+}
+
 fn expression(list: &mut Writer<'_>, name: &str, data: impl FnOnce(&mut Writer<'_>)) {
     list.nested(numbers::LIST_ELEMENT, |element| {
         element.text(numbers::EXPRESSION_NAME, name);
@@ -192,8 +244,12 @@ fn value(writer: &mut Writer<'_>, kind: u16, bytes: &[u8]) {
 
 /// Loads part of the packet into the first register.
 fn payload(list: &mut Writer<'_>, base: u32, offset: u32, length: u32) {
+    load(list, base, offset, length, numbers::FIRST);
+}
+
+fn load(list: &mut Writer<'_>, base: u32, offset: u32, length: u32, to: u32) {
     expression(list, "payload", |data| {
-        number(data, numbers::PAYLOAD_TO, numbers::FIRST);
+        number(data, numbers::PAYLOAD_TO, to);
         number(data, numbers::PAYLOAD_BASE, base);
         number(data, numbers::PAYLOAD_OFFSET, offset);
         number(data, numbers::PAYLOAD_LENGTH, length);

@@ -120,7 +120,7 @@ pub(super) enum Order {
 
 impl Order {
     /// As nft keeps it: a kind, a length, and a number in the machine's order.
-    fn told(self, kind: u8) -> Vec<u8> {
+    pub(super) fn told(self, kind: u8) -> Vec<u8> {
         let order: u32 = match self {
             Self::Unsaid => 0,
             Self::Host => 1,
