@@ -111,10 +111,10 @@ impl Lvs {
             self.known_down.clear();
             let users = &self.users;
             self.table.retain(|key| users.contains_key(key));
-            if !self.services.is_empty() {
-                self.watch.begin(now);
-            }
-        } else if self.watch.next().is_none() && !self.services.is_empty() {
+        }
+        if self.services.is_empty() {
+            self.watch.stop();
+        } else if self.watch.next().is_none() {
             self.watch.begin(now);
         }
         self.dirty.extend(self.users.keys().copied());
