@@ -7,7 +7,7 @@ use crate::read::Reading;
 use crate::settings::global::Owner;
 
 use super::super::arguments::optional;
-use super::{FLAG, Keyword, ROW, Role, SWITCH, pending, scripts, switch, twice};
+use super::{FLAG, Keyword, ROW, Role, SWITCH, scripts, switch, twice};
 
 pub(in super::super) const KEYWORDS: &[Keyword] = &[
     Keyword {
