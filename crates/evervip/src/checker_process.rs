@@ -3,6 +3,8 @@
 //! One thread, one epoll set. It carries inputs to the core and its actions to the kernel, to scripts and to FIFOs.
 
 mod addresses;
+#[expect(dead_code, reason = "the core does not ask for attempts yet")]
+mod attempts;
 mod balancer;
 mod commands;
 mod downs;
