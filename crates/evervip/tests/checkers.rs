@@ -459,10 +459,8 @@ fn reloads_leave_nothing_open(lab: &mut Lab) -> Result<()> {
         })?;
         counts.push(open()?);
     }
-    let (least, most) = (counts.iter().min(), counts.iter().max());
-    let grown = most
-        .zip(least)
-        .is_none_or(|(most, least)| *most > least + 1);
-    ensure!(!grown, "{counts:?}");
+    // Some are open for a moment only.
+    let (first, last) = counts.split_at(counts.len() / 2);
+    ensure!(first.iter().min() >= last.iter().min(), "{counts:?}");
     daemon.stop()
 }
