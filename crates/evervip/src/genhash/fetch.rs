@@ -180,7 +180,7 @@ impl Call {
         see: &mut dyn FnMut(&[u8]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         if !self.connected {
-            if !self.socket.is_ready() {
+            if !self.socket.is_decided() {
                 return Ok(());
             }
             let now = sys::clock::now();
