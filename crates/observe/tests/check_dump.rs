@@ -1,7 +1,12 @@
 //! `keepalived_check.data` beside the file that Debian's keepalived 2.2.7 wrote of the same configuration, in User Mode
 //! Linux a few seconds after its start.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that cannot go on fails"
+)]
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
