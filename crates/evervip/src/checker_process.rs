@@ -7,6 +7,7 @@ mod attempts;
 mod balancer;
 mod commands;
 mod downs;
+mod dumps;
 mod hands;
 
 use std::fs::File;
@@ -69,6 +70,7 @@ struct CheckerProcess {
     addresses: Addresses,
     downs: Downs,
     settings: Settings,
+    dump_directory: String,
     keep: bool,
     pid_file: Option<PidFile>,
     state: Running,
@@ -116,6 +118,7 @@ impl CheckerProcess {
             addresses: Addresses::new(ADDRESSES),
             downs: Downs::new(start.resume),
             settings: Settings::default(),
+            dump_directory: start.dump_directory,
             keep: start.keep,
             pid_file: Some(pid_file),
             state: Running::Yes,
@@ -248,7 +251,7 @@ impl CheckerProcess {
                 SIGINT => {}
                 number => {
                     if let Some(dump) = Dump::asked_by(number) {
-                        self.dump(dump);
+                        self.dump(now, dump);
                     }
                 }
             }
@@ -282,7 +285,7 @@ impl CheckerProcess {
                 // Whoever leaves needs none any more.
                 Heard::Reload(_) => {}
                 Heard::Stop => self.stop(now),
-                Heard::Dump(dump) => self.dump(dump),
+                Heard::Dump(dump) => self.dump(now, dump),
             }
         }
     }
@@ -345,12 +348,20 @@ impl CheckerProcess {
         Ok(())
     }
 
-    fn dump(&mut self, dump: Dump) {
+    fn dump(&self, now: Instant, dump: Dump) {
         match dump {
             Dump::Data => {}
             // These are the VRRP process'.
-            Dump::Stats | Dump::StatsAndClear | Dump::Json => {}
+            Dump::Stats | Dump::StatsAndClear | Dump::Json => return,
         }
+        let directory = Path::new(&self.dump_directory);
+        if let Err(problem) = dumps::write(directory, now, &self.core, &self.settings) {
+            error!(
+                "cannot write a dump to {}: {problem:#}",
+                directory.display()
+            );
+        }
+        process::give_back_memory();
     }
 }
 

@@ -14,6 +14,7 @@ mod conversation;
 mod demo;
 mod diagnostics;
 mod exit;
+mod genhash;
 mod identity;
 mod kernel_routing;
 mod logging;
@@ -43,6 +44,9 @@ fn main() -> ExitCode {
     let mut words = std::env::args_os();
     let identity = Identity::of(words.next());
     let words: Vec<OsString> = words.collect();
+    if let Some(words) = genhash::words(&identity.program, &words) {
+        return genhash::run(words).into();
+    }
     if !identity.is_keepalived
         && let Some(exit) = verbs::run(&words)
     {

@@ -11,8 +11,8 @@ use anyhow::{Context as _, Result, ensure};
 use lab::{ExitStatus, Host, Lab, Pid, scenario, wait_until};
 
 use common::{
-    Daemon, SIGKILL, SIGSTOP, SIGTERM, SOON, evervip, gains, holds, host, is_real_root, pid_in,
-    script,
+    Daemon, SIGKILL, SIGSTOP, SIGTERM, SIGUSR1, SOON, evervip, gains, holds, host, is_real_root,
+    pid_in, script,
 };
 
 fn main() -> ExitCode {
@@ -34,6 +34,7 @@ fn main() -> ExitCode {
             commands_and_those_who_are_told,
         ),
         ("no_command_is_left_behind", no_command_is_left_behind),
+        ("a_dump", a_dump),
         ("reloads_leave_nothing_open", reloads_leave_nothing_open),
     ])
 }

@@ -70,6 +70,8 @@ pub(crate) struct ServiceState {
     pub(crate) sorry_in_use: bool,
     /// Its checks are not made (`ha_suspend`).
     pub(crate) suspended: bool,
+    /// The settings before had it, too.
+    pub(crate) reloaded: bool,
     /// As many as real servers in the settings, in their order.
     pub(crate) servers: Box<[ServerState]>,
 }
@@ -81,6 +83,8 @@ pub(crate) struct ServerState {
     pub(crate) checks: Box<[CheckId]>,
     /// How many of them say that it is down.
     pub(crate) failed: u32,
+    /// The settings before had it, too.
+    pub(crate) reloaded: bool,
     /// What they add to its weight.
     pub(crate) contribution: i64,
 }
