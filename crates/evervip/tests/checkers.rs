@@ -155,10 +155,10 @@ fn comes_and_goes(lab: &mut Lab) -> Result<()> {
         let pid = runs(&host)?;
         ensure!(!earlier.contains(&pid));
         // What stays is not started again.
-        let before = daemon.times_said("Reloading");
+        let before = daemon.times_said("Reload complete");
         daemon.reload(&(router() + &service(80) + &service(81)))?;
-        wait_until(SOON, "all three reload", || {
-            daemon.times_said("Reloading") >= before + 3
+        wait_until(SOON, "everybody has reloaded", || {
+            daemon.times_said("Reload complete") > before
         })?;
         ensure!(checkers(&host)? == pid);
         daemon.reload(&router())?;
@@ -463,5 +463,29 @@ fn reloads_leave_nothing_open(lab: &mut Lab) -> Result<()> {
     // Some are open for a moment only.
     let (first, last) = counts.split_at(counts.len() / 2);
     ensure!(first.iter().min() >= last.iter().min(), "{counts:?}");
+    daemon.stop()
+}
+
+/// SIGUSR1 makes both processes write, each its own file.
+fn a_dump(lab: &mut Lab) -> Result<()> {
+    let lan = lab.segment()?;
+    let host = host(lab, &lan, "a", 1)?;
+    let configuration = global("") + &router() + "SSL {\n password hush\n}\n" + &service(80);
+    let mut daemon = Daemon::start(&host, &evervip(), &configuration)?;
+    gains(&host, VIP)?;
+    runs(&host)?;
+    let text = daemon.dump(SIGUSR1, "keepalived_check.data", |_| true)?;
+    for line in [
+        " VS VIP = 198.18.0.100, VPORT = 80\n",
+        "   RIP = 198.18.1.1, RPORT = 80, WEIGHT = 1 EFF WEIGHT = 1\n",
+        "   alive = 1\n",
+        " Password : ********\n",
+    ] {
+        ensure!(text.contains(line), "{line} is missing in\n{text}");
+    }
+    ensure!(!text.contains("hush"), "{text}");
+    wait_until(SOON, "the other process writes, too", || {
+        daemon.has_file("tmp/keepalived.data")
+    })?;
     daemon.stop()
 }
