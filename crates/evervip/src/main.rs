@@ -12,6 +12,7 @@ mod demo;
 mod diagnostics;
 mod exit;
 mod identity;
+mod ipvs;
 mod kernel_routing;
 mod logging;
 mod machine;
