@@ -54,7 +54,8 @@ pub use diagnostics::{Also, Class, Diagnostic, Related, Severity, Style, exit_st
 pub use keywords::{KeywordFacts, keywords};
 pub use lints::{Lint, lints};
 pub use machine::{
-    DeviceFacts, FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem,
+    DeviceFacts, FileProblem, InterfaceFacts, Machine, PatternProblem, ResolvedScript,
+    ScriptProblem,
 };
 pub use settings::Settings;
 pub use suggest::similar_keyword;

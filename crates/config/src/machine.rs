@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use lvs::settings::checkers::RegexOptions;
 use types::Prefix;
 
 use crate::settings::RunAs;
@@ -68,6 +69,11 @@ pub trait Machine {
     /// An address of a host (`smtp_server`); `None`: the name is nobody's, or nobody could be asked. It takes as long as
     /// the system's resolver takes, as in keepalived.
     fn resolve_host(&self, name: &str) -> Option<IpAddr>;
+
+    /// What is wrong with a pattern (PCRE2) of HTTP_GET or SSL_GET; `None`: nothing, or nobody here knows.
+    fn pattern_problem(&self, _pattern: &[u8], _options: RegexOptions) -> Option<PatternProblem> {
+        None
+    }
 
     /// User and primary group id of a user.
     fn user(&self, name: &str) -> Option<(u32, u32)>;
@@ -166,6 +172,15 @@ pub enum FileProblem {
         /// The most that is read, in bytes.
         limit: usize,
     },
+}
+
+/// What is wrong with a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatternProblem {
+    /// Where in the pattern, in bytes from its beginning.
+    pub offset: usize,
+    /// In words.
+    pub text: String,
 }
 
 /// A script that can run.

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use lvs::settings::checkers::RegexOptions;
 use types::Prefix;
 
 use crate::machine::{
-    DeviceFacts, FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem,
+    DeviceFacts, FileProblem, InterfaceFacts, Machine, PatternProblem, ResolvedScript,
+    ScriptProblem,
 };
 use crate::settings::RunAs;
 use crate::{LoadOptions, Loaded, load};
@@ -190,6 +192,15 @@ impl Machine for Fake {
 
     fn interface(&self, name: &str) -> Option<InterfaceFacts> {
         self.interfaces.get(name).copied()
+    }
+
+    /// A pattern without its second parenthesis is none.
+    fn pattern_problem(&self, pattern: &[u8], _options: RegexOptions) -> Option<PatternProblem> {
+        let wrong = pattern.contains(&b'(') && !pattern.contains(&b')');
+        wrong.then(|| PatternProblem {
+            offset: pattern.len(),
+            text: "a parenthesis is missing".into(),
+        })
     }
 
     fn addresses(&self, interface: &str) -> Option<Vec<Prefix>> {

@@ -44,6 +44,8 @@ pub(crate) struct Options {
     pub dont_respawn: bool,
     /// `-V`: leave the addresses when stopping.
     pub dont_release_vrrp: bool,
+    /// `-I`: leave what IPVS holds when stopping.
+    pub dont_release_ipvs: bool,
     /// `--ignore-sigint`.
     pub ignore_sigint: bool,
     /// `-u`: permission bits that files are made without.
@@ -96,6 +98,7 @@ impl Default for Options {
             check_only: false,
             dont_respawn: false,
             dont_release_vrrp: false,
+            dont_release_ipvs: false,
             ignore_sigint: false,
             umask: None,
             pid: None,
@@ -436,6 +439,7 @@ impl Reader {
                     .push(format!("invalid umask {}: 0 to 0777 expected", text())),
             },
             "dont-release-vrrp" => options.dont_release_vrrp = true,
+            "dont-release-ipvs" => options.dont_release_ipvs = true,
             "dont-respawn" => options.dont_respawn = true,
             "dont-fork" => options.dont_fork = true,
             "dump-conf" => options.dump_conf = true,

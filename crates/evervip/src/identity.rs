@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use crate::messages::Role;
+
 /// The version of keepalived whose behaviour, files and packets this program has.
 pub(crate) const KEEPALIVED_VERSION: &str = "2.4.3";
 
@@ -39,12 +41,13 @@ impl Identity {
         }
     }
 
-    /// The name that the VRRP child logs under.
-    pub(crate) fn vrrp_ident(&self) -> &'static str {
-        if self.is_keepalived {
-            "Keepalived_vrrp"
-        } else {
-            "evervip_vrrp"
+    /// The name that a child logs under.
+    pub(crate) const fn child_ident(&self, role: Role) -> &'static str {
+        match (role, self.is_keepalived) {
+            (Role::Vrrp, true) => "Keepalived_vrrp",
+            (Role::Vrrp, false) => "evervip_vrrp",
+            (Role::Checkers, true) => "Keepalived_healthcheckers",
+            (Role::Checkers, false) => "evervip_healthcheckers",
         }
     }
 }
@@ -71,7 +74,12 @@ mod tests {
         assert!(identity("/usr/sbin/keepalived").is_keepalived);
         assert!(identity("keepalived").is_keepalived);
         assert_eq!(identity("/usr/sbin/evervip").program, "evervip");
-        assert_eq!(identity("keepalived").vrrp_ident(), "Keepalived_vrrp");
+        let keepalived = identity("keepalived");
+        assert_eq!(keepalived.child_ident(Role::Vrrp), "Keepalived_vrrp");
+        assert_eq!(
+            keepalived.child_ident(Role::Checkers),
+            "Keepalived_healthcheckers"
+        );
     }
 
     /// The readers of the first line, as they are found in the wild.

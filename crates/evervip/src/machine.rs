@@ -10,12 +10,18 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use config::settings::RunAs;
-use config::{DeviceFacts, FileProblem, InterfaceFacts, Machine, ResolvedScript, ScriptProblem};
+use config::{
+    DeviceFacts, FileProblem, InterfaceFacts, Machine, PatternProblem, ResolvedScript,
+    ScriptProblem,
+};
 use log::warn;
+use lvs::settings::checkers::RegexOptions;
 use sys::netlink::{LinkKind, RouteSocket};
 use sys::process::Credentials;
 use sys::users;
 use types::{IfIndex, Prefix};
+
+use crate::patterns;
 
 /// The real machine. Interfaces and addresses are read once, when the first question about one is asked.
 #[derive(Default)]
@@ -137,6 +143,14 @@ impl Machine for ThisMachine {
                 None
             }
         }
+    }
+
+    fn pattern_problem(&self, pattern: &[u8], options: RegexOptions) -> Option<PatternProblem> {
+        let error = sys::regex::check(pattern, patterns::options(options)).err()?;
+        Some(PatternProblem {
+            offset: error.offset,
+            text: error.text,
+        })
     }
 
     fn user(&self, name: &str) -> Option<(u32, u32)> {

@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod checker_process;
+mod child;
 mod command_line;
 mod config_test;
 mod demo;
@@ -18,6 +20,11 @@ mod logging;
 mod machine;
 mod messages;
 mod parent;
+#[allow(
+    dead_code,
+    reason = "what is shared between checks waits for the process that runs them"
+)]
+mod patterns;
 mod verbs;
 mod vrrp_process;
 
@@ -31,7 +38,7 @@ use crate::identity::Identity;
 fn main() -> ExitCode {
     if let Some(descriptor) = sys::process::inherited_descriptor() {
         match sys::channel::Channel::from_inherited(descriptor) {
-            Ok(channel) => return vrrp_process::run(channel).into(),
+            Ok(channel) => return child::run(channel).into(),
             // Somebody set the variable by hand: then this is no child.
             Err(problem) => eprintln!("{}: {problem}", sys::process::CHANNEL_VARIABLE),
         }

@@ -30,9 +30,20 @@ pub(crate) enum ToChild {
     Dump(Dump),
 }
 
+/// What a child is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Role {
+    /// It runs the virtual routers.
+    Vrrp,
+    /// It checks the health of real servers, and balances among the good ones.
+    Checkers,
+}
+
 /// What a child begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Start {
+    /// What it is.
+    pub role: Role,
     /// [`config::Settings`], encoded.
     pub settings: Vec<u8>,
     /// Where to log.
@@ -41,8 +52,10 @@ pub(crate) struct Start {
     pub ident: String,
     /// The task name, as `ps` and `killall` know it.
     pub task_name: String,
-    /// `--dont-release-vrrp`.
-    pub keep_addresses: bool,
+    /// `--dont-release-vrrp`, `--dont-release-ipvs`: a stop leaves the kernel as it is.
+    pub keep: bool,
+    /// A predecessor has died: what it made is still there.
+    pub successor: bool,
     /// The pid file to claim.
     pub pid_file: String,
     /// Where dumps go.

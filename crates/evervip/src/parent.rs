@@ -4,49 +4,50 @@
 
 mod child;
 mod packed;
+mod pid_files;
 mod release;
+mod slot;
 
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use config::settings::Global;
-use config::{LoadOptions, Loaded, load};
+use config::settings::global::Fifo as FifoSettings;
+use config::{LoadOptions, Loaded, Settings, load};
 use log::{debug, error, info, warn};
 use sys::channel::Receipt;
 use sys::event_loop::EventLoop;
+use sys::fifo::Fifo;
 use sys::pid_file::{self, PidFile, PidFileError};
 use sys::process::{self, ExitStatus};
 use sys::signals::SignalSet;
 use sys::timer::Timer;
 use types::Instant;
 
-use self::child::{Child, RestartPace};
+use self::child::Child;
 use self::packed::Packed;
+use self::pid_files::PidFiles;
+use self::slot::Slot;
 use crate::command_line::Options;
 use crate::diagnostics;
 use crate::exit::{Exit, NEEDED_RIGHTS};
 use crate::identity::Identity;
 use crate::machine::ThisMachine;
-use crate::messages::{Dump, LONGEST, Start, ToChild, ToParent};
+use crate::messages::{Dump, LONGEST, Role, Start, ToChild, ToParent};
 
 const SIGHUP: i32 = 1;
 const SIGINT: i32 = 2;
-const SIGKILL: i32 = 9;
 const SIGTERM: i32 = 15;
 const SIGCHLD: i32 = 17;
 const DUMP_SIGNALS: [i32; 5] = [10, 12, 36, 37, 63];
 
-// Tokens of the epoll set.
+// Tokens of the epoll set; those of the children are `Slot::token`.
 const SIGNALS: u64 = 0;
 const TIMER: u64 = 1;
-const CHANNEL: u64 = 2;
 
 /// When to try again after a child could not even be started.
 const SECOND_TRY: Duration = Duration::from_secs(1);
 
-/// Where pid files are, unless the command line says otherwise.
-const RUN_DIRECTORY: &str = "/run";
 /// Where dumps go, unless `TMPDIR` says otherwise.
 const DUMP_DIRECTORY: &str = "/tmp";
 
@@ -85,7 +86,12 @@ pub(crate) fn run(mut options: Options, identity: &Identity) -> Exit {
         }
     }
     let files = PidFiles::new(&options, &settings.global);
-    for path in [&files.parent, &files.vrrp] {
+    let relevant = [Role::Vrrp, Role::Checkers]
+        .into_iter()
+        .filter(|role| may_run(*role, &options))
+        .filter(|role| *role == Role::Vrrp || !settings.lvs.virtual_servers.is_empty())
+        .map(|role| files.of(role));
+    for path in [files.parent.as_path()].into_iter().chain(relevant) {
         match pid_file::is_running(path) {
             Ok(true) => {
                 error!("daemon is already running: {} is locked", path.display());
@@ -95,7 +101,7 @@ pub(crate) fn run(mut options: Options, identity: &Identity) -> Exit {
             Err(problem) => warn!("{problem}"),
         }
     }
-    let packed = Packed::new(settings);
+    let packed = Packed::new(settings, may_run(Role::Checkers, &options));
     process::give_back_memory();
     match packed.and_then(|settings| serve(options, settings, files, identity)) {
         Ok(exit) => exit,
@@ -136,45 +142,11 @@ fn read_configuration(options: &Options, identity: &Identity) -> Loaded {
     loaded
 }
 
-/// Paths of the pid files.
-struct PidFiles {
-    parent: PathBuf,
-    vrrp: PathBuf,
-}
-
-impl PidFiles {
-    fn new(options: &Options, global: &Global) -> Self {
-        let own_directory = global.use_pid_dir || global.instance.is_some();
-        let directory = if own_directory {
-            Path::new(RUN_DIRECTORY).join("keepalived")
-        } else {
-            PathBuf::from(RUN_DIRECTORY)
-        };
-        let suffix = global
-            .instance
-            .as_ref()
-            .map(|instance| format!("_{instance}"))
-            .unwrap_or_default();
-        let file = |given: &Option<PathBuf>, name: &str| {
-            given
-                .clone()
-                .unwrap_or_else(|| directory.join(format!("{name}{suffix}.pid")))
-        };
-        Self {
-            parent: file(&options.pid, "keepalived"),
-            vrrp: file(&options.vrrp_pid, "vrrp"),
-        }
-    }
-
-    fn make_directories(&self) {
-        for directory in [self.parent.parent(), self.vrrp.parent()]
-            .into_iter()
-            .flatten()
-        {
-            if let Err(problem) = std::fs::create_dir_all(directory) {
-                warn!("cannot make {}: {problem}", directory.display());
-            }
-        }
+/// Whether the command line leaves a child switched on.
+const fn may_run(role: Role, options: &Options) -> bool {
+    match role {
+        Role::Vrrp => !options.check_only,
+        Role::Checkers => !options.vrrp_only,
     }
 }
 
@@ -199,19 +171,18 @@ fn serve(options: Options, settings: Packed, files: PidFiles, identity: &Identit
         options,
         identity: identity.clone(),
         settings,
-        previous: None,
         files,
         signals,
         timer,
         events,
-        vrrp: None,
-        pace: RestartPace::default(),
+        slots: [Slot::new(Role::Vrrp), Slot::new(Role::Checkers)],
         fresh: true,
-        state: State::Running,
+        stopping: None,
         reload_wanted: false,
+        common_fifo: None,
     };
-    parent.start_vrrp()?;
-    if parent.vrrp.is_none() {
+    parent.start_missing()?;
+    if !parent.settings.has_work_for(Role::Vrrp) && may_run(Role::Vrrp, &parent.options) {
         info!("No VRRP instance is configured: waiting for a reload that brings one");
     }
     let exit = parent.run()?;
@@ -230,79 +201,123 @@ struct Parent {
     options: Options,
     identity: Identity,
     settings: Packed,
-    /// The settings that the child had before, until it has taken the new ones.
-    previous: Option<Packed>,
     files: PidFiles,
     signals: SignalSet,
     timer: Timer,
     events: EventLoop,
-    vrrp: Option<Child>,
-    pace: RestartPace,
-    /// No VRRP process has been started yet.
+    slots: [Slot; 2],
+    /// No child has been started yet.
     fresh: bool,
-    state: State,
-    /// A SIGHUP came while the child was still busy with the last one; more of them are the same wish.
+    stopping: Option<Stopping>,
+    /// A SIGHUP came while a child was still busy with the last one; more of them are the same wish.
     reload_wanted: bool,
+    /// `notify_fifo`: children come and go, and each of them writes to it.
+    common_fifo: Option<(FifoSettings, Fifo)>,
 }
 
+/// The children have been asked to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Running,
-    /// A child ended too soon after its start; it is started again then.
-    Restarting {
-        at: Instant,
-    },
-    /// The child has been asked to end.
-    Stopping {
-        kill_at: Instant,
-        exit: Exit,
-    },
+struct Stopping {
+    kill_at: Instant,
+    exit: Exit,
 }
 
 impl Parent {
     fn run(&mut self) -> Result<Exit> {
         let mut ready = Vec::new();
         loop {
-            self.timer.arm(match self.state {
-                State::Running => None,
-                State::Restarting { at } => Some(at),
-                State::Stopping { kill_at, .. } => Some(kill_at),
-            })?;
+            self.timer.arm(self.next_wake())?;
             self.events.wait(&mut ready)?;
             let now = sys::clock::now();
             for token in &ready {
                 match *token {
                     // Before children are reaped: `killall` reaches everybody, and a child that obeys first has not died.
                     SIGNALS => self.hear_signals(now)?,
-                    CHANNEL => self.hear_child()?,
                     TIMER => self.timer.acknowledge()?,
-                    _ => {}
+                    token => {
+                        if let Some(role) = self.role_of(|slot| slot.token() == token) {
+                            self.hear_child(role)?;
+                        }
+                    }
                 }
             }
             self.reap(now)?;
-            match self.state {
-                State::Stopping { exit, .. } if self.vrrp.is_none() => {
-                    release::put_back(self.pace.overridden().clone());
+            match self.stopping {
+                Some(Stopping { exit, .. })
+                    if self.slots.iter().all(|slot| slot.child.is_none()) =>
+                {
+                    self.end();
                     return Ok(exit);
                 }
-                State::Stopping { kill_at, .. } if kill_at <= now => self.kill_child(now),
-                State::Restarting { at } if at <= now => {
-                    self.state = State::Running;
-                    if let Err(problem) = self.start_vrrp() {
-                        error!("{problem:#}");
-                        self.state = State::Restarting {
-                            at: now + SECOND_TRY,
-                        };
-                    }
-                }
-                State::Running | State::Restarting { .. } | State::Stopping { .. } => {}
+                Some(Stopping { kill_at, .. }) if kill_at <= now => self.kill_children(now),
+                Some(_) => {}
+                None => self.start_due(now),
             }
         }
     }
 
-    /// Starts the VRRP child, if there is anything for it to do.
-    fn start_vrrp(&mut self) -> Result<()> {
-        if !self.settings.has_instances || self.options.check_only {
+    fn next_wake(&self) -> Option<Instant> {
+        match self.stopping {
+            Some(Stopping { kill_at, .. }) => Some(kill_at),
+            None => self.slots.iter().filter_map(|slot| slot.restart_at).min(),
+        }
+    }
+
+    fn role_of(&self, wanted: impl Fn(&Slot) -> bool) -> Option<Role> {
+        self.slots
+            .iter()
+            .find(|slot| wanted(slot))
+            .map(|slot| slot.role)
+    }
+
+    fn slot(&mut self, role: Role) -> &mut Slot {
+        let [vrrp, checkers] = &mut self.slots;
+        match role {
+            Role::Vrrp => vrrp,
+            Role::Checkers => checkers,
+        }
+    }
+
+    /// Starts the children that have something to do and do not run, unless they have to wait.
+    fn start_missing(&mut self) -> Result<()> {
+        self.keep_common_fifo();
+        for role in [Role::Vrrp, Role::Checkers] {
+            let slot = self.slot(role);
+            if slot.child.is_none() && slot.restart_at.is_none() {
+                self.start(role)?;
+            }
+        }
+        if self.slots.iter().any(|slot| slot.child.is_some()) {
+            self.fresh = false;
+        }
+        Ok(())
+    }
+
+    /// Starts the children whose time has come.
+    fn start_due(&mut self, now: Instant) {
+        for role in [Role::Vrrp, Role::Checkers] {
+            let slot = self.slot(role);
+            if slot.restart_at.is_none_or(|at| at > now) {
+                continue;
+            }
+            slot.restart_at = None;
+            if let Err(problem) = self.start(role) {
+                error!("{problem:#}");
+                self.slot(role).restart_at = Some(now + SECOND_TRY);
+            }
+        }
+    }
+
+    /// Starts a child, if there is anything for it to do.
+    fn start(&mut self, role: Role) -> Result<()> {
+        let previous = match role {
+            // Nothing of a dead VRRP process is left.
+            Role::Vrrp => None,
+            // What the dead one has made by settings that do not hold any more is removed by a reload.
+            Role::Checkers => self.slot(role).previous.clone(),
+        };
+        let has_work = self.settings.has_work_for(role) || previous.is_some();
+        if !has_work || !may_run(role, &self.options) {
             return Ok(());
         }
         let global = &self.settings.global;
@@ -311,32 +326,83 @@ impl Parent {
             .as_ref()
             .map(|instance| format!("_{instance}"))
             .unwrap_or_default();
-        let start = Start {
-            settings: self.settings.bytes.clone(),
+        let (process, keep) = match role {
+            Role::Vrrp => (&global.processes.vrrp, self.options.dont_release_vrrp),
+            Role::Checkers => (&global.processes.checker, self.options.dont_release_ipvs),
+        };
+        let mut start = Start {
+            role,
+            settings: previous
+                .clone()
+                .unwrap_or_else(|| self.settings.part(role).to_vec()),
             log: self.options.log.clone(),
-            ident: format!("{}{suffix}", self.identity.vrrp_ident()),
-            task_name: global
-                .processes
-                .vrrp
+            ident: format!("{}{suffix}", self.identity.child_ident(role)),
+            task_name: process
                 .name
                 .clone()
                 .unwrap_or_else(|| self.identity.program.clone()),
-            keep_addresses: self.options.dont_release_vrrp,
-            pid_file: self.files.vrrp.to_string_lossy().into_owned(),
+            keep,
+            successor: false,
+            pid_file: self.files.of(role).to_string_lossy().into_owned(),
             dump_directory: std::env::var("TMPDIR").unwrap_or_else(|_| DUMP_DIRECTORY.to_owned()),
             initialise_files: self.fresh,
-            resume: self.pace.take_masters(),
-            overridden: self.pace.overridden().clone(),
+            resume: BTreeSet::new(),
+            overridden: BTreeMap::new(),
         };
-        let child = Child::spawn(&start, self.pace.heartbeat()?, sys::clock::now())
-            .context("starting the VRRP process")?;
-        self.fresh = false;
-        debug!("VRRP process is {}", child.pid());
-        self.events.add(child.channel(), CHANNEL)?;
-        self.vrrp = Some(child);
+        let slot = self.slot(role);
+        start.successor = slot.bereft;
+        start.resume = slot.pace.take_masters();
+        start.overridden = slot.pace.overridden().clone();
+        let name = slot.name();
+        let child = Child::spawn(&start, slot.pace.heartbeat()?, sys::clock::now())
+            .with_context(|| format!("starting {name}"))?;
+        debug!("{name} is {}", child.pid());
+        let token = slot.token();
+        self.events.add(child.channel(), token)?;
         drop(start);
+        let new = previous.map(|_| self.settings.part(role).to_vec());
+        let child = self.slot(role).child.insert(child);
+        if let Some(new) = new
+            && let Err(problem) = child.reload(&new)
+        {
+            error!("{name} does not get the new settings: {problem:#}");
+        }
         process::give_back_memory();
         Ok(())
+    }
+
+    /// `notify_fifo` is there for as long as the daemon, whichever of its children run.
+    fn keep_common_fifo(&mut self) {
+        let somebody = [Role::Vrrp, Role::Checkers]
+            .into_iter()
+            .any(|role| may_run(role, &self.options) && self.settings.has_work_for(role));
+        let wanted = self.settings.global.fifos.all.as_ref();
+        let wanted = wanted.filter(|_| somebody);
+        let same = |kept: &FifoSettings| {
+            wanted.is_some_and(|wanted| wanted.path == kept.path && wanted.owner == kept.owner)
+        };
+        if self
+            .common_fifo
+            .as_ref()
+            .is_some_and(|(kept, _)| same(kept))
+        {
+            return;
+        }
+        let wanted = wanted.cloned();
+        self.remove_common_fifo();
+        // What is wrong with it is said by those who would write to it.
+        self.common_fifo = wanted.and_then(|wanted| {
+            let fifo = crate::child::fifo::open(&wanted).ok()?;
+            Some((wanted, fifo))
+        });
+    }
+
+    fn remove_common_fifo(&mut self) {
+        if let Some((_, fifo)) = self.common_fifo.take()
+            && let Err(problem) = fifo.remove()
+        {
+            warn!("{problem}");
+        }
     }
 
     fn hear_signals(&mut self, now: Instant) -> Result<()> {
@@ -348,8 +414,10 @@ impl Parent {
                 SIGHUP => self.reload()?,
                 SIGCHLD => {}
                 number => {
-                    if let (Some(dump), Some(child)) = (Dump::asked_by(number), &self.vrrp) {
-                        child.tell(&ToChild::Dump(dump));
+                    if let Some(dump) = Dump::asked_by(number) {
+                        for slot in &self.slots {
+                            slot.tell(&ToChild::Dump(dump));
+                        }
                     }
                 }
             }
@@ -357,44 +425,68 @@ impl Parent {
         Ok(())
     }
 
-    fn hear_child(&mut self) -> Result<()> {
+    fn hear_child(&mut self, role: Role) -> Result<()> {
         let mut buffer = vec![0; LONGEST];
-        while let Some(child) = &mut self.vrrp {
+        while let Some(child) = &mut self.slot(role).child {
             let length = match child.channel().receive(&mut buffer)? {
                 Receipt::Message { length, .. } => length,
-                // Its end is heard of by SIGCHLD, too; what it said before has been read by then.
+                // What it said before has been read by then.
                 Receipt::Closed => {
-                    if child.stop_listening() {
-                        self.events.remove(child.channel())?;
-                    }
+                    let [vrrp, checkers] = &mut self.slots;
+                    let slot = match role {
+                        Role::Vrrp => vrrp,
+                        Role::Checkers => checkers,
+                    };
+                    slot.stop_listening(&self.events);
                     return Ok(());
                 }
                 Receipt::Nothing => return Ok(()),
             };
             let message: ToParent = postcard::from_bytes(buffer.get(..length).unwrap_or_default())
-                .context("message of the VRRP process")?;
-            match message {
-                ToParent::Masters { gained, lost } => child.note_masters(gained, &lost),
-                ToParent::Overridden(news) => child.note_overridden(news),
-                ToParent::SettingsTaken => {
-                    child.settings_taken();
-                    self.previous = None;
-                    if std::mem::take(&mut self.reload_wanted) {
-                        self.reload()?;
+                .with_context(|| format!("message of {}", self.slot(role).name()))?;
+            self.hear(role, message)?;
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, role: Role, message: ToParent) -> Result<()> {
+        let has_work = self.settings.has_work_for(role);
+        let slot = self.slot(role);
+        match message {
+            ToParent::Masters { gained, lost } => {
+                if let Some(child) = &mut slot.child {
+                    child.note_masters(gained, &lost);
+                }
+            }
+            ToParent::Overridden(news) => {
+                if let Some(child) = &mut slot.child {
+                    child.note_overridden(news);
+                }
+            }
+            ToParent::SettingsTaken => {
+                if slot.settings_taken() && !has_work {
+                    match role {
+                        // It waits for a reload that brings an instance.
+                        Role::Vrrp => {}
+                        Role::Checkers => slot.retire(),
                     }
                 }
-                ToParent::ReloadWanted => self.reload()?,
+                let busy = self.slots.iter().any(Slot::is_busy);
+                if !busy && std::mem::take(&mut self.reload_wanted) {
+                    self.reload()?;
+                }
             }
+            ToParent::ReloadWanted => self.reload()?,
         }
         Ok(())
     }
 
     /// Reads the configuration again. A file that cannot be used changes nothing.
     fn reload(&mut self) -> Result<()> {
-        if matches!(self.state, State::Stopping { .. }) {
+        if self.stopping.is_some() {
             return Ok(());
         }
-        if self.vrrp.as_ref().is_some_and(Child::is_busy) {
+        if self.slots.iter().any(Slot::is_busy) {
             self.reload_wanted = true;
             return Ok(());
         }
@@ -407,136 +499,166 @@ impl Parent {
             );
             return Ok(());
         };
-        let new = Packed::new(settings)?;
-        self.previous = Some(std::mem::replace(&mut self.settings, new));
-        match &mut self.vrrp {
-            Some(child) => {
-                // A child that cannot be reached has ended: its successor begins with the new settings.
-                if let Err(problem) = child.reload(&self.settings.bytes) {
-                    error!("the VRRP process does not get the new settings: {problem:#}");
-                }
-            }
-            None if self.state == State::Running => self.start_vrrp()?,
-            // It will start with the new settings.
-            None => {}
+        let new = Packed::new(settings, may_run(Role::Checkers, &self.options))?;
+        let old = std::mem::replace(&mut self.settings, new);
+        self.keep_common_fifo();
+        for slot in &mut self.slots {
+            let role = slot.role;
+            slot.reload(self.settings.part(role), old.part(role).to_vec());
         }
+        drop(old);
+        self.start_missing()?;
         process::give_back_memory();
         Ok(())
     }
 
     fn stop(&mut self, now: Instant, exit: Exit) {
-        if matches!(self.state, State::Stopping { .. }) {
+        if self.stopping.is_some() {
             return;
         }
         info!("Stopping");
-        if let Some(child) = &self.vrrp {
-            child.tell(&ToChild::Stop);
+        for slot in &self.slots {
+            slot.tell(&ToChild::Stop);
         }
-        self.state = State::Stopping {
+        self.stopping = Some(Stopping {
             kill_at: now + self.settings.global.child_wait_time,
             exit,
-        };
+        });
     }
 
-    fn kill_child(&mut self, now: Instant) {
-        if let Some(child) = &self.vrrp {
-            error!("the VRRP process does not end: killing it");
-            if let Err(problem) = process::kill(child.pid(), SIGKILL) {
-                error!("{problem}");
-            }
+    fn kill_children(&mut self, now: Instant) {
+        for slot in &self.slots {
+            slot.kill();
         }
-        if let State::Stopping { kill_at, .. } = &mut self.state {
-            *kill_at = now + self.settings.global.child_wait_time;
+        if let Some(stopping) = &mut self.stopping {
+            stopping.kill_at = now + self.settings.global.child_wait_time;
         }
+    }
+
+    /// All children have ended.
+    fn end(&mut self) {
+        for slot in &self.slots {
+            release::put_back(slot.pace.overridden().clone());
+        }
+        self.remove_common_fifo();
     }
 
     fn reap(&mut self, now: Instant) -> Result<()> {
         while let Some(exit) = process::reap()? {
-            if self
-                .vrrp
-                .as_ref()
-                .is_some_and(|child| child.pid() == exit.pid)
-            {
-                // What it said last has not been read yet if both came at once.
-                self.hear_child()?;
-                if let Some(child) = self.vrrp.take() {
-                    self.child_ended(&child, exit.status, now);
-                }
+            let ended = self.role_of(|slot| {
+                slot.child
+                    .as_ref()
+                    .is_some_and(|child| child.pid() == exit.pid)
+            });
+            let Some(role) = ended else { continue };
+            // What it said last has not been read yet if both came at once.
+            self.hear_child(role)?;
+            if let Some(child) = self.slot(role).child.take() {
+                self.child_ended(role, &child, exit.status, now)?;
             }
         }
         Ok(())
     }
 
-    fn child_ended(&mut self, child: &Child, status: ExitStatus, now: Instant) {
-        let asked_to = matches!(self.state, State::Stopping { .. });
-        self.pace
-            .ended(child, asked_to && status == ExitStatus::Code(0));
-        if asked_to {
-            if status != ExitStatus::Code(0) {
-                self.release_addresses(child);
+    fn child_ended(
+        &mut self,
+        role: Role,
+        child: &Child,
+        status: ExitStatus,
+        now: Instant,
+    ) -> Result<()> {
+        let tidily = status == ExitStatus::Code(0);
+        let slot = self.slot(role);
+        let name = slot.name();
+        let retired = std::mem::take(&mut slot.retiring);
+        let asked_to = retired || self.stopping.is_some();
+        let slot = self.slot(role);
+        slot.pace.ended(child, asked_to && tidily);
+        if self.stopping.is_some() {
+            if !tidily {
+                self.release(role, child);
             }
-            return;
+            return Ok(());
+        }
+        if retired && tidily {
+            // There may be something to do again by now.
+            return self.start_missing();
         }
         match status {
             ExitStatus::Code(code) => match Exit::is_final(code) {
                 Some(exit) => {
-                    error!(
-                        "the VRRP process ended with status {code}, which it would do again: stopping"
-                    );
-                    self.release_addresses(child);
+                    error!("{name} ended with status {code}, which it would do again: stopping");
+                    self.release(role, child);
                     self.stop(now, exit);
-                    return;
+                    return Ok(());
                 }
-                None => error!("the VRRP process ended with status {code}"),
+                None => error!("{name} ended with status {code}"),
             },
-            ExitStatus::Signal(signal) => {
-                error!("the VRRP process was killed by signal {signal}");
-            }
+            ExitStatus::Signal(signal) => error!("{name} was killed by signal {signal}"),
         }
         if self.options.dont_respawn {
-            self.release_addresses(child);
+            self.release(role, child);
             self.stop(now, Exit::Success);
-            return;
+            return Ok(());
         }
-        let delay = self.pace.after(child, now);
-        // Who ended by itself has said goodbye and removed its addresses; who ended between two sets of settings may hold
-        // addresses that are in the old one only.
-        let begin_afresh = status == ExitStatus::Code(0) || self.previous.is_some();
-        if begin_afresh || !delay.is_zero() {
-            self.release_addresses(child);
-            self.pace.forget_masters();
+        let slot = self.slot(role);
+        slot.bereft = true;
+        let delay = slot.pace.after(child, now);
+        if role == Role::Vrrp {
+            // Who ended by itself has said goodbye and removed its addresses; who ended between two sets of settings may
+            // hold addresses that are in the old one only. And if nobody advertises for a while: whoever takes over must
+            // not find the addresses here, too.
+            let begin_afresh = tidily || slot.previous.is_some();
+            if begin_afresh || !delay.is_zero() {
+                slot.pace.forget_masters();
+                self.release(role, child);
+            }
         }
         if delay.is_zero() {
-            info!("Respawning the VRRP process");
-            self.respawn(child, now);
+            info!("Respawning {name}");
+            self.respawn(role, child, now);
         } else {
-            // Nobody will advertise for a while: whoever takes over must not find the addresses here, too.
-            info!("Respawning the VRRP process in {} s", delay.as_secs());
-            self.state = State::Restarting { at: now + delay };
+            info!("Respawning {name} in {} s", delay.as_secs());
+            self.slot(role).restart_at = Some(now + delay);
         }
+        Ok(())
     }
 
     /// Starts a successor, or tries again later: a lack of memory or processes must not end the daemon.
-    fn respawn(&mut self, child: &Child, now: Instant) {
-        if let Err(problem) = self.start_vrrp() {
+    fn respawn(&mut self, role: Role, child: &Child, now: Instant) {
+        if let Err(problem) = self.start(role) {
             error!("{problem:#}");
-            self.release_addresses(child);
-            self.state = State::Restarting {
-                at: now + SECOND_TRY,
-            };
+            self.release(role, child);
+            self.slot(role).restart_at = Some(now + SECOND_TRY);
         }
     }
 
-    /// Takes away what a dead child held, by the settings that it had and by those that it may have had already.
-    fn release_addresses(&mut self, child: &Child) {
-        let previous = self.previous.take();
-        for settings in previous.iter().chain([&self.settings]) {
-            let released = settings
-                .unpack()
-                .and_then(|settings| release::release(&settings, child.masters()));
-            if let Err(problem) = released {
-                error!("addresses of the dead VRRP process may be left behind: {problem:#}");
+    /// Takes away what a dead child held that nobody else may find here, by the settings that it had and by those that it may
+    /// have had already.
+    fn release(&mut self, role: Role, child: &Child) {
+        match role {
+            Role::Vrrp => {
+                let previous = self.slot(role).previous.take();
+                for settings in previous
+                    .as_deref()
+                    .into_iter()
+                    .chain([self.settings.part(role)])
+                {
+                    let released = unpack(settings)
+                        .and_then(|settings| release::release(&settings, child.masters()));
+                    if let Err(problem) = released {
+                        error!(
+                            "addresses of the dead VRRP process may be left behind: {problem:#}"
+                        );
+                    }
+                }
             }
+            // The kernel goes on balancing among those that were good.
+            Role::Checkers => {}
         }
     }
+}
+
+fn unpack(part: &[u8]) -> Result<Settings> {
+    postcard::from_bytes(part).context("settings for the children")
 }

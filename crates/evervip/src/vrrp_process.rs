@@ -9,7 +9,7 @@ mod culprit;
 mod devices;
 mod dumps;
 mod exchange;
-mod fifo;
+mod fifo_lines;
 mod firewall;
 mod hands;
 mod kernel_view;
@@ -20,18 +20,16 @@ mod routing;
 mod scripts;
 mod sync_daemon;
 mod trackers;
-mod tuning;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use config::Settings;
 use config::settings::global::{Buffers, ReceiveBuffer};
 use log::{error, info, warn};
 use sys::advert_socket::{AdvertReceiver, Received};
-use sys::channel::{Channel, Delivery, Receipt};
+use sys::channel::Delivery;
 use sys::event_loop::EventLoop;
 use sys::heartbeat::Heartbeat;
 use sys::netlink::{Drained, Monitor};
@@ -48,43 +46,31 @@ use self::hands::Hands;
 use self::masters::Masters;
 use self::promotion::Promotion;
 use self::sync_daemon::FollowingDaemon;
-use self::trackers::{Finding, FirstContent, Trackers};
-use self::tuning::Tuning;
-use crate::exit::{Exit, NEEDED_RIGHTS};
+use self::trackers::{Finding, Trackers};
+use crate::child::beginning::{Beginning, CHANNEL, SIGNALS};
+use crate::child::files::FirstContent;
+use crate::child::line::{Heard, Line};
+use crate::child::tuning::Tuning;
+use crate::child::{self, PARTING_TIME, READING_TIME, SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use crate::exit::Exit;
 use crate::kernel_routing::PROTOCOL;
-use crate::messages::{
-    Dump, LONGEST, MASTERS_PER_MESSAGE, OVERRIDDEN_PER_MESSAGE, Start, ToChild, ToParent,
-};
-
-const SIGHUP: i32 = 1;
-const SIGINT: i32 = 2;
-const SIGTERM: i32 = 15;
-const SIGCHLD: i32 = 17;
-const DUMP_SIGNALS: [i32; 5] = [10, 12, 36, 37, 63];
+use crate::messages::{Dump, MASTERS_PER_MESSAGE, Role, ToParent};
 
 /// Calls of `receive`, 512 packets each, before the timers get their turn: together more than the socket's buffer holds, so
 /// that all that waited when we woke is heard, and a flood that never ends still does not stop the timers.
 const MOST_ROUNDS: u32 = 32;
 
-/// How long notify scripts may take when the daemon stops (keepalived: 1 s).
-const PARTING_TIME: Duration = Duration::from_secs(1);
-
-/// How often to look then whether what was written to FIFOs has been read.
-const READING_TIME: Duration = Duration::from_millis(10);
-
-// Tokens of the epoll set.
-const CHANNEL: u64 = 0;
-const SIGNALS: u64 = 1;
+// Tokens of the epoll set, after those of every child.
 const TIMER: u64 = 2;
 const MONITOR: u64 = 3;
 const RECEIVERS: u64 = 4;
 const FILES: u64 = 5;
 const PROCESSES: u64 = 6;
 
-/// Runs the child until its parent stops it. `channel` is the parent's.
-pub(crate) fn run(channel: Channel) -> Exit {
-    match VrrpProcess::begin(channel) {
-        Ok(Some(mut process)) => match process.serve() {
+/// Runs the child until its parent stops it.
+pub(crate) fn run(beginning: Beginning) -> Exit {
+    match VrrpProcess::begin(beginning) {
+        Ok(mut process) => match process.serve() {
             Ok(()) => Exit::Success,
             // Not one of the statuses that the parent takes as final: a new process may have better luck.
             Err(problem) => {
@@ -92,23 +78,12 @@ pub(crate) fn run(channel: Channel) -> Exit {
                 Exit::Internal
             }
         },
-        // The parent went away before it had said anything.
-        Ok(None) => Exit::Success,
-        Err(problem) => {
-            error!("VRRP process cannot start: {problem:#}");
-            match problem.downcast_ref::<sys::Error>() {
-                Some(problem) if problem.is_permission() => {
-                    error!("{NEEDED_RIGHTS}");
-                    Exit::MissingPermission
-                }
-                _ => Exit::Fatal,
-            }
-        }
+        Err(problem) => child::cannot_start("VRRP process", &problem),
     }
 }
 
 struct VrrpProcess {
-    channel: Channel,
+    parent: Line,
     signals: SignalSet,
     timer: Timer,
     events: EventLoop,
@@ -163,22 +138,17 @@ enum Running {
 }
 
 impl VrrpProcess {
-    /// Waits for the parent's first messages and sets everything up.
-    fn begin(channel: Channel) -> Result<Option<Self>> {
-        let mut numbers = vec![SIGHUP, SIGINT, SIGTERM, SIGCHLD];
-        numbers.extend(DUMP_SIGNALS);
-        let signals = SignalSet::block_and_listen(&numbers)?;
-        let mut events = EventLoop::new()?;
-        events.add(&channel, CHANNEL)?;
-        let Some((start, heartbeat)) = wait_for_start(&channel, &mut events)? else {
-            return Ok(None);
-        };
-
-        crate::logging::start(&start.log, &start.ident);
-        process::set_task_name(&start.task_name)?;
+    /// Sets everything up.
+    fn begin(beginning: Beginning) -> Result<Self> {
+        let Beginning {
+            line: parent,
+            signals,
+            events,
+            start,
+            heartbeat,
+        } = beginning;
         let mut monitor = Monitor::new()?;
         let timer = Timer::new()?;
-        events.add(&signals, SIGNALS)?;
         events.add(&timer, TIMER)?;
         events.add(&monitor, MONITOR)?;
 
@@ -196,7 +166,7 @@ impl VrrpProcess {
         // Last, so that nothing is left behind by a process that cannot begin.
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
         let mut process = Self {
-            channel,
+            parent,
             signals,
             timer,
             events,
@@ -213,18 +183,18 @@ impl VrrpProcess {
             settings: Settings::default(),
             start: StartFacts {
                 dump_directory: start.dump_directory,
-                keep_addresses: start.keep_addresses,
+                keep_addresses: start.keep,
             },
             pid_file: Some(pid_file),
             state: Running::Yes,
             unknown_vrids: UnknownVrids::default(),
-            tuning: Tuning::default(),
+            tuning: Tuning::new(Role::Vrrp),
         };
         process.read_kernel()?;
         drop(start.settings);
         process.take_settings(settings, first)?;
         process.hands.put_back_inherited();
-        Ok(Some(process))
+        Ok(process)
     }
 
     fn serve(&mut self) -> Result<()> {
@@ -424,7 +394,7 @@ impl VrrpProcess {
             match signal.number {
                 SIGTERM => self.stop(now),
                 SIGCHLD => self.reap(now)?,
-                SIGHUP => self.tell(&ToParent::ReloadWanted),
+                SIGHUP => self.parent.tell(&ToParent::ReloadWanted),
                 // A terminal sends SIGINT to everybody; the parent decides what comes of it.
                 SIGINT => {}
                 number => {
@@ -448,32 +418,21 @@ impl VrrpProcess {
     }
 
     fn hear_parent(&mut self, now: Instant) -> Result<()> {
-        let mut buffer = vec![0; LONGEST];
         loop {
-            let (length, attachment) = match self.channel.receive(&mut buffer)? {
-                Receipt::Message { length, attachment } => (length, attachment),
-                Receipt::Nothing => return Ok(()),
-                Receipt::Closed => {
-                    // The parent is gone. SIGTERM is on its way; nobody is left to listen to.
-                    self.events.remove(&self.channel)?;
+            match self.parent.hear()? {
+                Heard::Nothing => return Ok(()),
+                Heard::Gone => {
+                    self.parent.hang_up(&self.events)?;
                     self.stop(now);
                     return Ok(());
                 }
-            };
-            let message = postcard::from_bytes(buffer.get(..length).unwrap_or_default())
-                .context("message of the parent")?;
-            match (message, attachment) {
-                (ToChild::Reload, Some(memory)) => {
-                    let bytes = sys::channel::read_sealed(&memory)?;
-                    let settings =
-                        postcard::from_bytes(&bytes).context("settings from the parent")?;
+                Heard::Reload(settings) => {
                     info!("Reloading");
-                    self.take_settings(settings, FirstContent::Leave)?;
+                    self.take_settings(*settings, FirstContent::Leave)?;
                     self.hands.write_states(&self.core, &self.settings);
                 }
-                (ToChild::Stop, _) => self.stop(now),
-                (ToChild::Dump(dump), _) => self.dump(now, dump),
-                (other, _) => warn!("the parent sent {other:?} at the wrong time"),
+                Heard::Stop => self.stop(now),
+                Heard::Dump(dump) => self.dump(now, dump),
             }
         }
     }
@@ -512,7 +471,7 @@ impl VrrpProcess {
         drop(old);
         self.hands.keep_devices(&devices);
         self.sync_daemon.follow(now, &self.core);
-        self.tell(&ToParent::SettingsTaken);
+        self.parent.tell(&ToParent::SettingsTaken);
         process::give_back_memory();
         self.tuning.settings_change(&self.settings.global.processes);
         Ok(())
@@ -626,13 +585,7 @@ impl VrrpProcess {
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove()?;
         }
-        crate::logging::report_lost_lines();
-        let usage = process::resource_usage();
-        info!(
-            "Stopped - used {:.6} user time, {:.6} system time",
-            usage.user.as_secs_f64(),
-            usage.system.as_secs_f64()
-        );
+        child::say_goodbye();
         Ok(())
     }
 
@@ -655,7 +608,7 @@ impl VrrpProcess {
             return;
         };
         let (gained, lost) = news.clone();
-        match self.send(&ToParent::Masters { gained, lost }) {
+        match self.parent.send(&ToParent::Masters { gained, lost }) {
             Ok(Delivery::Sent) => self.masters.told(&self.core, &news),
             // Told with the next wake-up.
             Ok(Delivery::Full | Delivery::Closed) => {}
@@ -665,38 +618,7 @@ impl VrrpProcess {
 
     /// Lets the parent know which of the kernel's settings are to be put back, should we not be able to.
     fn tell_overrides(&mut self) {
-        let news = self.hands.overrides_to_tell();
-        while !news.is_empty() {
-            let some: Vec<_> = news.iter().take(OVERRIDDEN_PER_MESSAGE).cloned().collect();
-            let count = some.len();
-            let bytes = postcard::to_allocvec(&ToParent::Overridden(some));
-            match bytes.map(|bytes| self.channel.send(&bytes, None)) {
-                Ok(Ok(Delivery::Sent)) => drop(news.drain(..count)),
-                // Told with the next wake-up.
-                Ok(Ok(Delivery::Full | Delivery::Closed)) => return,
-                Ok(Err(problem)) => {
-                    error!("cannot tell the parent what was changed in the kernel: {problem}");
-                    return;
-                }
-                Err(problem) => {
-                    error!("cannot tell the parent what was changed in the kernel: {problem}");
-                    return;
-                }
-            }
-        }
-    }
-
-    fn tell(&self, message: &ToParent) {
-        match self.send(message) {
-            Ok(Delivery::Sent | Delivery::Closed) => {}
-            Ok(Delivery::Full) => warn!("the parent does not listen: {message:?} is lost"),
-            Err(problem) => error!("cannot tell the parent {message:?}: {problem:#}"),
-        }
-    }
-
-    fn send(&self, message: &ToParent) -> Result<Delivery> {
-        let bytes = postcard::to_allocvec(message).context("message to the parent")?;
-        Ok(self.channel.send(&bytes, None)?)
+        self.parent.tell_overrides(self.hands.overrides_to_tell());
     }
 }
 
@@ -732,39 +654,6 @@ fn packet<'a>(received: &Received<'a>) -> Option<Packet<'a>> {
         promised,
         payload,
     })
-}
-
-/// Blocks until the parent has sent what a child begins with. `None` when the parent is gone.
-fn wait_for_start(
-    channel: &Channel,
-    events: &mut EventLoop,
-) -> Result<Option<(Start, Option<Heartbeat>)>> {
-    let mut heartbeat = None;
-    let mut buffer = vec![0; LONGEST];
-    let mut ready = Vec::new();
-    loop {
-        match channel.receive(&mut buffer)? {
-            Receipt::Nothing => events.wait(&mut ready)?,
-            Receipt::Closed => return Ok(None),
-            Receipt::Message { length, attachment } => {
-                let message = postcard::from_bytes(buffer.get(..length).unwrap_or_default())
-                    .context("message of the parent")?;
-                match (message, attachment) {
-                    (ToChild::Heartbeat, Some(memory)) => {
-                        heartbeat = Some(Heartbeat::from_fd(memory)?)
-                    }
-                    (ToChild::Start, Some(memory)) => {
-                        let bytes = sys::channel::read_sealed(&memory)?;
-                        let start =
-                            postcard::from_bytes(&bytes).context("settings from the parent")?;
-                        return Ok(Some((start, heartbeat)));
-                    }
-                    (ToChild::Stop, _) => return Ok(None),
-                    (other, _) => warn!("the parent sent {other:?} before it said how to begin"),
-                }
-            }
-        }
-    }
 }
 
 /// The instances of a dead predecessor that may carry on as master: those whose last advert is so fresh that no backup can

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use types::ipvs::{Command, ServiceKey};
+use types::marks::MarkClaim;
 
 use crate::dialogue::Attempt;
-use crate::entries::MarkedAddresses;
 use crate::misc::Signal;
 use crate::settings::checkers::CommandId;
 
@@ -22,7 +22,7 @@ pub enum Action {
     /// Read a service and its destinations back, and tell by [`handle_service`](crate::Lvs::handle_service).
     Read(ServiceKey),
     /// The packets to mark are these now, all of them, in order (`nftables_ipvs`).
-    Mark(Vec<MarkedAddresses>),
+    Mark(Vec<MarkClaim>),
     /// Begin an attempt: a [`Dialogue`](crate::dialogue::Dialogue) with what [`checker`](crate::Lvs::checker) says.
     Attempt(CheckId, Attempt),
     /// Run the command of a MISC_CHECK, in a process group of its own.

@@ -21,6 +21,8 @@ use types::Instant;
 use crate::settings::checkers::CheckerKind;
 
 mod dns;
+pub mod http;
+mod pattern;
 mod ping;
 mod smtp;
 mod tcp;
@@ -28,6 +30,8 @@ mod udp;
 pub mod words;
 
 pub use dns::{Dns, ResponseCode};
+pub use http::Http;
+pub use pattern::{BodyMatcher, NoPatterns, Patterns};
 pub use ping::{EchoFailure, Ping};
 pub use smtp::{Smtp, SmtpFailure};
 pub use tcp::Tcp;
@@ -80,6 +84,8 @@ pub enum Failure {
     Udp(Mismatch),
     /// What came is not the answer to our echo request.
     Ping(EchoFailure),
+    /// A page is not what it should be.
+    Http(Box<http::HttpFailure>),
 }
 
 /// Why there is no result: what could not be done.
@@ -91,6 +97,10 @@ pub enum Obstacle {
     Bind(Trouble),
     /// The connection could not be begun, for no reason that the server could have.
     Connect(Trouble),
+    /// A pattern cannot be looked for.
+    Pattern(Trouble),
+    /// TLS cannot be spoken.
+    Tls(Trouble),
 }
 
 /// What the operating system, or the library that speaks TLS, has to say of a connection.
@@ -121,7 +131,11 @@ impl Obstacle {
     /// What is behind it.
     pub const fn trouble(&self) -> &Trouble {
         match self {
-            Self::Socket(trouble) | Self::Bind(trouble) | Self::Connect(trouble) => trouble,
+            Self::Socket(trouble)
+            | Self::Bind(trouble)
+            | Self::Connect(trouble)
+            | Self::Pattern(trouble)
+            | Self::Tls(trouble) => trouble,
         }
     }
 }
@@ -132,6 +146,8 @@ impl fmt::Display for Obstacle {
             Self::Socket(trouble) => write!(f, "no socket: {trouble}"),
             Self::Bind(trouble) => write!(f, "the socket cannot be bound: {trouble}"),
             Self::Connect(trouble) => write!(f, "the connection cannot be begun: {trouble}"),
+            Self::Pattern(trouble) => write!(f, "the pattern cannot be looked for: {trouble}"),
+            Self::Tls(trouble) => write!(f, "TLS cannot be spoken: {trouble}"),
         }
     }
 }
@@ -155,6 +171,7 @@ impl fmt::Display for Failure {
             Self::Dns(code) => code.fmt(f),
             Self::Udp(mismatch) => mismatch.fmt(f),
             Self::Ping(echo) => echo.fmt(f),
+            Self::Http(failure) => failure.fmt(f),
         }
     }
 }
@@ -183,12 +200,21 @@ pub enum Dialogue {
     Udp(Box<Udp>),
     /// PING_CHECK.
     Ping(Box<Ping>),
+    /// HTTP_GET and SSL_GET.
+    Http(Box<Http>),
 }
 
 impl Dialogue {
     /// Begins an attempt; the connection is being opened. `None`: checks of this kind are no dialogues (MISC_CHECK,
     /// FILE_CHECK, BFD_CHECK).
-    pub fn begin(now: Instant, kind: &CheckerKind, attempt: Attempt) -> Option<Self> {
+    ///
+    /// `patterns`: where the matchers of an HTTP_GET or SSL_GET come from.
+    pub fn begin(
+        now: Instant,
+        kind: &CheckerKind,
+        attempt: Attempt,
+        patterns: &dyn Patterns,
+    ) -> Option<Self> {
         match kind {
             CheckerKind::Tcp(endpoint) => Some(Self::Tcp(Tcp::begin(now, endpoint))),
             CheckerKind::Smtp(check) => Some(Self::Smtp(Box::new(Smtp::begin(now, check)))),
@@ -201,19 +227,37 @@ impl Dialogue {
                 let ping = Ping::begin(now, endpoint, attempt.sequence);
                 Some(Self::Ping(Box::new(ping)))
             }
-            CheckerKind::Http(_)
-            | CheckerKind::Misc(_)
-            | CheckerKind::File(_)
-            | CheckerKind::Bfd(_) => None,
+            CheckerKind::Http(check) => {
+                let http = Http::begin(now, check, attempt.url, patterns);
+                Some(Self::Http(Box::new(http)))
+            }
+            CheckerKind::Misc(_) | CheckerKind::File(_) | CheckerKind::Bfd(_) => None,
         }
     }
 
     /// What it is to be carried by.
     pub const fn transport(&self) -> Transport {
         match self {
-            Self::Tcp(_) | Self::Smtp(_) => Transport::Tcp,
+            Self::Tcp(_) | Self::Smtp(_) | Self::Http(_) => Transport::Tcp,
             Self::Dns(_) | Self::Udp(_) => Transport::Udp,
             Self::Ping(_) => Transport::Icmp,
+        }
+    }
+
+    /// How TLS is spoken between the connection and this dialogue; `None`: it is not.
+    pub const fn tls(&self) -> Option<&http::TlsWish> {
+        match self {
+            Self::Http(http) => http.tls(),
+            Self::Tcp(_) | Self::Smtp(_) | Self::Dns(_) | Self::Udp(_) | Self::Ping(_) => None,
+        }
+    }
+
+    /// The connection is there, and the handshake of TLS begins: it has a deadline of its own. Only for those with
+    /// [`tls`](Self::tls), before [`handle_connected`](Self::handle_connected).
+    pub fn handle_tls_begins(&mut self, now: Instant) {
+        match self {
+            Self::Http(http) => http.handle_tls_begins(now),
+            Self::Tcp(_) | Self::Smtp(_) | Self::Dns(_) | Self::Udp(_) | Self::Ping(_) => {}
         }
     }
 
@@ -223,6 +267,7 @@ impl Dialogue {
             Self::Tcp(tcp) => tcp.handle_connected(now),
             Self::Smtp(smtp) => smtp.handle_connected(now),
             Self::Dns(dns) => dns.handle_connected(),
+            Self::Http(http) => http.handle_connected(now),
             // They are sent what they have to say at once.
             Self::Udp(_) | Self::Ping(_) => {}
         }
@@ -236,6 +281,7 @@ impl Dialogue {
             Self::Dns(dns) => dns.handle_obstacle(obstacle),
             Self::Udp(udp) => udp.handle_obstacle(obstacle),
             Self::Ping(ping) => ping.handle_obstacle(obstacle),
+            Self::Http(http) => http.handle_obstacle(obstacle),
         }
     }
 
@@ -247,6 +293,7 @@ impl Dialogue {
             Self::Dns(dns) => dns.handle_datagram(bytes),
             Self::Udp(udp) => udp.handle_datagram(bytes),
             Self::Ping(ping) => ping.handle_datagram(bytes),
+            Self::Http(http) => http.handle_bytes(now, bytes),
         }
     }
 
@@ -254,6 +301,7 @@ impl Dialogue {
     pub fn handle_end(&mut self, _now: Instant) {
         match self {
             Self::Smtp(smtp) => smtp.handle_end(),
+            Self::Http(http) => http.handle_end(),
             // Nothing more is wanted of it, or it has no end.
             Self::Tcp(_) | Self::Dns(_) | Self::Udp(_) | Self::Ping(_) => {}
         }
@@ -267,6 +315,7 @@ impl Dialogue {
             Self::Dns(dns) => dns.handle_trouble(trouble),
             Self::Udp(udp) => udp.handle_trouble(trouble),
             Self::Ping(ping) => ping.handle_trouble(trouble),
+            Self::Http(http) => http.handle_trouble(trouble),
         }
     }
 
@@ -278,6 +327,7 @@ impl Dialogue {
             Self::Dns(dns) => dns.handle_send_trouble(trouble),
             Self::Udp(udp) => udp.handle_send_trouble(trouble),
             Self::Ping(ping) => ping.handle_send_trouble(trouble),
+            Self::Http(http) => http.handle_send_trouble(trouble),
         }
     }
 
@@ -289,6 +339,7 @@ impl Dialogue {
             Self::Dns(dns) => dns.handle_timeout(now),
             Self::Udp(udp) => udp.handle_timeout(now),
             Self::Ping(ping) => ping.handle_timeout(now),
+            Self::Http(http) => http.handle_timeout(now),
         }
     }
 
@@ -300,6 +351,7 @@ impl Dialogue {
             Self::Dns(dns) => dns.poll_transmit(),
             Self::Udp(udp) => udp.poll_transmit(),
             Self::Ping(ping) => ping.poll_transmit(),
+            Self::Http(http) => http.poll_transmit(),
         }
     }
 
@@ -311,6 +363,7 @@ impl Dialogue {
             Self::Dns(dns) => dns.deadline(),
             Self::Udp(udp) => udp.deadline(),
             Self::Ping(ping) => ping.deadline(),
+            Self::Http(http) => http.deadline(),
         }
     }
 
@@ -322,6 +375,15 @@ impl Dialogue {
             Self::Dns(dns) => dns.verdict(),
             Self::Udp(udp) => udp.verdict(),
             Self::Ping(ping) => ping.verdict(),
+            Self::Http(http) => http.verdict(),
+        }
+    }
+
+    /// What is worth a line of the log, beside the verdict.
+    pub fn notes(&self) -> &[http::Note] {
+        match self {
+            Self::Http(http) => http.notes(),
+            Self::Tcp(_) | Self::Smtp(_) | Self::Dns(_) | Self::Udp(_) | Self::Ping(_) => &[],
         }
     }
 }

@@ -10,6 +10,7 @@ use types::Family;
 use types::ipvs::{
     DestinationKey, Forwarding, Netmask, PersistenceOptions, Protocol, ServiceKey, ServiceOptions,
 };
+use types::marks::MarkClaim;
 
 use crate::settings::{Group, GroupEntry, Service, Settings, VirtualServer};
 
@@ -36,28 +37,13 @@ impl Marks {
     }
 }
 
-/// Packets that nftables is to mark (`nftables_ipvs`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct MarkedAddresses {
-    /// Of this protocol,
-    pub protocol: Protocol,
-    /// to an address from this one
-    pub first: IpAddr,
-    /// to this one, which is of the same family,
-    pub last: IpAddr,
-    /// and to this port,
-    pub port: u16,
-    /// get this mark.
-    pub mark: u32,
-}
-
 /// What a virtual server stands for.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
     /// The IPVS services.
     pub(crate) keys: Vec<ServiceKey>,
     /// What nftables is to mark for them.
-    pub(crate) marked: Vec<MarkedAddresses>,
+    pub(crate) marked: Vec<MarkClaim>,
 }
 
 /// What a virtual server stands for.
@@ -115,7 +101,7 @@ fn marked(group: &Group, protocol: Protocol, marks: &mut Marks, first: u32) -> O
         let GroupEntry::Addresses { first, last, port } = entry else {
             continue;
         };
-        result.marked.push(MarkedAddresses {
+        result.marked.push(MarkClaim {
             protocol,
             first: *first,
             last: *last,

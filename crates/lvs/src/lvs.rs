@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use types::Instant;
 use types::ipvs::{Command, ServiceKey};
+use types::marks::MarkClaim;
 
 use crate::action::{Action, Announcement, CheckId, Level, Line, LineText};
 use crate::check::{Check, Checks, Phase};
 use crate::dialogue::{Attempt, Verdict};
-use crate::entries::{MarkedAddresses, Marks};
+use crate::entries::Marks;
 use crate::messages;
 use crate::misc::{CommandEnd, Run};
 use crate::names::{ServerName, ServiceName};
@@ -38,7 +39,7 @@ pub struct Lvs {
     pub(crate) users: BTreeMap<ServiceKey, Vec<u32>>,
     pub(crate) marks: Marks,
     /// What nftables was told to mark.
-    pub(crate) marked: Vec<MarkedAddresses>,
+    pub(crate) marked: Vec<MarkClaim>,
     /// IPVS services that may differ from what they should be.
     pub(crate) dirty: BTreeSet<ServiceKey>,
     pub(crate) watch: Watch,

@@ -1,9 +1,10 @@
 //! The words of the log: keepalived's, for those who search for them, and behind them the reason in ours.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use crate::action::Activation;
-use crate::dialogue::{Failure, Obstacle};
+use crate::dialogue::{Failure, Obstacle, http, words};
 use crate::misc::CommandEnd;
 use crate::names::{ServerName, ServiceName};
 use crate::pace::Turn;
@@ -55,6 +56,17 @@ pub(crate) struct Told<'a> {
     pub(crate) checker: &'a Checker,
 }
 
+impl Told<'_> {
+    fn subject(&self) -> words::Subject<'_> {
+        words::Subject {
+            kind: &self.checker.kind,
+            server: &self.server,
+            address: SocketAddr::new(self.server.address, self.server.port),
+            service: &self.service,
+        }
+    }
+}
+
 /// What becomes of a check.
 pub(crate) fn activation(
     f: &mut fmt::Formatter<'_>,
@@ -95,21 +107,20 @@ pub(crate) fn result(
 /// The server is well.
 fn success(told: &Told<'_>, checker: &Checker) -> Option<String> {
     let server = &told.server;
-    Some(match &checker.kind {
-        CheckerKind::Tcp(_) => format!("TCP connection to {server} success."),
-        CheckerKind::Udp(_) => format!("UDP connection to {server} success."),
-        CheckerKind::Ping(_) => format!("ICMP connection to {server} success."),
-        CheckerKind::Http(_) => format!("Remote Web server {server} succeed on service."),
-        CheckerKind::Smtp(_) => format!("Remote SMTP server {server} succeed on service."),
-        CheckerKind::Misc(_) => misc(told, "succeeded"),
-        CheckerKind::Bfd(name) => format!("BFD check of [{name}] RS({server}) is UP"),
-        CheckerKind::File(file) => format!(
+    match &checker.kind {
+        CheckerKind::Http(_) => Some(format!("Remote Web server {server} succeed on service.")),
+        CheckerKind::Misc(_) => Some(misc(told, "succeeded")),
+        CheckerKind::Bfd(name) => Some(format!("BFD check of [{name}] RS({server}) is UP")),
+        CheckerKind::File(file) => Some(format!(
             "({server}): tracked file {} leaving FAULT state",
             file.track_file
-        ),
-        // keepalived says nothing; the table's line follows.
-        CheckerKind::Dns(_) => return None,
-    })
+        )),
+        CheckerKind::Tcp(_)
+        | CheckerKind::Udp(_)
+        | CheckerKind::Ping(_)
+        | CheckerKind::Smtp(_)
+        | CheckerKind::Dns(_) => told.subject().is_well(),
+    }
 }
 
 fn page_is_good(told: &Told<'_>, checker: &Checker, page: u16) -> Option<String> {
@@ -117,13 +128,7 @@ fn page_is_good(told: &Told<'_>, checker: &Checker, page: u16) -> Option<String>
         return None;
     };
     let url = check.urls.get(usize::from(page))?;
-    let criterion = if url.regex.is_some() {
-        "Regex match"
-    } else if url.digest.is_some() {
-        "MD5 digest"
-    } else {
-        "HTTP status code"
-    };
+    let criterion = http::criterion(url);
     Some(format!(
         "{criterion} success to {} url({}).",
         told.server, url.path
@@ -132,48 +137,34 @@ fn page_is_good(told: &Told<'_>, checker: &Checker, page: u16) -> Option<String>
 
 /// A failure that does not count yet.
 fn attempt_failed(told: &Told<'_>, checker: &Checker, number: u32, reason: Reason<'_>) -> String {
-    let (server, service) = (&told.server, &told.service);
+    let server = &told.server;
     let retry = checker.retry;
-    match &checker.kind {
-        CheckerKind::Tcp(_) => format!("TCP connection to {server} {}.", how(reason)),
-        CheckerKind::Udp(_) => format!("UDP connection to {server} failed. ({reason})"),
-        CheckerKind::Ping(_) if how(reason) == "timeout" => {
-            format!("ICMP connection to address {server} timeout.")
-        }
-        CheckerKind::Ping(_) => {
-            format!("ICMP connection to {server} of {service} failed. ({reason})")
-        }
-        CheckerKind::Http(_) => format!("{} server {server}. ({reason})", words(reason)),
-        CheckerKind::Smtp(_) => format!("SMTP_CHECK {} ({reason})", words(reason)),
-        CheckerKind::Dns(_) => format!("DNS_CHECK ({server}) {} ({reason})", words(reason)),
-        CheckerKind::Misc(_) => {
+    match (&checker.kind, reason) {
+        (CheckerKind::Misc(_), _) => {
             let more = match number {
                 1 => format!(", will do {retry} {}", retries(retry)),
                 _ => format!(" on retry {}/{retry}", number - 1),
             };
             misc(told, &misc_failure(reason, &more))
         }
-        CheckerKind::Bfd(_) | CheckerKind::File(_) => String::new(),
+        (CheckerKind::Http(check), Reason::Dialogue(failure)) => {
+            let what = http::reason(failure, check.tls.is_some());
+            format!("{what} server {server}. ({reason})")
+        }
+        (_, Reason::Dialogue(failure)) => match told.subject().failed(failure) {
+            Some(line) => format!("{line} ({reason})"),
+            None => format!("{reason} server {server}."),
+        },
+        (_, Reason::Command { .. } | Reason::Told) => format!("{server}: {reason}"),
     }
 }
 
 /// The server is not well.
 fn failure(told: &Told<'_>, checker: &Checker, retried: bool, reason: Reason<'_>) -> String {
-    let (server, service) = (&told.server, &told.service);
+    let server = &told.server;
     let retry = checker.retry;
-    let after = if retried {
-        format!(" after {retry} retries")
-    } else {
-        String::new()
-    };
-    match &checker.kind {
-        CheckerKind::Tcp(_) => format!("TCP_CHECK on service {server} failed{after}. ({reason})"),
-        CheckerKind::Udp(_) => format!("UDP_CHECK on service {server} failed{after}. ({reason})"),
-        CheckerKind::Ping(_) if retried => {
-            format!("ICMP CHECK on service {server} of {service} failed{after}. ({reason})")
-        }
-        CheckerKind::Ping(_) => format!("ICMP CHECK on service {server} failed. ({reason})"),
-        CheckerKind::Http(check) => {
+    match (&checker.kind, reason) {
+        (CheckerKind::Http(check), _) => {
             // keepalived says so after the very first attempt, too.
             let after = if retry > 0 {
                 format!(" after {retry} retries")
@@ -183,12 +174,7 @@ fn failure(told: &Told<'_>, checker: &Checker, retried: bool, reason: Reason<'_>
             let kind = web(check);
             format!("{kind} on service {server} failed{after}. ({reason})")
         }
-        CheckerKind::Smtp(_) => format!("SMTP_CHECK {} ({reason})", words(reason)),
-        CheckerKind::Dns(_) => {
-            let words = words(reason);
-            format!("DNS_CHECK ({server}) {words}{after} ({reason})")
-        }
-        CheckerKind::Misc(_) => {
+        (CheckerKind::Misc(_), _) => {
             let more = match (retried, retry) {
                 (_, 0) => " with retry disabled".to_owned(),
                 (true, _) => format!(" after {retry} {}", retries(retry)),
@@ -196,11 +182,16 @@ fn failure(told: &Told<'_>, checker: &Checker, retried: bool, reason: Reason<'_>
             };
             misc(told, &misc_failure(reason, &more))
         }
-        CheckerKind::Bfd(name) => format!("BFD check of [{name}] RS({server}) is DOWN"),
-        CheckerKind::File(file) => format!(
+        (CheckerKind::Bfd(name), _) => format!("BFD check of [{name}] RS({server}) is DOWN"),
+        (CheckerKind::File(file), _) => format!(
             "({server}): tracked file {} now FAULT state",
             file.track_file
         ),
+        (_, Reason::Dialogue(failure)) => {
+            let line = told.subject().went_down(failure, retried.then_some(retry));
+            format!("{} ({reason})", line.unwrap_or_default())
+        }
+        (_, Reason::Command { .. } | Reason::Told) => format!("{server}: {reason}"),
     }
 }
 
@@ -209,19 +200,6 @@ const fn web(check: &HttpCheck) -> &'static str {
         "SSL_CHECK"
     } else {
         "HTTP_CHECK"
-    }
-}
-
-/// keepalived's words for what went wrong.
-fn words(reason: Reason<'_>) -> String {
-    reason.to_string()
-}
-
-/// How a connection failed.
-const fn how(reason: Reason<'_>) -> &'static str {
-    match reason {
-        Reason::Dialogue(Failure::ConnectTimeout(_) | Failure::ReadTimeout(_)) => "timeout",
-        Reason::Dialogue(_) | Reason::Command { .. } | Reason::Told => "failed",
     }
 }
 
@@ -256,21 +234,8 @@ const fn retries(count: u32) -> &'static str {
 
 /// Nothing was found out, for a reason on our side.
 pub(crate) fn no_result(told: &Told<'_>, obstacle: &Obstacle) -> String {
-    let kind = match &told.checker.kind {
-        CheckerKind::Tcp(_) => "TCP",
-        CheckerKind::Http(_) => "WEB",
-        CheckerKind::Smtp(_) => "SMTP_CHECK",
-        CheckerKind::Dns(_) => "DNS_CHECK",
-        CheckerKind::Udp(_) => "UDP",
-        CheckerKind::Ping(_) => "ICMP",
-        CheckerKind::Misc(_) | CheckerKind::File(_) | CheckerKind::Bfd(_) => "check",
-    };
-    let (what, trouble) = match obstacle {
-        Obstacle::Socket(trouble) => ("connect fail to create socket", trouble),
-        Obstacle::Bind(trouble) => ("socket bind failed", trouble),
-        Obstacle::Connect(trouble) => ("connect failed", trouble),
-    };
-    format!("{kind} {what}. Rescheduling. ({}: {trouble})", told.server)
+    let line = told.subject().no_result(obstacle).unwrap_or_default();
+    format!("{line} ({}: {obstacle})", told.server)
 }
 
 /// A quorum is gained or lost.

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use types::Instant;
 use types::ipvs::{Command, ServiceKey};
+use types::marks::MarkClaim;
 
 use crate::action::{Action, Activation, CheckId, Level, Line, LineText};
 use crate::check::{Check, Phase, Place};
@@ -138,7 +139,6 @@ impl Lvs {
         self.suspend_or_resume(now);
         // Packets get their marks when there is a service for these.
         self.converge();
-        marked.sort_unstable();
         if marked != self.marked {
             self.marked.clone_from(&marked);
             self.actions.push_back(Action::Mark(marked));
@@ -255,7 +255,7 @@ impl Lvs {
         before: Option<(&VirtualServer, ServiceState)>,
         old: &Settings,
         news: &mut Vec<News>,
-    ) -> Vec<entries::MarkedAddresses> {
+    ) -> Vec<MarkClaim> {
         let entries = entries::entries(settings, &self.settings, &mut self.marks);
         for key in &entries.keys {
             self.users.entry(*key).or_default().push(place(service));

@@ -34,6 +34,7 @@ pub mod process;
 pub mod process_events;
 pub mod process_list;
 pub mod random;
+pub mod regex;
 pub mod signals;
 pub mod sysctl;
 pub mod syslog;

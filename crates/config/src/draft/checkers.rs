@@ -157,7 +157,7 @@ pub(crate) struct UrlDraft {
 /// `regex` and what goes with it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RegexDraft {
-    pub(crate) pattern: Option<Vec<u8>>,
+    pub(crate) pattern: Option<At<Vec<u8>>>,
     pub(crate) options: RegexOptions,
     pub(crate) no_match: bool,
     pub(crate) min_offset: Option<u64>,

@@ -341,7 +341,7 @@ fn url(draft: UrlDraft) -> Option<Url> {
 
 fn regex(draft: RegexDraft) -> Option<Regex> {
     Some(Regex {
-        pattern: draft.pattern?,
+        pattern: draft.pattern?.value,
         options: draft.options,
         no_match: draft.no_match,
         min_offset: draft.min_offset.unwrap_or(0),

@@ -23,8 +23,8 @@ pub(super) struct Child {
     process: process::Child,
     channel: Channel,
     started: Instant,
-    /// It has settings that it has not confirmed yet.
-    busy: bool,
+    /// Settings that it has not confirmed yet.
+    unconfirmed: u32,
     /// Its channel is in the epoll set.
     listened_to: bool,
     masters: BTreeSet<String>,
@@ -41,7 +41,7 @@ impl Child {
             process,
             channel,
             started: now,
-            busy: true,
+            unconfirmed: 1,
             listened_to: true,
             masters: start.resume.clone(),
             overridden: start.overridden.clone(),
@@ -56,7 +56,7 @@ impl Child {
     /// Hands over new settings.
     pub(super) fn reload(&mut self, settings: &[u8]) -> Result<()> {
         let memory = sealed_memory(settings)?;
-        self.busy = true;
+        self.unconfirmed = self.unconfirmed.saturating_add(1);
         self.send(&ToChild::Reload, Some(memory.as_fd()))
     }
 
@@ -95,7 +95,7 @@ impl Child {
 
     /// Whether it has settings that it has not confirmed yet.
     pub(super) const fn is_busy(&self) -> bool {
-        self.busy
+        self.unconfirmed > 0
     }
 
     /// Its channel has nothing to say any more. True the first time.
@@ -103,8 +103,9 @@ impl Child {
         std::mem::take(&mut self.listened_to)
     }
 
-    pub(super) fn settings_taken(&mut self) {
-        self.busy = false;
+    /// It has taken the oldest settings that it had not confirmed.
+    pub(super) const fn settings_taken(&mut self) {
+        self.unconfirmed = self.unconfirmed.saturating_sub(1);
     }
 
     pub(super) fn note_masters(&mut self, gained: Vec<String>, lost: &[String]) {

@@ -1,22 +1,17 @@
-//! Writing dump files, so that no reader sees half of one and no planted link is followed.
+//! The dump files of the VRRP process.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use config::Settings;
 use config::settings::{Notify, NotifyDeleted};
 use observe::{Context, NotifyScript, NotifyWhen, WallClock};
 use types::Instant;
 use vrrp::Vrrp;
 
+use crate::child::dump_file;
 use crate::messages::Dump;
-
-/// Only the owner may read: a dump tells much about a network.
-const MODE: u32 = 0o600;
 
 /// Writes the file that was asked for into a directory.
 pub(super) fn write(
@@ -67,7 +62,7 @@ pub(super) fn write(
         Dump::Json if core.instances().next().is_none() => return Ok(()),
         Dump::Json => ("keepalived.json", observe::json(core, &context)?),
     };
-    replace(directory, name, text.as_bytes())
+    dump_file::replace(directory, name, text.as_bytes())
 }
 
 /// In the order of keepalived's dumps.
@@ -104,65 +99,4 @@ fn quoted(argv: &[String]) -> String {
         .map(|word| format!("'{word}'"))
         .collect::<Vec<_>>()
         .join(" ")
-}
-
-/// A new file under another name, renamed when it is whole and closed after that: a reader that waits for the rename and
-/// one that waits for the closing of the final name are both served.
-fn replace(directory: &Path, name: &str, bytes: &[u8]) -> Result<()> {
-    let temporary = directory.join(format!(".{name}.{}", std::process::id()));
-    // What a crash left, or somebody planted, is removed and not written to: `create_new` follows no link.
-    match fs::remove_file(&temporary) {
-        Ok(()) => {}
-        Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => {}
-        Err(problem) => {
-            return Err(problem).with_context(|| format!("removing {}", temporary.display()));
-        }
-    }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(MODE)
-        .open(&temporary)
-        .with_context(|| format!("creating {}", temporary.display()))?;
-    file.write_all(bytes)
-        .with_context(|| format!("writing {}", temporary.display()))?;
-    let target = directory.join(name);
-    fs::rename(&temporary, &target).with_context(|| format!("renaming to {}", target.display()))?;
-    drop(file);
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_planted_link_is_replaced_not_followed() {
-        let directory = std::env::temp_dir().join(format!("evervip-dump-{}", std::process::id()));
-        fs::create_dir(&directory).unwrap();
-        let victim = directory.join("victim");
-        fs::write(&victim, "precious").unwrap();
-        std::os::unix::fs::symlink(&victim, directory.join("keepalived.data")).unwrap();
-        std::os::unix::fs::symlink(
-            &victim,
-            directory.join(format!(".keepalived.data.{}", std::process::id())),
-        )
-        .unwrap();
-        replace(&directory, "keepalived.data", b"dump").unwrap();
-        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
-        let written = directory.join("keepalived.data");
-        assert_eq!(fs::read_to_string(&written).unwrap(), "dump");
-        let metadata = fs::symlink_metadata(&written).unwrap();
-        assert!(metadata.is_file());
-        assert_eq!(
-            std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777,
-            MODE
-        );
-        assert_eq!(
-            fs::read_dir(&directory).unwrap().count(),
-            2,
-            "nothing is left over"
-        );
-        fs::remove_dir_all(&directory).unwrap();
-    }
 }

@@ -38,13 +38,15 @@ use wire::ndisc::NeighbourAdvertisement;
 use super::culprit::Culprits;
 use super::devices::{Devices, Refused};
 use super::exchange::persist;
-use super::fifo::Fifos;
+use super::fifo_lines;
 use super::firewall::PacketFilter;
 use super::kernel_view::{self, Echoes};
 use super::notify;
 use super::routing::{Complaints, Interest};
 use super::scripts::Scripts;
+use crate::child::fifo::Fifos;
 use crate::kernel_routing::{self, PROTOCOL};
+use crate::messages::Role;
 
 /// How long a reading of an interface's forwarding switch is good (keepalived: 5 s).
 const FORWARDING_IS_FRESH: Duration = Duration::from_secs(5);
@@ -125,7 +127,7 @@ impl Hands {
             scripts: Scripts::default(),
             devices: Devices::new(overridden),
             filter: PacketFilter::default(),
-            fifos: Fifos::default(),
+            fifos: Fifos::new(Role::Vrrp),
             no_local_reports: None,
             mtus: BTreeMap::new(),
             vrfs: Vec::new(),
@@ -530,7 +532,7 @@ impl Hands {
                             error!("cannot run {}: {problem:#}", command.path);
                         }
                     }
-                    self.fifos.tell(&announcement, settings, old);
+                    fifo_lines::tell(&mut self.fifos, &announcement, settings, old);
                 }
             }
         }
@@ -661,13 +663,13 @@ impl Hands {
 
     /// Settings are about to change: their announcements go to their FIFOs.
     pub(super) fn fifos_change(&mut self, settings: &Settings) {
-        self.fifos.settings_change(settings);
+        self.fifos.settings_change(&settings.global.fifos);
     }
 
     /// After a reload: the state of everybody, if it is wanted.
     pub(super) fn write_states(&mut self, core: &Vrrp, settings: &Settings) {
         if settings.global.fifos.vrrp_states_on_reload {
-            self.fifos.tell_all(core);
+            fifo_lines::tell_all(&mut self.fifos, core);
         }
     }
 

@@ -2,7 +2,6 @@
 //!
 //! Each part carries what it finds out to the core; what comes of it is decided there.
 
-mod files;
 mod links;
 mod processes;
 
@@ -10,18 +9,9 @@ use log::error;
 use sys::event_loop::EventLoop;
 use types::{IfName, Instant};
 
-use self::files::Files;
 use self::links::Links;
 use self::processes::Processes;
-
-/// Whether files are given their first content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FirstContent {
-    /// The daemon starts.
-    Write,
-    /// It reloads, or its VRRP process is a new one.
-    Leave,
-}
+use crate::child::files::{self, Files, FirstContent};
 
 /// Something that the core has to know.
 pub(super) enum Finding {
@@ -95,7 +85,7 @@ impl Trackers {
 
     /// Time has passed.
     pub(super) fn tick(&mut self, now: Instant) -> Vec<Finding> {
-        let mut findings = self.files.tick(now);
+        let mut findings = of_files(self.files.tick(now));
         findings.extend(self.processes.tick(now));
         findings.extend(self.links.tick(now));
         findings
@@ -103,7 +93,7 @@ impl Trackers {
 
     /// There is something to hear of files.
     pub(super) fn hear_files(&mut self, now: Instant) -> Vec<Finding> {
-        self.files.hear(now)
+        of_files(self.files.hear(now))
     }
 
     /// Room for what the kernel tells of processes (`process_monitor_rcv_bufs`).
@@ -118,4 +108,11 @@ impl Trackers {
             Vec::new()
         })
     }
+}
+
+fn of_files(values: Vec<(String, i32)>) -> Vec<Finding> {
+    values
+        .into_iter()
+        .map(|(name, value)| Finding::File(name, value))
+        .collect()
 }

@@ -111,7 +111,10 @@ impl Daemon {
 
     /// Replaces its configuration and asks it to reload.
     pub(crate) fn reload(&mut self, configuration: &str) -> Result<()> {
-        fs::write(self.file(), configuration)?;
+        // A reload that was asked for before may be under way: it must not find half a file.
+        let new = self.directory.join("keepalived.conf.new");
+        fs::write(&new, configuration)?;
+        fs::rename(&new, self.file())?;
         self.process.kill(SIGHUP)
     }
 

@@ -76,7 +76,7 @@ fn begin(kind: &CheckerKind) -> Dialogue {
         random: 0x1234,
         sequence: 7,
     };
-    Dialogue::begin(START, kind, attempt).expect("a dialogue")
+    Dialogue::begin(START, kind, attempt, &NoPatterns).expect("a dialogue")
 }
 
 /// Anything that can happen to an attempt.

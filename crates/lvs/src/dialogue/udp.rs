@@ -92,7 +92,9 @@ impl Udp {
     /// Other than for all other checks, only the lack of a socket is no result (keepalived).
     pub(super) fn handle_obstacle(&mut self, obstacle: Obstacle) {
         self.verdict.get_or_insert(match obstacle {
-            Obstacle::Socket(_) => Verdict::NoResult(obstacle),
+            Obstacle::Socket(_) | Obstacle::Pattern(_) | Obstacle::Tls(_) => {
+                Verdict::NoResult(obstacle)
+            }
             Obstacle::Bind(trouble) | Obstacle::Connect(trouble) => {
                 Verdict::Failure(Failure::Connect(trouble))
             }

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use super::http::reason;
 use super::{EchoFailure, Failure, Obstacle, SmtpFailure, Trouble, TroubleKind};
 use crate::settings::checkers::{CheckerKind, Endpoint};
 
@@ -50,10 +51,11 @@ impl Subject<'_> {
                 "SMTP_CHECK {}",
                 self.smtp(failure, &check.endpoint)
             )),
-            CheckerKind::Http(_)
-            | CheckerKind::Misc(_)
-            | CheckerKind::File(_)
-            | CheckerKind::Bfd(_) => None,
+            CheckerKind::Http(check) => Some(format!(
+                "{} server {server}.",
+                reason(failure, check.tls.is_some())
+            )),
+            CheckerKind::Misc(_) | CheckerKind::File(_) | CheckerKind::Bfd(_) => None,
         }
     }
 
@@ -95,10 +97,11 @@ impl Subject<'_> {
             )),
             CheckerKind::Dns(_) => self.failed(failure).map(|line| line + &after),
             CheckerKind::Smtp(_) => self.failed(failure),
-            CheckerKind::Http(_)
-            | CheckerKind::Misc(_)
-            | CheckerKind::File(_)
-            | CheckerKind::Bfd(_) => None,
+            CheckerKind::Http(check) => {
+                let name = if check.tls.is_some() { "SSL" } else { "HTTP" };
+                Some(format!("{name}_CHECK on service {server} failed{after}."))
+            }
+            CheckerKind::Misc(_) | CheckerKind::File(_) | CheckerKind::Bfd(_) => None,
         }
     }
 
@@ -112,8 +115,8 @@ impl Subject<'_> {
             CheckerKind::Smtp(_) => {
                 Some(format!("Remote SMTP server {server} succeed on service."))
             }
+            CheckerKind::Http(_) => Some(format!("Remote Web server {server} succeed on service.")),
             CheckerKind::Dns(_)
-            | CheckerKind::Http(_)
             | CheckerKind::Misc(_)
             | CheckerKind::File(_)
             | CheckerKind::Bfd(_) => None,
@@ -136,6 +139,8 @@ impl Subject<'_> {
             Obstacle::Bind(_) | Obstacle::Connect(_) => {
                 format!("{prefix} socket bind failed. Rescheduling.")
             }
+            // keepalived has no such thing.
+            Obstacle::Pattern(_) | Obstacle::Tls(_) => return None,
         })
     }
 

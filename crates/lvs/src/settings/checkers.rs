@@ -252,9 +252,7 @@ impl Url {
     /// Whether an answer's status is a good one.
     #[must_use]
     pub fn accepts(&self, status: u16) -> bool {
-        self.status_codes
-            .iter()
-            .any(|range| (range.least..=range.most).contains(&status))
+        self.status_codes.iter().any(|range| range.contains(status))
     }
 }
 
@@ -273,6 +271,12 @@ impl StatusRange {
         least: 200,
         most: 299,
     };
+
+    /// Whether a status is among them.
+    #[must_use]
+    pub fn contains(self, status: u16) -> bool {
+        (self.least..=self.most).contains(&status)
+    }
 }
 
 impl fmt::Display for StatusRange {
@@ -313,7 +317,7 @@ pub struct RegexStack {
 }
 
 /// A set of PCRE2's compile options.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RegexOptions(u32);
 
 impl RegexOptions {

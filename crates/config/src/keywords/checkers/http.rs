@@ -9,6 +9,7 @@ use crate::document::Statement;
 use crate::draft::At;
 use crate::draft::checkers::{CheckerDraft, UrlDraft};
 use crate::lexer::{Escapes, split_shell};
+use crate::machine::PatternProblem;
 use crate::read::Reading;
 use crate::suggest::nearest;
 
@@ -373,7 +374,10 @@ fn regex(reading: &mut Reading<'_>, statement: &Statement) {
         reading.complain(statement, 1, diagnostic);
         return;
     };
-    let pattern = crate::bytes::encode(&pattern.text);
+    let pattern = At {
+        value: crate::bytes::encode(&pattern.text),
+        span: statement.span(1),
+    };
     if reading.checker.url.regex.pattern.replace(pattern).is_some() {
         let message = "regex is given twice; the last one is used";
         reading.complain(statement, 0, Diagnostic::warning(Class::General, message));
@@ -431,6 +435,21 @@ fn close_url(reading: &mut Reading<'_>, statement: &Statement) {
         reading
             .report
             .at(most.span, Diagnostic::error(Class::Uncounted, message));
+    }
+    if let Some(pattern) = &regex.pattern
+        && let Some(problem) = reading
+            .machine
+            .pattern_problem(&pattern.value, regex.options)
+    {
+        let PatternProblem { offset, text } = problem;
+        let shown = crate::bytes::shown(&crate::bytes::decode(pattern.value.clone()));
+        let message =
+            format!("this pattern is none: {text} at offset {offset}; the url is ignored");
+        let diagnostic = Diagnostic::error(Class::General, message).keepalived(format!(
+            "Invalid regex: '{shown}' at offset {offset}: {text}"
+        ));
+        reading.report.at(pattern.span, diagnostic);
+        return;
     }
     reading.checker.http.urls.push(url);
 }

@@ -105,7 +105,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
     Keyword {
         name: "checker_process_name",
         help: "the task name of the checker child",
-        pending: PENDING,
         ..NAME
     },
     Keyword {
@@ -117,7 +116,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
                 process(r, s).name = Some(name);
             }
         }),
-        pending: PENDING,
         ..NAME
     },
     Keyword {
@@ -190,37 +188,31 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
     Keyword {
         name: "checker_priority",
         help: "the nice value of the checker child",
-        pending: PENDING,
         ..NICE
     },
     Keyword {
         name: "checker_no_swap",
         help: "the checker child is never swapped out",
-        pending: PENDING,
         ..NO_SWAP
     },
     Keyword {
         name: "checker_rt_priority",
         help: "the real-time priority of the checker child (SCHED_RR)",
-        pending: PENDING,
         ..REALTIME
     },
     Keyword {
         name: "checker_cpu_affinity",
         help: "the CPUs that the checker child may run on",
-        pending: PENDING,
         ..CPUS
     },
     Keyword {
         name: "checker_rlimit_rttime",
         help: "microseconds that the checker child may run at real-time priority without a system call",
-        pending: PENDING,
         ..RTTIME
     },
     Keyword {
         name: "checker_rlimit_rtime",
         help: "an old spelling of checker_rlimit_rttime",
-        pending: PENDING,
         ..OLD_RTTIME
     },
     Keyword {

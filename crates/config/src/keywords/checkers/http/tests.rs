@@ -1,6 +1,6 @@
 use lvs::settings::checkers::{Checker, CheckerKind, HttpCheck};
 
-use super::super::tests::{GENERAL, LOGGED, MISSING, NUMBER, table};
+use super::super::tests::{GENERAL, LOGGED, MISSING, NUMBER, SILENT, outcome, table};
 use super::*;
 
 fn http(checker: &Checker) -> &HttpCheck {
@@ -303,6 +303,33 @@ fn patterns() {
             ],
         );
     }
+}
+
+#[test]
+fn a_url_with_a_wrong_pattern_is_left_out() {
+    let show = |checker: &Checker| {
+        let paths = http(checker).urls.iter().map(|url| url.path.clone());
+        paths.collect::<Vec<_>>().join(" ")
+    };
+    table(
+        "HTTP_GET {\nurl {\npath /a\n...\n}\nurl {\npath /b\n}\n}",
+        show,
+        &[
+            ("regex a(b", "/b", GENERAL),
+            ("regex a(b\nregex a", "/a /b", GENERAL),
+            ("regex a(b)", "/a /b", &[]),
+        ],
+    );
+    let outcome = outcome(
+        "HTTP_GET {\nurl {\npath /\nregex \"a(b\\x1b\"\n}\n}",
+        &SILENT,
+        "",
+    );
+    assert!(outcome.checkers.is_empty());
+    assert_eq!(
+        outcome.messages.last().unwrap(),
+        "this pattern is none: a parenthesis is missing at offset 4; the url is ignored"
+    );
 }
 
 #[test]

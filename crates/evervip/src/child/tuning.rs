@@ -1,5 +1,5 @@
-//! How this process runs: nice value, real-time priority, processors, locked memory (`vrrp_priority` and its kin), and
-//! the priority that it gives itself when it is scheduled late (`max_auto_priority`).
+//! How a child runs: nice value, real-time priority, processors, locked memory (`vrrp_priority`, `checker_priority` and
+//! their kin), and the priority that it gives itself when it is scheduled late (`max_auto_priority`).
 //!
 //! What the settings say is compared with what was carried out last; what did not change is not touched. What the kernel
 //! refuses is said once, and everything else goes on.
@@ -11,8 +11,10 @@ use log::{error, info, warn};
 use sys::process;
 use types::Instant;
 
-#[derive(Default)]
-pub(super) struct Tuning {
+use crate::messages::Role;
+
+pub(crate) struct Tuning {
+    role: Role,
     /// What was carried out, or attempted.
     applied: Process,
     auto: AutoPriority,
@@ -25,10 +27,35 @@ pub(super) struct Tuning {
 }
 
 impl Tuning {
+    /// It runs as it was started.
+    pub(crate) fn new(role: Role) -> Self {
+        Self {
+            role,
+            applied: Process::default(),
+            auto: AutoPriority::default(),
+            late_after: Duration::ZERO,
+            running_at: None,
+            limited: false,
+            said_late: false,
+            said_stepped_down: false,
+        }
+    }
+
+    /// What the names of this process' own keywords begin with.
+    const fn prefix(&self) -> &'static str {
+        match self.role {
+            Role::Vrrp => "vrrp",
+            Role::Checkers => "checker",
+        }
+    }
+
     /// New settings. To be called when everything else has taken them: that is much work at once, which is no good at
     /// real-time priority.
-    pub(super) fn settings_change(&mut self, processes: &Processes) {
-        let wanted = &processes.vrrp;
+    pub(crate) fn settings_change(&mut self, processes: &Processes) {
+        let wanted = match self.role {
+            Role::Vrrp => &processes.vrrp,
+            Role::Checkers => &processes.checker,
+        };
         if wanted.nice != self.applied.nice {
             report(process::set_nice(wanted.nice));
         }
@@ -52,7 +79,7 @@ impl Tuning {
     }
 
     /// We are awake, and should have been so at `planned`.
-    pub(super) fn woke(&mut self, planned: Option<Instant>, now: Instant) {
+    pub(crate) fn woke(&mut self, planned: Option<Instant>, now: Instant) {
         if process::stepped_down() {
             self.step_up_again();
         }
@@ -67,8 +94,9 @@ impl Tuning {
         if let Some(priority) = self.running_at {
             if !std::mem::replace(&mut self.said_stepped_down, true) {
                 warn!(
-                    "this process worked for more than vrrp_rlimit_rttime at real-time priority: for as long as such work \
-                     takes it is an ordinary process"
+                    "this process worked for more than {}_rlimit_rttime at real-time priority: for as long as such work \
+                     takes it is an ordinary process",
+                    self.prefix()
                 );
             }
             report(process::set_realtime(Some(priority)));
@@ -83,7 +111,8 @@ impl Tuning {
                 if !std::mem::replace(&mut self.said_late, true) {
                     warn!(
                         "this process was scheduled {millis} ms late: it could run before others with max_auto_priority or \
-                         vrrp_rt_priority"
+                         {}_rt_priority",
+                        self.prefix()
                     );
                 }
             }

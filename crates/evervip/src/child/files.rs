@@ -10,16 +10,23 @@ use sys::file_watch::{self, FileEvent, FileWatch, Initialised};
 use types::Instant;
 use vrrp::settings::{FileInit, FileSettings};
 
-use super::Finding;
-
 /// A number with all that C lets stand before it. What is longer is no number that anybody means.
 const LONGEST: usize = 64;
 
 /// Between two attempts to watch a file whose directory is not there.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// Whether files are given their first content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FirstContent {
+    /// The daemon starts.
+    Write,
+    /// It reloads, or this process has a predecessor.
+    Leave,
+}
+
 /// The tracked files.
-pub(super) struct Files {
+pub(crate) struct Files {
     token: u64,
     settings: Vec<FileSettings>,
     watch: Option<FileWatch>,
@@ -31,7 +38,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) const fn new(token: u64) -> Self {
+    pub(crate) const fn new(token: u64) -> Self {
         Self {
             token,
             settings: Vec::new(),
@@ -43,7 +50,7 @@ impl Files {
     }
 
     /// Watches what the new settings name; what the files say, if they are not the same files as before.
-    pub(super) fn prepare(
+    pub(crate) fn prepare(
         &mut self,
         now: Instant,
         settings: &[FileSettings],
@@ -124,12 +131,12 @@ impl Files {
         }
     }
 
-    pub(super) const fn next_wake(&self) -> Option<Instant> {
+    pub(crate) const fn next_wake(&self) -> Option<Instant> {
         self.retry_at
     }
 
     /// Tries again what could not be watched.
-    pub(super) fn tick(&mut self, now: Instant) -> Vec<Finding> {
+    pub(crate) fn tick(&mut self, now: Instant) -> Vec<(String, i32)> {
         if self.retry_at.is_none_or(|at| at > now) {
             return Vec::new();
         }
@@ -144,13 +151,13 @@ impl Files {
             .into_iter()
             .map(|file| {
                 let value = self.begin(now, &file);
-                Finding::File(file.name, value)
+                (file.name, value)
             })
             .collect()
     }
 
     /// What happened to the files.
-    pub(super) fn hear(&mut self, now: Instant) -> Vec<Finding> {
+    pub(crate) fn hear(&mut self, now: Instant) -> Vec<(String, i32)> {
         let mut events = Vec::new();
         if let Some(watch) = &mut self.watch
             && let Err(problem) = watch.drain(&mut events)
@@ -185,7 +192,7 @@ impl Files {
                     0
                 }
             };
-            findings.push(Finding::File(name.clone(), value));
+            findings.push((name.clone(), value));
             self.places.insert(name, place);
         }
         findings
@@ -193,7 +200,7 @@ impl Files {
 }
 
 /// Gives files what they say at first (`init_file`).
-pub(super) fn write_first_content(files: &[FileSettings]) {
+pub(crate) fn write_first_content(files: &[FileSettings]) {
     for FileSettings {
         name, path, init, ..
     } in files

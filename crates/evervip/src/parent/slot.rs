@@ -1,0 +1,132 @@
+//! The place of one child: the process, if it runs, and what its successor has to know.
+
+use log::{error, info, warn};
+use sys::event_loop::EventLoop;
+use sys::process;
+use types::Instant;
+
+use super::child::{Child, RestartPace};
+use crate::messages::{Role, ToChild};
+
+const SIGKILL: i32 = 9;
+
+/// The place of one child.
+pub(super) struct Slot {
+    pub(super) role: Role,
+    pub(super) child: Option<Child>,
+    pub(super) pace: RestartPace,
+    /// A child ended too soon after its start; its successor is started then.
+    pub(super) restart_at: Option<Instant>,
+    /// The settings that what a child has left in the kernel may still be of: those before the ones that nobody has
+    /// confirmed yet.
+    pub(super) previous: Option<Vec<u8>>,
+    /// A child has died. What the kernel holds is its.
+    pub(super) bereft: bool,
+    /// The child has been told to end, for it has nothing to do any more.
+    pub(super) retiring: bool,
+}
+
+impl Slot {
+    pub(super) fn new(role: Role) -> Self {
+        Self {
+            role,
+            child: None,
+            pace: RestartPace::default(),
+            restart_at: None,
+            previous: None,
+            bereft: false,
+            retiring: false,
+        }
+    }
+
+    /// The process, in words.
+    pub(super) const fn name(&self) -> &'static str {
+        match self.role {
+            Role::Vrrp => "the VRRP process",
+            Role::Checkers => "the checker process",
+        }
+    }
+
+    /// The token of the child's channel in the epoll set.
+    pub(super) const fn token(&self) -> u64 {
+        match self.role {
+            Role::Vrrp => 2,
+            Role::Checkers => 3,
+        }
+    }
+
+    /// A child is about to take settings.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.retiring && self.child.as_ref().is_some_and(Child::is_busy)
+    }
+
+    /// Tells the child, if there is one.
+    pub(super) fn tell(&self, message: &ToChild) {
+        if let Some(child) = &self.child {
+            child.tell(message);
+        }
+    }
+
+    /// Other settings: for the child, or for the one that will be started. `old` are those before.
+    pub(super) fn reload(&mut self, new: &[u8], old: Vec<u8>) {
+        let name = self.name();
+        match &mut self.child {
+            // Its successor, if there is to be one, begins with the new settings.
+            Some(_) if self.retiring => {}
+            Some(child) => {
+                self.previous = Some(old);
+                // A child that cannot be reached has ended.
+                if let Err(problem) = child.reload(new) {
+                    error!("{name} does not get the new settings: {problem:#}");
+                }
+            }
+            None if self.bereft => {
+                self.previous.get_or_insert(old);
+            }
+            None => {}
+        }
+    }
+
+    /// The child has taken settings. True if these were the last ones that it was sent.
+    pub(super) fn settings_taken(&mut self) -> bool {
+        let Some(child) = &mut self.child else {
+            return false;
+        };
+        child.settings_taken();
+        if child.is_busy() {
+            return false;
+        }
+        self.previous = None;
+        self.bereft = false;
+        true
+    }
+
+    /// There is nothing to do for the child.
+    pub(super) fn retire(&mut self) {
+        if !self.retiring && self.child.is_some() {
+            info!("{} has nothing to do any more", self.name());
+            self.retiring = true;
+            self.tell(&ToChild::Stop);
+        }
+    }
+
+    /// It does not end.
+    pub(super) fn kill(&self) {
+        if let Some(child) = &self.child {
+            error!("{} does not end: killing it", self.name());
+            if let Err(problem) = process::kill(child.pid(), SIGKILL) {
+                error!("{problem}");
+            }
+        }
+    }
+
+    /// The child's channel has nothing to say any more. Its end is heard of by SIGCHLD, too.
+    pub(super) fn stop_listening(&mut self, events: &EventLoop) {
+        if let Some(child) = &mut self.child
+            && child.stop_listening()
+            && let Err(problem) = events.remove(child.channel())
+        {
+            warn!("{}: {problem}", self.name());
+        }
+    }
+}
