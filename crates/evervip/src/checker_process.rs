@@ -311,8 +311,8 @@ impl CheckerProcess {
         self.hear_of_addresses(now, news);
         if !lvs.virtual_servers.is_empty() {
             debug!("Initializing ipvs");
-            let namespace = &settings.global.namespaces.ipvs;
-            if let Some(listing) = self.hands.begin_to_balance(now, namespace) {
+            let namespaces = &settings.global.namespaces;
+            if let Some(listing) = self.hands.begin_to_balance(now, namespaces) {
                 self.core.handle_new_table(listing);
                 self.carry_out(now);
             }

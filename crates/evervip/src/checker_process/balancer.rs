@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use config::settings::global::IpvsNamespace;
+use config::settings::global::Namespaces;
 use log::{debug, error, info, warn};
 use lvs::{Held, RefusalKind};
-use sys::ipvs::{Ipvs, Reason, Refusal, load_module};
+use sys::ipvs::{Ipvs, Reason, Refusal};
 use types::Instant;
 use types::ipvs::{Command, ServiceKey};
+
+use crate::ipvs::{self, Module};
 
 /// How often to look whether there is an IPVS by now.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -24,7 +26,7 @@ pub(super) type Listing = Vec<(ServiceKey, Held)>;
 /// The kernel's IPVS.
 #[derive(Default)]
 pub(super) struct Balancer {
-    namespace: Option<String>,
+    namespaces: Namespaces,
     ipvs: Option<Ipvs>,
     look_at: Option<Instant>,
     /// It was said that there is none.
@@ -34,16 +36,12 @@ pub(super) struct Balancer {
 impl Balancer {
     /// Settings with virtual servers are about to count: looks for IPVS, if that has not been found yet. Yields what it holds
     /// when it is found.
-    pub(super) fn begin(&mut self, now: Instant, namespace: &IpvsNamespace) -> Option<Listing> {
+    pub(super) fn begin(&mut self, now: Instant, namespaces: &Namespaces) -> Option<Listing> {
         if self.ipvs.is_some() {
             return None;
         }
-        self.namespace = match namespace {
-            // evervip runs where it was started.
-            IpvsNamespace::SameAsDaemon | IpvsNamespace::Initial => None,
-            IpvsNamespace::Named(name) => Some(name.clone()),
-        };
-        self.look(now, true)
+        self.namespaces = namespaces.clone();
+        self.look(now, Module::Load)
     }
 
     /// Nothing is balanced any more.
@@ -61,45 +59,30 @@ impl Balancer {
         if self.look_at.is_none_or(|at| at > now) {
             return None;
         }
-        self.look(now, false)
+        self.look(now, Module::Leave)
     }
 
-    fn look(&mut self, now: Instant, load: bool) -> Option<Listing> {
+    fn look(&mut self, now: Instant, module: Module) -> Option<Listing> {
         self.look_at = None;
-        let namespace = self.namespace.as_deref();
-        let mut why_not = None;
-        let mut found = Ipvs::open(namespace);
-        if load && matches!(found, Ok(None)) {
-            match load_module() {
-                Ok(()) => found = Ipvs::open(namespace),
-                Err(problem) => why_not = Some(problem),
+        match ipvs::open(&self.namespaces, module) {
+            Ok(ipvs) => self.ipvs = Some(ipvs),
+            Err(problem) => {
+                self.complain(&problem);
+                self.look_at = Some(now + AGAIN);
+                return None;
             }
         }
-        match found {
-            Ok(Some(ipvs)) => {
-                self.ipvs = Some(ipvs);
-                let listing = self.list(now)?;
-                if std::mem::take(&mut self.said) {
-                    info!("IPVS is there now: it gets all virtual servers");
-                }
-                return Some(listing);
-            }
-            Ok(None) => {
-                let why = why_not.map_or_else(String::new, |problem| format!(" ({problem})"));
-                self.complain(format!(
-                    "IPVS: Can't initialize ipvs: the kernel has no ip_vs{why}"
-                ));
-            }
-            Err(problem) => self.complain(format!("IPVS: Can't initialize ipvs: {problem}")),
+        let listing = self.list(now)?;
+        if std::mem::take(&mut self.said) {
+            info!("IPVS is there now: it gets all virtual servers");
         }
-        self.look_at = Some(now + AGAIN);
-        None
+        Some(listing)
     }
 
-    fn complain(&mut self, problem: String) {
+    fn complain(&mut self, problem: &anyhow::Error) {
         if !std::mem::replace(&mut self.said, true) {
             error!(
-                "{problem}. No connection is balanced; servers are checked all the same, and ip_vs is looked for every {} s",
+                "{problem:#}. No connection is balanced; servers are checked all the same, and ip_vs is looked for every {} s",
                 AGAIN.as_secs()
             );
         }

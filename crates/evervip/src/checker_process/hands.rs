@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 
 use config::Settings;
 use config::settings::Command as Program;
-use config::settings::global::IpvsNamespace;
+use config::settings::global::Namespaces;
 use log::{debug, error, info, warn};
 use lvs::dialogue::Attempt;
 use lvs::dialogue::http::Note;
@@ -104,9 +104,9 @@ impl Hands {
     pub(super) fn begin_to_balance(
         &mut self,
         now: Instant,
-        namespace: &IpvsNamespace,
+        namespaces: &Namespaces,
     ) -> Option<Listing> {
-        self.balancer.begin(now, namespace)
+        self.balancer.begin(now, namespaces)
     }
 
     /// New settings are about to count: what goes by them is made ready.
