@@ -10,6 +10,8 @@ mod checker_process;
 mod child;
 mod command_line;
 mod config_test;
+#[allow(dead_code, reason = "it waits for the process that runs the checks")]
+mod conversation;
 mod demo;
 mod diagnostics;
 mod exit;
@@ -25,6 +27,8 @@ mod parent;
     reason = "what is shared between checks waits for the process that runs them"
 )]
 mod patterns;
+#[allow(dead_code, reason = "it waits for the process that runs the checks")]
+mod tls;
 mod verbs;
 mod vrrp_process;
 

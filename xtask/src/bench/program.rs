@@ -30,6 +30,17 @@ impl Program {
         &self.binary
     }
 
+    /// Writes its configuration, which it loads when it is started or told so; and tells where.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn configure(&self, host: &Host, configuration: &str) -> Result<PathBuf> {
+        let file = host.directory().join("bench.conf");
+        fs::write(&file, configuration)
+            .with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(file)
+    }
+
     /// Starts it on `host`, in the foreground, with `configuration` and files of its own: two instances that share
     /// a pid file would refuse to run side by side. Logging is not detailed, as it is not where nobody asks for it.
     ///
@@ -37,9 +48,7 @@ impl Program {
     /// When the configuration cannot be written or the program does not start.
     pub(super) fn start(&self, host: &Host, configuration: &str) -> Result<Process> {
         let directory: &Path = host.directory();
-        let file = directory.join("bench.conf");
-        fs::write(&file, configuration)
-            .with_context(|| format!("cannot write {}", file.display()))?;
+        let file = self.configure(host, configuration)?;
         let mut command = Command::new(&self.binary);
         command.args(["-n", "-l", "-f"]).arg(&file);
         for (option, name) in [
