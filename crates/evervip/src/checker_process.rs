@@ -7,6 +7,8 @@ mod balancer;
 mod commands;
 mod downs;
 mod hands;
+mod ipvs_tuning;
+mod marker;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -18,6 +20,7 @@ use log::{debug, error, info};
 use lvs::Lvs;
 use sys::event_loop::EventLoop;
 use sys::heartbeat::Heartbeat;
+use sys::nftables::MarkTable;
 use sys::pid_file::PidFile;
 use sys::process;
 use sys::signals::SignalSet;
@@ -27,6 +30,7 @@ use types::Instant;
 use self::addresses::{Addresses, News};
 use self::downs::Downs;
 use self::hands::Hands;
+use self::ipvs_tuning::IpvsTuning;
 use crate::child::beginning::{Beginning, CHANNEL, SIGNALS};
 use crate::child::files::{self, Files};
 use crate::child::line::{Heard, Line};
@@ -71,6 +75,7 @@ struct CheckerProcess {
     pid_file: Option<PidFile>,
     state: Running,
     tuning: Tuning,
+    ipvs_tuning: IpvsTuning,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +123,7 @@ impl CheckerProcess {
             pid_file: Some(pid_file),
             state: Running::Yes,
             tuning: Tuning::new(Role::Checkers),
+            ipvs_tuning: IpvsTuning::new(start.overridden),
         };
         drop(start.settings);
         if start.initialise_files {
@@ -177,6 +183,8 @@ impl CheckerProcess {
         if let Some(heartbeat) = &self.heartbeat {
             heartbeat.beat(now);
         }
+        self.ipvs_tuning.tick(now);
+        self.tell_overrides();
         self.downs.tell(now, &self.core, &self.parent);
     }
 
@@ -188,6 +196,7 @@ impl CheckerProcess {
                     self.files.next_wake(),
                     self.hands.next_wake(),
                     self.downs.next_wake(&self.core),
+                    self.ipvs_tuning.next_wake(),
                 ];
                 wakes.into_iter().flatten().min()
             }
@@ -297,15 +306,28 @@ impl CheckerProcess {
                 self.carry_out(now);
             }
         }
+        let balances = !lvs.virtual_servers.is_empty();
+        let whole = balances.then_some(&lvs.global);
+        let namespace = &settings.global.namespaces.ipvs;
+        self.ipvs_tuning.settings_change(now, namespace, whole);
+        self.hands.mark_by(now, mark_table(&lvs, &settings));
         self.core.handle_settings(now, lvs);
         // What is removed by these settings is announced with the scripts of the old ones.
         let old = std::mem::replace(&mut self.settings, settings);
         self.hands
             .carry_out(now, &mut self.core, &self.settings, &old);
         drop(old);
+        self.tell_overrides();
         self.parent.tell(&ToParent::SettingsTaken);
         process::give_back_memory();
         self.tuning.settings_change(&self.settings.global.processes);
+    }
+
+    /// Lets the parent know what is to be put back, should we not be able to.
+    fn tell_overrides(&mut self) {
+        if let Some(news) = self.ipvs_tuning.news() {
+            self.parent.tell(&ToParent::Overridden(news));
+        }
     }
 
     fn stop(&mut self, now: Instant) {
@@ -319,6 +341,8 @@ impl CheckerProcess {
     }
 
     fn end(&mut self) -> Result<()> {
+        self.ipvs_tuning.end();
+        self.tell_overrides();
         self.hands.end();
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove()?;
@@ -334,6 +358,16 @@ impl CheckerProcess {
             Dump::Stats | Dump::StatsAndClear | Dump::Json => {}
         }
     }
+}
+
+/// The tables for automatic marks (`nftables_ipvs`).
+fn mark_table(lvs: &lvs::Settings, settings: &Settings) -> Option<MarkTable> {
+    let nftables = &lvs.global.nftables;
+    Some(MarkTable {
+        name: nftables.table.clone()?,
+        priority: nftables.priority,
+        counters: settings.global.firewall.nftables_counters,
+    })
 }
 
 /// Another number at each start.

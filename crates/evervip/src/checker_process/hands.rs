@@ -12,12 +12,14 @@ use log::{debug, error, info, warn};
 use lvs::dialogue::{Obstacle, Trouble, TroubleKind, Verdict};
 use lvs::settings::checkers::CommandId;
 use lvs::{Action, Announcement, CheckId, CommandEnd, Held, Level, Line, Lvs, RefusalKind};
+use sys::nftables::MarkTable;
 use sys::process::Exit;
 use types::Instant;
 use types::ipvs::{Command, ServiceKey};
 
 use super::balancer::{Balancer, Listing};
 use super::commands::Commands;
+use super::marker::Marker;
 use crate::child::fifo::Fifos;
 use crate::messages::Role;
 
@@ -25,6 +27,7 @@ pub(super) struct Hands {
     balancer: Balancer,
     commands: Commands,
     fifos: Fifos,
+    marker: Marker,
     later: Later,
 }
 
@@ -50,6 +53,7 @@ impl Hands {
             balancer: Balancer::default(),
             commands: Commands::default(),
             fifos: Fifos::new(Role::Checkers),
+            marker: Marker::default(),
             later: Later::default(),
         }
     }
@@ -66,6 +70,11 @@ impl Hands {
     /// New settings: FIFOs are opened and closed.
     pub(super) fn settings_change(&mut self, settings: &Settings) {
         self.fifos.settings_change(&settings.global.fifos);
+    }
+
+    /// New settings for the tables that mark packets; `None`: there are none.
+    pub(super) fn mark_by(&mut self, now: Instant, table: Option<MarkTable>) {
+        self.marker.settings_change(now, table);
     }
 
     /// Drains the core and carries everything out. `old` has the scripts of what a reload removed.
@@ -104,7 +113,11 @@ impl Hands {
         match action {
             Action::Ipvs(command) => self.later.changes.push(command),
             Action::Read(key) => self.later.reads.push(key),
-            Action::Mark(_) => self.change_kernel(now),
+            Action::Mark(claims) => {
+                // There are services for what gets marks from now on.
+                self.change_kernel(now);
+                self.marker.mark(now, claims);
+            }
             Action::Attempt(check, _) => {
                 let trouble = Trouble {
                     kind: TroubleKind::Other,
@@ -176,13 +189,18 @@ impl Hands {
 
     /// When [`tick`](Self::tick) has something to do.
     pub(super) fn next_wake(&self) -> Option<Instant> {
-        let wakes = [self.balancer.next_wake(), self.commands.next_wake()];
+        let wakes = [
+            self.balancer.next_wake(),
+            self.commands.next_wake(),
+            self.marker.next_wake(),
+        ];
         wakes.into_iter().flatten().min()
     }
 
     /// Time has passed. What IPVS holds, if it was not known before.
     pub(super) fn tick(&mut self, now: Instant) -> Option<Listing> {
         self.commands.tick(now);
+        self.marker.tick(now);
         self.balancer.tick(now)
     }
 
