@@ -3,9 +3,11 @@
 //! One thread, one epoll set. It carries inputs to the core and its actions to the kernel, to scripts and to FIFOs.
 
 mod addresses;
+mod attempts;
 mod balancer;
 mod commands;
 mod downs;
+mod dumps;
 mod hands;
 mod ipvs_tuning;
 mod marker;
@@ -43,6 +45,7 @@ use crate::messages::{Dump, Role, ToParent};
 const TIMER: u64 = 2;
 const FILES: u64 = 3;
 const ADDRESSES: u64 = 4;
+const ATTEMPTS: u64 = 5;
 
 /// Runs the child until its parent stops it.
 pub(crate) fn run(beginning: Beginning) -> Exit {
@@ -71,6 +74,7 @@ struct CheckerProcess {
     addresses: Addresses,
     downs: Downs,
     settings: Settings,
+    dump_directory: String,
     keep: bool,
     pid_file: Option<PidFile>,
     state: Running,
@@ -105,6 +109,8 @@ impl CheckerProcess {
             settings.lvs.global.flush = false;
             core.handle_predecessor(start.resume.iter().map(|name| name.as_str().into()));
         }
+        let mut overridden = start.overridden;
+        let ipvs_tuning = IpvsTuning::new(&mut overridden);
         // Last, so that nothing is left behind by a process that cannot begin.
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
         let mut process = Self {
@@ -114,22 +120,25 @@ impl CheckerProcess {
             events,
             heartbeat,
             core,
-            hands: Hands::new(),
+            hands: Hands::new(overridden)?,
             files: Files::new(FILES),
             addresses: Addresses::new(ADDRESSES),
             downs: Downs::new(start.resume),
             settings: Settings::default(),
+            dump_directory: start.dump_directory,
             keep: start.keep,
             pid_file: Some(pid_file),
             state: Running::Yes,
             tuning: Tuning::new(Role::Checkers),
-            ipvs_tuning: IpvsTuning::new(start.overridden),
+            ipvs_tuning,
         };
+        process.events.add(process.hands.attempts(), ATTEMPTS)?;
         drop(start.settings);
         if start.initialise_files {
             files::write_first_content(&settings.vrrp.track_files);
         }
         process.take_settings(settings);
+        process.hands.put_back_inherited();
         Ok(process)
     }
 
@@ -160,7 +169,7 @@ impl CheckerProcess {
                 }
             }
             match self.state {
-                Running::Yes => self.tick(now),
+                Running::Yes => self.tick(now)?,
                 Running::Leaving(until) => {
                     if now >= until || !self.hands.are_busy() {
                         return self.end();
@@ -171,7 +180,9 @@ impl CheckerProcess {
     }
 
     /// All that has happened has been heard: now what time brings.
-    fn tick(&mut self, now: Instant) {
+    fn tick(&mut self, now: Instant) -> Result<()> {
+        self.hands.hear_attempts(now)?;
+        self.take_verdicts(now);
         let values = self.files.tick(now);
         self.hear_of_files(now, values);
         if let Some(listing) = self.hands.tick(now) {
@@ -180,12 +191,22 @@ impl CheckerProcess {
         }
         self.core.handle_timeout(now);
         self.carry_out(now);
+        self.hands.tick_attempts(now, &self.core);
+        self.take_verdicts(now);
         if let Some(heartbeat) = &self.heartbeat {
             heartbeat.beat(now);
         }
         self.ipvs_tuning.tick(now);
-        self.tell_overrides();
         self.downs.tell(now, &self.core, &self.parent);
+        self.tell_overrides();
+        Ok(())
+    }
+
+    fn take_verdicts(&mut self, now: Instant) {
+        while let Some(ended) = self.hands.next_verdict(&self.core) {
+            self.core.handle_verdict(now, ended.check, &ended.verdict);
+            self.carry_out(now);
+        }
     }
 
     fn next_wake(&self) -> Option<Instant> {
@@ -240,7 +261,7 @@ impl CheckerProcess {
                 SIGINT => {}
                 number => {
                     if let Some(dump) = Dump::asked_by(number) {
-                        self.dump(dump);
+                        self.dump(now, dump);
                     }
                 }
             }
@@ -274,7 +295,7 @@ impl CheckerProcess {
                 // Whoever leaves needs none any more.
                 Heard::Reload(_) => {}
                 Heard::Stop => self.stop(now),
-                Heard::Dump(dump) => self.dump(dump),
+                Heard::Dump(dump) => self.dump(now, dump),
             }
         }
     }
@@ -284,7 +305,7 @@ impl CheckerProcess {
         let now = sys::clock::now();
         // The core keeps its part; here it would only be a second copy.
         let lvs = std::mem::take(&mut settings.lvs);
-        self.hands.settings_change(&settings);
+        self.hands.settings_change(&settings, &lvs);
         for (name, value) in self
             .files
             .prepare(now, &settings.vrrp.track_files, &self.events)
@@ -325,9 +346,9 @@ impl CheckerProcess {
 
     /// Lets the parent know what is to be put back, should we not be able to.
     fn tell_overrides(&mut self) {
-        if let Some(news) = self.ipvs_tuning.news() {
-            self.parent.tell(&ToParent::Overridden(news));
-        }
+        self.parent
+            .tell_overrides(self.ipvs_tuning.overrides_to_tell());
+        self.parent.tell_overrides(self.hands.overrides_to_tell());
     }
 
     fn stop(&mut self, now: Instant) {
@@ -342,8 +363,8 @@ impl CheckerProcess {
 
     fn end(&mut self) -> Result<()> {
         self.ipvs_tuning.end();
-        self.tell_overrides();
         self.hands.end();
+        self.tell_overrides();
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove()?;
         }
@@ -351,12 +372,20 @@ impl CheckerProcess {
         Ok(())
     }
 
-    fn dump(&mut self, dump: Dump) {
+    fn dump(&self, now: Instant, dump: Dump) {
         match dump {
             Dump::Data => {}
             // These are the VRRP process'.
-            Dump::Stats | Dump::StatsAndClear | Dump::Json => {}
+            Dump::Stats | Dump::StatsAndClear | Dump::Json => return,
         }
+        let directory = Path::new(&self.dump_directory);
+        if let Err(problem) = dumps::write(directory, now, &self.core, &self.settings) {
+            error!(
+                "cannot write a dump to {}: {problem:#}",
+                directory.display()
+            );
+        }
+        process::give_back_memory();
     }
 }
 

@@ -1,9 +1,13 @@
 //! Virtual servers in a kernel that has IPVS: what the kernel's table holds at each step, side by side with Debian's
 //! keepalived; connections that are really balanced; checks of real servers, good and bad.
 
+#[path = "lvs/balance.rs"]
+mod balance;
 #[path = "lvs/checks.rs"]
 mod checks;
 mod common;
+#[path = "lvs/options.rs"]
+mod options;
 #[path = "lvs/steps.rs"]
 mod steps;
 #[path = "lvs/table.rs"]
@@ -40,6 +44,17 @@ fn main() -> ExitCode {
         }),
         ("forms", |lab| {
             with_modules(lab, &["ip_vs_pe_sip", "sctp"], steps::forms)
+        }),
+        ("tls_versions", |lab| with_ipvs(lab, checks::tls_versions)),
+        ("groups", |lab| with_ipvs(lab, options::groups)),
+        ("weights", |lab| with_ipvs(lab, options::weights)),
+        ("suspended", |lab| with_ipvs(lab, options::suspended)),
+        ("timeouts", |lab| with_ipvs(lab, options::timeouts)),
+        ("balanced", |lab| {
+            with_modules(lab, &balance::MODULES, balance::balanced)
+        }),
+        ("synchronized", |lab| {
+            with_modules(lab, &balance::MODULES, balance::synchronized)
         }),
         ("every_check", |lab| with_ipvs(lab, checks::every_check)),
         ("reloads", |lab| with_ipvs(lab, steps::reloads)),

@@ -26,6 +26,7 @@ pub(super) struct IpvsTuning {
     original: Option<Timeouts>,
     /// What the parent knows of these.
     told: Option<Timeouts>,
+    untold: Vec<(String, Option<i64>)>,
     /// Daemons may run because of us.
     involved: bool,
     retry_at: Option<Instant>,
@@ -40,9 +41,9 @@ enum Trouble {
 }
 
 impl IpvsTuning {
-    /// After a predecessor that died: what was before it, as the parent has kept it.
-    pub(super) fn new(mut overridden: BTreeMap<String, i64>) -> Self {
-        let original = timeouts::take(&mut overridden);
+    /// After a predecessor that died: what was before it, as the parent has kept it among what was overridden.
+    pub(super) fn new(overridden: &mut BTreeMap<String, i64>) -> Self {
+        let original = timeouts::take(overridden);
         Self {
             original,
             told: original,
@@ -51,12 +52,12 @@ impl IpvsTuning {
     }
 
     /// What the parent does not know yet: what to put back should we die.
-    pub(super) fn news(&mut self) -> Option<Vec<(String, Option<i64>)>> {
-        if self.told == self.original {
-            return None;
+    pub(super) fn overrides_to_tell(&mut self) -> &mut Vec<(String, Option<i64>)> {
+        if self.told != self.original {
+            self.told = self.original;
+            self.untold.extend(timeouts::to_overridden(self.original));
         }
-        self.told = self.original;
-        Some(timeouts::to_overridden(self.original))
+        &mut self.untold
     }
 
     /// First settings or new ones. Without virtual servers nothing of it counts (keepalived: there is no process then).
@@ -107,6 +108,7 @@ impl IpvsTuning {
         *self = Self {
             original: self.original,
             told: self.told,
+            untold: std::mem::take(&mut self.untold),
             ..Self::default()
         };
     }

@@ -140,6 +140,37 @@ pub(crate) fn every_check(lab: &mut Lab) -> Result<()> {
     story.stop()
 }
 
+/// Servers that speak one version of TLS each: what the library allows is good, and the certificate is nobody's concern.
+pub(crate) fn tls_versions(lab: &mut Lab) -> Result<()> {
+    let network = Network::new(lab)?;
+    let web = &network.web;
+    let pem = certificate(web)?;
+    let mut running = Vec::new();
+    for (number, version) in (1..).zip(["-tls1_2", "-tls1_3", "-tls1_1"]) {
+        let mut command = Command::new(program("openssl")?);
+        command
+            .args(["s_server", "-www", version, "-cipher", "ALL:@SECLEVEL=0"])
+            .args(["-accept", &format!("10.1.0.{number}:80")])
+            .args(["-cert", &pem, "-key", &pem]);
+        let process = web.spawn(&mut command)?;
+        listens(web, &format!("10.1.0.{number}:80"))?;
+        running.push(process);
+    }
+    let get = "SSL_GET {\n retry 0\n url {\n path /\n status_code 200\n }\n}";
+    let named =
+        "SSL_GET {\n retry 0\n sni_name web.test.example\n url {\n path /\n status_code 200\n }\n}";
+    let mut story = Story::prepare(&network, "")?;
+    story.start_all(&(globals("") + &service(80, &[get, named, get])), &[])?;
+    // TLS 1.1 is what Debian's OpenSSL refuses.
+    story.table("TLS 1.2 and 1.3", "TCP 10.0.0.1:80 rr = .1:10 .2:10")?;
+    for number in [1, 2] {
+        story.say(&format!(
+            "Remote Web server [10.1.0.{number}]:tcp:80 succeed on service."
+        ))?;
+    }
+    story.stop()
+}
+
 /// nginx with a page at /page, which is its name and a line.
 fn nginx(host: &Host, listen: &str) -> Result<Process> {
     let directory = host.directory().join("nginx");
