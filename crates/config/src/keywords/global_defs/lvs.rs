@@ -30,7 +30,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
         default: "the kernel's",
         help: "how long IPVS keeps idle connections; 0: as the kernel has it",
         role: Role::Set(timeouts),
-        pending: PENDING,
         ..ROW
     },
     Keyword {
@@ -73,7 +72,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
                 nftables.start_fwmark = 1000;
             }
         }),
-        pending: PENDING,
         ..ROW
     },
     Keyword {
@@ -86,7 +84,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
                 r.draft.lvs_global.nftables.priority = priority;
             }
         }),
-        pending: PENDING,
         ..ROW
     },
     Keyword {
@@ -99,7 +96,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
                 r.draft.lvs_global.nftables.start_fwmark = mark;
             }
         }),
-        pending: PENDING,
         ..ROW
     },
     Keyword {
