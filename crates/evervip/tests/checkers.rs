@@ -460,9 +460,11 @@ fn reloads_leave_nothing_open(lab: &mut Lab) -> Result<()> {
         })?;
         counts.push(open()?);
     }
-    let most = counts.iter().max().copied().unwrap_or_default();
-    let first = counts.first().copied().unwrap_or_default();
-    ensure!(first + 1 >= most, "{counts:?}");
+    let (least, most) = (counts.iter().min(), counts.iter().max());
+    let grown = most
+        .zip(least)
+        .is_none_or(|(most, least)| *most > least + 1);
+    ensure!(!grown, "{counts:?}");
     daemon.stop()
 }
 

@@ -170,6 +170,25 @@ impl Lvs {
         server.checkers.get(index(check.place.checker)?)
     }
 
+    /// The page that a check asks for, as messages name it: `RS SERVER VS SERVICE url HOSTPATH`. `None`: the check is gone, or is
+    /// none of pages.
+    pub fn page_name(&self, id: CheckId) -> Option<String> {
+        let check = self.checks.get(id)?;
+        let (service, server) = self.server_of(check)?;
+        let CheckerKind::Http(http) = &self.checker(id)?.kind else {
+            return None;
+        };
+        let url = http.urls.get(usize::from(check.progress.url))?;
+        let settings = &self.settings;
+        Some(format!(
+            "RS {} VS {} url {}{}",
+            ServerName::of(server, service),
+            ServiceName { service, settings },
+            http.host(url).unwrap_or_default(),
+            url.path
+        ))
+    }
+
     /// The text of a line.
     pub fn describe<'a>(&'a self, line: &'a LineText) -> impl fmt::Display + 'a {
         Described { lvs: self, line }
