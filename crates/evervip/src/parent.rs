@@ -553,7 +553,8 @@ impl Parent {
     /// All children have ended.
     fn end(&mut self) {
         for slot in &self.slots {
-            release::put_back(slot.pace.overridden().clone());
+            let namespace = &self.settings.global.namespaces.ipvs;
+            release::put_back(slot.pace.overridden().clone(), namespace);
         }
         self.remove_common_fifo();
         if !self.options.dont_release_ipvs {

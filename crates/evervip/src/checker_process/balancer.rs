@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use config::settings::global::Namespaces;
+use config::settings::global::IpvsNamespace;
 use log::{debug, error, info, warn};
 use lvs::{Held, RefusalKind};
 use sys::ipvs::{Ipvs, Reason, Refusal};
@@ -26,7 +26,7 @@ pub(super) type Listing = Vec<(ServiceKey, Held)>;
 /// The kernel's IPVS.
 #[derive(Default)]
 pub(super) struct Balancer {
-    namespaces: Namespaces,
+    namespace: IpvsNamespace,
     ipvs: Option<Ipvs>,
     look_at: Option<Instant>,
     /// It was said that there is none.
@@ -36,12 +36,12 @@ pub(super) struct Balancer {
 impl Balancer {
     /// Settings with virtual servers are about to count: looks for IPVS, if that has not been found yet. Yields what it holds
     /// when it is found.
-    pub(super) fn begin(&mut self, now: Instant, namespaces: &Namespaces) -> Option<Listing> {
+    pub(super) fn begin(&mut self, now: Instant, namespace: &IpvsNamespace) -> Option<Listing> {
         if self.ipvs.is_some() {
             return None;
         }
-        self.namespaces = namespaces.clone();
-        self.look(now, Module::Load)
+        self.namespace = namespace.clone();
+        self.look(now, true)
     }
 
     /// Nothing is balanced any more.
@@ -59,30 +59,31 @@ impl Balancer {
         if self.look_at.is_none_or(|at| at > now) {
             return None;
         }
-        self.look(now, Module::Leave)
+        self.look(now, false)
     }
 
-    fn look(&mut self, now: Instant, module: Module) -> Option<Listing> {
+    fn look(&mut self, now: Instant, load: bool) -> Option<Listing> {
         self.look_at = None;
-        match ipvs::open(&self.namespaces, module) {
-            Ok(ipvs) => self.ipvs = Some(ipvs),
-            Err(problem) => {
-                self.complain(&problem);
-                self.look_at = Some(now + AGAIN);
-                return None;
+        let module = if load { Module::Load } else { Module::Leave };
+        match ipvs::open(&self.namespace, module) {
+            Ok(ipvs) => {
+                self.ipvs = Some(ipvs);
+                let listing = self.list(now)?;
+                if std::mem::take(&mut self.said) {
+                    info!("IPVS is there now: it gets all virtual servers");
+                }
+                return Some(listing);
             }
+            Err(problem) => self.complain(format!("{problem:#}")),
         }
-        let listing = self.list(now)?;
-        if std::mem::take(&mut self.said) {
-            info!("IPVS is there now: it gets all virtual servers");
-        }
-        Some(listing)
+        self.look_at = Some(now + AGAIN);
+        None
     }
 
-    fn complain(&mut self, problem: &anyhow::Error) {
+    fn complain(&mut self, problem: String) {
         if !std::mem::replace(&mut self.said, true) {
             error!(
-                "{problem:#}. No connection is balanced; servers are checked all the same, and ip_vs is looked for every {} s",
+                "{problem}. No connection is balanced; servers are checked all the same, and ip_vs is looked for every {} s",
                 AGAIN.as_secs()
             );
         }

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use config::Settings;
+use config::settings::global::IpvsNamespace;
 use log::{info, warn};
 use lvs::{Action, Lvs};
 use sys::netlink::{AddressChange, Change, KernelAddress, RouteSocket};
 use sys::sysctl::Overrides;
 use types::{IfIndex, IfName};
 
-use crate::ipvs::{self, Module};
+use crate::ipvs::{self as balancer, Module, timeouts};
 use crate::kernel_routing::{self, Names};
 
 struct Indices(BTreeMap<IfName, IfIndex>);
@@ -77,7 +78,7 @@ pub(super) fn release_services(mut settings: Settings) -> Result<()> {
     if settings.lvs.virtual_servers.is_empty() {
         return Ok(());
     }
-    let mut ipvs = ipvs::open(&settings.global.namespaces, Module::Leave)?;
+    let mut ipvs = balancer::open(&settings.global.namespaces.ipvs, Module::Leave)?;
     core.handle_settings(sys::clock::now(), settings.lvs);
     // What the settings want is not made any more.
     while core.poll_action().is_some() {}
@@ -98,7 +99,12 @@ pub(super) fn release_services(mut settings: Settings) -> Result<()> {
 }
 
 /// Gives the kernel's settings the values that they had before the dead child: nobody comes after it.
-pub(super) fn put_back(overridden: BTreeMap<String, i64>) {
+pub(super) fn put_back(mut overridden: BTreeMap<String, i64>, ipvs: &IpvsNamespace) {
+    if let Some(before) = timeouts::take(&mut overridden)
+        && let Err(problem) = timeouts::put_back(ipvs, before)
+    {
+        warn!("the timeouts of IPVS stay as lvs_timeouts set them: {problem:#}");
+    }
     let mut overrides = Overrides::new();
     overrides.inherit(overridden);
     for problem in overrides.put_back_inherited() {
