@@ -10,22 +10,18 @@ mod checker_process;
 mod child;
 mod command_line;
 mod config_test;
-#[allow(dead_code, reason = "it waits for the process that runs the checks")]
 mod conversation;
 mod demo;
 mod diagnostics;
 mod exit;
 mod genhash;
 mod identity;
+mod ipvs;
 mod kernel_routing;
 mod logging;
 mod machine;
 mod messages;
 mod parent;
-#[allow(
-    dead_code,
-    reason = "what is shared between checks waits for the process that runs them"
-)]
 mod patterns;
 mod tls;
 mod verbs;

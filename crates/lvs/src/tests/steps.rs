@@ -1,6 +1,7 @@
 //! Step by step what a running keepalived showed for three servers that fail and recover.
 
 use super::*;
+use crate::settings::checkers::SmtpCheck;
 
 fn table_of(service: VirtualServer, steps: &[(&[u8], &str)]) -> Bench {
     let mut bench = Bench::begin(one(service));
@@ -163,4 +164,28 @@ fn the_first_failure_counts_and_later_ones_are_retried() {
         "{:?}",
         bench.log
     );
+}
+
+/// An SMTP_CHECK makes its whole series at the start, too, where any other check has a single chance (keepalived).
+#[test]
+fn a_mail_server_has_all_its_chances_at_the_start() {
+    let mut service = virtual_server(&[1, 1]);
+    let checker = &mut service.real_servers[0].checkers[0];
+    let CheckerKind::Tcp(endpoint) = checker.kind.clone() else {
+        panic!("a TCP_CHECK");
+    };
+    checker.kind = CheckerKind::Smtp(Box::new(SmtpCheck {
+        endpoint,
+        helo_name: SmtpCheck::HELO_NAME.into(),
+    }));
+    checker.retry = 2;
+    for server in &mut service.real_servers {
+        server.checkers[0].warmup = Microseconds(0);
+        server.checkers[0].delay_before_retry = Microseconds::from_secs(2);
+    }
+    let mut bench = Bench::begin(one(service));
+    for (second, table) in [(2, ".1:1"), (4, ".1:1"), (6, "")] {
+        bench.pass(Instant::ZERO + Duration::from_secs(second), &[1, 2]);
+        assert_eq!(bench.table(), table, "after {second} s");
+    }
 }

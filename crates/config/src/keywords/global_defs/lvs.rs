@@ -58,7 +58,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
         default: "none",
         help: "share connections with another director",
         role: Role::Set(sync_daemon::set),
-        pending: PENDING,
         ..ROW
     },
     Keyword {
