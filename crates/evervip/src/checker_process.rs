@@ -314,10 +314,10 @@ impl CheckerProcess {
             self.carry_out(now);
         }
         let wants_addresses = lvs.virtual_servers.iter().any(|service| service.ha_suspend);
-        let buffer = &settings.global.buffers.lvs_netlink_monitor;
+        let buffers = &settings.global.buffers;
         let news = self
             .addresses
-            .prepare(wants_addresses, buffer, &self.events);
+            .prepare(wants_addresses, buffers, &self.events);
         self.hear_of_addresses(now, news);
         if !lvs.virtual_servers.is_empty() {
             debug!("Initializing ipvs");
