@@ -2,21 +2,34 @@
 //!
 //! One thread, one epoll set. It carries inputs to the core and its actions to the kernel, to scripts and to FIFOs.
 
+mod addresses;
+#[expect(dead_code, reason = "the core does not ask for attempts yet")]
+mod attempts;
+mod balancer;
+mod commands;
+mod downs;
+mod hands;
+
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use config::Settings;
-use log::{error, info};
+use log::{debug, error, info};
+use lvs::Lvs;
 use sys::event_loop::EventLoop;
 use sys::heartbeat::Heartbeat;
 use sys::pid_file::PidFile;
-use sys::process::{self, Exit as Ended};
+use sys::process;
 use sys::signals::SignalSet;
 use sys::timer::Timer;
 use types::Instant;
 
+use self::addresses::{Addresses, News};
+use self::downs::Downs;
+use self::hands::Hands;
 use crate::child::beginning::{Beginning, CHANNEL, SIGNALS};
-use crate::child::fifo::Fifos;
 use crate::child::files::{self, Files};
 use crate::child::line::{Heard, Line};
 use crate::child::tuning::Tuning;
@@ -27,6 +40,7 @@ use crate::messages::{Dump, Role, ToParent};
 // Tokens of the epoll set, after those of every child.
 const TIMER: u64 = 2;
 const FILES: u64 = 3;
+const ADDRESSES: u64 = 4;
 
 /// Runs the child until its parent stops it.
 pub(crate) fn run(beginning: Beginning) -> Exit {
@@ -49,12 +63,16 @@ struct CheckerProcess {
     timer: Timer,
     events: EventLoop,
     heartbeat: Option<Heartbeat>,
+    core: Lvs,
+    hands: Hands,
+    files: Files,
+    addresses: Addresses,
+    downs: Downs,
     settings: Settings,
+    keep: bool,
     pid_file: Option<PidFile>,
     state: Running,
     tuning: Tuning,
-    files: Files,
-    fifos: Fifos,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +94,14 @@ impl CheckerProcess {
         } = beginning;
         let timer = Timer::new()?;
         events.add(&timer, TIMER)?;
-        let settings: Settings =
+        let mut settings: Settings =
             postcard::from_bytes(&start.settings).context("settings from the parent")?;
+        let mut core = Lvs::new(seed());
+        if start.successor {
+            // What is there is what the predecessor made.
+            settings.lvs.global.flush = false;
+            core.handle_predecessor(start.resume.iter().map(|name| name.as_str().into()));
+        }
         // Last, so that nothing is left behind by a process that cannot begin.
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
         let mut process = Self {
@@ -86,12 +110,16 @@ impl CheckerProcess {
             timer,
             events,
             heartbeat,
+            core,
+            hands: Hands::new(),
+            files: Files::new(FILES),
+            addresses: Addresses::new(ADDRESSES),
+            downs: Downs::new(start.resume),
             settings: Settings::default(),
+            keep: start.keep,
             pid_file: Some(pid_file),
             state: Running::Yes,
             tuning: Tuning::new(Role::Checkers),
-            files: Files::new(FILES),
-            fifos: Fifos::new(Role::Checkers),
         };
         drop(start.settings);
         if start.initialise_files {
@@ -106,27 +134,31 @@ impl CheckerProcess {
         loop {
             let planned = self.next_wake();
             self.timer.arm(planned)?;
+            // There may be more to do at once: that is not late by all the time before.
+            let before = sys::clock::now();
             self.events.wait(&mut ready)?;
             let now = sys::clock::now();
-            self.tuning.woke(planned, now);
+            self.tuning.woke(planned.map(|at| at.max(before)), now);
             for token in &ready {
                 match *token {
                     SIGNALS => self.hear_signals(now)?,
                     CHANNEL => self.hear_parent(now)?,
                     TIMER => self.timer.acknowledge()?,
-                    FILES => drop(self.files.hear(now)),
+                    FILES => {
+                        let values = self.files.hear(now);
+                        self.hear_of_files(now, values);
+                    }
+                    ADDRESSES => {
+                        let news = self.addresses.hear()?;
+                        self.hear_of_addresses(now, news);
+                    }
                     _ => {}
                 }
             }
             match self.state {
-                Running::Yes => {
-                    drop(self.files.tick(now));
-                    if let Some(heartbeat) = &self.heartbeat {
-                        heartbeat.beat(now);
-                    }
-                }
+                Running::Yes => self.tick(now),
                 Running::Leaving(until) => {
-                    if now >= until || !self.fifos.are_being_read() {
+                    if now >= until || !self.hands.are_busy() {
                         return self.end();
                     }
                 }
@@ -134,14 +166,60 @@ impl CheckerProcess {
         }
     }
 
+    /// All that has happened has been heard: now what time brings.
+    fn tick(&mut self, now: Instant) {
+        let values = self.files.tick(now);
+        self.hear_of_files(now, values);
+        if let Some(listing) = self.hands.tick(now) {
+            self.core.handle_new_table(listing);
+            self.carry_out(now);
+        }
+        self.core.handle_timeout(now);
+        self.carry_out(now);
+        if let Some(heartbeat) = &self.heartbeat {
+            heartbeat.beat(now);
+        }
+        self.downs.tell(now, &self.core, &self.parent);
+    }
+
     fn next_wake(&self) -> Option<Instant> {
         match self.state {
-            Running::Yes => self.files.next_wake(),
-            // No event tells that a FIFO has been read.
-            Running::Leaving(until) if self.fifos.are_being_read() => {
+            Running::Yes => {
+                let wakes = [
+                    self.core.next_deadline(),
+                    self.files.next_wake(),
+                    self.hands.next_wake(),
+                    self.downs.next_wake(&self.core),
+                ];
+                wakes.into_iter().flatten().min()
+            }
+            Running::Leaving(until) if self.hands.fifos_are_being_read() => {
                 Some(until.min(sys::clock::now() + READING_TIME))
             }
             Running::Leaving(until) => Some(until),
+        }
+    }
+
+    fn carry_out(&mut self, now: Instant) {
+        let settings = &self.settings;
+        self.hands
+            .carry_out(now, &mut self.core, settings, settings);
+    }
+
+    fn hear_of_files(&mut self, now: Instant, values: Vec<(String, i32)>) {
+        for (name, value) in values {
+            self.core.handle_file(now, &name, value);
+            self.carry_out(now);
+        }
+    }
+
+    fn hear_of_addresses(&mut self, now: Instant, news: impl IntoIterator<Item = News>) {
+        for news in news {
+            match news {
+                News::All(addresses) => self.core.handle_addresses(now, addresses),
+                News::One(address, there) => self.core.handle_address(now, address, there),
+            }
+            self.carry_out(now);
         }
     }
 
@@ -149,7 +227,7 @@ impl CheckerProcess {
         while let Some(signal) = self.signals.read()? {
             match signal.number {
                 SIGTERM => self.stop(now),
-                SIGCHLD => self.reap()?,
+                SIGCHLD => self.reap(now)?,
                 SIGHUP => self.parent.tell(&ToParent::ReloadWanted),
                 // A terminal sends SIGINT to everybody; the parent decides what comes of it.
                 SIGINT => {}
@@ -163,15 +241,14 @@ impl CheckerProcess {
         Ok(())
     }
 
-    fn reap(&mut self) -> Result<()> {
+    fn reap(&mut self, now: Instant) -> Result<()> {
         while let Some(exit) = process::reap()? {
-            self.script_ended(&exit);
+            if let Some((check, end)) = self.hands.process_ended(&exit) {
+                self.core.handle_command_end(now, check, end);
+                self.carry_out(now);
+            }
         }
         Ok(())
-    }
-
-    fn script_ended(&mut self, exit: &Ended) {
-        self.fifos.ended(exit);
     }
 
     fn hear_parent(&mut self, now: Instant) -> Result<()> {
@@ -183,10 +260,12 @@ impl CheckerProcess {
                     self.stop(now);
                     return Ok(());
                 }
-                Heard::Reload(settings) => {
+                Heard::Reload(settings) if self.state == Running::Yes => {
                     info!("Reloading");
                     self.take_settings(*settings);
                 }
+                // Whoever leaves needs none any more.
+                Heard::Reload(_) => {}
                 Heard::Stop => self.stop(now),
                 Heard::Dump(dump) => self.dump(dump),
             }
@@ -194,14 +273,38 @@ impl CheckerProcess {
     }
 
     /// First settings or new ones.
-    fn take_settings(&mut self, settings: Settings) {
+    fn take_settings(&mut self, mut settings: Settings) {
         let now = sys::clock::now();
-        drop(
-            self.files
-                .prepare(now, &settings.vrrp.track_files, &self.events),
-        );
-        self.fifos.settings_change(&settings.global.fifos);
-        self.settings = settings;
+        // The core keeps its part; here it would only be a second copy.
+        let lvs = std::mem::take(&mut settings.lvs);
+        self.hands.settings_change(&settings);
+        for (name, value) in self
+            .files
+            .prepare(now, &settings.vrrp.track_files, &self.events)
+        {
+            self.core.handle_file(now, &name, value);
+            self.carry_out(now);
+        }
+        let wants_addresses = lvs.virtual_servers.iter().any(|service| service.ha_suspend);
+        let buffer = &settings.global.buffers.lvs_netlink_monitor;
+        let news = self
+            .addresses
+            .prepare(wants_addresses, buffer, &self.events);
+        self.hear_of_addresses(now, news);
+        if !lvs.virtual_servers.is_empty() {
+            debug!("Initializing ipvs");
+            let namespace = &settings.global.namespaces.ipvs;
+            if let Some(listing) = self.hands.begin_to_balance(now, namespace) {
+                self.core.handle_new_table(listing);
+                self.carry_out(now);
+            }
+        }
+        self.core.handle_settings(now, lvs);
+        // What is removed by these settings is announced with the scripts of the old ones.
+        let old = std::mem::replace(&mut self.settings, settings);
+        self.hands
+            .carry_out(now, &mut self.core, &self.settings, &old);
+        drop(old);
         self.parent.tell(&ToParent::SettingsTaken);
         process::give_back_memory();
         self.tuning.settings_change(&self.settings.global.processes);
@@ -212,11 +315,13 @@ impl CheckerProcess {
             return;
         }
         info!("Stopping");
+        self.core.handle_stop(self.keep);
+        self.carry_out(now);
         self.state = Running::Leaving(now + PARTING_TIME);
     }
 
     fn end(&mut self) -> Result<()> {
-        self.fifos.end();
+        self.hands.end();
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove()?;
         }
@@ -230,5 +335,15 @@ impl CheckerProcess {
             // These are the VRRP process'.
             Dump::Stats | Dump::StatsAndClear | Dump::Json => {}
         }
+    }
+}
+
+/// Another number at each start.
+fn seed() -> u64 {
+    let mut bytes = [0; 8];
+    match File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes)) {
+        Ok(()) => u64::from_ne_bytes(bytes),
+        // Without /dev the clock's lowest digits have to do.
+        Err(_) => u64::from(sys::clock::wall().nanos()) << 32 | u64::from(std::process::id()),
     }
 }

@@ -9,8 +9,8 @@ use crate::command_line::LogOptions;
 /// The longest message; what is longer travels as sealed memory behind it.
 pub(crate) const LONGEST: usize = 64 * 1024;
 
-/// Masters per [`ToParent::Masters`], so that the message stays below [`LONGEST`] whatever their names.
-pub(crate) const MASTERS_PER_MESSAGE: usize = 200;
+/// Names per [`ToParent::Names`], so that the message stays below [`LONGEST`] whatever they are.
+pub(crate) const NAMES_PER_MESSAGE: usize = 200;
 
 /// Settings per [`ToParent::Overridden`], for the same reason.
 pub(crate) const OVERRIDDEN_PER_MESSAGE: usize = 400;
@@ -62,7 +62,8 @@ pub(crate) struct Start {
     pub dump_directory: String,
     /// Tracked files are given their first content: the daemon starts.
     pub initialise_files: bool,
-    /// Names of the instances that a predecessor left as master.
+    /// Names that a predecessor left ([`ToParent::Names`]): of the instances that it was master of, or of the real servers that
+    /// it knew to be down.
     pub resume: BTreeSet<String>,
     /// Settings of the kernel that a predecessor changed and did not put back, and what they were before.
     pub overridden: BTreeMap<String, i64>,
@@ -99,11 +100,12 @@ impl Dump {
 pub(crate) enum ToParent {
     /// It runs with the settings of the last [`ToChild::Start`] or [`ToChild::Reload`].
     SettingsTaken,
-    /// Instances that became master, and instances that are no longer, since the last such message.
-    Masters {
-        /// New masters.
+    /// What a successor has to know changed since the last such message: of a VRRP process which instances are master, of
+    /// checkers which real servers are down.
+    Names {
+        /// They are now.
         gained: Vec<String>,
-        /// Former masters.
+        /// They are no longer.
         lost: Vec<String>,
     },
     /// Settings of the kernel that it changed, each with what it was before; `None`: that is put back.

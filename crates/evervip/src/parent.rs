@@ -351,7 +351,7 @@ impl Parent {
         };
         let slot = self.slot(role);
         start.successor = slot.bereft;
-        start.resume = slot.pace.take_masters();
+        start.resume = slot.pace.take_names();
         start.overridden = slot.pace.overridden().clone();
         let name = slot.name();
         let child = Child::spawn(&start, slot.pace.heartbeat()?, sys::clock::now())
@@ -453,9 +453,9 @@ impl Parent {
         let has_work = self.settings.has_work_for(role);
         let slot = self.slot(role);
         match message {
-            ToParent::Masters { gained, lost } => {
+            ToParent::Names { gained, lost } => {
                 if let Some(child) = &mut slot.child {
-                    child.note_masters(gained, &lost);
+                    child.note_names(gained, &lost);
                 }
             }
             ToParent::Overridden(news) => {
@@ -610,7 +610,7 @@ impl Parent {
             // not find the addresses here, too.
             let begin_afresh = tidily || slot.previous.is_some();
             if begin_afresh || !delay.is_zero() {
-                slot.pace.forget_masters();
+                slot.pace.forget_names();
                 self.release(role, child);
             }
         }
@@ -645,7 +645,7 @@ impl Parent {
                     .chain([self.settings.part(role)])
                 {
                     let released = unpack(settings)
-                        .and_then(|settings| release::release(&settings, child.masters()));
+                        .and_then(|settings| release::release(&settings, child.names()));
                     if let Err(problem) = released {
                         error!(
                             "addresses of the dead VRRP process may be left behind: {problem:#}"

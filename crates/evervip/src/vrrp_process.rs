@@ -52,7 +52,7 @@ use crate::child::tuning::Tuning;
 use crate::child::{self, PARTING_TIME, READING_TIME, SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use crate::exit::Exit;
 use crate::kernel_routing::PROTOCOL;
-use crate::messages::{Dump, MASTERS_PER_MESSAGE, Role, ToParent};
+use crate::messages::{Dump, NAMES_PER_MESSAGE, Role, ToParent};
 
 /// Calls of `receive`, 512 packets each, before the timers get their turn: together more than the socket's buffer holds, so
 /// that all that waited when we woke is heard, and a flood that never ends still does not stop the timers.
@@ -595,11 +595,11 @@ impl VrrpProcess {
 
     /// Lets the parent know who is master, so that a successor of ours could carry on.
     fn tell_masters(&mut self) {
-        let Some(news) = self.masters.news(&self.core, MASTERS_PER_MESSAGE) else {
+        let Some(news) = self.masters.news(&self.core, NAMES_PER_MESSAGE) else {
             return;
         };
         let (gained, lost) = news.clone();
-        match self.parent.send(&ToParent::Masters { gained, lost }) {
+        match self.parent.send(&ToParent::Names { gained, lost }) {
             Ok(Delivery::Sent) => self.masters.told(&self.core, &news),
             // Told with the next wake-up.
             Ok(Delivery::Full | Delivery::Closed) => {}

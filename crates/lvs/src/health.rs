@@ -205,6 +205,7 @@ impl Lvs {
         }
         let is_alive = server.is_alive();
         if was_alive != is_alive {
+            self.turns += 1;
             self.server_turned(place, is_alive);
         }
     }

@@ -55,6 +55,8 @@ pub struct Lvs {
     pub(crate) random: Random,
     /// There have been no settings yet.
     pub(crate) first: bool,
+    /// See [`Lvs::turns`].
+    pub(crate) turns: u64,
     /// Names of servers that a predecessor knew to be down: see [`Lvs::handle_predecessor`].
     pub(crate) known_down: BTreeSet<Box<str>>,
 }
@@ -127,6 +129,7 @@ impl Lvs {
             announcements: Vec::new(),
             random: Random::new(seed),
             first: true,
+            turns: 0,
             known_down: BTreeSet::new(),
         }
     }
@@ -219,6 +222,33 @@ impl Lvs {
         for (key, held) in services {
             self.table.learn(key, Some(held));
         }
+    }
+
+    /// The kernel's table is another one than before: there was none, or nobody knew what it holds. This is what it does hold;
+    /// what is missing is made. Before the first settings the same as [`Self::handle_table`].
+    pub fn handle_new_table(&mut self, services: impl IntoIterator<Item = (ServiceKey, Held)>) {
+        self.table.clear();
+        self.handle_table(services);
+        if self.first {
+            return;
+        }
+        let users = &self.users;
+        self.table.retain(|key| users.contains_key(key));
+        self.dirty.extend(users.keys().copied());
+        self.finish();
+    }
+
+    /// Grows when a server may have come to life or died. [`Lvs::down`] says the same as before as long as it does not.
+    pub const fn turns(&self) -> u64 {
+        self.turns
+    }
+
+    /// Names of the real servers that are down, as [`Lvs::handle_predecessor`] takes them.
+    pub fn down(&self) -> impl Iterator<Item = String> {
+        self.services().flat_map(|service| {
+            let down = service.servers().filter(|server| !server.is_alive());
+            down.map(move |server| full_name(&service.name(), &server.name()))
+        })
     }
 
     /// Names of real servers, as `SERVICE SERVER`, that a predecessor of this process knew to be down; told before the first
@@ -370,6 +400,11 @@ impl fmt::Display for Described<'_> {
             }
         }
     }
+}
+
+/// The name of a real server that no other has.
+pub(crate) fn full_name(service: &ServiceName<'_>, server: &ServerName<'_>) -> String {
+    format!("{service} {server}")
 }
 
 /// A place of the settings as an index.

@@ -14,7 +14,7 @@ use crate::action::{Action, Activation, CheckId, Level, Line, LineText};
 use crate::check::{Check, Phase, Place};
 use crate::entries;
 use crate::health::{Occasion, quorum_announcement};
-use crate::lvs::{Lvs, ServerState, ServiceState, place};
+use crate::lvs::{Lvs, ServerState, ServiceState, full_name, place};
 use crate::messages;
 use crate::misc::{self, CommandEnd, Meaning};
 use crate::names::{ServerName, ServiceName};
@@ -73,6 +73,7 @@ impl Lvs {
     /// Takes settings: the first ones, or others at a reload.
     pub fn handle_settings(&mut self, now: Instant, new: Settings) {
         let first = self.first;
+        self.turns += 1;
         if first && new.global.flush && !new.virtual_servers.is_empty() {
             self.actions.push_back(Action::Ipvs(Command::Flush));
             self.table.clear();
@@ -398,11 +399,8 @@ impl Lvs {
 
     fn is_known_down(&self, service: &VirtualServer, server: &RealServer) -> bool {
         let settings = &self.settings;
-        let name = format!(
-            "{} {}",
-            ServiceName { service, settings },
-            ServerName::of(server, service)
-        );
+        let service_name = ServiceName { service, settings };
+        let name = full_name(&service_name, &ServerName::of(server, service));
         self.known_down.contains(name.as_str())
     }
 

@@ -74,7 +74,7 @@ impl<'a> ServiceView<'a> {
     }
 
     /// Its real servers, in the order of the settings.
-    pub fn servers(&self) -> impl Iterator<Item = ServerView<'a>> {
+    pub fn servers(&self) -> impl Iterator<Item = ServerView<'a>> + use<'a> {
         let Self {
             lvs,
             settings,

@@ -160,21 +160,29 @@ impl CheckSocket {
         }
     }
 
-    /// Whether there is something to read or [`outcome`](Self::outcome) has something to tell, without waiting. For whoever
-    /// has overslept.
-    pub fn is_ready(&self) -> bool {
-        let wanted = if self.stream {
-            PollFlags::IN | PollFlags::OUT
-        } else {
-            PollFlags::IN
-        };
-        let mut fds = [PollFd::new(&self.fd, wanted)];
+    /// Whether [`outcome`](Self::outcome) has something to tell of a connection that was on its way.
+    pub fn is_decided(&self) -> bool {
+        self.is_ready_for(PollFlags::OUT)
+    }
+
+    /// Whether there is something to read, were it the end.
+    pub fn is_readable(&self) -> bool {
+        self.is_ready_for(PollFlags::IN)
+    }
+
+    fn is_ready_for(&self, what: PollFlags) -> bool {
+        let mut fds = [PollFd::new(&self.fd, what)];
         let at_once = Timespec {
             tv_sec: 0,
             tv_nsec: 0,
         };
-        // What cannot be asked will be heard of by reading.
+        // What cannot be asked will be heard of by trying.
         poll(&mut fds, Some(&at_once)).map_or(true, |count| count > 0)
+    }
+
+    /// Whether it is a stream.
+    pub const fn is_stream(&self) -> bool {
+        self.stream
     }
 
     /// Reads what is there.
@@ -213,6 +221,16 @@ impl Trouble {
     /// The system's number for it (errno), to be printed beside the words; 0: it has none.
     pub fn number(&self) -> i32 {
         self.reason.raw_os_error().unwrap_or(0)
+    }
+
+    /// The words alone.
+    pub fn text(&self) -> String {
+        let mut text = self.reason.to_string();
+        let number = format!(" (os error {})", self.number());
+        if let Some(words) = text.strip_suffix(&number) {
+            text.truncate(words.len());
+        }
+        text
     }
 }
 

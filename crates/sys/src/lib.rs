@@ -30,6 +30,7 @@ pub mod namespace;
 pub mod netlink;
 pub mod nftables;
 pub mod pid_file;
+pub mod ping_groups;
 pub mod process;
 pub mod process_events;
 pub mod process_list;

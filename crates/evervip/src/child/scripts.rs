@@ -53,6 +53,11 @@ impl<K: PartialEq> Scripts<K> {
             .collect()
     }
 
+    /// Nobody waits for the result of this process any more.
+    pub(crate) fn forget(&mut self, process: Pid) {
+        self.checks.remove(&process);
+    }
+
     /// A process ended: if it was a check script, which one and how.
     pub(crate) fn ended(&mut self, exit: &Exit) -> Option<(K, ExitStatus)> {
         if self.notifications.remove(&exit.pid) {

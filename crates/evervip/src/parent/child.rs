@@ -27,7 +27,7 @@ pub(super) struct Child {
     unconfirmed: u32,
     /// Its channel is in the epoll set.
     listened_to: bool,
-    masters: BTreeSet<String>,
+    names: BTreeSet<String>,
     overridden: BTreeMap<String, i64>,
 }
 
@@ -43,7 +43,7 @@ impl Child {
             started: now,
             unconfirmed: 1,
             listened_to: true,
-            masters: start.resume.clone(),
+            names: start.resume.clone(),
             overridden: start.overridden.clone(),
         };
         child.send(&ToChild::Heartbeat, Some(heartbeat.fd()))?;
@@ -108,9 +108,11 @@ impl Child {
         self.unconfirmed = self.unconfirmed.saturating_sub(1);
     }
 
-    pub(super) fn note_masters(&mut self, gained: Vec<String>, lost: &[String]) {
-        self.masters.extend(gained);
-        self.masters.retain(|name| !lost.contains(name));
+    pub(super) fn note_names(&mut self, gained: Vec<String>, lost: &[String]) {
+        self.names.extend(gained);
+        for name in lost {
+            self.names.remove(name);
+        }
     }
 
     pub(super) fn note_overridden(&mut self, news: Vec<(String, Option<i64>)>) {
@@ -122,9 +124,9 @@ impl Child {
         }
     }
 
-    /// Names of the instances that were master when it last spoke.
-    pub(super) const fn masters(&self) -> &BTreeSet<String> {
-        &self.masters
+    /// Names of the instances that were master when it last spoke, or of the real servers that were down.
+    pub(super) const fn names(&self) -> &BTreeSet<String> {
+        &self.names
     }
 }
 
@@ -132,7 +134,7 @@ impl Child {
 #[derive(Default)]
 pub(super) struct RestartPace {
     early_ends: usize,
-    masters: BTreeSet<String>,
+    names: BTreeSet<String>,
     overridden: BTreeMap<String, i64>,
     heartbeat: Option<Heartbeat>,
 }
@@ -140,7 +142,7 @@ pub(super) struct RestartPace {
 impl RestartPace {
     /// How long to wait after the end of a child.
     pub(super) fn after(&mut self, child: &Child, now: Instant) -> Duration {
-        self.masters = child.masters.clone();
+        self.names = child.names.clone();
         if now.since(child.started) >= LONG_ENOUGH {
             self.early_ends = 0;
         }
@@ -153,9 +155,9 @@ impl RestartPace {
         Duration::from_secs(delay)
     }
 
-    /// The instances that the next child may carry on as master.
-    pub(super) fn take_masters(&mut self) -> BTreeSet<String> {
-        std::mem::take(&mut self.masters)
+    /// The instances that the next child may carry on as master, or the real servers that it takes for down.
+    pub(super) fn take_names(&mut self) -> BTreeSet<String> {
+        std::mem::take(&mut self.names)
     }
 
     /// A child has ended. `tidily`: what it left changed is to stay.
@@ -173,8 +175,8 @@ impl RestartPace {
     }
 
     /// The addresses have been given up: nobody carries on.
-    pub(super) fn forget_masters(&mut self) {
-        self.masters.clear();
+    pub(super) fn forget_names(&mut self) {
+        self.names.clear();
     }
 
     /// The memory in which each child notes when it last served its timers; the same for all of them.

@@ -250,3 +250,60 @@ fn a_successor_knows_who_was_down() {
         (".1:1 .2:2", "up .1")
     );
 }
+
+#[test]
+fn who_is_down_is_known_to_the_host_and_what_it_knows_makes_a_successor() {
+    let mut bench = Bench::begin(one(virtual_server(&[1, 2])));
+    let turns = bench.lvs.turns();
+    bench.round(&[]);
+    assert_eq!(bench.lvs.turns(), turns, "nothing happened");
+    assert_eq!(bench.lvs.down().count(), 0);
+    bench.round(&[2]);
+    assert!(bench.lvs.turns() > turns);
+    let down: Vec<String> = bench.lvs.down().collect();
+    assert_eq!(down, ["[10.0.0.1]:tcp:80 [10.1.0.2]:tcp:80"]);
+    let mut successor = Bench::new();
+    successor
+        .lvs
+        .handle_predecessor(down.iter().map(|name| name.as_str().into()));
+    successor.settings(one(virtual_server(&[1, 2])));
+    assert_eq!(successor.lvs.down().collect::<Vec<_>>(), down);
+    assert_eq!(successor.table(), ".1:1");
+}
+
+#[test]
+fn a_table_that_was_lost_is_made_anew() {
+    let mut bench = Bench::begin(one(virtual_server(&[1, 2])));
+    bench.kernel.services.clear();
+    bench.lvs.handle_new_table([]);
+    bench.drain();
+    assert_eq!(bench.table(), ".1:1 .2:2");
+    // What is there already is not made again, what is too much goes, and others are left alone.
+    let foreign = ServiceKey::Mark {
+        mark: 7,
+        family: types::Family::V4,
+    };
+    let (options, mut destinations) = bench.kernel.services.values().next().unwrap().clone();
+    bench
+        .kernel
+        .services
+        .insert(foreign, (options.clone(), BTreeMap::new()));
+    let ours = *bench.kernel.services.keys().next().unwrap();
+    let (name, is) = destinations.pop_first().unwrap();
+    let stranger = DestinationKey {
+        address: [10, 1, 0, 99].into(),
+        ..name
+    };
+    destinations.insert(stranger, is);
+    bench.kernel.services.insert(ours, (options, destinations));
+    let before = bench.kernel.commands;
+    let table: Vec<_> = [ours, foreign]
+        .into_iter()
+        .filter_map(|key| Some((key, bench.kernel.held(&key)?)))
+        .collect();
+    bench.lvs.handle_new_table(table);
+    bench.drain();
+    assert_eq!(bench.table(), ".1:1 .2:2");
+    assert_eq!(bench.kernel.commands - before, 2);
+    assert!(bench.kernel.services.contains_key(&foreign));
+}

@@ -73,13 +73,14 @@ fn nobody_listens() {
         Opened::Refused(trouble) => trouble,
         Opened::InProgress(socket) => {
             wait(&socket, PollFlags::OUT);
-            assert!(socket.is_ready());
+            assert!(socket.is_decided());
             socket.outcome().unwrap_err()
         }
         Opened::Connected(_) => panic!("somebody listens"),
     };
     assert_eq!(trouble.kind, TroubleKind::Refused);
     assert_eq!(trouble.number(), libc::ECONNREFUSED);
+    assert_eq!(trouble.text(), "Connection refused");
 }
 
 #[test]
@@ -95,7 +96,7 @@ fn a_refused_datagram_is_heard_of() {
     let mut buffer = [0; 16];
     let (count, from) = server.recv_from(&mut buffer).unwrap();
     assert_eq!(&buffer[..count], b"ping");
-    assert!(!socket.is_ready());
+    assert!(!socket.is_readable());
     server.send_to(b"", from).unwrap();
     wait(&socket, PollFlags::IN);
     assert!(

@@ -7,7 +7,7 @@ use crate::read::Reading;
 use crate::settings::global::Owner;
 
 use super::super::arguments::optional;
-use super::{FLAG, Keyword, ROW, Role, SWITCH, pending, scripts, switch, twice};
+use super::{FLAG, Keyword, ROW, Role, SWITCH, scripts, switch, twice};
 
 pub(in super::super) const KEYWORDS: &[Keyword] = &[
     Keyword {
@@ -45,7 +45,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
         arguments: optional("PATH [USER [GROUP]]"),
         help: "a FIFO that those of virtual and real servers are written to",
         role: Role::Set(|r, s| fifo(r, s, |d| &mut d.lvs_notify_fifo)),
-        pending: pending("nothing is written to a FIFO"),
         ..ROW
     },
     Keyword {
@@ -54,7 +53,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
         arguments: optional("COMMAND [USER [[:]GROUP]]"),
         help: "what reads lvs_notify_fifo; the path is its last argument",
         role: Role::Set(|r, s| reader(r, s, |d| &mut d.lvs_notify_fifo)),
-        pending: pending("the script does not run"),
         ..ROW
     },
     Keyword {

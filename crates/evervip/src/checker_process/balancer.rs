@@ -1,0 +1,203 @@
+//! The kernel's IPVS, as far as there is one. A kernel without it is no reason to end: servers are checked, scripts run, and
+//! as soon as there is one it gets everything at once.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use config::settings::global::IpvsNamespace;
+use log::{debug, error, info, warn};
+use lvs::{Held, RefusalKind};
+use sys::ipvs::{Ipvs, Reason, Refusal, load_module};
+use types::Instant;
+use types::ipvs::{Command, ServiceKey};
+
+/// How often to look whether there is an IPVS by now.
+const AGAIN: Duration = Duration::from_secs(10);
+/// A conversation with the kernel failed: the reason may be gone soon.
+const SOON: Duration = Duration::from_secs(1);
+/// Lines about refused commands in one go. A scheduler that the kernel lacks may be that of thousands of services.
+const MOST_LINES: usize = 20;
+
+/// What IPVS holds.
+pub(super) type Listing = Vec<(ServiceKey, Held)>;
+
+/// The kernel's IPVS.
+#[derive(Default)]
+pub(super) struct Balancer {
+    namespace: Option<String>,
+    ipvs: Option<Ipvs>,
+    look_at: Option<Instant>,
+    /// It was said that there is none.
+    said: bool,
+}
+
+impl Balancer {
+    /// Settings with virtual servers are about to count: looks for IPVS, if that has not been found yet. Yields what it holds
+    /// when it is found.
+    pub(super) fn begin(&mut self, now: Instant, namespace: &IpvsNamespace) -> Option<Listing> {
+        if self.ipvs.is_some() {
+            return None;
+        }
+        self.namespace = match namespace {
+            // evervip runs where it was started.
+            IpvsNamespace::SameAsDaemon | IpvsNamespace::Initial => None,
+            IpvsNamespace::Named(name) => Some(name.clone()),
+        };
+        self.look(now, true)
+    }
+
+    /// Nothing is balanced any more.
+    pub(super) fn end(&mut self) {
+        *self = Self::default();
+    }
+
+    /// When [`tick`](Self::tick) has something to do.
+    pub(super) const fn next_wake(&self) -> Option<Instant> {
+        self.look_at
+    }
+
+    /// Looks again, if it is time. Yields what IPVS holds when it is found.
+    pub(super) fn tick(&mut self, now: Instant) -> Option<Listing> {
+        if self.look_at.is_none_or(|at| at > now) {
+            return None;
+        }
+        self.look(now, false)
+    }
+
+    fn look(&mut self, now: Instant, load: bool) -> Option<Listing> {
+        self.look_at = None;
+        let namespace = self.namespace.as_deref();
+        let mut why_not = None;
+        let mut found = Ipvs::open(namespace);
+        if load && matches!(found, Ok(None)) {
+            match load_module() {
+                Ok(()) => found = Ipvs::open(namespace),
+                Err(problem) => why_not = Some(problem),
+            }
+        }
+        match found {
+            Ok(Some(ipvs)) => {
+                self.ipvs = Some(ipvs);
+                let listing = self.list(now)?;
+                if std::mem::take(&mut self.said) {
+                    info!("IPVS is there now: it gets all virtual servers");
+                }
+                return Some(listing);
+            }
+            Ok(None) => {
+                let why = why_not.map_or_else(String::new, |problem| format!(" ({problem})"));
+                self.complain(format!(
+                    "IPVS: Can't initialize ipvs: the kernel has no ip_vs{why}"
+                ));
+            }
+            Err(problem) => self.complain(format!("IPVS: Can't initialize ipvs: {problem}")),
+        }
+        self.look_at = Some(now + AGAIN);
+        None
+    }
+
+    fn complain(&mut self, problem: String) {
+        if !std::mem::replace(&mut self.said, true) {
+            error!(
+                "{problem}. No connection is balanced; servers are checked all the same, and ip_vs is looked for every {} s",
+                AGAIN.as_secs()
+            );
+        }
+    }
+
+    /// Makes changes; what was refused goes to `refused`. While there is no IPVS nothing happens.
+    pub(super) fn apply(
+        &mut self,
+        now: Instant,
+        commands: Vec<Command>,
+        mut refused: impl FnMut(Command, RefusalKind),
+    ) {
+        let Some(ipvs) = &mut self.ipvs else {
+            return;
+        };
+        debug!("{} changes of IPVS", commands.len());
+        let results = match ipvs.apply(&commands) {
+            Ok(results) => results,
+            Err(problem) => {
+                self.lose(now, &problem);
+                return;
+            }
+        };
+        let mut count: usize = 0;
+        for (command, result) in commands.into_iter().zip(results) {
+            let Err(refusal) = result else { continue };
+            count += 1;
+            if count <= MOST_LINES {
+                warn!("{refusal}");
+            }
+            refused(command, kind(&refusal));
+        }
+        if count > MOST_LINES {
+            warn!("IPVS refused {} more commands", count - MOST_LINES);
+        }
+    }
+
+    /// What services hold; `None`: nobody can tell now.
+    pub(super) fn read(
+        &mut self,
+        now: Instant,
+        keys: Vec<ServiceKey>,
+    ) -> Option<Vec<(ServiceKey, Option<Held>)>> {
+        let ipvs = self.ipvs.as_mut()?;
+        let read = || -> Result<_, sys::Error> {
+            let mut all: BTreeMap<_, _> = ipvs.services()?.into_iter().collect();
+            keys.into_iter()
+                .map(|key| {
+                    Ok(match all.remove(&key) {
+                        Some(options) => (key, Some(Held::new(options, ipvs.destinations(&key)?))),
+                        None => (key, None),
+                    })
+                })
+                .collect()
+        };
+        read().map_err(|problem| self.lose(now, &problem)).ok()
+    }
+
+    /// All that it holds.
+    fn list(&mut self, now: Instant) -> Option<Listing> {
+        let ipvs = self.ipvs.as_mut()?;
+        let mut list = || -> Result<_, sys::Error> {
+            let services = ipvs.services()?.into_iter();
+            services
+                .map(|(key, options)| Ok((key, Held::new(options, ipvs.destinations(&key)?))))
+                .collect()
+        };
+        list().map_err(|problem| self.lose(now, &problem)).ok()
+    }
+
+    /// Nobody knows what it holds.
+    fn lose(&mut self, now: Instant, problem: &sys::Error) {
+        error!("{problem}: reading all of IPVS again");
+        self.ipvs = None;
+        self.look_at = Some(now + SOON);
+    }
+}
+
+fn kind(refusal: &Refusal) -> RefusalKind {
+    match refusal.reason() {
+        Reason::Exists => RefusalKind::Exists,
+        Reason::NoService => RefusalKind::Missing,
+        // Of a service that is to be made it is the scheduler.
+        Reason::Missing
+            if !matches!(
+                refusal.operation(),
+                sys::ipvs::Operation::AddService | sys::ipvs::Operation::EditService
+            ) =>
+        {
+            RefusalKind::Missing
+        }
+        Reason::Missing
+        | Reason::Permission
+        | Reason::Invalid
+        | Reason::Unsupported
+        | Reason::NoInterface
+        | Reason::Exhausted
+        | Reason::Other
+        | _ => RefusalKind::Other,
+    }
+}

@@ -1,0 +1,186 @@
+//! The commands of MISC_CHECKs, and notify scripts: started, asked to end, and none left behind.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::Result;
+use config::settings::Command;
+use log::error;
+use lvs::{CheckId, CommandEnd, Signal};
+use sys::process::{self, Exit, ExitStatus, Pid};
+use types::Instant;
+
+use crate::child::scripts::{SIGKILL, SIGTERM, Scripts};
+
+/// How long a command whose result nobody wants has to end after it was asked to.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// All processes that were started and have not ended.
+#[derive(Default)]
+pub(super) struct Commands {
+    running: Scripts<CheckId>,
+    /// Those whose result nobody wants any more, and when they are killed.
+    dismissed: BTreeMap<Pid, Instant>,
+    /// Those that got a signal: what they have started may have to be killed.
+    signalled: BTreeSet<Pid>,
+}
+
+impl Commands {
+    /// Starts the command of a check.
+    pub(super) fn run(&mut self, check: CheckId, command: &Command) -> Result<()> {
+        self.running.run(check, command)
+    }
+
+    /// Starts a notify script and forgets about it.
+    pub(super) fn notify(&mut self, command: &Command) -> Result<()> {
+        self.running.notify(command)
+    }
+
+    /// Signals the process group of a check's command.
+    pub(super) fn signal(&mut self, check: CheckId, signal: Signal) {
+        for pid in self.running.processes(&check) {
+            self.signalled.insert(pid);
+            send(
+                pid,
+                match signal {
+                    Signal::Terminate => SIGTERM,
+                    Signal::Kill => SIGKILL,
+                },
+            );
+        }
+    }
+
+    /// Nobody wants the result of a check's command.
+    pub(super) fn dismiss(&mut self, now: Instant, check: CheckId) {
+        for pid in self.running.processes(&check) {
+            self.running.forget(pid);
+            self.signalled.insert(pid);
+            self.dismissed.insert(pid, now + PATIENCE);
+            send(pid, SIGTERM);
+        }
+    }
+
+    /// A process ended: if it was the command of a check, whose and how.
+    pub(super) fn ended(&mut self, exit: &Exit) -> Option<(CheckId, CommandEnd)> {
+        if self.signalled.remove(&exit.pid) {
+            // The rest of its group.
+            send(exit.pid, SIGKILL);
+        }
+        self.dismissed.remove(&exit.pid);
+        let (check, status) = self.running.ended(exit)?;
+        let end = match status {
+            ExitStatus::Code(code) => CommandEnd::Exited(code),
+            ExitStatus::Signal(signal) => CommandEnd::Signalled(signal),
+        };
+        Some((check, end))
+    }
+
+    /// When [`tick`](Self::tick) has something to do.
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        self.dismissed.values().min().copied()
+    }
+
+    /// Kills those that were dismissed and do not go.
+    pub(super) fn tick(&mut self, now: Instant) {
+        for (pid, at) in &mut self.dismissed {
+            if *at <= now {
+                *at = now + PATIENCE;
+                send(*pid, SIGKILL);
+            }
+        }
+    }
+
+    /// Whether any of them has not ended.
+    pub(super) fn any_running(&self) -> bool {
+        self.running.any_running() || !self.dismissed.is_empty()
+    }
+
+    /// The end. Notify scripts may finish.
+    pub(super) fn end(&mut self) {
+        for pid in std::mem::take(&mut self.dismissed).into_keys() {
+            send(pid, SIGKILL);
+        }
+        self.running.keep_checks(|_| false);
+    }
+}
+
+/// Nobody there to get it is no error.
+fn send(group: Pid, signal: i32) {
+    if let Err(problem) = process::kill_group(group, signal) {
+        error!("a command of MISC_CHECK: {problem}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use config::settings::RunAs;
+
+    use super::*;
+
+    /// `sh -c TEXT` as ourselves.
+    fn shell(text: &str) -> Command {
+        let ids = sys::users::current_ids().unwrap();
+        Command {
+            argv: ["sh", "-c", text].map(str::to_owned).to_vec(),
+            path: "/bin/sh".to_owned(),
+            user: RunAs {
+                uid: ids.effective_uid(),
+                gid: ids.effective_gid(),
+                groups: Vec::new(),
+                user: None,
+                group: None,
+            },
+        }
+    }
+
+    fn end_of(commands: &mut Commands, pid: Pid) -> Option<(CheckId, CommandEnd)> {
+        let status = process::wait_for(pid).unwrap();
+        commands.ended(&Exit { pid, status })
+    }
+
+    #[test]
+    fn how_they_end() {
+        let mut commands = Commands::default();
+        let (one, two) = (CheckId(1), CheckId(2));
+        commands.run(one, &shell("exit 7")).unwrap();
+        let pid = commands.running.processes(&one)[0];
+        assert_eq!(
+            end_of(&mut commands, pid),
+            Some((one, CommandEnd::Exited(7)))
+        );
+        commands.run(two, &shell("exec sleep 1000")).unwrap();
+        let pid = commands.running.processes(&two)[0];
+        commands.signal(one, Signal::Kill);
+        commands.signal(two, Signal::Kill);
+        assert_eq!(
+            end_of(&mut commands, pid),
+            Some((two, CommandEnd::Signalled(9)))
+        );
+        assert!(!commands.any_running() && commands.signalled.is_empty());
+    }
+
+    #[test]
+    fn one_that_is_dismissed_is_killed_in_the_end_and_says_nothing() {
+        let mut commands = Commands::default();
+        let check = CheckId(1);
+        commands
+            .run(check, &shell("trap '' TERM; while :; do sleep 1000; done"))
+            .unwrap();
+        let pid = commands.running.processes(&check)[0];
+        let now = Instant::ZERO;
+        commands.dismiss(now, check);
+        assert_eq!(commands.next_wake(), Some(now + PATIENCE));
+        assert!(commands.any_running());
+        // The number of the check may be another one's now.
+        commands.run(check, &shell("exit 0")).unwrap();
+        let second = commands.running.processes(&check);
+        assert!(second.len() == 1 && second[0] != pid);
+        assert_eq!(
+            end_of(&mut commands, second[0]),
+            Some((check, CommandEnd::Exited(0)))
+        );
+        commands.tick(now + PATIENCE);
+        assert_eq!(end_of(&mut commands, pid), None);
+        assert!(!commands.any_running() && commands.next_wake().is_none());
+    }
+}
