@@ -460,6 +460,7 @@ fn reloads_leave_nothing_open(lab: &mut Lab) -> Result<()> {
         counts.push(open()?);
     }
     let most = counts.iter().max().copied().unwrap_or_default();
-    ensure!(counts[0] + 1 >= most, "{counts:?}");
+    let first = counts.first().copied().unwrap_or_default();
+    ensure!(first + 1 >= most, "{counts:?}");
     daemon.stop()
 }
