@@ -1,6 +1,8 @@
 //! Step by step what a running keepalived showed for three servers that fail and recover.
 
 use super::*;
+use crate::misc::CommandEnd;
+use crate::settings::checkers::MiscCheck;
 
 fn table_of(service: VirtualServer, steps: &[(&[u8], &str)]) -> Bench {
     let mut bench = Bench::begin(one(service));
@@ -163,4 +165,40 @@ fn the_first_failure_counts_and_later_ones_are_retried() {
         "{:?}",
         bench.log
     );
+}
+
+/// A script took the weight away, and then fails: what it took comes back only when the server does not serve any more, or a
+/// quorum would be gained for a moment that nobody has.
+#[test]
+fn a_script_that_fails_after_a_weight_of_0_gains_no_quorum() {
+    let mut service = virtual_server(&[20]);
+    let mut checker = tcp_check(1);
+    checker.retry = 1;
+    checker.kind = CheckerKind::Misc(MiscCheck {
+        command: CommandId(4),
+        timeout: Microseconds::from_secs(5),
+        dynamic: true,
+    });
+    service.real_servers[0].checkers = vec![checker];
+    let mut bench = Bench::begin(one(service));
+    assert_eq!(bench.news(), "quorum_up");
+    let ends = |bench: &mut Bench, status: i32| {
+        while bench.open.is_empty() {
+            bench.now = bench.lvs.next_deadline().unwrap();
+            bench.lvs.handle_timeout(bench.now);
+            bench.drain();
+        }
+        for id in std::mem::take(&mut bench.open) {
+            let end = CommandEnd::Exited(status);
+            bench.lvs.handle_command_end(bench.now, id, end);
+            bench.drain();
+        }
+        (bench.table(), bench.news())
+    };
+    let told = |table: &str, news: &str| (table.to_owned(), news.to_owned());
+    assert_eq!(ends(&mut bench, 2), told(".1:0", "quorum_down"));
+    // One failure does not count yet: nothing moves.
+    assert_eq!(ends(&mut bench, 1), told(".1:0", ""));
+    assert_eq!(ends(&mut bench, 1), told("", "down .1"));
+    assert_eq!(ends(&mut bench, 0), told(".1:20", "up .1, quorum_up"));
 }
