@@ -82,10 +82,11 @@ pub(crate) fn ours() -> Program {
 
 /// Who is compared: the one that is the reference first.
 pub(crate) fn programs() -> Result<Vec<Program>> {
-    Ok(vec![Program {
+    let theirs = Program {
         name: "keepalived",
         binary: keepalived()?,
-    }])
+    };
+    Ok(vec![theirs, ours()])
 }
 
 /// The wires: one segment, the host of the servers, and a director for each program.
