@@ -3,11 +3,11 @@
 //! One thread, one epoll set. It carries inputs to the core and its actions to the kernel, to scripts and to FIFOs.
 
 mod addresses;
-#[expect(dead_code, reason = "the core does not ask for attempts yet")]
 mod attempts;
 mod balancer;
 mod commands;
 mod downs;
+mod dumps;
 mod hands;
 
 use std::fs::File;
@@ -41,6 +41,7 @@ use crate::messages::{Dump, Role, ToParent};
 const TIMER: u64 = 2;
 const FILES: u64 = 3;
 const ADDRESSES: u64 = 4;
+const ATTEMPTS: u64 = 5;
 
 /// Runs the child until its parent stops it.
 pub(crate) fn run(beginning: Beginning) -> Exit {
@@ -69,6 +70,7 @@ struct CheckerProcess {
     addresses: Addresses,
     downs: Downs,
     settings: Settings,
+    dump_directory: String,
     keep: bool,
     pid_file: Option<PidFile>,
     state: Running,
@@ -111,21 +113,24 @@ impl CheckerProcess {
             events,
             heartbeat,
             core,
-            hands: Hands::new(),
+            hands: Hands::new(start.overridden)?,
             files: Files::new(FILES),
             addresses: Addresses::new(ADDRESSES),
             downs: Downs::new(start.resume),
             settings: Settings::default(),
+            dump_directory: start.dump_directory,
             keep: start.keep,
             pid_file: Some(pid_file),
             state: Running::Yes,
             tuning: Tuning::new(Role::Checkers),
         };
+        process.events.add(process.hands.attempts(), ATTEMPTS)?;
         drop(start.settings);
         if start.initialise_files {
             files::write_first_content(&settings.vrrp.track_files);
         }
         process.take_settings(settings);
+        process.hands.put_back_inherited();
         Ok(process)
     }
 
@@ -156,7 +161,7 @@ impl CheckerProcess {
                 }
             }
             match self.state {
-                Running::Yes => self.tick(now),
+                Running::Yes => self.tick(now)?,
                 Running::Leaving(until) => {
                     if now >= until || !self.hands.are_busy() {
                         return self.end();
@@ -167,7 +172,9 @@ impl CheckerProcess {
     }
 
     /// All that has happened has been heard: now what time brings.
-    fn tick(&mut self, now: Instant) {
+    fn tick(&mut self, now: Instant) -> Result<()> {
+        self.hands.hear_attempts(now)?;
+        self.take_verdicts(now);
         let values = self.files.tick(now);
         self.hear_of_files(now, values);
         if let Some(listing) = self.hands.tick(now) {
@@ -176,10 +183,21 @@ impl CheckerProcess {
         }
         self.core.handle_timeout(now);
         self.carry_out(now);
+        self.hands.tick_attempts(now, &self.core);
+        self.take_verdicts(now);
         if let Some(heartbeat) = &self.heartbeat {
             heartbeat.beat(now);
         }
         self.downs.tell(now, &self.core, &self.parent);
+        self.parent.tell_overrides(self.hands.overrides_to_tell());
+        Ok(())
+    }
+
+    fn take_verdicts(&mut self, now: Instant) {
+        while let Some(ended) = self.hands.next_verdict(&self.core) {
+            self.core.handle_verdict(now, ended.check, &ended.verdict);
+            self.carry_out(now);
+        }
     }
 
     fn next_wake(&self) -> Option<Instant> {
@@ -233,7 +251,7 @@ impl CheckerProcess {
                 SIGINT => {}
                 number => {
                     if let Some(dump) = Dump::asked_by(number) {
-                        self.dump(dump);
+                        self.dump(now, dump);
                     }
                 }
             }
@@ -267,7 +285,7 @@ impl CheckerProcess {
                 // Whoever leaves needs none any more.
                 Heard::Reload(_) => {}
                 Heard::Stop => self.stop(now),
-                Heard::Dump(dump) => self.dump(dump),
+                Heard::Dump(dump) => self.dump(now, dump),
             }
         }
     }
@@ -277,7 +295,7 @@ impl CheckerProcess {
         let now = sys::clock::now();
         // The core keeps its part; here it would only be a second copy.
         let lvs = std::mem::take(&mut settings.lvs);
-        self.hands.settings_change(&settings);
+        self.hands.settings_change(&settings, &lvs);
         for (name, value) in self
             .files
             .prepare(now, &settings.vrrp.track_files, &self.events)
@@ -322,6 +340,7 @@ impl CheckerProcess {
 
     fn end(&mut self) -> Result<()> {
         self.hands.end();
+        self.parent.tell_overrides(self.hands.overrides_to_tell());
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove()?;
         }
@@ -329,12 +348,20 @@ impl CheckerProcess {
         Ok(())
     }
 
-    fn dump(&mut self, dump: Dump) {
+    fn dump(&self, now: Instant, dump: Dump) {
         match dump {
             Dump::Data => {}
             // These are the VRRP process'.
-            Dump::Stats | Dump::StatsAndClear | Dump::Json => {}
+            Dump::Stats | Dump::StatsAndClear | Dump::Json => return,
         }
+        let directory = Path::new(&self.dump_directory);
+        if let Err(problem) = dumps::write(directory, now, &self.core, &self.settings) {
+            error!(
+                "cannot write a dump to {}: {problem:#}",
+                directory.display()
+            );
+        }
+        process::give_back_memory();
     }
 }
 

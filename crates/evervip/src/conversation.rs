@@ -1,7 +1,7 @@
 //! A dialogue of `lvs` with TLS in between, where it wants that. To its host it is a dialogue: the same calls in the same
 //! order.
 
-use lvs::dialogue::http::Note;
+use lvs::dialogue::http::{Answer, Note};
 use lvs::dialogue::{
     Attempt, Dialogue, Obstacle, Patterns, Transport, Trouble, TroubleKind, Verdict,
 };
@@ -18,6 +18,8 @@ const BUFFER: usize = 4096;
 pub(crate) struct Conversation {
     dialogue: Dialogue,
     tls: Option<Box<Between>>,
+    /// What the dialogue was told, piece by piece, for those who want to look at it.
+    seen: Option<Vec<Vec<u8>>>,
 }
 
 /// What is between the network and the dialogue.
@@ -49,7 +51,21 @@ impl Conversation {
                 compliant: wish.compliant,
             })
         });
-        Some(Self { dialogue, tls })
+        Some(Self {
+            dialogue,
+            tls,
+            seen: None,
+        })
+    }
+
+    /// From now on what comes can be looked at.
+    pub(crate) fn watch(&mut self) {
+        self.seen.get_or_insert_default();
+    }
+
+    /// What has come since the last time, if it is [watched](Self::watch); without TLS.
+    pub(crate) fn take_seen(&mut self) -> Vec<Vec<u8>> {
+        self.seen.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// See [`Dialogue::transport`].
@@ -88,7 +104,7 @@ impl Conversation {
     /// Bytes from the network.
     pub(crate) fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
         if self.tls.is_none() {
-            return self.dialogue.handle_bytes(now, bytes);
+            return self.tell(now, bytes);
         }
         if let Some(session) = self.session() {
             session.feed(bytes);
@@ -111,6 +127,13 @@ impl Conversation {
         self.tls.as_mut()?.session.as_mut()
     }
 
+    fn tell(&mut self, now: Instant, bytes: &[u8]) {
+        if let Some(seen) = &mut self.seen {
+            seen.push(bytes.to_vec());
+        }
+        self.dialogue.handle_bytes(now, bytes);
+    }
+
     /// Carries to the dialogue what TLS has understood.
     fn advance(&mut self, now: Instant) {
         let mut buffer = [0; BUFFER];
@@ -120,8 +143,7 @@ impl Conversation {
             match event {
                 tls::Event::Connected => self.dialogue.handle_connected(now),
                 tls::Event::Bytes(count) => {
-                    let bytes = buffer.get(..count).unwrap_or_default();
-                    self.dialogue.handle_bytes(now, bytes);
+                    self.tell(now, buffer.get(..count).unwrap_or_default());
                 }
                 tls::Event::End => self.dialogue.handle_end(now),
                 tls::Event::Trouble(trouble) => self.dialogue.handle_trouble(now, trouble),
@@ -169,6 +191,11 @@ impl Conversation {
     /// See [`Dialogue::verdict`].
     pub(crate) const fn verdict(&self) -> Option<&Verdict> {
         self.dialogue.verdict()
+    }
+
+    /// See [`Dialogue::answer`].
+    pub(crate) const fn answer(&self) -> Option<&Answer> {
+        self.dialogue.answer()
     }
 
     /// See [`Dialogue::notes`].

@@ -10,23 +10,18 @@ mod checker_process;
 mod child;
 mod command_line;
 mod config_test;
-#[allow(dead_code, reason = "it waits for the process that runs the checks")]
 mod conversation;
 mod demo;
 mod diagnostics;
 mod exit;
+mod genhash;
 mod identity;
 mod kernel_routing;
 mod logging;
 mod machine;
 mod messages;
 mod parent;
-#[allow(
-    dead_code,
-    reason = "what is shared between checks waits for the process that runs them"
-)]
 mod patterns;
-#[allow(dead_code, reason = "it waits for the process that runs the checks")]
 mod tls;
 mod verbs;
 mod vrrp_process;
@@ -49,6 +44,9 @@ fn main() -> ExitCode {
     let mut words = std::env::args_os();
     let identity = Identity::of(words.next());
     let words: Vec<OsString> = words.collect();
+    if let Some(words) = genhash::words(&identity.program, &words) {
+        return genhash::run(words).into();
+    }
     if !identity.is_keepalived
         && let Some(exit) = verbs::run(&words)
     {

@@ -67,7 +67,8 @@ pub(crate) fn help() -> String {
             break;
         }
     }
-    text
+    // It has a command line of its own.
+    text + "  genhash                      prints the digest of a page, as keepalived's genhash\n"
 }
 
 impl Verb {

@@ -8,6 +8,7 @@
 )]
 #[path = "../src/checker_process/attempts.rs"]
 mod attempts;
+mod conversation;
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -19,9 +20,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use lab::{Host, HostOptions, Lab, pause, scenario};
 use lvs::CheckId;
-use lvs::dialogue::{
-    Attempt, Dialogue, Failure, NoPatterns, Obstacle, SmtpFailure, TroubleKind, Verdict,
-};
+use lvs::dialogue::{Attempt, Failure, Obstacle, SmtpFailure, TroubleKind, Verdict};
 use lvs::settings::checkers::{
     CheckerKind, DnsCheck, DnsType, Endpoint, Microseconds, Reply, SmtpCheck, Source, UdpCheck,
 };
@@ -32,6 +31,7 @@ use sys::timer::Timer;
 use types::Instant;
 
 use attempts::{Attempts, Plans};
+use conversation::Conversation;
 
 fn main() -> ExitCode {
     scenario::main(&[
@@ -68,7 +68,7 @@ impl Plans for Checks {
         now: Instant,
         check: CheckId,
         attempt: Attempt,
-    ) -> Option<(Dialogue, &Endpoint)> {
+    ) -> Option<(Conversation, &Endpoint)> {
         let kind = self.0.get(&check)?;
         let endpoint = match kind {
             CheckerKind::Tcp(endpoint) | CheckerKind::Ping(endpoint) => endpoint,
@@ -78,7 +78,8 @@ impl Plans for Checks {
             CheckerKind::Dns(check) => &check.endpoint,
             CheckerKind::Misc(_) | CheckerKind::File(_) | CheckerKind::Bfd(_) => return None,
         };
-        Some((Dialogue::begin(now, kind, attempt, &NoPatterns)?, endpoint))
+        let conversation = Conversation::begin(now, kind, attempt)?;
+        Some((conversation, endpoint))
     }
 }
 

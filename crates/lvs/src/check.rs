@@ -40,7 +40,7 @@ pub(crate) struct Check {
     pub(crate) phase: Phase,
     /// When the next attempt begins, or would begin if the one under way were over.
     pub(crate) due: Instant,
-    /// When the last attempt began.
+    /// When the last attempt began; before the first one [`Instant::ZERO`].
     pub(crate) began: Instant,
     /// What it adds to the weight of its server.
     pub(crate) contribution: i64,

@@ -379,6 +379,14 @@ impl Dialogue {
         }
     }
 
+    /// The answer to an HTTP_GET or SSL_GET, as far as it has come.
+    pub const fn answer(&self) -> Option<&http::Answer> {
+        match self {
+            Self::Http(http) => Some(http.answer()),
+            Self::Tcp(_) | Self::Smtp(_) | Self::Dns(_) | Self::Udp(_) | Self::Ping(_) => None,
+        }
+    }
+
     /// What is worth a line of the log, beside the verdict.
     pub fn notes(&self) -> &[http::Note] {
         match self {

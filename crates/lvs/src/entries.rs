@@ -35,6 +35,11 @@ impl Marks {
         self.given.insert(key, mark);
         Some(mark)
     }
+
+    /// The mark that was given to a group.
+    pub(crate) fn given(&self, group: &str, protocol: Protocol) -> Option<u32> {
+        self.given.get(&(group.to_owned(), protocol)).copied()
+    }
 }
 
 /// What a virtual server stands for.

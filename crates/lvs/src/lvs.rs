@@ -70,6 +70,8 @@ pub(crate) struct ServiceState {
     pub(crate) sorry_in_use: bool,
     /// Its checks are not made (`ha_suspend`).
     pub(crate) suspended: bool,
+    /// The settings before had it, too.
+    pub(crate) reloaded: bool,
     /// As many as real servers in the settings, in their order.
     pub(crate) servers: Box<[ServerState]>,
 }
@@ -81,6 +83,8 @@ pub(crate) struct ServerState {
     pub(crate) checks: Box<[CheckId]>,
     /// How many of them say that it is down.
     pub(crate) failed: u32,
+    /// The settings before had it, too.
+    pub(crate) reloaded: bool,
     /// What they add to its weight.
     pub(crate) contribution: i64,
 }
@@ -164,6 +168,25 @@ impl Lvs {
         let check = self.checks.get(id)?;
         let (_, server) = self.server_of(check)?;
         server.checkers.get(index(check.place.checker)?)
+    }
+
+    /// The page that a check asks for, as messages name it: `RS SERVER VS SERVICE url HOSTPATH`. `None`: the check is gone, or is
+    /// none of pages.
+    pub fn page_name(&self, id: CheckId) -> Option<String> {
+        let check = self.checks.get(id)?;
+        let (service, server) = self.server_of(check)?;
+        let CheckerKind::Http(http) = &self.checker(id)?.kind else {
+            return None;
+        };
+        let url = http.urls.get(usize::from(check.progress.url))?;
+        let settings = &self.settings;
+        Some(format!(
+            "RS {} VS {} url {}{}",
+            ServerName::of(server, service),
+            ServiceName { service, settings },
+            http.host(url).unwrap_or_default(),
+            url.path
+        ))
     }
 
     /// The text of a line.

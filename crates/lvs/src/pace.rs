@@ -62,6 +62,16 @@ pub(crate) enum Turn {
     },
 }
 
+/// So many failures before the first one, and that one counts at once. An SMTP_CHECK always makes its whole series of attempts
+/// (keepalived).
+pub(crate) const fn no_chance(checker: &Checker) -> u32 {
+    if matches!(checker.kind, CheckerKind::Smtp(_)) {
+        0
+    } else {
+        checker.retry
+    }
+}
+
 /// Takes a result in.
 pub(crate) fn judge(progress: &mut Progress, checker: &Checker, success: bool) -> Step {
     match &checker.kind {

@@ -18,7 +18,7 @@ use crate::lvs::{Lvs, ServerState, ServiceState, full_name, place};
 use crate::messages;
 use crate::misc::{self, CommandEnd, Meaning};
 use crate::names::{ServerName, ServiceName};
-use crate::pace::Progress;
+use crate::pace::{self, Progress};
 use crate::settings::checkers::{Checker, CheckerKind};
 use crate::settings::{RealServer, Service, Settings, VirtualServer};
 
@@ -270,6 +270,7 @@ impl Lvs {
             None => self.is_to_pause(settings),
         };
         if let Some((before_settings, before)) = &before {
+            state.reloaded = true;
             state.quorum_up = before.quorum_up;
             state.sorry_in_use = before.sorry_in_use;
             if before.sorry_in_use && before_settings.sorry_server != settings.sorry_server {
@@ -374,11 +375,13 @@ impl Lvs {
                         (_, true) => !checker.alpha,
                         (false, false) => former.is_some() || !checker.alpha,
                     };
-                    let mut progress = Progress::new(up, if failing { checker.retry } else { 0 });
-                    if self.first {
-                        // Its first failure counts (keepalived).
-                        progress.failures = checker.retry;
-                    }
+                    // Its first failure counts at the start, and beside one that has failed (keepalived).
+                    let used = if failing || self.first {
+                        pace::no_chance(checker)
+                    } else {
+                        0
+                    };
+                    let mut progress = Progress::new(up, used);
                     // That it is down was said already.
                     progress.has_run = down_before && !up;
                     self.begin_check(now, checker, home, progress, suspended)
@@ -393,6 +396,7 @@ impl Lvs {
         ServerState {
             checks: checks.into_boxed_slice(),
             failed,
+            reloaded: former.is_some(),
             contribution,
         }
     }
@@ -447,7 +451,7 @@ impl Lvs {
                 (false, false) => Phase::Waiting,
             },
             due,
-            began: now,
+            began: Instant::ZERO,
             contribution: 0,
             last_status: None,
             sequence: 0,
@@ -555,6 +559,7 @@ fn nothing() -> ServiceState {
         quorum_up: false,
         sorry_in_use: false,
         suspended: false,
+        reloaded: false,
         servers: Box::default(),
     }
 }

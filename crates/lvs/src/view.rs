@@ -1,11 +1,14 @@
 //! What the core knows, for those who show it: dump files and status.
 
+use types::ipvs::{Protocol, ServiceKey};
+use types::{Family, Instant};
+
 use crate::action::CheckId;
 use crate::check::{Check, Phase};
-use crate::lvs::{Lvs, ServerState, ServiceState};
+use crate::lvs::{Lvs, ServerState, ServiceState, place};
 use crate::names::{ServerName, ServiceName};
 use crate::settings::checkers::Checker;
-use crate::settings::{RealServer, Settings, VirtualServer};
+use crate::settings::{Group, GroupEntry, GroupId, RealServer, Service, Settings, VirtualServer};
 
 /// A virtual server and what is known of it.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +40,15 @@ pub struct CheckView<'a> {
     state: &'a Check,
 }
 
+/// A `virtual_server_group` and what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct GroupView<'a> {
+    lvs: &'a Lvs,
+    /// What the settings say.
+    pub settings: &'a Group,
+    id: GroupId,
+}
+
 impl Lvs {
     /// The settings.
     pub const fn settings(&self) -> &Settings {
@@ -51,6 +63,61 @@ impl Lvs {
             settings,
             state,
         })
+    }
+}
+
+impl Lvs {
+    /// All groups, in the order of the settings, used or not.
+    pub fn groups(&self) -> impl Iterator<Item = GroupView<'_>> {
+        let groups = self.settings.groups.iter().enumerate();
+        groups.map(|(at, settings)| GroupView {
+            lvs: self,
+            settings,
+            id: GroupId(place(at)),
+        })
+    }
+
+    /// The number in a tracked file; 0 for one that is missing.
+    pub fn file(&self, name: &str) -> i32 {
+        self.files.get(name).copied().unwrap_or(0)
+    }
+}
+
+impl<'a> GroupView<'a> {
+    /// The virtual servers that are made for it.
+    fn users(&self) -> impl Iterator<Item = ServiceView<'a>> {
+        let id = self.id;
+        let of_group = move |service: &ServiceView<'_>| matches!(service.settings.service, Service::Group { group, .. } if group == id);
+        self.lvs.services().filter(of_group)
+    }
+
+    /// Whether the settings before had a virtual server for it.
+    pub fn is_reloaded(&self) -> bool {
+        self.users().any(|service| service.is_reloaded())
+    }
+
+    /// The mark that stands for its addresses (`nftables_ipvs`).
+    pub fn mark(&self, protocol: Protocol) -> Option<u32> {
+        self.lvs.marks.given(&self.settings.name, protocol)
+    }
+
+    /// How many real servers the kernel's table should have for its addresses.
+    pub fn servers_by_protocol(&self, protocol: Protocol) -> usize {
+        let of_protocol = |service: &ServiceView<'_>| matches!(service.settings.service, Service::Group { protocol: Some(one), .. } if one == protocol);
+        let users = self.users().filter(of_protocol);
+        users.map(|service| service.present_servers()).sum()
+    }
+
+    /// The same for one of its marks, as that of a family.
+    pub fn servers_by_family(&self, entry: &GroupEntry, family: Family) -> usize {
+        let GroupEntry::Mark { mark, .. } = *entry else {
+            return 0;
+        };
+        let key = ServiceKey::Mark { mark, family };
+        let users = self
+            .users()
+            .filter(|service| service.state.keys.contains(&key));
+        users.map(|service| service.present_servers()).sum()
     }
 }
 
@@ -71,6 +138,21 @@ impl<'a> ServiceView<'a> {
     /// Whether the sorry server serves.
     pub const fn sorry_in_use(&self) -> bool {
         self.state.sorry_in_use
+    }
+
+    /// Whether the settings before had it, too.
+    pub const fn is_reloaded(&self) -> bool {
+        self.state.reloaded
+    }
+
+    /// Whether the kernel has a service for each of its addresses and marks.
+    pub fn is_set(&self) -> bool {
+        let keys = &self.state.keys;
+        !keys.is_empty() && keys.iter().all(|key| self.lvs.table.get(key).is_some())
+    }
+
+    fn present_servers(&self) -> usize {
+        self.servers().filter(ServerView::is_present).count()
     }
 
     /// Its real servers, in the order of the settings.
@@ -117,6 +199,11 @@ impl<'a> ServerView<'a> {
         (self.is_alive() && !self.sorry_in_use) || self.settings.inhibit_on_failure
     }
 
+    /// Whether the settings before had it, too.
+    pub const fn is_reloaded(&self) -> bool {
+        self.state.reloaded
+    }
+
     /// Its checks, in the order of the settings.
     pub fn checks(&self) -> impl Iterator<Item = CheckView<'a>> {
         let lvs = self.lvs;
@@ -160,6 +247,11 @@ impl CheckView<'_> {
     /// The page that took the server down; counted from 0.
     pub const fn failed_url(&self) -> Option<u16> {
         self.state.progress.failed_url
+    }
+
+    /// When its last attempt began.
+    pub fn began(&self) -> Option<Instant> {
+        Some(self.state.began).filter(|began| *began != Instant::ZERO)
     }
 
     /// The exit status of its command.

@@ -17,6 +17,8 @@ use vrrp::{
     BfdView, FileView, InstanceView, ProcessView, ScriptState, ScriptView, StateName, Vrrp,
 };
 
+use crate::page::Page;
+
 /// What a dump needs beyond the core's own state.
 #[derive(Debug)]
 pub struct Context<'a> {
@@ -106,6 +108,14 @@ impl WallClock {
     fn nanos(&self, at: Instant) -> i128 {
         self.unix_nanos + i128::from(at.as_nanos()) - i128::from(self.now.as_nanos())
     }
+
+    /// Seconds since 1970 and the microseconds beyond; 0 for what has not been yet.
+    pub(crate) fn parts(&self, at: Option<Instant>) -> (i64, i128) {
+        let nanos = at.map_or(0, |at| self.nanos(at));
+        let seconds = nanos.div_euclid(1_000_000_000);
+        let micros = nanos.rem_euclid(1_000_000_000) / 1000;
+        (i64::try_from(seconds).unwrap_or(0), micros)
+    }
 }
 
 /// `weight 10 reverse`.
@@ -122,7 +132,7 @@ fn signed(weight: TrackWeight, reverse: bool) -> String {
 /// The whole file.
 #[must_use]
 pub fn data(vrrp: &Vrrp, context: &Context<'_>) -> String {
-    let mut page = Page(String::new());
+    let mut page = Page::default();
     page.section("Global definitions");
     page.object(format_args!("Router ID = {}", context.router_id));
     page.object(format_args!("json_version {}", context.json_version));
@@ -202,7 +212,7 @@ pub fn data(vrrp: &Vrrp, context: &Context<'_>) -> String {
         };
         page.field(format_args!("State = {state}"));
     }
-    page.0
+    page.text()
 }
 
 /// To whom an address belongs.
@@ -284,29 +294,7 @@ pub(crate) fn address_text(address: &VirtualAddress, held: bool, of: Owner<'_>) 
     text
 }
 
-struct Page(String);
-
 impl Page {
-    fn section(&mut self, title: &str) {
-        self.line(0, format_args!("------< {title} >------"));
-    }
-
-    fn object(&mut self, text: std::fmt::Arguments<'_>) {
-        self.line(1, text);
-    }
-
-    fn field(&mut self, text: std::fmt::Arguments<'_>) {
-        self.line(3, text);
-    }
-
-    fn entry(&mut self, text: std::fmt::Arguments<'_>) {
-        self.line(5, text);
-    }
-
-    fn line(&mut self, indent: usize, text: std::fmt::Arguments<'_>) {
-        self.0 += &format!("{:indent$}{text}\n", "");
-    }
-
     fn extension(&mut self, hmac: &AuthHmac) {
         self.field(format_args!("Authentication extension = HMAC-SHA256-128"));
         self.entry(format_args!(
@@ -826,12 +814,8 @@ impl Page {
     }
 
     fn time(&mut self, title: &str, at: Option<Instant>, context: &Context<'_>) {
-        let nanos = at.map_or(0, |at| context.clock.nanos(at));
-        let (seconds, micros) = (
-            nanos.div_euclid(1_000_000_000),
-            nanos.rem_euclid(1_000_000_000) / 1000,
-        );
-        let calendar = (context.calendar)(i64::try_from(seconds).unwrap_or(0));
+        let (seconds, micros) = context.clock.parts(at);
+        let calendar = (context.calendar)(seconds);
         // Microseconds go behind the seconds of the ctime form, before the year.
         let calendar = match calendar.rsplit_once(' ') {
             Some((front, year)) => format!("{front}.{micros:06} {year}"),

@@ -19,11 +19,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 use log::debug;
 use lvs::CheckId;
 use lvs::dialogue::http::Note;
-use lvs::dialogue::{Attempt, Dialogue, Obstacle, Transport, Trouble, TroubleKind, Verdict};
+use lvs::dialogue::{Attempt, Obstacle, Transport, Trouble, TroubleKind, Verdict};
 use lvs::settings::checkers::{Endpoint, Source};
 use sys::check_socket::{self, Carrier, CheckSocket, Heard, Opened, Origin, Sent};
 use sys::event_loop::{Change, EventLoop};
 use types::Instant;
+
+use crate::conversation::Conversation;
 
 // The path for the test that includes this file from elsewhere.
 #[path = "attempts/slots.rs"]
@@ -66,7 +68,7 @@ pub(crate) trait Plans {
         now: Instant,
         check: CheckId,
         attempt: Attempt,
-    ) -> Option<(Dialogue, &Endpoint)>;
+    ) -> Option<(Conversation, &Endpoint)>;
 }
 
 /// An attempt that has come to its end.
@@ -126,7 +128,7 @@ struct Slot {
 /// An attempt.
 #[derive(Debug)]
 struct Run {
-    dialogue: Dialogue,
+    dialogue: Conversation,
     is_connected: bool,
     /// What the kernel has not taken yet.
     unsent: Vec<u8>,
@@ -188,6 +190,7 @@ impl Attempts {
     }
 
     /// How many sockets are open.
+    #[allow(dead_code, reason = "for those who test and measure this file")]
     pub(crate) const fn open(&self) -> usize {
         self.slots.len()
     }
@@ -305,7 +308,7 @@ impl Attempts {
         &mut self,
         now: Instant,
         check: CheckId,
-        mut dialogue: Dialogue,
+        mut dialogue: Conversation,
         socket: CheckSocket,
         is_connected: bool,
     ) {
@@ -333,7 +336,7 @@ impl Attempts {
     }
 
     /// An attempt begins on an open socket.
-    fn run(&mut self, now: Instant, token: Token, dialogue: Dialogue, is_connected: bool) {
+    fn run(&mut self, now: Instant, token: Token, dialogue: Conversation, is_connected: bool) {
         let Some(slot) = self.slots.get_mut(token) else {
             return;
         };
@@ -427,7 +430,7 @@ impl Attempts {
         self.conclude(check, &dialogue);
     }
 
-    fn conclude(&mut self, check: CheckId, dialogue: &Dialogue) {
+    fn conclude(&mut self, check: CheckId, dialogue: &Conversation) {
         if let Some(verdict) = dialogue.verdict() {
             self.verdicts.push_back(Ended {
                 check,
@@ -589,7 +592,7 @@ impl Run {
     fn transmit(&mut self, now: Instant, socket: &CheckSocket) {
         loop {
             if self.unsent.is_empty() {
-                match self.dialogue.poll_transmit() {
+                match self.dialogue.poll_transmit(now) {
                     Some(bytes) => self.unsent = bytes,
                     None => return,
                 }
@@ -608,7 +611,7 @@ impl Run {
 }
 
 /// Opens what a dialogue wants.
-fn open(dialogue: &Dialogue, endpoint: &Endpoint) -> Result<Opened, check_socket::Obstacle> {
+fn open(dialogue: &Conversation, endpoint: &Endpoint) -> Result<Opened, check_socket::Obstacle> {
     let carrier = match dialogue.transport() {
         Transport::Tcp => Carrier::Stream,
         Transport::Udp => Carrier::Datagrams,

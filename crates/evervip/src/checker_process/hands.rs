@@ -3,26 +3,41 @@
 //! What comes of it (a refusal, what a service holds, the end of a command) is an input again; the core gets these one by
 //! one, each with all that it leads to.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::os::fd::AsFd;
 
 use config::Settings;
 use config::settings::Command as Program;
 use config::settings::global::IpvsNamespace;
 use log::{debug, error, info, warn};
-use lvs::dialogue::{Obstacle, Trouble, TroubleKind, Verdict};
-use lvs::settings::checkers::CommandId;
+use lvs::dialogue::Attempt;
+use lvs::dialogue::http::Note;
+use lvs::settings::checkers::{CheckerKind, CommandId, Endpoint};
 use lvs::{Action, Announcement, CheckId, CommandEnd, Held, Level, Line, Lvs, RefusalKind};
+use sys::ping_groups::PingGroups;
 use sys::process::Exit;
+use sys::sysctl::Overrides;
 use types::Instant;
 use types::ipvs::{Command, ServiceKey};
 
+use super::attempts::{Attempts, Ended, Plans};
 use super::balancer::{Balancer, Listing};
 use super::commands::Commands;
 use crate::child::fifo::Fifos;
+use crate::conversation::Conversation;
 use crate::messages::Role;
+use crate::patterns::Patterns;
+use crate::tls;
 
 pub(super) struct Hands {
     balancer: Balancer,
+    attempts: Attempts,
+    patterns: Patterns,
+    /// What SSL_GET checks speak TLS with; `None`: nobody wants it, or it is not to be had.
+    tls: Option<tls::Context>,
+    /// What was said of the last attempt of a check besides its verdict.
+    notes: BTreeMap<CheckId, Box<[Note]>>,
+    pings: Pings,
     commands: Commands,
     fifos: Fifos,
     later: Later,
@@ -41,17 +56,48 @@ enum Input {
     Refused(Command, RefusalKind),
     Holds(ServiceKey, Option<Held>),
     CommandEnded(CheckId, CommandEnd),
-    Verdict(CheckId, Verdict),
+}
+
+/// What an attempt is to be, by the settings of the core.
+struct Plan<'a> {
+    core: &'a Lvs,
+    patterns: &'a Patterns,
+    tls: Option<&'a tls::Context>,
+}
+
+impl Plans for Plan<'_> {
+    fn begin(
+        &self,
+        now: Instant,
+        check: CheckId,
+        attempt: Attempt,
+    ) -> Option<(Conversation, &Endpoint)> {
+        let checker = self.core.checker(check)?;
+        let kind = &checker.kind;
+        let conversation = Conversation::begin(now, kind, attempt, self.patterns, self.tls)?;
+        Some((conversation, checker.endpoint()?))
+    }
 }
 
 impl Hands {
-    pub(super) fn new() -> Self {
-        Self {
+    /// `overridden`: settings of the kernel that a predecessor has left changed.
+    pub(super) fn new(overridden: BTreeMap<String, i64>) -> Result<Self, sys::Error> {
+        Ok(Self {
             balancer: Balancer::default(),
+            attempts: Attempts::new()?,
+            patterns: Patterns::default(),
+            tls: None,
+            notes: BTreeMap::new(),
+            pings: Pings::new(overridden),
             commands: Commands::default(),
             fifos: Fifos::new(Role::Checkers),
             later: Later::default(),
-        }
+        })
+    }
+
+    /// Readable when there is something to hear of attempts.
+    pub(super) fn attempts(&self) -> impl AsFd + '_ {
+        self.attempts.as_fd()
     }
 
     /// Looks for IPVS; what it holds, if it was not known before.
@@ -63,9 +109,90 @@ impl Hands {
         self.balancer.begin(now, namespace)
     }
 
-    /// New settings: FIFOs are opened and closed.
-    pub(super) fn settings_change(&mut self, settings: &Settings) {
+    /// New settings are about to count: what goes by them is made ready.
+    pub(super) fn settings_change(&mut self, settings: &Settings, lvs: &lvs::Settings) {
         self.fifos.settings_change(&settings.global.fifos);
+        let kinds = || {
+            let servers = lvs.virtual_servers.iter();
+            servers
+                .flat_map(|service| &service.real_servers)
+                .flat_map(|server| &server.checkers)
+                .map(|checker| &checker.kind)
+        };
+        self.patterns = Patterns::of(lvs);
+        let wants_tls =
+            |kind: &CheckerKind| matches!(kind, CheckerKind::Http(check) if check.tls.is_some());
+        self.tls = None;
+        if kinds().any(wants_tls) {
+            match tls::Context::new(lvs.ssl.as_deref()) {
+                Ok(context) => self.tls = Some(context),
+                Err(problem) => {
+                    error!(
+                        "{problem}: SSL_GET checks have no result until a reload finds it better"
+                    );
+                }
+            }
+        }
+        let pings = kinds().filter(|kind| matches!(kind, CheckerKind::Ping(_)));
+        self.pings.settings_change(pings.count() > 0);
+        let sockets = kinds()
+            .filter(|kind| {
+                !matches!(
+                    kind,
+                    CheckerKind::Misc(_) | CheckerKind::File(_) | CheckerKind::Bfd(_)
+                )
+            })
+            .count();
+        match self.attempts.make_room_for(sockets) {
+            Ok(room) if room < sockets => info!(
+                "{room} of {sockets} checks can be under way at the same time, more are not allowed: the others wait"
+            ),
+            Ok(_) => {}
+            Err(problem) => warn!("{problem}: some checks wait for others to end"),
+        }
+    }
+
+    /// What the parent does not know yet of changes in the kernel; what it was told is to be taken out.
+    pub(super) const fn overrides_to_tell(&mut self) -> &mut Vec<(String, Option<i64>)> {
+        &mut self.pings.untold
+    }
+
+    /// Puts back what a predecessor changed in the kernel and the first settings do not ask for.
+    pub(super) fn put_back_inherited(&mut self) {
+        self.pings.put_back_inherited();
+    }
+
+    /// Hears of attempts, up to one turn's worth.
+    pub(super) fn hear_attempts(&mut self, now: Instant) -> Result<(), sys::Error> {
+        self.attempts.hear(now)
+    }
+
+    /// Ends attempts that have taken too long, and begins those that wait.
+    pub(super) fn tick_attempts(&mut self, now: Instant, core: &Lvs) {
+        let plan = Plan {
+            core,
+            patterns: &self.patterns,
+            tls: self.tls.as_ref(),
+        };
+        self.attempts.tick(now, &plan);
+    }
+
+    /// The next attempt that is over. What else there is to say of it has been said.
+    pub(super) fn next_verdict(&mut self, core: &Lvs) -> Option<Ended> {
+        let ended = self.attempts.poll_verdict()?;
+        let check = ended.check;
+        if ended.notes.is_empty() {
+            if !self.notes.is_empty() {
+                self.notes.remove(&check);
+            }
+        } else if self.notes.get(&check) != Some(&ended.notes) {
+            let name = core.page_name(check).unwrap_or_default();
+            for note in &ended.notes {
+                info!("http_check for {name}: {note}");
+            }
+            self.notes.insert(check, ended.notes.clone());
+        }
+        Some(ended)
     }
 
     /// Drains the core and carries everything out. `old` has the scripts of what a reload removed.
@@ -89,7 +216,6 @@ impl Hands {
                 Input::Refused(command, kind) => core.handle_refusal(now, &command, kind),
                 Input::Holds(key, held) => core.handle_service(now, key, held),
                 Input::CommandEnded(check, end) => core.handle_command_end(now, check, end),
-                Input::Verdict(check, verdict) => core.handle_verdict(now, check, &verdict),
             }
         }
     }
@@ -105,15 +231,7 @@ impl Hands {
             Action::Ipvs(command) => self.later.changes.push(command),
             Action::Read(key) => self.later.reads.push(key),
             Action::Mark(_) => self.change_kernel(now),
-            Action::Attempt(check, _) => {
-                let trouble = Trouble {
-                    kind: TroubleKind::Other,
-                    number: 0,
-                    text: "checks with a connection are not made yet".into(),
-                };
-                let verdict = Verdict::NoResult(Obstacle::Socket(trouble));
-                self.later.inputs.push_back(Input::Verdict(check, verdict));
-            }
+            Action::Attempt(check, attempt) => self.attempts.start(check, attempt),
             Action::RunCommand(check, command) => {
                 let started = program(settings, command)
                     .ok_or_else(|| anyhow::anyhow!("the settings have no command for it"))
@@ -125,7 +243,10 @@ impl Hands {
                 }
             }
             Action::SignalCommand(check, signal) => self.commands.signal(check, signal),
-            Action::Abandon(check) => self.commands.dismiss(now, check),
+            Action::Abandon(check) => {
+                self.attempts.abandon(check);
+                self.commands.dismiss(now, check);
+            }
             Action::Announce(announcement) => {
                 // Whoever is told finds the kernel changed.
                 self.change_kernel(now);
@@ -176,7 +297,11 @@ impl Hands {
 
     /// When [`tick`](Self::tick) has something to do.
     pub(super) fn next_wake(&self) -> Option<Instant> {
-        let wakes = [self.balancer.next_wake(), self.commands.next_wake()];
+        let wakes = [
+            self.attempts.next_wake(),
+            self.balancer.next_wake(),
+            self.commands.next_wake(),
+        ];
         wakes.into_iter().flatten().min()
     }
 
@@ -209,6 +334,50 @@ impl Hands {
         self.commands.end();
         self.fifos.end();
         self.balancer.end();
+        self.pings.settings_change(false);
+    }
+}
+
+/// Who may ping is the kernel's to say (`net.ipv4.ping_group_range`), and it is told that we may while there are PING_CHECKs.
+struct Pings {
+    groups: PingGroups,
+    overrides: Overrides,
+    untold: Vec<(String, Option<i64>)>,
+}
+
+impl Pings {
+    fn new(overridden: BTreeMap<String, i64>) -> Self {
+        let mut overrides = Overrides::new();
+        overrides.inherit(overridden);
+        Self {
+            groups: PingGroups::new(),
+            overrides,
+            untold: Vec::new(),
+        }
+    }
+
+    fn settings_change(&mut self, wanted: bool) {
+        let result = if wanted {
+            self.groups.let_us_in(&mut self.overrides).map(|changed| {
+                if let Some(before) = changed {
+                    debug!("net.ipv4.ping_group_range was {} {}: its lower end is 0 while there are PING_CHECKs", before.first, before.last);
+                }
+            })
+        } else {
+            self.groups.put_back(&mut self.overrides)
+        };
+        if let Err(problem) = result {
+            warn!("PING_CHECK: {problem}");
+        }
+        self.untold.extend(self.overrides.take_news());
+    }
+
+    /// Puts back what a predecessor changed, if nobody wants it so any more.
+    fn put_back_inherited(&mut self) {
+        for problem in self.overrides.put_back_inherited() {
+            warn!("{problem}");
+        }
+        self.untold.extend(self.overrides.take_news());
     }
 }
 

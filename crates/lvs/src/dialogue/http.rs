@@ -269,6 +269,10 @@ impl Http {
         self.verdict.as_ref()
     }
 
+    pub(super) const fn answer(&self) -> &Answer {
+        &self.answer
+    }
+
     pub(super) fn notes(&self) -> &[Note] {
         &self.notes
     }

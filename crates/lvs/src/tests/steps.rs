@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::misc::CommandEnd;
-use crate::settings::checkers::MiscCheck;
+use crate::settings::checkers::{MiscCheck, SmtpCheck};
 
 fn table_of(service: VirtualServer, steps: &[(&[u8], &str)]) -> Bench {
     let mut bench = Bench::begin(one(service));
@@ -201,4 +201,28 @@ fn a_script_that_fails_after_a_weight_of_0_gains_no_quorum() {
     assert_eq!(ends(&mut bench, 1), told(".1:0", ""));
     assert_eq!(ends(&mut bench, 1), told("", "down .1"));
     assert_eq!(ends(&mut bench, 0), told(".1:20", "up .1, quorum_up"));
+}
+
+/// An SMTP_CHECK makes its whole series at the start, too, where any other check has a single chance (keepalived).
+#[test]
+fn a_mail_server_has_all_its_chances_at_the_start() {
+    let mut service = virtual_server(&[1, 1]);
+    let checker = &mut service.real_servers[0].checkers[0];
+    let CheckerKind::Tcp(endpoint) = checker.kind.clone() else {
+        panic!("a TCP_CHECK");
+    };
+    checker.kind = CheckerKind::Smtp(Box::new(SmtpCheck {
+        endpoint,
+        helo_name: SmtpCheck::HELO_NAME.into(),
+    }));
+    checker.retry = 2;
+    for server in &mut service.real_servers {
+        server.checkers[0].warmup = Microseconds(0);
+        server.checkers[0].delay_before_retry = Microseconds::from_secs(2);
+    }
+    let mut bench = Bench::begin(one(service));
+    for (second, table) in [(2, ".1:1"), (4, ".1:1"), (6, "")] {
+        bench.pass(Instant::ZERO + Duration::from_secs(second), &[1, 2]);
+        assert_eq!(bench.table(), table, "after {second} s");
+    }
 }

@@ -1,0 +1,228 @@
+//! `keepalived_check.data` beside the file that Debian's keepalived 2.2.7 wrote of the same configuration, in User Mode
+//! Linux a few seconds after its start.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that cannot go on fails"
+)]
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use config::settings::RunAs;
+use config::{
+    FileProblem, InterfaceFacts, LoadOptions, Machine, ResolvedScript, ScriptProblem, Settings,
+};
+use evervip_observe::{CheckContext, WallClock, check_data};
+use lvs::dialogue::{Failure, Verdict};
+use lvs::settings::checkers::CheckerKind;
+use lvs::{Action, CommandEnd, Lvs};
+use types::Instant;
+
+const CONFIGURATION: &str = include_str!("check_data/everything.conf");
+const KEEPALIVED: &str = include_str!("check_data/keepalived-2.2.7.data");
+
+/// A machine with one file, where every script can be run.
+struct Desk(&'static str);
+
+impl Machine for Desk {
+    fn read(&self, path: &Path, _limit: usize) -> Result<Vec<u8>, FileProblem> {
+        if path == Path::new("/etc/keepalived/keepalived.conf") {
+            return Ok(self.0.into());
+        }
+        Err(FileProblem::Missing)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path == Path::new("/run")
+    }
+
+    fn is_open_to_others(&self, _path: &Path) -> bool {
+        false
+    }
+
+    fn list(&self, directory: &Path) -> Option<Vec<String>> {
+        (directory == Path::new("/run")).then(Vec::new)
+    }
+
+    fn current_dir(&self) -> PathBuf {
+        "/".into()
+    }
+
+    fn variable(&self, _name: &str) -> Option<String> {
+        None
+    }
+
+    fn random(&self) -> u32 {
+        4
+    }
+
+    fn host_name(&self) -> String {
+        "alpha".into()
+    }
+
+    fn interface(&self, _name: &str) -> Option<InterfaceFacts> {
+        None
+    }
+
+    fn processors(&self) -> u16 {
+        1
+    }
+
+    fn resolve_host(&self, _name: &str) -> Option<IpAddr> {
+        None
+    }
+
+    fn user(&self, name: &str) -> Option<(u32, u32)> {
+        (name == "root").then_some((0, 0))
+    }
+
+    fn group(&self, name: &str) -> Option<u32> {
+        (name == "root").then_some(0)
+    }
+
+    fn groups_of(&self, _user: &str) -> Vec<u32> {
+        Vec::new()
+    }
+
+    fn own_ids(&self) -> (u32, u32) {
+        (0, 0)
+    }
+
+    fn resolve_script(
+        &self,
+        script: &str,
+        _user: &RunAs,
+        _keep_links: bool,
+    ) -> Result<ResolvedScript, ScriptProblem> {
+        Ok(ResolvedScript {
+            path: script.into(),
+            insecure: None,
+        })
+    }
+}
+
+fn settings(text: &'static str) -> Settings {
+    let options = LoadOptions::default();
+    let loaded = config::load("/etc/keepalived/keepalived.conf", &Desk(text), &options);
+    loaded.settings.unwrap()
+}
+
+/// Answers what the core asks: a page and a name server are bad, echo requests are answered, commands end with status 7.
+fn drain(lvs: &mut Lvs, now: Instant) {
+    while let Some(action) = lvs.poll_action() {
+        match action {
+            Action::Attempt(id, _) => {
+                let kind = &lvs.checker(id).unwrap().kind;
+                let verdict = if matches!(kind, CheckerKind::Http(_) | CheckerKind::Dns(_)) {
+                    Verdict::Failure(Failure::ReadTimeout(Duration::from_secs(5)))
+                } else {
+                    Verdict::Success
+                };
+                lvs.handle_verdict(now, id, &verdict);
+            }
+            Action::RunCommand(id, _) => lvs.handle_command_end(now, id, CommandEnd::Exited(7)),
+            _ => {}
+        }
+    }
+}
+
+fn dump(lvs: &Lvs, settings: &Settings) -> String {
+    check_data(
+        lvs,
+        &CheckContext {
+            clock: WallClock {
+                now: Instant::ZERO,
+                unix_nanos: 1_700_000_000_000_000_000,
+            },
+            settings,
+            host_name: "alpha",
+            calendar: |seconds| match seconds {
+                0 => "Thu Jan  1 00:00:00 1970".into(),
+                _ => format!("Tue Nov 14 22:13:{:02} 2023", 20 + seconds - 1_700_000_000),
+            },
+        },
+    )
+}
+
+/// The lines that only one of two texts has, in their order, each behind `-` or `+`.
+fn differences(old: &str, new: &str) -> String {
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    // The length of the longest common subsequence of what is left of both.
+    let mut common = vec![vec![0_u32; new.len() + 1]; old.len() + 1];
+    for (at, line) in old.iter().enumerate().rev() {
+        for (other, twin) in new.iter().enumerate().rev() {
+            common[at][other] = if line == twin {
+                common[at + 1][other + 1] + 1
+            } else {
+                common[at + 1][other].max(common[at][other + 1])
+            };
+        }
+    }
+    let (mut at, mut other, mut text) = (0, 0, String::new());
+    while at < old.len() || other < new.len() {
+        if at < old.len() && other < new.len() && old[at] == new[other] {
+            (at, other) = (at + 1, other + 1);
+        } else if other == new.len()
+            || (at < old.len() && common[at + 1][other] >= common[at][other + 1])
+        {
+            text += &format!("-{}\n", old[at]);
+            at += 1;
+        } else {
+            text += &format!("+{}\n", new[other]);
+            other += 1;
+        }
+    }
+    text
+}
+
+/// The lines that differ, and why:
+/// - Of the global section: what only VRRP goes by is in `keepalived.data`, and 2.4.3 has lines that 2.2.7 has not.
+/// - The password is hidden.
+/// - 2.4.3 says `VS alive`, `default forwarding method` of a tunnel, too, and more of a sorry server, of TLS and of echo
+///   requests.
+/// - The family of a service and the time limit of a command are always known.
+/// - FILE_CHECK stands where the configuration has it. BFD_CHECK has no pace.
+/// - `regex_options` are those that were given.
+#[test]
+fn beside_keepalived() {
+    let settings = settings(CONFIGURATION);
+    let mut lvs = Lvs::new(1);
+    lvs.handle_settings(Instant::ZERO, settings.lvs.clone());
+    drain(&mut lvs, Instant::ZERO);
+    let text = dump(&lvs, &settings);
+    assert!(!text.contains("hush"), "no secret reaches a dump");
+    insta::assert_snapshot!("differences", differences(KEEPALIVED, &text));
+}
+
+/// What checks have found out, what nftables marks, and what a reload kept.
+#[test]
+fn after_checks_and_a_reload() {
+    let text = "global_defs {\n nftables_ipvs table\n nftables_ipvs_start_fwmark 70\n}\n\
+         track_file load {\n file /run/load\n}\n\
+         virtual_server_group G {\n 192.0.2.1 80\n 192.0.2.4-9 80\n 2001:db8::1 80\n}\n\
+         virtual_server group G {\n protocol UDP\n lvs_sched rr\n lvs_method TUN\n delay_loop 3\n warmup 0\n \
+         sorry_server 198.18.0.9 80\n \
+         real_server 198.18.0.1 80 {\n weight 4\n MISC_CHECK {\n misc_path \"/bin/weigh it\"\n misc_dynamic\n }\n \
+         PING_CHECK {\n }\n FILE_CHECK {\n track_file load\n weight 2\n }\n }\n \
+         real_server 198.18.0.2 80 {\n weight 3\n HTTP_GET {\n url {\n path /a\n }\n url {\n path /b\n }\n }\n \
+         DNS_CHECK {\n retry 3\n }\n }\n}\n";
+    let settings = settings(text);
+    let mut lvs = Lvs::new(1);
+    lvs.handle_file(Instant::ZERO, "load", -1);
+    lvs.handle_settings(Instant::ZERO, settings.lvs.clone());
+    drain(&mut lvs, Instant::ZERO);
+    let now = Instant::from_nanos(1_500_000_000);
+    lvs.handle_timeout(now);
+    drain(&mut lvs, now);
+    let mut bigger = settings.clone();
+    bigger.lvs.virtual_servers[0].real_servers[1].weight = 5;
+    lvs.handle_settings(now, bigger.lvs.clone());
+    drain(&mut lvs, now);
+    let text = dump(&lvs, &bigger);
+    let start = text.find("------< LVS Topology >------").unwrap();
+    insta::assert_snapshot!("after_checks_and_a_reload", text[start..]);
+}
