@@ -16,6 +16,7 @@ mod diagnostics;
 mod exit;
 mod genhash;
 mod identity;
+mod ipvs;
 mod kernel_routing;
 mod logging;
 mod machine;

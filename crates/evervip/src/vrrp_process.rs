@@ -18,6 +18,7 @@ mod notify;
 mod promotion;
 mod routing;
 mod scripts;
+mod sync_daemon;
 mod trackers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,6 +45,7 @@ use wire::{ah, ipv4};
 use self::hands::Hands;
 use self::masters::Masters;
 use self::promotion::Promotion;
+use self::sync_daemon::FollowingDaemon;
 use self::trackers::{Finding, Trackers};
 use crate::child::beginning::{Beginning, CHANNEL, SIGNALS};
 use crate::child::files::FirstContent;
@@ -94,6 +96,7 @@ struct VrrpProcess {
     hands: Hands,
     masters: Masters,
     promotion: Promotion,
+    sync_daemon: FollowingDaemon,
     trackers: Trackers,
     settings: Settings,
     start: StartFacts,
@@ -175,6 +178,7 @@ impl VrrpProcess {
             hands,
             masters: Masters::new(start.resume),
             promotion: Promotion::default(),
+            sync_daemon: FollowingDaemon::default(),
             trackers: Trackers::new(FILES, PROCESSES),
             settings: Settings::default(),
             start: StartFacts {
@@ -229,6 +233,7 @@ impl VrrpProcess {
                     if let Some(heartbeat) = &self.heartbeat {
                         heartbeat.beat(now);
                     }
+                    self.sync_daemon.follow(now, &self.core);
                     self.tell_masters();
                     self.tell_overrides();
                     if self.hands.did_much() {
@@ -273,6 +278,7 @@ impl VrrpProcess {
                     self.core.next_deadline(),
                     self.trackers.next_wake(),
                     self.hands.next_wake(),
+                    self.sync_daemon.next_wake(),
                 ];
                 wakes.into_iter().flatten().min()
             }
@@ -442,6 +448,7 @@ impl VrrpProcess {
         self.promotion.apply(&self.core, self.hands.overrides());
         self.hands.filter_changes(&vrrp, &settings.global.firewall);
         self.hands.fifos_change(&settings);
+        self.sync_daemon.settings_change(&settings, &vrrp);
         self.hands
             .disable_local_igmp(settings.global.disable_local_igmp);
         let now = self.read_clocks();
@@ -463,6 +470,7 @@ impl VrrpProcess {
             .carry_out_reload(now, &mut self.core, &self.settings, &old);
         drop(old);
         self.hands.keep_devices(&devices);
+        self.sync_daemon.follow(now, &self.core);
         self.parent.tell(&ToParent::SettingsTaken);
         process::give_back_memory();
         self.tuning.settings_change(&self.settings.global.processes);
@@ -571,6 +579,7 @@ impl VrrpProcess {
 
     fn end(&mut self) -> Result<()> {
         self.promotion.end(self.hands.overrides());
+        self.sync_daemon.end();
         self.hands.end(self.start.keep_addresses);
         self.tell_overrides();
         if let Some(pid_file) = self.pid_file.take() {

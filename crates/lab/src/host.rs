@@ -296,6 +296,10 @@ impl Host {
         owned
             .args(command.get_args())
             .env("TMPDIR", self.files.join("tmp"));
+        if !crate::uml::is_inside() {
+            // A module is for the whole machine, which is not the test's.
+            owned.env("EVERVIP_KERNEL_MODULES", "leave");
+        }
         for (name, value) in command.get_envs() {
             match value {
                 Some(value) => owned.env(name, value),

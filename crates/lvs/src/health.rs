@@ -104,6 +104,14 @@ impl Lvs {
         }
     }
 
+    /// If a check says that its server is down, it adds nothing to the weight any more. To be called when that has been said:
+    /// a server that is on its way out must not first get another weight.
+    fn take_back(&mut self, id: CheckId) {
+        if self.checks.get(id).is_some_and(|check| !check.progress.up) {
+            self.contribute(id, 0);
+        }
+    }
+
     /// A number in a file or the state of a session has changed, or checks that go by them are new.
     pub(crate) fn told(&mut self, now: Instant) {
         let told: Vec<CheckId> = self
@@ -146,17 +154,7 @@ impl Lvs {
             }
             self.conclude(now, id, result);
         }
-        if !good {
-            self.take_back(id);
-        }
-    }
-
-    /// What a check that has failed added to the weight is taken back. Only now that its server does not serve: before, a
-    /// weight of 0 that goes back to what is configured would gain the quorum for a moment.
-    fn take_back(&mut self, id: CheckId) {
-        if self.checks.get(id).is_some_and(|check| !check.progress.up) {
-            self.contribute(id, 0);
-        }
+        self.take_back(id);
     }
 
     /// A check adds this to the weight of its server.

@@ -8,7 +8,7 @@ use lvs::settings::checkers::Microseconds;
 use types::IfName;
 
 use super::arguments::{Arguments, NONE, SWITCH_WORD, decimal, integer, required};
-use super::{Keyword, PENDING, Role};
+use super::{Keyword, Role, pending};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::At;
@@ -38,21 +38,18 @@ const BFD: &str = "virtual_server/real_server/BFD_CHECK";
 const BLOCK: Keyword = Keyword {
     blocks: &["virtual_server/real_server"],
     arguments: NONE,
-    pending: PENDING,
     ..super::ROW
 };
 
 /// A keyword of the checkers that have a socket.
 const CONNECTION: Keyword = Keyword {
     blocks: &[SMTP, HOST, TCP, PING, UDP, HTTP, SSL, DNS],
-    pending: PENDING,
     ..super::ROW
 };
 
 /// A keyword of the checkers that act by themselves.
 const PACE: Keyword = Keyword {
     blocks: &[SMTP, HOST, TCP, PING, UDP, HTTP, SSL, DNS, MISC],
-    pending: PENDING,
     ..super::ROW
 };
 
@@ -150,6 +147,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
             open: |r, s| open(r, s, CheckerBlock::Bfd),
             close: |r, s| finish(r, s, state::judge_bfd),
         },
+        pending: pending("the session is not run: the real server counts as down"),
         ..BLOCK
     },
     Keyword {

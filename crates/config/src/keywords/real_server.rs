@@ -7,7 +7,7 @@ use super::arguments::{SWITCH_WORD, integer, required};
 use super::scripts::{command, twice};
 use super::servers::{REAL_SERVER, end_point};
 use super::virtual_server::method::{METHOD, method};
-use super::{Keyword, PENDING, Role};
+use super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::CommandDraft;
@@ -16,7 +16,6 @@ use crate::read::Reading;
 
 const ROW: Keyword = Keyword {
     blocks: &[REAL_SERVER],
-    pending: PENDING,
     ..super::ROW
 };
 

@@ -164,7 +164,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 r.draft.global.namespaces.ipvs = IpvsNamespace::Named(name);
             }
         }),
-        pending: PENDING,
         ..ROW
     },
     Keyword {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use lvs::settings::checkers::Microseconds;
 
 use super::arguments::{SWITCH_WORD, decimal, optional, strict_integer};
-use super::{Keyword, PENDING, Role};
+use super::{Keyword, PENDING, Role, pending};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::lvs::TimingDraft;
@@ -16,7 +16,6 @@ pub(crate) mod testing;
 
 const ROW: Keyword = Keyword {
     blocks: &["virtual_server", REAL_SERVER],
-    pending: PENDING,
     ..super::ROW
 };
 
@@ -104,6 +103,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 *slot = Some(on);
             }
         }),
+        pending: pending("no mail is sent"),
         ..ROW
     },
     Keyword {
@@ -152,6 +152,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
                 last_counts(r, s);
             }
         }),
+        pending: PENDING,
         ..ROW
     },
 ];

@@ -4,7 +4,7 @@ use lvs::settings::ssl::{Password, Ssl};
 
 use super::arguments::optional;
 use super::servers::last_counts;
-use super::{Keyword, PENDING, Role};
+use super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::read::Reading;
@@ -13,7 +13,6 @@ const ROW: Keyword = Keyword {
     blocks: &["SSL"],
     arguments: optional("FILE"),
     default: "none",
-    pending: PENDING,
     ..super::ROW
 };
 

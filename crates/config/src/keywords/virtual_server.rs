@@ -9,7 +9,7 @@ use super::arguments::{integer, required, strict_integer};
 use super::scripts::{command, twice};
 use super::servers::{bare_switch, end_point, lacks};
 use super::virtual_server_group::mark_at;
-use super::{Keyword, PENDING, Role, pending};
+use super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::lvs::{ServiceDraft, SorryServerDraft, VirtualServerDraft};
@@ -23,7 +23,6 @@ pub(super) mod method;
 
 const ROW: Keyword = Keyword {
     blocks: &["virtual_server"],
-    pending: PENDING,
     ..super::ROW
 };
 
@@ -62,7 +61,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         arguments: required("ADDRESS [PORT] | fwmark N | group NAME"),
         help: "a service that is spread over real servers",
         role: Role::Block { open, close },
-        pending: pending("IPVS is not programmed: this service does not exist"),
         ..ROW
     },
     Keyword {

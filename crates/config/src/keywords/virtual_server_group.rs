@@ -7,7 +7,7 @@ use types::Family;
 
 use super::arguments::{optional, required};
 use super::servers::{lacks, port};
-use super::{Keyword, PENDING, Role};
+use super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::lvs::ServerGroupDraft;
@@ -22,7 +22,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[Keyword {
     arguments: required("NAME"),
     help: "addresses, ranges of them and firewall marks that a virtual server is made for",
     role: Role::NamedList { open, entry, close },
-    pending: PENDING,
     ..super::ROW
 }];
 
@@ -47,7 +46,6 @@ pub(super) const ENTRIES: &[Keyword] = &[
 
 const ENTRY: Keyword = Keyword {
     blocks: &["virtual_server_group"],
-    pending: PENDING,
     ..super::ROW
 };
 

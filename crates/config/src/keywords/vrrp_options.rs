@@ -155,6 +155,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
             }
         }),
         deprecated: Some("lvs_sync_daemon"),
+        pending: None,
         ..ROW
     },
     Keyword {

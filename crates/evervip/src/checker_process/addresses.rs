@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use anyhow::{Context as _, Result};
-use config::settings::global::ReceiveBuffer;
+use config::settings::global::{Buffers, ReceiveBuffer};
 use log::{debug, error, warn};
 use sys::event_loop::EventLoop;
 use sys::netlink::{Address, Drained, Event, Monitor, RouteSocket};
@@ -24,15 +24,18 @@ pub(super) struct Addresses {
     monitor: Option<Monitor>,
     /// The kernel tells of an address again when something about it changes.
     known: BTreeSet<(IfIndex, IpAddr)>,
+    /// For the answers to our requests.
+    answers: ReceiveBuffer,
 }
 
 impl Addresses {
     /// The token is for the descriptor that will be added to the epoll set.
-    pub(super) const fn new(token: u64) -> Self {
+    pub(super) fn new(token: u64) -> Self {
         Self {
             token,
             monitor: None,
             known: BTreeSet::new(),
+            answers: ReceiveBuffer::default(),
         }
     }
 
@@ -40,7 +43,7 @@ impl Addresses {
     pub(super) fn prepare(
         &mut self,
         wanted: bool,
-        buffer: &ReceiveBuffer,
+        buffers: &Buffers,
         events: &EventLoop,
     ) -> Option<News> {
         if !wanted {
@@ -52,7 +55,8 @@ impl Addresses {
             }
             return None;
         }
-        let begun = self.begin(buffer, events);
+        self.answers = buffers.lvs_netlink_cmd;
+        let begun = self.begin(&buffers.lvs_netlink_monitor, events);
         begun.unwrap_or_else(|problem| {
             error!(
                 "ha_suspend: {problem:#}: it is not known which addresses are here, and checks may not be made"
@@ -62,7 +66,7 @@ impl Addresses {
     }
 
     fn begin(&mut self, buffer: &ReceiveBuffer, events: &EventLoop) -> Result<Option<News>> {
-        let size = usize::try_from(buffer.size).unwrap_or(usize::MAX);
+        let size = bytes(buffer);
         if let Some(monitor) = &self.monitor {
             monitor.set_receive_buffer(size, buffer.force)?;
             return Ok(None);
@@ -77,9 +81,9 @@ impl Addresses {
 
     /// All of them.
     fn read(&mut self) -> Result<News> {
-        let addresses = RouteSocket::new()?
-            .addresses()
-            .context("reading addresses")?;
+        let mut socket = RouteSocket::new()?;
+        socket.set_receive_buffer(bytes(&self.answers), self.answers.force)?;
+        let addresses = socket.addresses().context("reading addresses")?;
         self.known = addresses.iter().map(key).collect();
         Ok(News::All(
             self.known.iter().map(|(_, address)| *address).collect(),
@@ -119,6 +123,10 @@ impl Addresses {
         }
         Ok(news)
     }
+}
+
+fn bytes(buffer: &ReceiveBuffer) -> usize {
+    usize::try_from(buffer.size).unwrap_or(usize::MAX)
 }
 
 fn key(address: &Address) -> (IfIndex, IpAddr) {

@@ -1,8 +1,7 @@
 //! Step by step what a running keepalived showed for three servers that fail and recover.
 
 use super::*;
-use crate::misc::CommandEnd;
-use crate::settings::checkers::{MiscCheck, SmtpCheck};
+use crate::settings::checkers::SmtpCheck;
 
 fn table_of(service: VirtualServer, steps: &[(&[u8], &str)]) -> Bench {
     let mut bench = Bench::begin(one(service));
@@ -167,42 +166,6 @@ fn the_first_failure_counts_and_later_ones_are_retried() {
     );
 }
 
-/// A script took the weight away, and then fails: what it took comes back only when the server does not serve any more, or a
-/// quorum would be gained for a moment that nobody has.
-#[test]
-fn a_script_that_fails_after_a_weight_of_0_gains_no_quorum() {
-    let mut service = virtual_server(&[20]);
-    let mut checker = tcp_check(1);
-    checker.retry = 1;
-    checker.kind = CheckerKind::Misc(MiscCheck {
-        command: CommandId(4),
-        timeout: Microseconds::from_secs(5),
-        dynamic: true,
-    });
-    service.real_servers[0].checkers = vec![checker];
-    let mut bench = Bench::begin(one(service));
-    assert_eq!(bench.news(), "quorum_up");
-    let ends = |bench: &mut Bench, status: i32| {
-        while bench.open.is_empty() {
-            bench.now = bench.lvs.next_deadline().unwrap();
-            bench.lvs.handle_timeout(bench.now);
-            bench.drain();
-        }
-        for id in std::mem::take(&mut bench.open) {
-            let end = CommandEnd::Exited(status);
-            bench.lvs.handle_command_end(bench.now, id, end);
-            bench.drain();
-        }
-        (bench.table(), bench.news())
-    };
-    let told = |table: &str, news: &str| (table.to_owned(), news.to_owned());
-    assert_eq!(ends(&mut bench, 2), told(".1:0", "quorum_down"));
-    // One failure does not count yet: nothing moves.
-    assert_eq!(ends(&mut bench, 1), told(".1:0", ""));
-    assert_eq!(ends(&mut bench, 1), told("", "down .1"));
-    assert_eq!(ends(&mut bench, 0), told(".1:20", "up .1, quorum_up"));
-}
-
 /// An SMTP_CHECK makes its whole series at the start, too, where any other check has a single chance (keepalived).
 #[test]
 fn a_mail_server_has_all_its_chances_at_the_start() {
@@ -224,5 +187,48 @@ fn a_mail_server_has_all_its_chances_at_the_start() {
     for (second, table) in [(2, ".1:1"), (4, ".1:1"), (6, "")] {
         bench.pass(Instant::ZERO + Duration::from_secs(second), &[1, 2]);
         assert_eq!(bench.table(), table, "after {second} s");
+    }
+}
+
+/// A command that fails after it had set the weight to 0: the server does not come back on its way out.
+#[test]
+fn a_weight_is_taken_back_when_the_server_is_out() {
+    let mut service = virtual_server(&[20]);
+    service.real_servers[0].checkers = vec![Checker {
+        kind: CheckerKind::Misc(crate::settings::checkers::MiscCheck {
+            command: CommandId(0),
+            timeout: Microseconds::from_secs(5),
+            dynamic: true,
+        }),
+        retry: 0,
+        ..tcp_check(1)
+    }];
+    let mut bench = Bench::begin(one(service));
+    assert_eq!(
+        (bench.table().as_str(), bench.news().as_str()),
+        (".1:20", "quorum_up")
+    );
+    for (status, table, news) in [
+        (52, ".1:50", ""),
+        (2, ".1:0", "quorum_down"),
+        (1, "", "down .1"),
+        (1, "", ""),
+        (255, ".1:253", "up .1, quorum_up"),
+        (0, ".1:20", ""),
+    ] {
+        while bench.open.is_empty() {
+            bench.now = bench.lvs.next_deadline().unwrap();
+            bench.lvs.handle_timeout(bench.now);
+            bench.drain();
+        }
+        let id = bench.open.remove(0);
+        let end = crate::CommandEnd::Exited(status);
+        bench.lvs.handle_command_end(bench.now, id, end);
+        bench.drain();
+        assert_eq!(
+            (bench.table().as_str(), bench.news().as_str()),
+            (table, news),
+            "{status}"
+        );
     }
 }

@@ -3,14 +3,13 @@
 use lvs::settings::checkers::DnsType;
 
 use super::super::arguments::required;
-use super::super::{Keyword, PENDING, Role};
+use super::super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::read::Reading;
 
 const ROW: Keyword = Keyword {
     blocks: &[super::DNS],
-    pending: PENDING,
     ..super::super::ROW
 };
 

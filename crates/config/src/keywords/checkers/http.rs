@@ -3,7 +3,7 @@
 use lvs::settings::checkers::{HttpVersion, RegexOptions, RegexStack, StatusRange};
 
 use super::super::arguments::{NONE, SWITCH_WORD, integer, optional, required};
-use super::super::{Keyword, PENDING, Role};
+use super::super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::At;
@@ -15,7 +15,6 @@ use crate::suggest::nearest;
 
 const ROW: Keyword = Keyword {
     blocks: &[super::HTTP, super::SSL],
-    pending: PENDING,
     ..super::super::ROW
 };
 

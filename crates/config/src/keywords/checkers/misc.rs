@@ -3,7 +3,7 @@
 use lvs::settings::checkers::Microseconds;
 
 use super::super::arguments::{NONE, integer, optional};
-use super::super::{Keyword, PENDING, Role, scripts};
+use super::super::{Keyword, Role, scripts};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::draft::At;
 use crate::draft::checkers::CheckerDraft;
@@ -11,7 +11,6 @@ use crate::read::Reading;
 
 const ROW: Keyword = Keyword {
     blocks: &[super::MISC],
-    pending: PENDING,
     ..super::super::ROW
 };
 

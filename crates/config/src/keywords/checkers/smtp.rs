@@ -1,7 +1,7 @@
 //! `SMTP_CHECK { ... }`, and the old `host { ... }` within it.
 
 use super::super::arguments::optional;
-use super::super::{Keyword, PENDING, Role};
+use super::super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::checkers::{CheckerBlock, CheckerDraft, ConnectionDraft, PaceDraft};
@@ -9,7 +9,6 @@ use crate::read::Reading;
 
 const ROW: Keyword = Keyword {
     blocks: &[super::SMTP],
-    pending: PENDING,
     ..super::super::ROW
 };
 

@@ -12,12 +12,12 @@ use crate::suggest::nearest;
 
 const FILE: Keyword = Keyword {
     blocks: &[super::FILE],
-    pending: PENDING,
     ..super::super::ROW
 };
 
 const BFD: Keyword = Keyword {
     blocks: &[super::BFD],
+    pending: PENDING,
     ..FILE
 };
 

@@ -1,7 +1,7 @@
 //! `UDP_CHECK { ... }`.
 
 use super::super::arguments::{optional, strict_integer};
-use super::super::{Keyword, PENDING, Role};
+use super::super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::At;
@@ -10,7 +10,6 @@ use crate::read::Reading;
 
 const ROW: Keyword = Keyword {
     blocks: &[super::UDP],
-    pending: PENDING,
     ..super::super::ROW
 };
 

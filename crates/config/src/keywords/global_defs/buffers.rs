@@ -6,7 +6,7 @@ use crate::read::{Garbage, Reading};
 use crate::settings::global::{AdvertBufferPolicy, Buffers, ReceiveBuffer};
 
 use super::super::arguments::{optional, strict_integer};
-use super::{Keyword, PENDING, ROW, Role, SWITCH, switch};
+use super::{Keyword, ROW, Role, SWITCH, switch};
 
 const SIZE: Keyword = Keyword {
     arguments: strict_integer(0, 4_294_967_295).optional(),
@@ -43,28 +43,24 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
         name: "lvs_netlink_cmd_rcv_bufs",
         help: "bytes of the receive buffer for answers to the checker process' requests; 0: as the system has it",
         role: Role::Set(|r, s| size(r, s, |b| &mut b.lvs_netlink_cmd)),
-        pending: PENDING,
         ..SIZE
     },
     Keyword {
         name: "lvs_netlink_cmd_rcv_bufs_force",
         help: "that buffer may exceed net.core.rmem_max",
         role: Role::Set(|r, s| switch(r, s, |d| &mut d.global.buffers.lvs_netlink_cmd.force)),
-        pending: PENDING,
         ..SWITCH
     },
     Keyword {
         name: "lvs_netlink_monitor_rcv_bufs",
         help: "bytes of the receive buffer for what the kernel tells the checker process; 0: as the system has it",
         role: Role::Set(|r, s| size(r, s, |b| &mut b.lvs_netlink_monitor)),
-        pending: PENDING,
         ..SIZE
     },
     Keyword {
         name: "lvs_netlink_monitor_rcv_bufs_force",
         help: "that buffer may exceed net.core.rmem_max",
         role: Role::Set(|r, s| switch(r, s, |d| &mut d.global.buffers.lvs_netlink_monitor.force)),
-        pending: PENDING,
         ..SWITCH
     },
     Keyword {

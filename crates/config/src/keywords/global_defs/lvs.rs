@@ -10,7 +10,7 @@ use crate::read::{Garbage, Reading};
 
 use super::super::arguments::{optional, strict_integer};
 use super::firewall::table;
-use super::{FLAG, Keyword, PENDING, ROW, Role, SWITCH, switch, sync_daemon};
+use super::{FLAG, Keyword, ROW, Role, SWITCH, switch, sync_daemon};
 
 /// The kernel's limit: 31 days, in seconds.
 const LONGEST_TIMEOUT: i64 = 2_678_400;
@@ -19,7 +19,6 @@ const FLUSH_ON_STOP: Keyword = Keyword {
     arguments: optional("[VS]"),
     default: "off",
     role: Role::Set(flush_on_stop),
-    pending: PENDING,
     ..ROW
 };
 
@@ -30,14 +29,12 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
         default: "the kernel's",
         help: "how long IPVS keeps idle connections; 0: as the kernel has it",
         role: Role::Set(timeouts),
-        pending: PENDING,
         ..ROW
     },
     Keyword {
         name: "lvs_flush",
         help: "remove what IPVS holds at the start, whoever put it there",
         role: Role::Set(|r, _| r.draft.lvs_global.flush = true),
-        pending: PENDING,
         ..FLAG
     },
     Keyword {
@@ -58,7 +55,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
         default: "none",
         help: "share connections with another director",
         role: Role::Set(sync_daemon::set),
-        pending: PENDING,
         ..ROW
     },
     Keyword {
@@ -74,7 +70,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
                 nftables.start_fwmark = 1000;
             }
         }),
-        pending: PENDING,
         ..ROW
     },
     Keyword {
@@ -87,7 +82,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
                 r.draft.lvs_global.nftables.priority = priority;
             }
         }),
-        pending: PENDING,
         ..ROW
     },
     Keyword {
@@ -100,21 +94,18 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
                 r.draft.lvs_global.nftables.start_fwmark = mark;
             }
         }),
-        pending: PENDING,
         ..ROW
     },
     Keyword {
         name: "rs_init_notifies",
         help: "a real server that comes up at the start runs its notify script",
         role: Role::Set(|r, s| switch(r, s, |d| &mut d.lvs_global.rs_init_notifies)),
-        pending: PENDING,
         ..SWITCH
     },
     Keyword {
         name: "checker_log_all_failures",
         help: "log each failure of a check, not only the last one that counts",
         role: Role::Set(|r, s| switch(r, s, |d| &mut d.lvs_global.log_all_failures)),
-        pending: PENDING,
         ..SWITCH
     },
 ];

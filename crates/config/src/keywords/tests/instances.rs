@@ -444,12 +444,7 @@ fn details() {
             (
                 "lvs_sync_daemon_interface eth1\nlvs_sync_daemon_interface eth0",
                 "true None None None Some(\"eth1\") false false",
-                &[
-                    Class::Deprecated,
-                    Class::Pending,
-                    Class::Deprecated,
-                    Class::General,
-                ],
+                &[Class::Deprecated, Class::Deprecated, Class::General],
             ),
             (
                 "smtp_alert",
