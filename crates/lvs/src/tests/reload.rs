@@ -359,7 +359,12 @@ fn a_service_that_the_kernel_refuses_is_not_asked_for_all_the_time() {
                     let text = lvs.describe(&line.text).to_string();
                     assert!(!text.contains("somebody else"), "{text}");
                 }
-                _ => {}
+                Action::Mark(_)
+                | Action::Attempt(..)
+                | Action::RunCommand(..)
+                | Action::SignalCommand(..)
+                | Action::Abandon(_)
+                | Action::Announce(_) => {}
             }
         }
         now = now.max(lvs.next_deadline().unwrap());
