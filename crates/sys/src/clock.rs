@@ -17,6 +17,13 @@ pub fn now() -> Instant {
     Instant::from_nanos(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
 }
 
+/// How much time of a processor the calling thread has used.
+pub fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
 /// How long the machine has been up, the time it was suspended included: the first number in `/proc/uptime`.
 pub fn uptime() -> Duration {
     let time = clock_gettime(ClockId::Boottime);

@@ -4,14 +4,19 @@
 //! that touches the end of a window may go on in the next one ("hard" partial matching): what it needs is kept, at most
 //! [`TAIL`] bytes. Only the end of the stream is an end to the pattern (`$`, `\z`, `\b`).
 //!
-//! A pattern that would take for ever is given up after PCRE2's own limit of ten million steps, and says so.
+//! A pattern that would take for ever is given up, and says so: PCRE2 counts its steps anew wherever a match could begin, so
+//! it is asked for a few beginnings at a time, and the time that this takes is counted.
 
 use std::ffi::{c_int, c_void};
 use std::fmt;
 use std::ptr::{NonNull, null_mut};
 use std::rc::Rc;
+use std::time::Duration;
 
 use pcre2_sys as pcre2;
+use types::Instant;
+
+use crate::clock;
 
 /// How much of a stream is looked at together, in bytes.
 pub const WINDOW: usize = 16 * 1024;
@@ -20,8 +25,20 @@ pub const TAIL: usize = 8 * 1024;
 /// Kept before what is searched, however little the pattern looks behind: a UTF-8 character or the end of a line. So what
 /// is not the stream's beginning is never the subject's.
 const LEAST_BEHIND: usize = 4;
-/// Steps before a match is given up: PCRE2's default. A tenth of a second or so.
-const MOST_STEPS: u32 = 10_000_000;
+/// Steps from one beginning before a match is given up: about a millisecond.
+const MOST_STEPS: u32 = 100_000;
+/// Beginnings that are tried between two looks at the clock, at first.
+const FIRST_STRIDE: usize = 16;
+/// The same when those before went quickly. Only then may the clock be late: by so many times [`MOST_STEPS`].
+const LONGEST_STRIDE: usize = 128;
+/// The same for UTF-8, which is examined anew each time.
+const LONGEST_STRIDE_OF_UTF: usize = 512;
+/// How long one window may take.
+const WINDOW_TIME: Duration = Duration::from_millis(50);
+/// What a window may take without being counted: streams may be long.
+const FREE_TIME: Duration = Duration::from_millis(1);
+/// How long all windows of a stream together may take, beyond what is free.
+const STREAM_TIME: Duration = Duration::from_millis(100);
 /// Memory that a match without compiled code may take, in KiB. PCRE2's default is 20 GB.
 const MOST_MEMORY: u32 = 20 * 1024;
 /// Above this no stack is made for compiled code; what does not fit is matched without it.
@@ -182,6 +199,8 @@ impl Pattern {
             base: 0,
             resume: 0,
             buffer: Vec::new(),
+            stride: FIRST_STRIDE,
+            spent: Duration::ZERO,
             outcome: None,
             doubt: None,
         }
@@ -201,7 +220,7 @@ struct Code(NonNull<pcre2::pcre2_code_8>);
 impl Code {
     /// Compiles a pattern for what [`Search`] does; with the options that it has in the end.
     fn for_streams(pattern: &[u8], options: Options) -> Result<(Self, u32), PatternError> {
-        let mut bits = options.0;
+        let mut bits = options.0 | pcre2::PCRE2_USE_OFFSET_LIMIT;
         if bits & pcre2::PCRE2_FIRSTLINE != 0 {
             // PCRE2 10.45: machine code that looks for partial matches finds them in later lines, too, once it skips to
             // where one could begin.
@@ -298,41 +317,35 @@ impl Compiled {
         }
     }
 
-    /// Looks for the pattern from `start` on, which is within the subject.
-    fn find(&self, subject: &[u8], start: usize, options: u32) -> Result<Found, MatchError> {
-        // SAFETY: one pair of offsets, malloc.
-        let data = unsafe { pcre2::pcre2_match_data_create_8(1, null_mut()) };
-        let Some(data) = NonNull::new(data) else {
-            return Err(MatchError::GaveUp("there is no memory for it".into()));
-        };
+    /// Looks for a match that begins from `start`, which is within the subject, to `last`.
+    fn find(
+        &self,
+        subject: &[u8],
+        (start, last): (usize, usize),
+        options: u32,
+        data: &MatchData,
+    ) -> Result<Found, MatchError> {
+        // SAFETY: the context is live and used by this thread only; this stores a number in it.
+        unsafe { pcre2::pcre2_set_offset_limit_8(self.context.as_ptr(), last) };
         let mut result = self.call(subject, start, options, data);
         if result == pcre2::PCRE2_ERROR_JIT_STACKLIMIT {
             result = self.call(subject, start, options | pcre2::PCRE2_NO_JIT, data);
         }
-        let found = match result {
+        match result {
             pcre2::PCRE2_ERROR_NOMATCH => Ok(Found::Nothing),
             // SAFETY: after a partial match the first pair of offsets is set; the data is live.
             pcre2::PCRE2_ERROR_PARTIAL => Ok(Found::Partial(unsafe {
-                *pcre2::pcre2_get_ovector_pointer_8(data.as_ptr())
+                *pcre2::pcre2_get_ovector_pointer_8(data.0.as_ptr())
             })),
             // SAFETY: after a match it is set; the data is live. Unlike the first offset it heeds no \K.
             0.. => Ok(Found::Match(unsafe {
-                pcre2::pcre2_get_startchar_8(data.as_ptr())
+                pcre2::pcre2_get_startchar_8(data.0.as_ptr())
             })),
             error => Err(MatchError::GaveUp(message(error))),
-        };
-        // SAFETY: it is ours, and nothing of it is used any more.
-        unsafe { pcre2::pcre2_match_data_free_8(data.as_ptr()) };
-        found
+        }
     }
 
-    fn call(
-        &self,
-        subject: &[u8],
-        start: usize,
-        options: u32,
-        data: NonNull<pcre2::pcre2_match_data_8>,
-    ) -> c_int {
+    fn call(&self, subject: &[u8], start: usize, options: u32, data: &MatchData) -> c_int {
         // SAFETY: code, context and data are live and used by this thread only (`Rc` keeps them here); the subject is as
         // long as it says and outlives the call; PCRE2 checks `start` itself.
         unsafe {
@@ -342,10 +355,62 @@ impl Compiled {
                 subject.len(),
                 start,
                 options,
-                data.as_ptr(),
+                data.0.as_ptr(),
                 self.context.as_ptr(),
             )
         }
+    }
+
+    const fn longest_stride(&self) -> usize {
+        if self.utf {
+            LONGEST_STRIDE_OF_UTF
+        } else {
+            LONGEST_STRIDE
+        }
+    }
+}
+
+/// Where PCRE2 puts what it found.
+struct MatchData(NonNull<pcre2::pcre2_match_data_8>);
+
+impl MatchData {
+    fn new() -> Result<Self, MatchError> {
+        // SAFETY: one pair of offsets, malloc.
+        let data = unsafe { pcre2::pcre2_match_data_create_8(1, null_mut()) };
+        NonNull::new(data)
+            .map(Self)
+            .ok_or_else(|| MatchError::GaveUp("there is no memory for it".into()))
+    }
+}
+
+impl Drop for MatchData {
+    fn drop(&mut self) {
+        // SAFETY: it is ours, and nothing of it is used any more.
+        unsafe { pcre2::pcre2_match_data_free_8(self.0.as_ptr()) };
+    }
+}
+
+/// How much of the processor's time something takes: a machine that has no time for us is not the pattern's fault.
+struct Stopwatch {
+    wall: Instant,
+    own: Duration,
+}
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self {
+            wall: clock::now(),
+            own: clock::thread_time(),
+        }
+    }
+
+    /// What has been taken; zero below `least`, for then the cheaper clock suffices.
+    fn taken(&self, least: Duration) -> Duration {
+        if clock::now().since(self.wall) < least {
+            return Duration::ZERO;
+        }
+        let own = clock::thread_time().saturating_sub(self.own);
+        if own < least { Duration::ZERO } else { own }
     }
 }
 
@@ -375,6 +440,10 @@ pub struct Search {
     /// Where in the buffer it goes on: nothing begins before.
     resume: usize,
     buffer: Vec<u8>,
+    /// Beginnings that are tried at a time.
+    stride: usize,
+    /// Time that has been taken and was not free.
+    spent: Duration,
     outcome: Option<Result<bool, MatchError>>,
     /// What speaks against "there is no match".
     doubt: Option<MatchError>,
@@ -438,6 +507,51 @@ impl Search {
         self.to.is_none_or(|to| position <= to)
     }
 
+    /// Looks for a match in the buffer up to `end`, from `start` on. The beginning of one that is longer than what is kept is
+    /// only a doubt, and what comes behind it may be a match.
+    fn hunt(&mut self, mut start: usize, end: usize, options: u32) -> Result<Found, MatchError> {
+        let pattern = self.pattern.0.clone();
+        let data = MatchData::new()?;
+        let watch = Stopwatch::start();
+        let mut before = Duration::ZERO;
+        loop {
+            let last = start.saturating_add(self.stride - 1).min(end);
+            let subject = self.buffer.get(..end).unwrap_or_default();
+            let found = pattern.find(subject, (start, last), options, &data)?;
+            let tried = match found {
+                Found::Nothing => last,
+                Found::Partial(at) if self.allows(at) && self.buffer.len() - at > TAIL => {
+                    self.doubt = Some(MatchError::TooLong);
+                    at
+                }
+                Found::Match(_) | Found::Partial(_) => return Ok(found),
+            };
+            let taken = watch.taken(FREE_TIME);
+            if taken > WINDOW_TIME || self.spent + taken > STREAM_TIME {
+                return Err(MatchError::GaveUp("it takes too much time".into()));
+            }
+            // Not longer than the last strides have shown to be bearable.
+            self.stride = if taken > before {
+                FIRST_STRIDE
+            } else {
+                (self.stride * 2).min(pattern.longest_stride())
+            };
+            before = taken;
+            let is_over = |from: usize| {
+                let line = subject.get(from..=tried);
+                pattern.first_line && line.is_some_and(|bytes| bytes.contains(&b'\n'))
+            };
+            if tried >= end || is_over(start) {
+                self.spent += taken;
+                return Ok(Found::Nothing);
+            }
+            start = tried + 1;
+            while pattern.utf && subject.get(start).is_some_and(|byte| is_inner(*byte)) {
+                start += 1;
+            }
+        }
+    }
+
     /// The buffer is full, and more may come.
     fn look(&mut self) {
         let end = if self.pattern.0.utf {
@@ -446,12 +560,7 @@ impl Search {
             self.buffer.len()
         };
         let found = match self.start().filter(|start| *start < end) {
-            Some(start) => {
-                let subject = self.buffer.get(..end).unwrap_or_default();
-                self.pattern
-                    .0
-                    .find(subject, start, pcre2::PCRE2_PARTIAL_HARD)
-            }
+            Some(start) => self.hunt(start, end, pcre2::PCRE2_PARTIAL_HARD),
             None => Ok(Found::Nothing),
         };
         match found {
@@ -459,13 +568,7 @@ impl Search {
             Ok(Found::Match(start)) if self.allows(start) => self.end(Ok(true)),
             Ok(Found::Match(_)) => self.end_without(),
             Ok(Found::Partial(start)) if !self.allows(start) => self.end_without(),
-            Ok(Found::Partial(start)) if self.buffer.len().saturating_sub(start) <= TAIL => {
-                self.keep(start);
-            }
-            Ok(Found::Partial(_)) => {
-                self.doubt = Some(MatchError::TooLong);
-                self.keep(end);
-            }
+            Ok(Found::Partial(start)) => self.keep(start),
             Ok(Found::Nothing) => self.keep(end),
         }
         if self.outcome.is_none() && !self.allows(self.resume) {
@@ -488,7 +591,7 @@ impl Search {
 
     fn look_at_the_end(&mut self) {
         let found = match self.start() {
-            Some(start) => self.pattern.0.find(&self.buffer, start, 0),
+            Some(start) => self.hunt(start, self.buffer.len(), 0),
             None => Ok(Found::Nothing),
         };
         match found {

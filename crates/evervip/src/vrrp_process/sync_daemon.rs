@@ -23,6 +23,8 @@ const RETRY: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub(super) struct FollowingDaemon {
     settings: Option<SyncDaemon>,
+    /// It has had settings: instances may be master, and nobody may wait for anything any more.
+    has_begun: bool,
     namespace: IpvsNamespace,
     ipvs: Option<Ipvs>,
     /// What the kernel was last told; `None`: that is not known.
@@ -57,22 +59,33 @@ fn configured(settings: &Settings, vrrp: &vrrp::Settings) -> Option<SyncDaemon> 
 impl FollowingDaemon {
     /// First settings or new ones. The daemon moves with the next [`follow`](Self::follow).
     pub(super) fn settings_change(&mut self, settings: &Settings, vrrp: &vrrp::Settings) {
+        let module = self.module();
         let namespace = &settings.global.namespaces.ipvs;
         if self.namespace != *namespace {
             // What we started elsewhere is not ours to keep.
             self.end();
             self.namespace = namespace.clone();
         }
+        self.has_begun = true;
         self.settings = configured(settings, vrrp);
         self.read_at = None;
         self.retry_at = None;
         self.complaint = None;
         if self.settings.is_some() && self.ipvs.is_none() {
-            // Here, and not while an instance waits to become master, there is time to load a module.
             self.involved = true;
-            if let Err(problem) = self.open(Module::Load) {
+            if let Err(problem) = self.open(module) {
                 self.complain(problem);
             }
+        }
+    }
+
+    /// Before the first settings there is time to load a module. Later an instance that is master would be silent
+    /// meanwhile: whoever else needs the module loads it, and it is looked for again and again.
+    const fn module(&self) -> Module {
+        if self.has_begun {
+            Module::Leave
+        } else {
+            Module::Load
         }
     }
 
@@ -169,5 +182,22 @@ impl FollowingDaemon {
         }
         error!("lvs_sync_daemon: {problem}; connections are not shared, VRRP goes on");
         self.complaint = Some(problem);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_is_loaded_at_the_start_only() {
+        let mut daemon = FollowingDaemon::default();
+        assert_eq!(daemon.module(), Module::Load);
+        let (mut settings, vrrp) = (Settings::default(), vrrp::Settings::default());
+        daemon.settings_change(&settings, &vrrp);
+        assert_eq!(daemon.module(), Module::Leave);
+        settings.global.namespaces.ipvs = IpvsNamespace::Named("other".into());
+        daemon.settings_change(&settings, &vrrp);
+        assert_eq!(daemon.module(), Module::Leave);
     }
 }

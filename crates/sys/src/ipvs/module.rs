@@ -24,6 +24,8 @@ const PLACES: [&str; 4] = [
 const MODULE: &str = "ip_vs";
 /// Far longer than it takes. Who waits for it does nothing else.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Until one that is killed is gone. The kernel may hold it for as long as it likes.
+const PARTING: Duration = Duration::from_secs(1);
 
 /// Runs `modprobe ip_vs`, as keepalived does when the kernel has no IPVS, and waits until it is done, for 10 s at most.
 ///
@@ -50,11 +52,20 @@ fn load(module: &str) -> Result<(), Error> {
         },
     })?;
     if let Some(pidfd) = &child.pidfd {
-        let patience = Timespec::try_from(PATIENCE).ok();
-        let ended =
-            retry_on_intr(|| poll(&mut [PollFd::new(pidfd, PollFlags::IN)], patience.as_ref()));
-        if !matches!(ended, Ok(1..)) {
+        let ends_within = |patience: Duration| {
+            let patience = Timespec::try_from(patience).ok();
+            let ended =
+                retry_on_intr(|| poll(&mut [PollFd::new(pidfd, PollFlags::IN)], patience.as_ref()));
+            matches!(ended, Ok(1..))
+        };
+        if !ends_within(PATIENCE) {
             process::kill_group(child.pid, libc::SIGKILL)?;
+            if !ends_within(PARTING) {
+                return Err(problem(format!(
+                    "{} is stuck in the kernel",
+                    program.display()
+                )));
+            }
         }
     }
     match process::wait_for(child.pid)? {

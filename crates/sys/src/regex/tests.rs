@@ -197,6 +197,47 @@ fn a_pattern_that_takes_for_ever_ends() {
     }
 }
 
+/// What PCRE2 would take seconds or minutes for, because it counts anew from each beginning.
+#[test]
+fn no_page_takes_for_ever() {
+    let begin = clock::thread_time();
+    for (pattern, unit) in [
+        ("(a+)+c", "aaaaaaaaaaaaaaaaaaaab"),
+        ("(*NO_JIT)(a+)+c", "aaaaaaaaaaaaaaab"),
+        ("(a+)+c", "aaaaaaaaaaaaaaaaaaaaab"),
+        ("(a|aa)+c", "aaaaaaaaaaaaaaaaaaaaaaaaab"),
+        (r"(\w+\s?)+!", "the quick brown fox and more< "),
+    ] {
+        for names in [&[][..], &["utf"]] {
+            let page = unit.repeat(1_000_000 / unit.len());
+            let result = matches(search(pattern, names, 0, None), page.as_bytes(), 16384);
+            assert!(
+                matches!(result, Err(MatchError::GaveUp(_))),
+                "{pattern} {names:?}: {result:?}"
+            );
+        }
+    }
+    // The processor's time: how busy the machine is does not matter.
+    let taken = clock::thread_time() - begin;
+    assert!(taken < Duration::from_secs(5), "{taken:?}");
+}
+
+/// What is long and might be a match does not hide one that is there.
+#[test]
+fn behind_a_match_that_is_too_long_another_is_found() {
+    let page = ["<div>", &"x".repeat(5000), "ERROR", &"y".repeat(40_000)].concat();
+    let pattern = "(?s)<div.*</html>|ERROR";
+    assert_eq!(
+        matches(search(pattern, &[], 0, None), page.as_bytes(), 1000),
+        Ok(true)
+    );
+    let without = page.replace("ERROR", "error");
+    assert_eq!(
+        matches(search(pattern, &[], 0, None), without.as_bytes(), 1000),
+        Err(MatchError::TooLong)
+    );
+}
+
 #[test]
 fn a_stack_changes_nothing() {
     for stack in [
