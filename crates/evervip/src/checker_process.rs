@@ -11,6 +11,7 @@ mod dumps;
 mod hands;
 mod ipvs_tuning;
 mod marker;
+mod remarks;
 
 use std::fs::File;
 use std::io::Read as _;

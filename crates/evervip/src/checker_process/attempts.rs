@@ -80,6 +80,9 @@ pub(crate) trait Plans {
 pub(crate) struct Ended {
     /// Of this check.
     pub(crate) check: CheckId,
+    /// At this page of it ([`Attempt::url`]).
+    #[allow(dead_code, reason = "not for those who only test this file")]
+    pub(crate) url: usize,
     /// So.
     pub(crate) verdict: Verdict,
     /// What else is worth a line.
@@ -135,6 +138,8 @@ struct Slot {
 #[derive(Debug)]
 struct Run {
     dialogue: Conversation,
+    /// [`Attempt::url`].
+    url: usize,
     is_connected: bool,
     /// What the kernel has not taken yet.
     unsent: Vec<u8>,
@@ -300,32 +305,33 @@ impl Attempts {
     }
 
     fn begin(&mut self, now: Instant, check: CheckId, attempt: Attempt, plans: &impl Plans) {
+        let url = attempt.url;
         let Some((mut dialogue, endpoint)) = plans.begin(now, check, attempt) else {
             return self.close(check);
         };
         // It may know already that nothing will come of it.
         if dialogue.verdict().is_some() {
             self.close(check);
-            return self.conclude(check, &dialogue);
+            return self.conclude(check, url, &dialogue);
         }
         let carrier = carrier(&dialogue);
         if let Some(token) = self.resumable(check, carrier, endpoint) {
-            return self.run(now, token, dialogue, true);
+            return self.run(now, token, (dialogue, url), true);
         }
         match open(carrier, endpoint) {
             Ok(Opened::Connected(socket)) => {
-                self.admit(now, check, (dialogue, endpoint), socket, true);
+                self.admit(now, (check, url), (dialogue, endpoint), socket, true);
             }
             Ok(Opened::InProgress(socket)) => {
-                self.admit(now, check, (dialogue, endpoint), socket, false);
+                self.admit(now, (check, url), (dialogue, endpoint), socket, false);
             }
             Ok(Opened::Refused(problem)) => {
                 dialogue.handle_trouble(now, trouble(&problem));
-                self.conclude(check, &dialogue);
+                self.conclude(check, url, &dialogue);
             }
             Err(problem) => {
                 dialogue.handle_obstacle(obstacle(&problem));
-                self.conclude(check, &dialogue);
+                self.conclude(check, url, &dialogue);
             }
         }
     }
@@ -334,7 +340,7 @@ impl Attempts {
     fn admit(
         &mut self,
         now: Instant,
-        check: CheckId,
+        (check, url): (CheckId, usize),
         (mut dialogue, endpoint): (Conversation, &Endpoint),
         socket: CheckSocket,
         is_connected: bool,
@@ -343,14 +349,14 @@ impl Attempts {
         if let Err(problem) = self.events.add_for_changes(&socket, token.into()) {
             let problem = check_socket::Trouble::from(problem);
             dialogue.handle_obstacle(Obstacle::Socket(trouble(&problem)));
-            return self.conclude(check, &dialogue);
+            return self.conclude(check, url, &dialogue);
         }
         // Only these may outlive their attempt.
         let resumable = carrier(&dialogue) == Carrier::Echo;
         let kept_for = resumable.then(|| Box::new(endpoint.clone()));
         self.slots.insert(Slot::new(check, socket, kept_for));
         self.open.insert(check, token);
-        self.run(now, token, dialogue, is_connected);
+        self.run(now, token, (dialogue, url), is_connected);
     }
 
     /// The socket of an earlier attempt, if it goes where this one does and is still good. What came since then is of no use
@@ -376,13 +382,20 @@ impl Attempts {
     }
 
     /// An attempt begins on an open socket.
-    fn run(&mut self, now: Instant, token: Token, dialogue: Conversation, is_connected: bool) {
+    fn run(
+        &mut self,
+        now: Instant,
+        token: Token,
+        (dialogue, url): (Conversation, usize),
+        is_connected: bool,
+    ) {
         let Some(slot) = self.slots.get_mut(token) else {
             return;
         };
         let wake = dialogue.deadline();
         let mut run = Run {
             dialogue,
+            url,
             is_connected,
             unsent: Vec::new(),
             wake,
@@ -457,7 +470,7 @@ impl Attempts {
         }
         self.deadlines.remove(&(run.wake, token));
         let check = slot.check;
-        let Some(Run { dialogue, .. }) = slot.run.take() else {
+        let Some(Run { dialogue, url, .. }) = slot.run.take() else {
             return;
         };
         // keepalived: the socket of a PING_CHECK stays open until a check fails.
@@ -467,13 +480,14 @@ impl Attempts {
         } else {
             self.close(check);
         }
-        self.conclude(check, &dialogue);
+        self.conclude(check, url, &dialogue);
     }
 
-    fn conclude(&mut self, check: CheckId, dialogue: &Conversation) {
+    fn conclude(&mut self, check: CheckId, url: usize, dialogue: &Conversation) {
         if let Some(verdict) = dialogue.verdict() {
             self.verdicts.push_back(Ended {
                 check,
+                url,
                 verdict: verdict.clone(),
                 notes: dialogue.notes().into(),
             });

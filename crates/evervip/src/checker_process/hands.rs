@@ -11,7 +11,6 @@ use config::settings::Command as Program;
 use config::settings::global::IpvsNamespace;
 use log::{debug, error, info, warn};
 use lvs::dialogue::Attempt;
-use lvs::dialogue::http::Note;
 use lvs::settings::checkers::{CheckerKind, CommandId, Endpoint};
 use lvs::{Action, Announcement, CheckId, CommandEnd, Held, Level, Line, Lvs, RefusalKind};
 use sys::nftables::MarkTable;
@@ -25,6 +24,7 @@ use super::attempts::{Attempts, Ended, Plans};
 use super::balancer::{Balancer, Listing};
 use super::commands::Commands;
 use super::marker::Marker;
+use super::remarks::Remarks;
 use crate::child::fifo::Fifos;
 use crate::conversation::Conversation;
 use crate::messages::Role;
@@ -37,8 +37,7 @@ pub(super) struct Hands {
     patterns: Patterns,
     /// What SSL_GET checks speak TLS with; `None`: nobody wants it, or it is not to be had.
     tls: Option<tls::Context>,
-    /// What was said of the last attempt of a check besides its verdict.
-    notes: BTreeMap<CheckId, Box<[Note]>>,
+    remarks: Remarks,
     pings: Pings,
     commands: Commands,
     fifos: Fifos,
@@ -90,7 +89,7 @@ impl Hands {
             attempts: Attempts::new()?,
             patterns: Patterns::default(),
             tls: None,
-            notes: BTreeMap::new(),
+            remarks: Remarks::default(),
             pings: Pings::new(overridden),
             commands: Commands::default(),
             fifos: Fifos::new(Role::Checkers),
@@ -124,6 +123,7 @@ impl Hands {
                 .map(|checker| &checker.kind)
         };
         self.patterns = Patterns::of(lvs);
+        self.remarks = Remarks::default();
         let wants_tls =
             |kind: &CheckerKind| matches!(kind, CheckerKind::Http(check) if check.tls.is_some());
         self.tls = None;
@@ -185,16 +185,9 @@ impl Hands {
     pub(super) fn next_verdict(&mut self, core: &Lvs) -> Option<Ended> {
         let ended = self.attempts.poll_verdict()?;
         let check = ended.check;
-        if ended.notes.is_empty() {
-            if !self.notes.is_empty() {
-                self.notes.remove(&check);
-            }
-        } else if self.notes.get(&check) != Some(&ended.notes) {
+        for note in self.remarks.news(check, ended.url, &ended.notes) {
             let name = core.page_name(check).unwrap_or_default();
-            for note in &ended.notes {
-                info!("http_check for {name}: {note}");
-            }
-            self.notes.insert(check, ended.notes.clone());
+            info!("http_check for {name}: {note}");
         }
         Some(ended)
     }
@@ -258,6 +251,7 @@ impl Hands {
             Action::SignalCommand(check, signal) => self.commands.signal(check, signal),
             Action::Abandon(check) => {
                 self.attempts.abandon(check);
+                self.remarks.forget(check);
                 self.commands.dismiss(now, check);
             }
             Action::Announce(announcement) => {
