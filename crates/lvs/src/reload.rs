@@ -279,7 +279,11 @@ impl Lvs {
             state.reloaded = true;
             state.quorum_up = before.quorum_up;
             state.sorry_in_use = before.sorry_in_use;
-            if before.sorry_in_use && before_settings.sorry_server != settings.sorry_server {
+            let place = |service: &VirtualServer| {
+                let sorry = service.sorry_server?;
+                Some((sorry.address, sorry.port, sorry.lvs_method))
+            };
+            if before.sorry_in_use && place(before_settings) != place(settings) {
                 state.sorry_in_use = false;
                 news.extend(sorry_is_gone(before_settings, settings, old));
             }
@@ -475,6 +479,10 @@ impl Lvs {
         let id = self.checks.insert(check);
         if phase == Phase::Waiting {
             self.timeline.arm(due, id);
+        }
+        if matches!(checker.kind, CheckerKind::File(_)) {
+            // It has run already.
+            return id;
         }
         let activation = if phase == Phase::Suspended {
             Activation::Deactivated
