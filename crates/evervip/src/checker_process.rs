@@ -324,6 +324,7 @@ impl CheckerProcess {
         let whole = balances.then_some(&lvs.global);
         let namespace = &settings.global.namespaces.ipvs;
         self.ipvs_tuning.settings_change(now, namespace, whole);
+        self.tell_overrides();
         self.hands.mark_by(now, mark_table(&lvs, &settings));
         self.core.handle_settings(now, lvs);
         // What is removed by these settings is announced with the scripts of the old ones.
@@ -331,7 +332,6 @@ impl CheckerProcess {
         self.hands
             .carry_out(now, &mut self.core, &self.settings, &old);
         drop(old);
-        self.tell_overrides();
         self.parent.tell(&ToParent::SettingsTaken);
         process::give_back_memory();
         self.tuning.settings_change(&self.settings.global.processes);
