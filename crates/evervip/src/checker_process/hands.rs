@@ -166,6 +166,11 @@ impl Hands {
         self.pings.put_back_inherited();
     }
 
+    /// Whether some attempts have not had their turn yet.
+    pub(super) fn attempts_wait(&self) -> bool {
+        self.attempts.next_wake() == Some(Instant::ZERO)
+    }
+
     /// Hears of attempts, up to one turn's worth.
     pub(super) fn hear_attempts(&mut self, now: Instant) -> Result<(), sys::Error> {
         self.attempts.hear(now)
