@@ -269,7 +269,7 @@ impl Hands {
                 // Whoever is told finds the kernel changed.
                 self.change_kernel(now);
                 let settings = if announcement.before { old } else { settings };
-                self.announce(&announcement, settings);
+                self.announce(now, &announcement, settings);
             }
             Action::Log(line) => write(&line, core),
             // The core has learnt something new, and we have not.
@@ -278,11 +278,11 @@ impl Hands {
     }
 
     /// Runs its script, and writes its line to FIFOs (keepalived: a NUL follows the end of the line).
-    fn announce(&mut self, announcement: &Announcement, settings: &Settings) {
+    fn announce(&mut self, now: Instant, announcement: &Announcement, settings: &Settings) {
         if let Some(command) = announcement.command {
             let started = program(settings, command)
                 .ok_or_else(|| anyhow::anyhow!("the settings have no command for it"))
-                .and_then(|program| self.commands.notify(program));
+                .and_then(|program| self.commands.notify(now, program));
             if let Err(problem) = started {
                 error!("the script for \"{announcement}\" cannot be started: {problem:#}");
             }
