@@ -162,7 +162,7 @@ impl CheckerProcess {
                 }
             }
             match self.state {
-                Running::Yes => self.tick(now)?,
+                Running::Yes => self.tick(now, ready.contains(&ATTEMPTS))?,
                 Running::Leaving(until) => {
                     if now >= until || !self.hands.are_busy() {
                         return self.end();
@@ -172,10 +172,13 @@ impl CheckerProcess {
         }
     }
 
-    /// All that has happened has been heard: now what time brings.
-    fn tick(&mut self, now: Instant) -> Result<()> {
-        self.hands.hear_attempts(now)?;
-        self.take_verdicts(now);
+    /// The rest has been heard: now attempts, of which there is news or not, and what time brings.
+    fn tick(&mut self, now: Instant, news: bool) -> Result<()> {
+        // Every other time somebody's turn has come, and nobody has said anything.
+        if news || self.hands.attempts_wait() {
+            self.hands.hear_attempts(now)?;
+            self.take_verdicts(now);
+        }
         let values = self.files.tick(now);
         self.hear_of_files(now, values);
         if let Some(listing) = self.hands.tick(now) {
