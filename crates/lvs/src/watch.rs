@@ -11,6 +11,7 @@ use crate::action::{Action, CheckId, Level};
 use crate::check::Phase;
 use crate::lvs::{Lvs, RefusalKind};
 use crate::names::{ServerName, ServiceName};
+use crate::settings::checkers::{CheckerKind, Microseconds};
 use crate::table::Held;
 
 /// How often somebody looks.
@@ -109,7 +110,8 @@ impl Lvs {
         let late: Vec<(CheckId, Duration)> = self
             .checks
             .iter()
-            .filter(|(_, check)| !check.lateness_said)
+            // One that is stuck is made again as often as it takes.
+            .filter(|(_, check)| !check.lateness_said || check.phase == Phase::Trying)
             .filter_map(|(id, check)| {
                 let since = match check.phase {
                     Phase::Waiting => check.due,
@@ -120,11 +122,13 @@ impl Lvs {
                 let mut allowed = checker.delay_loop.as_duration() * INTERVALS;
                 if check.phase != Phase::Waiting {
                     // An attempt may take a while by itself.
-                    let endpoint = checker.endpoint();
-                    let limit = endpoint.map_or(Duration::ZERO, |endpoint| {
-                        endpoint.connect_timeout.as_duration()
-                    });
-                    allowed += limit * INTERVALS;
+                    let limit = if let CheckerKind::Misc(misc) = &checker.kind {
+                        misc.timeout
+                    } else {
+                        let endpoint = checker.endpoint();
+                        endpoint.map_or(Microseconds(0), |endpoint| endpoint.connect_timeout)
+                    };
+                    allowed += limit.as_duration() * INTERVALS;
                 }
                 let silent = now.since(since);
                 (silent > allowed).then_some((id, silent))
@@ -134,7 +138,7 @@ impl Lvs {
             let Some(check) = self.checks.get_mut(id) else {
                 continue;
             };
-            check.lateness_said = true;
+            let said = std::mem::replace(&mut check.lateness_said, true);
             let stuck = check.phase == Phase::Trying;
             let check = *check;
             let Some((service, server)) = self.server_of(&check) else {
@@ -148,7 +152,9 @@ impl Lvs {
                 ServiceName { service, settings },
                 silent.as_secs()
             );
-            self.say(Level::Warning, text);
+            if !said {
+                self.say(Level::Warning, text);
+            }
             if stuck {
                 // Whoever made it has lost it.
                 self.abandon(id);
