@@ -9,6 +9,8 @@ mod commands;
 mod downs;
 mod dumps;
 mod hands;
+mod ipvs_tuning;
+mod marker;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -20,6 +22,7 @@ use log::{debug, error, info};
 use lvs::Lvs;
 use sys::event_loop::EventLoop;
 use sys::heartbeat::Heartbeat;
+use sys::nftables::MarkTable;
 use sys::pid_file::PidFile;
 use sys::process;
 use sys::signals::SignalSet;
@@ -29,6 +32,7 @@ use types::Instant;
 use self::addresses::{Addresses, News};
 use self::downs::Downs;
 use self::hands::Hands;
+use self::ipvs_tuning::IpvsTuning;
 use crate::child::beginning::{Beginning, CHANNEL, SIGNALS};
 use crate::child::files::{self, Files};
 use crate::child::line::{Heard, Line};
@@ -75,6 +79,7 @@ struct CheckerProcess {
     pid_file: Option<PidFile>,
     state: Running,
     tuning: Tuning,
+    ipvs_tuning: IpvsTuning,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +109,8 @@ impl CheckerProcess {
             settings.lvs.global.flush = false;
             core.handle_predecessor(start.resume.iter().map(|name| name.as_str().into()));
         }
+        let mut overridden = start.overridden;
+        let ipvs_tuning = IpvsTuning::new(&mut overridden);
         // Last, so that nothing is left behind by a process that cannot begin.
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
         let mut process = Self {
@@ -113,7 +120,7 @@ impl CheckerProcess {
             events,
             heartbeat,
             core,
-            hands: Hands::new(start.overridden)?,
+            hands: Hands::new(overridden)?,
             files: Files::new(FILES),
             addresses: Addresses::new(ADDRESSES),
             downs: Downs::new(start.resume),
@@ -123,6 +130,7 @@ impl CheckerProcess {
             pid_file: Some(pid_file),
             state: Running::Yes,
             tuning: Tuning::new(Role::Checkers),
+            ipvs_tuning,
         };
         process.events.add(process.hands.attempts(), ATTEMPTS)?;
         drop(start.settings);
@@ -188,8 +196,9 @@ impl CheckerProcess {
         if let Some(heartbeat) = &self.heartbeat {
             heartbeat.beat(now);
         }
+        self.ipvs_tuning.tick(now);
         self.downs.tell(now, &self.core, &self.parent);
-        self.parent.tell_overrides(self.hands.overrides_to_tell());
+        self.tell_overrides();
         Ok(())
     }
 
@@ -208,6 +217,7 @@ impl CheckerProcess {
                     self.files.next_wake(),
                     self.hands.next_wake(),
                     self.downs.next_wake(&self.core),
+                    self.ipvs_tuning.next_wake(),
                 ];
                 wakes.into_iter().flatten().min()
             }
@@ -317,15 +327,28 @@ impl CheckerProcess {
                 self.carry_out(now);
             }
         }
+        let balances = !lvs.virtual_servers.is_empty();
+        let whole = balances.then_some(&lvs.global);
+        let namespace = &settings.global.namespaces.ipvs;
+        self.ipvs_tuning.settings_change(now, namespace, whole);
+        self.hands.mark_by(now, mark_table(&lvs, &settings));
         self.core.handle_settings(now, lvs);
         // What is removed by these settings is announced with the scripts of the old ones.
         let old = std::mem::replace(&mut self.settings, settings);
         self.hands
             .carry_out(now, &mut self.core, &self.settings, &old);
         drop(old);
+        self.tell_overrides();
         self.parent.tell(&ToParent::SettingsTaken);
         process::give_back_memory();
         self.tuning.settings_change(&self.settings.global.processes);
+    }
+
+    /// Lets the parent know what is to be put back, should we not be able to.
+    fn tell_overrides(&mut self) {
+        self.parent
+            .tell_overrides(self.ipvs_tuning.overrides_to_tell());
+        self.parent.tell_overrides(self.hands.overrides_to_tell());
     }
 
     fn stop(&mut self, now: Instant) {
@@ -339,8 +362,9 @@ impl CheckerProcess {
     }
 
     fn end(&mut self) -> Result<()> {
+        self.ipvs_tuning.end();
         self.hands.end();
-        self.parent.tell_overrides(self.hands.overrides_to_tell());
+        self.tell_overrides();
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove()?;
         }
@@ -363,6 +387,16 @@ impl CheckerProcess {
         }
         process::give_back_memory();
     }
+}
+
+/// The tables for automatic marks (`nftables_ipvs`).
+fn mark_table(lvs: &lvs::Settings, settings: &Settings) -> Option<MarkTable> {
+    let nftables = &lvs.global.nftables;
+    Some(MarkTable {
+        name: nftables.table.clone()?,
+        priority: nftables.priority,
+        counters: settings.global.firewall.nftables_counters,
+    })
 }
 
 /// Another number at each start.

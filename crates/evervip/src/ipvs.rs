@@ -1,11 +1,12 @@
-//! The way to the kernel's IPVS, for whichever process needs it, and the kernel's sync daemons.
+//! The way to the kernel's IPVS, for whichever process needs it; the kernel's sync daemons and timeouts.
 
 pub(crate) mod sync_daemons;
+pub(crate) mod timeouts;
 
 use std::env;
 
 use anyhow::{Context as _, Result, anyhow};
-use config::settings::global::{IpvsNamespace, Namespaces};
+use config::settings::global::IpvsNamespace;
 use sys::ipvs::{Ipvs, load_module};
 
 /// Set to `leave` where no kernel module may be loaded: tests run as root on machines that are not theirs.
@@ -22,8 +23,8 @@ pub(crate) enum Module {
 ///
 /// # Errors
 /// When there is none, or we may not use it.
-pub(crate) fn open(namespaces: &Namespaces, module: Module) -> Result<Ipvs> {
-    let namespace = match &namespaces.ipvs {
+pub(crate) fn open(namespace: &IpvsNamespace, module: Module) -> Result<Ipvs> {
+    let namespace = match namespace {
         // We run where we were started.
         IpvsNamespace::SameAsDaemon | IpvsNamespace::Initial => None,
         IpvsNamespace::Named(name) => Some(name.as_str()),

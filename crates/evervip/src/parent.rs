@@ -179,6 +179,7 @@ fn serve(options: Options, settings: Packed, files: PidFiles, identity: &Identit
         fresh: true,
         stopping: None,
         reload_wanted: false,
+        reloading: false,
         common_fifo: None,
     };
     parent.start_missing()?;
@@ -211,6 +212,8 @@ struct Parent {
     stopping: Option<Stopping>,
     /// A SIGHUP came while a child was still busy with the last one; more of them are the same wish.
     reload_wanted: bool,
+    /// A reload has begun, and not all children have its settings yet.
+    reloading: bool,
     /// `notify_fifo`: children come and go, and each of them writes to it.
     common_fifo: Option<(FifoSettings, Fifo)>,
 }
@@ -471,10 +474,7 @@ impl Parent {
                         Role::Checkers => slot.retire(),
                     }
                 }
-                let busy = self.slots.iter().any(Slot::is_busy);
-                if !busy && std::mem::take(&mut self.reload_wanted) {
-                    self.reload()?;
-                }
+                self.end_of_reload()?;
             }
             ToParent::ReloadWanted => self.reload()?,
         }
@@ -507,8 +507,23 @@ impl Parent {
             slot.reload(self.settings.part(role), old.part(role).to_vec());
         }
         drop(old);
+        self.reloading = true;
         self.start_missing()?;
         process::give_back_memory();
+        self.end_of_reload()
+    }
+
+    /// If all children have taken what they were sent: the reload is over, and the next one may begin.
+    fn end_of_reload(&mut self) -> Result<()> {
+        if self.slots.iter().any(Slot::is_busy) {
+            return Ok(());
+        }
+        if std::mem::take(&mut self.reloading) {
+            info!("Reload complete");
+        }
+        if std::mem::take(&mut self.reload_wanted) {
+            self.reload()?;
+        }
         Ok(())
     }
 
@@ -538,7 +553,8 @@ impl Parent {
     /// All children have ended.
     fn end(&mut self) {
         for slot in &self.slots {
-            release::put_back(slot.pace.overridden().clone());
+            let namespace = &self.settings.global.namespaces.ipvs;
+            release::put_back(slot.pace.overridden().clone(), namespace);
         }
         self.remove_common_fifo();
     }

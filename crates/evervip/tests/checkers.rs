@@ -155,10 +155,10 @@ fn comes_and_goes(lab: &mut Lab) -> Result<()> {
         let pid = runs(&host)?;
         ensure!(!earlier.contains(&pid));
         // What stays is not started again.
-        let before = daemon.times_said("Reloading");
+        let before = daemon.times_said("Reload complete");
         daemon.reload(&(router() + &service(80) + &service(81)))?;
-        wait_until(SOON, "all three reload", || {
-            daemon.times_said("Reloading") >= before + 3
+        wait_until(SOON, "everybody has reloaded", || {
+            daemon.times_said("Reload complete") > before
         })?;
         ensure!(checkers(&host)? == pid);
         daemon.reload(&router())?;
@@ -460,11 +460,9 @@ fn reloads_leave_nothing_open(lab: &mut Lab) -> Result<()> {
         })?;
         counts.push(open()?);
     }
-    let (least, most) = (counts.iter().min(), counts.iter().max());
-    let grown = most
-        .zip(least)
-        .is_none_or(|(most, least)| *most > least + 1);
-    ensure!(!grown, "{counts:?}");
+    // Some are open for a moment only.
+    let (first, last) = counts.split_at(counts.len() / 2);
+    ensure!(first.iter().min() >= last.iter().min(), "{counts:?}");
     daemon.stop()
 }
 

@@ -91,20 +91,25 @@ impl Lvs {
                 CommandEnd::Signalled(_) | CommandEnd::NotStarted => None,
             };
         }
-        let result = match meaning {
-            Meaning::Good(_) => Ok(()),
-            Meaning::Bad => Err(Reason::Command {
-                end,
-                overdue: run.is_overdue(),
-            }),
-        };
-        let contribution = match meaning {
-            Meaning::Good(contribution) => contribution,
-            // What it added is taken back.
-            Meaning::Bad => 0,
-        };
-        self.contribute(id, contribution);
-        self.conclude(now, id, result);
+        match meaning {
+            Meaning::Good(contribution) => {
+                self.contribute(id, contribution);
+                self.conclude(now, id, Ok(()));
+            }
+            Meaning::Bad => {
+                let overdue = run.is_overdue();
+                self.conclude(now, id, Err(Reason::Command { end, overdue }));
+                self.take_back(id);
+            }
+        }
+    }
+
+    /// If a check says that its server is down, it adds nothing to the weight any more. To be called when that has been said:
+    /// a server that is on its way out must not first get another weight.
+    fn take_back(&mut self, id: CheckId) {
+        if self.checks.get(id).is_some_and(|check| !check.progress.up) {
+            self.contribute(id, 0);
+        }
     }
 
     /// A number in a file or the state of a session has changed, or checks that go by them are new.
@@ -138,7 +143,9 @@ impl Lvs {
             return;
         };
         let progress = check.progress;
-        self.contribute(id, contribution);
+        if good {
+            self.contribute(id, contribution);
+        }
         if progress.up != good || !progress.has_run {
             let result = if good { Ok(()) } else { Err(Reason::Told) };
             if let Some(check) = self.checks.get_mut(id) {
@@ -147,6 +154,7 @@ impl Lvs {
             }
             self.conclude(now, id, result);
         }
+        self.take_back(id);
     }
 
     /// A check adds this to the weight of its server.

@@ -7,9 +7,11 @@ use std::time::Duration;
 use config::settings::global::IpvsNamespace;
 use log::{debug, error, info, warn};
 use lvs::{Held, RefusalKind};
-use sys::ipvs::{Ipvs, Reason, Refusal, load_module};
+use sys::ipvs::{Ipvs, Reason, Refusal};
 use types::Instant;
 use types::ipvs::{Command, ServiceKey};
+
+use crate::ipvs::{self, Module};
 
 /// How often to look whether there is an IPVS by now.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -24,7 +26,7 @@ pub(super) type Listing = Vec<(ServiceKey, Held)>;
 /// The kernel's IPVS.
 #[derive(Default)]
 pub(super) struct Balancer {
-    namespace: Option<String>,
+    namespace: IpvsNamespace,
     ipvs: Option<Ipvs>,
     look_at: Option<Instant>,
     /// It was said that there is none.
@@ -38,11 +40,7 @@ impl Balancer {
         if self.ipvs.is_some() {
             return None;
         }
-        self.namespace = match namespace {
-            // evervip runs where it was started.
-            IpvsNamespace::SameAsDaemon | IpvsNamespace::Initial => None,
-            IpvsNamespace::Named(name) => Some(name.clone()),
-        };
+        self.namespace = namespace.clone();
         self.look(now, true)
     }
 
@@ -66,17 +64,9 @@ impl Balancer {
 
     fn look(&mut self, now: Instant, load: bool) -> Option<Listing> {
         self.look_at = None;
-        let namespace = self.namespace.as_deref();
-        let mut why_not = None;
-        let mut found = Ipvs::open(namespace);
-        if load && matches!(found, Ok(None)) {
-            match load_module() {
-                Ok(()) => found = Ipvs::open(namespace),
-                Err(problem) => why_not = Some(problem),
-            }
-        }
-        match found {
-            Ok(Some(ipvs)) => {
+        let module = if load { Module::Load } else { Module::Leave };
+        match ipvs::open(&self.namespace, module) {
+            Ok(ipvs) => {
                 self.ipvs = Some(ipvs);
                 let listing = self.list(now)?;
                 if std::mem::take(&mut self.said) {
@@ -84,13 +74,7 @@ impl Balancer {
                 }
                 return Some(listing);
             }
-            Ok(None) => {
-                let why = why_not.map_or_else(String::new, |problem| format!(" ({problem})"));
-                self.complain(format!(
-                    "IPVS: Can't initialize ipvs: the kernel has no ip_vs{why}"
-                ));
-            }
-            Err(problem) => self.complain(format!("IPVS: Can't initialize ipvs: {problem}")),
+            Err(problem) => self.complain(format!("{problem:#}")),
         }
         self.look_at = Some(now + AGAIN);
         None

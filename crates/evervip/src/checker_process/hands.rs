@@ -14,6 +14,7 @@ use lvs::dialogue::Attempt;
 use lvs::dialogue::http::Note;
 use lvs::settings::checkers::{CheckerKind, CommandId, Endpoint};
 use lvs::{Action, Announcement, CheckId, CommandEnd, Held, Level, Line, Lvs, RefusalKind};
+use sys::nftables::MarkTable;
 use sys::ping_groups::PingGroups;
 use sys::process::Exit;
 use sys::sysctl::Overrides;
@@ -23,6 +24,7 @@ use types::ipvs::{Command, ServiceKey};
 use super::attempts::{Attempts, Ended, Plans};
 use super::balancer::{Balancer, Listing};
 use super::commands::Commands;
+use super::marker::Marker;
 use crate::child::fifo::Fifos;
 use crate::conversation::Conversation;
 use crate::messages::Role;
@@ -40,6 +42,7 @@ pub(super) struct Hands {
     pings: Pings,
     commands: Commands,
     fifos: Fifos,
+    marker: Marker,
     later: Later,
 }
 
@@ -91,6 +94,7 @@ impl Hands {
             pings: Pings::new(overridden),
             commands: Commands::default(),
             fifos: Fifos::new(Role::Checkers),
+            marker: Marker::default(),
             later: Later::default(),
         })
     }
@@ -195,6 +199,11 @@ impl Hands {
         Some(ended)
     }
 
+    /// New settings for the tables that mark packets; `None`: there are none.
+    pub(super) fn mark_by(&mut self, now: Instant, table: Option<MarkTable>) {
+        self.marker.settings_change(now, table);
+    }
+
     /// Drains the core and carries everything out. `old` has the scripts of what a reload removed.
     pub(super) fn carry_out(
         &mut self,
@@ -230,7 +239,11 @@ impl Hands {
         match action {
             Action::Ipvs(command) => self.later.changes.push(command),
             Action::Read(key) => self.later.reads.push(key),
-            Action::Mark(_) => self.change_kernel(now),
+            Action::Mark(claims) => {
+                // There are services for what gets marks from now on.
+                self.change_kernel(now);
+                self.marker.mark(now, claims);
+            }
             Action::Attempt(check, attempt) => self.attempts.start(check, attempt),
             Action::RunCommand(check, command) => {
                 let started = program(settings, command)
@@ -301,6 +314,7 @@ impl Hands {
             self.attempts.next_wake(),
             self.balancer.next_wake(),
             self.commands.next_wake(),
+            self.marker.next_wake(),
         ];
         wakes.into_iter().flatten().min()
     }
@@ -308,6 +322,7 @@ impl Hands {
     /// Time has passed. What IPVS holds, if it was not known before.
     pub(super) fn tick(&mut self, now: Instant) -> Option<Listing> {
         self.commands.tick(now);
+        self.marker.tick(now);
         self.balancer.tick(now)
     }
 

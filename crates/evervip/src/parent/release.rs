@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use config::Settings;
+use config::settings::global::IpvsNamespace;
 use log::{info, warn};
 use sys::netlink::{AddressChange, Change, KernelAddress, RouteSocket};
 use sys::sysctl::Overrides;
 use types::{IfIndex, IfName};
 
+use crate::ipvs::timeouts;
 use crate::kernel_routing::{self, Names};
 
 struct Indices(BTreeMap<IfName, IfIndex>);
@@ -69,7 +71,12 @@ pub(super) fn release(settings: &Settings, masters: &BTreeSet<String>) -> Result
 }
 
 /// Gives the kernel's settings the values that they had before the dead child: nobody comes after it.
-pub(super) fn put_back(overridden: BTreeMap<String, i64>) {
+pub(super) fn put_back(mut overridden: BTreeMap<String, i64>, ipvs: &IpvsNamespace) {
+    if let Some(before) = timeouts::take(&mut overridden)
+        && let Err(problem) = timeouts::put_back(ipvs, before)
+    {
+        warn!("the timeouts of IPVS stay as lvs_timeouts set them: {problem:#}");
+    }
     let mut overrides = Overrides::new();
     overrides.inherit(overridden);
     for problem in overrides.put_back_inherited() {

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use config::Settings;
-use config::settings::global::Namespaces;
+use config::settings::global::IpvsNamespace;
 use log::{error, info};
 use lvs::settings::global::SyncDaemon;
 use sys::ipvs::{Ipvs, SyncRole};
@@ -23,7 +23,7 @@ const RETRY: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub(super) struct FollowingDaemon {
     settings: Option<SyncDaemon>,
-    namespaces: Namespaces,
+    namespace: IpvsNamespace,
     ipvs: Option<Ipvs>,
     /// What the kernel was last told; `None`: that is not known.
     told: Option<Wanted>,
@@ -57,11 +57,11 @@ fn configured(settings: &Settings, vrrp: &vrrp::Settings) -> Option<SyncDaemon> 
 impl FollowingDaemon {
     /// First settings or new ones. The daemon moves with the next [`follow`](Self::follow).
     pub(super) fn settings_change(&mut self, settings: &Settings, vrrp: &vrrp::Settings) {
-        let namespaces = &settings.global.namespaces;
-        if self.namespaces != *namespaces {
+        let namespace = &settings.global.namespaces.ipvs;
+        if self.namespace != *namespace {
             // What we started elsewhere is not ours to keep.
             self.end();
-            self.namespaces = namespaces.clone();
+            self.namespace = namespace.clone();
         }
         self.settings = configured(settings, vrrp);
         self.read_at = None;
@@ -154,7 +154,7 @@ impl FollowingDaemon {
 
     fn open(&mut self, module: Module) -> Result<(), String> {
         if self.ipvs.is_none() {
-            let ipvs = ipvs::open(&self.namespaces, module);
+            let ipvs = ipvs::open(&self.namespace, module);
             self.ipvs = Some(ipvs.map_err(|problem| format!("{problem:#}"))?);
         }
         Ok(())

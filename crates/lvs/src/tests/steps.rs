@@ -189,3 +189,46 @@ fn a_mail_server_has_all_its_chances_at_the_start() {
         assert_eq!(bench.table(), table, "after {second} s");
     }
 }
+
+/// A command that fails after it had set the weight to 0: the server does not come back on its way out.
+#[test]
+fn a_weight_is_taken_back_when_the_server_is_out() {
+    let mut service = virtual_server(&[20]);
+    service.real_servers[0].checkers = vec![Checker {
+        kind: CheckerKind::Misc(crate::settings::checkers::MiscCheck {
+            command: CommandId(0),
+            timeout: Microseconds::from_secs(5),
+            dynamic: true,
+        }),
+        retry: 0,
+        ..tcp_check(1)
+    }];
+    let mut bench = Bench::begin(one(service));
+    assert_eq!(
+        (bench.table().as_str(), bench.news().as_str()),
+        (".1:20", "quorum_up")
+    );
+    for (status, table, news) in [
+        (52, ".1:50", ""),
+        (2, ".1:0", "quorum_down"),
+        (1, "", "down .1"),
+        (1, "", ""),
+        (255, ".1:253", "up .1, quorum_up"),
+        (0, ".1:20", ""),
+    ] {
+        while bench.open.is_empty() {
+            bench.now = bench.lvs.next_deadline().unwrap();
+            bench.lvs.handle_timeout(bench.now);
+            bench.drain();
+        }
+        let id = bench.open.remove(0);
+        let end = crate::CommandEnd::Exited(status);
+        bench.lvs.handle_command_end(bench.now, id, end);
+        bench.drain();
+        assert_eq!(
+            (bench.table().as_str(), bench.news().as_str()),
+            (table, news),
+            "{status}"
+        );
+    }
+}

@@ -1,0 +1,224 @@
+//! What concerns IPVS as a whole, in a kernel of its own: timeouts, sync daemons that follow no instance, and groups of
+//! addresses that become one service by marks of nftables.
+
+mod common;
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, ensure};
+use lab::{Host, Lab, scenario, uml, wait_until};
+
+use common::{Daemon, SIGKILL, SOON, evervip, host, pid_in, program};
+
+fn main() -> ExitCode {
+    scenario::main(&[
+        ("timeouts_and_both_daemons", |lab| {
+            uml::scenario(lab, &["ip_vs", "ip_vs_rr"], timeouts_and_both_daemons)
+        }),
+        ("a_group_is_marked", a_group_is_marked),
+        ("a_group_is_one_service", |lab| {
+            uml::scenario(lab, &["ip_vs", "ip_vs_rr"], a_group_is_one_service)
+        }),
+    ])
+}
+
+/// Waits until a program says this, blanks at the ends of lines apart.
+fn says(host: &Host, line: &str, expected: &str) -> Result<()> {
+    let mut last = String::new();
+    let tidy = |said: String| -> String {
+        let lines: Vec<&str> = said.lines().map(str::trim_end).collect();
+        lines.join("\n").trim().to_owned()
+    };
+    let outcome = wait_until(SOON, line, || {
+        last = host
+            .call(line)
+            .map_or_else(|problem| problem.to_string(), tidy);
+        last == expected
+    });
+    outcome.with_context(|| format!("{line}: not {expected:?} but {last:?}"))
+}
+
+fn timeouts(host: &Host, expected: &str) -> Result<()> {
+    let expected = format!("Timeout (tcp tcpfin udp): {expected}");
+    says(host, "ipvsadm -Ln --timeout", &expected)
+}
+
+fn both_daemons(host: &Host, options: &str) -> Result<()> {
+    let expected = format!(
+        "master sync daemon (mcast=eth0, {options})\nbackup sync daemon (mcast=eth0, {options})"
+    );
+    says(host, "ipvsadm -Ln --daemon", &expected)
+}
+
+/// A configuration with one service, and these lines of `global_defs`.
+fn director(global: &str) -> String {
+    format!(
+        "global_defs {{\n{global}\n}}\nvirtual_server 198.18.0.100 80 {{\n protocol TCP\n lb_algo rr\n lb_kind NAT\n \
+         real_server 198.18.0.3 80 {{\n }}\n}}\n"
+    )
+}
+
+fn timeouts_and_both_daemons(lab: &mut Lab) -> Result<()> {
+    program("ipvsadm")?;
+    let lan = lab.segment()?;
+    let a = host(lab, &lan, "a", 1)?;
+    let tuned = director("lvs_timeouts tcp 100 udp 30\nlvs_sync_daemon eth0 id 5");
+    let mut daemon = Daemon::start(&a, &evervip(), &tuned)?;
+    timeouts(&a, "100 120 30")?;
+    let started = "syncid=5, maxlen=1472, group=224.0.0.81, port=8848, ttl=1";
+    both_daemons(&a, started)?;
+    let starts = || {
+        daemon
+            .process
+            .output_so_far()
+            .matches("daemon runs on eth0")
+            .count()
+    };
+    ensure!(starts() == 2);
+
+    // A successor finds them as they should be, and knows what was before.
+    let checkers = || pid_in(&a.directory().join("checkers.pid"));
+    let first = checkers()?;
+    sys::process::kill(first, SIGKILL)?;
+    wait_until(SOON, "there is a successor", || {
+        checkers().is_ok_and(|pid| pid != first)
+            && daemon
+                .process
+                .output_so_far()
+                .matches("Gained quorum")
+                .count()
+                == 2
+    })?;
+    both_daemons(&a, started)?;
+    timeouts(&a, "100 120 30")?;
+    ensure!(starts() == 2, "what runs was started again");
+
+    daemon.reload(&director(
+        "lvs_timeouts tcpfin 20\nlvs_sync_daemon eth0 id 6 port 9000",
+    ))?;
+    timeouts(&a, "900 20 300")?;
+    both_daemons(
+        &a,
+        "syncid=6, maxlen=1472, group=224.0.0.81, port=9000, ttl=1",
+    )?;
+    daemon.reload(&director(""))?;
+    timeouts(&a, "900 120 300")?;
+    says(&a, "ipvsadm -Ln --daemon", "")?;
+
+    // Without virtual servers nothing of it counts; at the end everything is as it was.
+    daemon.reload(&tuned)?;
+    timeouts(&a, "100 120 30")?;
+    let router = "vrrp_instance VI {\n interface eth0\n virtual_router_id 51\n priority 150\n}\n";
+    daemon.reload(&format!(
+        "global_defs {{\nlvs_timeouts tcp 100\nlvs_sync_daemon eth0\n}}\n{router}"
+    ))?;
+    timeouts(&a, "900 120 300")?;
+    says(&a, "ipvsadm -Ln --daemon", "")?;
+    daemon.reload(&tuned)?;
+    timeouts(&a, "100 120 30")?;
+    daemon.stop()?;
+    timeouts(&a, "900 120 300")?;
+    says(&a, "ipvsadm -Ln --daemon", "")?;
+
+    // Nobody comes after a process that is not restarted: the parent puts back what it changed.
+    let mut daemon = Daemon::start_with(&a, &evervip(), &tuned, &["-R"])?;
+    timeouts(&a, "100 120 30")?;
+    wait_until(SOON, "the checker process runs", || checkers().is_ok())?;
+    sys::process::kill(checkers()?, SIGKILL)?;
+    daemon.process.wait_timeout(SOON)?;
+    timeouts(&a, "900 120 300")
+}
+
+/// A site whose group goes by marks, if these lines of `global_defs` say so.
+fn site(global: &str, entries: &str) -> String {
+    format!(
+        "global_defs {{\n{global}\n}}\nvirtual_server_group G {{\n{entries}\n}}\n\
+         virtual_server group G {{\n protocol TCP\n lb_algo rr\n lb_kind NAT\n real_server 198.19.0.2 8080 {{\n }}\n}}\n"
+    )
+}
+
+/// Packets are marked whether or not there is an IPVS to find them by that: this needs a kernel with nftables, which User
+/// Mode Linux has not for IP.
+fn a_group_is_marked(lab: &mut Lab) -> Result<()> {
+    program("nft")?;
+    let lan = lab.segment()?;
+    let director = host(lab, &lan, "a", 1)?;
+    let by_marks = |entries: &str| site("nftables_ipvs marks\nnftables_ipvs_priority 7", entries);
+    let mut daemon = Daemon::start(
+        &director,
+        &evervip(),
+        &site("nftables_ipvs marks", "198.18.0.100-102 80"),
+    )?;
+    let shows = |wanted: &str| -> Result<()> {
+        let mut last = String::new();
+        let outcome = wait_until(SOON, wanted, || {
+            last = director
+                .call("nft list ruleset")
+                .unwrap_or_else(|problem| problem.to_string());
+            last.contains(wanted)
+        });
+        outcome.with_context(|| last)
+    };
+    shows("elements = { 198.18.0.100-198.18.0.102 . 80 : 0x000003e8 }")?;
+    shows("hook input priority filter - 1;")?;
+    shows("meta mark set ip daddr . tcp dport map @tcp_map return")?;
+
+    // Another priority: the table is made anew, under the same numbers.
+    daemon.reload(&by_marks("198.18.0.100-102 80\n198.18.0.110 80"))?;
+    shows("hook input priority filter + 7;")?;
+    shows("198.18.0.110 . 80 : 0x000003e8")?;
+    // Somebody flushes all tables: the next change makes ours again.
+    director.call("nft flush ruleset")?;
+    daemon.reload(&by_marks("198.18.0.101-102 80\n198.18.0.110 80"))?;
+    let changed = "198.18.0.101-198.18.0.102 . 80 : 0x000003e8";
+    shows(changed)?;
+    // A successor of the process makes them anew in one step.
+    let checkers = || pid_in(&director.directory().join("checkers.pid"));
+    let first = checkers()?;
+    sys::process::kill(first, SIGKILL)?;
+    wait_until(SOON, "there is a successor", || {
+        checkers().is_ok_and(|pid| pid != first)
+            && daemon
+                .process
+                .output_so_far()
+                .matches("Gained quorum")
+                .count()
+                == 2
+    })?;
+    shows(changed)?;
+
+    // Addresses by themselves again: the table goes. So it does at the end, and not with -I.
+    daemon.reload(&site("", "198.18.0.101-102 80"))?;
+    says(&director, "nft list ruleset", "")?;
+    daemon.reload(&by_marks("198.18.0.101-102 80"))?;
+    shows(changed)?;
+    daemon.stop()?;
+    says(&director, "nft list ruleset", "")?;
+    let again = by_marks("198.18.0.101-102 80");
+    let mut keeping = Daemon::start_with(&director, &evervip(), &again, &["-I"])?;
+    shows(changed)?;
+    keeping.stop()?;
+    shows(changed)
+}
+
+/// The other half: one service for all addresses; and a kernel that cannot mark is named.
+fn a_group_is_one_service(lab: &mut Lab) -> Result<()> {
+    program("ipvsadm")?;
+    let lan = lab.segment()?;
+    let director = host(lab, &lan, "a", 1)?;
+    let group = site(
+        "nftables_ipvs marks",
+        "198.18.0.100-102 80\nfd00:18::100 80",
+    );
+    let group = group.replace("lb_kind NAT", "lb_kind TUN");
+    let mut daemon = Daemon::start(&director, &evervip(), &group)?;
+    says(
+        &director,
+        "ipvsadm -Sn",
+        "-A -f 1000 -s rr\n-a -f 1000 -r 198.19.0.2:0 -i -w 1 --tun-type ipip\n\
+         -A -f 1000 -6 -s rr\n-a -f 1000 -6 -r 198.19.0.2:0 -i -w 1 --tun-type ipip",
+    )?;
+    daemon.says("groups with automatic marks get no packets")?;
+    daemon.stop()?;
+    says(&director, "ipvsadm -Sn", "")
+}
