@@ -33,6 +33,8 @@ struct Kernel {
     commands: usize,
     /// It refuses everything.
     stubborn: bool,
+    /// A service that had destinations was left with none by a removal.
+    emptied: bool,
 }
 
 impl Kernel {
@@ -86,14 +88,9 @@ impl Kernel {
                 assert!(service.1.insert(name, options).is_some(), "{name}");
             }
             Command::RemoveDestination(key, name) => {
-                assert!(
-                    self.services
-                        .get_mut(&key)
-                        .unwrap()
-                        .1
-                        .remove(&name)
-                        .is_some()
-                );
+                let (_, destinations) = self.services.get_mut(&key).unwrap();
+                assert!(destinations.remove(&name).is_some());
+                self.emptied |= destinations.is_empty();
             }
             Command::Flush => self.services.clear(),
         }
