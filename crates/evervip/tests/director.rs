@@ -201,7 +201,17 @@ fn stops(lab: &mut Lab) -> Result<()> {
     daemon.says("Gained quorum")?;
     wait_until(SOON, "it is master", || holds(&host, VIP))?;
     ensure!(rows(&host)? == ours && daemon.times_said("changes of IPVS") == 0);
+    // Nobody is there to remove them: the parent does it.
+    let first = checkers(&host)?;
+    sys::process::kill(first, SIGKILL)?;
+    sys::process::kill(successor(&host, first)?, SIGKILL)?;
+    daemon.says("Respawning the checker process in 1 s")?;
+    daemon.stop()?;
+    ensure!(rows(&host)?.is_empty(), "{}", rows(&host)?);
+
     // The end of its parent is its own; and it leaves nothing.
+    let mut daemon = Daemon::start(&host, &evervip(), &text)?;
+    becomes(&host, ours)?;
     let pid = checkers(&host)?;
     daemon.process.kill(SIGKILL)?;
     wait_until(SOON, "the checker process ends", || {

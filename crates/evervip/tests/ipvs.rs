@@ -312,6 +312,14 @@ fn every_form(lab: &mut Lab) -> Result<()> {
     ensure!(limits == Some(vec!["100", "50"]), "{limits:?}");
     let have = table(&host)?;
     ensure!(have == wanted, "{have:#?}\nnot\n{wanted:#?}");
+    with(&host, move |ipvs| {
+        for (key, options, _) in wanted {
+            let alone = ipvs.service(&key)?;
+            ensure!(alone.as_ref() == Some(&options), "{key}: {alone:?}");
+        }
+        ensure!(ipvs.service(&mark(7, Family::V4))?.is_none());
+        Ok(())
+    })?;
 
     // In place, with another way and limits; the service with another scheduler and persistence.
     let key = destination("10.1.0.1", 80)?;

@@ -3,7 +3,7 @@
 //! A check that stays keeps its state, its timer, its retries and the attempt that is under way. A server that was down
 //! stays down until one of its checks says otherwise, even if the check that said so was replaced.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use types::Instant;
@@ -151,14 +151,19 @@ impl Lvs {
 
     /// For each virtual server its place in the new settings.
     fn counterparts(&self, new: &Settings) -> Vec<Option<usize>> {
-        let mut places = BTreeMap::new();
+        // The file may hold one twice: then the first is the first, and the second the second.
+        let mut places: BTreeMap<Identity, VecDeque<usize>> = BTreeMap::new();
         for (at, service) in new.virtual_servers.iter().enumerate() {
-            places.entry(identity(service, new)).or_insert(at);
+            let places = places.entry(identity(service, new)).or_default();
+            places.push_back(at);
         }
         self.settings
             .virtual_servers
             .iter()
-            .map(|service| places.remove(&identity(service, &self.settings)))
+            .map(|service| {
+                let places = places.get_mut(&identity(service, &self.settings))?;
+                places.pop_front()
+            })
             .collect()
     }
 

@@ -8,10 +8,10 @@ use types::Instant;
 use types::ipvs::ServiceKey;
 
 use crate::action::{Action, CheckId, Level};
-use crate::check::Phase;
+use crate::check::{Check, Phase};
 use crate::lvs::{Lvs, RefusalKind};
 use crate::names::{ServerName, ServiceName};
-use crate::settings::checkers::{CheckerKind, Microseconds};
+use crate::settings::checkers::{Checker, CheckerKind};
 use crate::table::Held;
 
 /// How often somebody looks.
@@ -20,6 +20,14 @@ const ROUND: Duration = Duration::from_secs(5);
 const ROUNDS: usize = 12;
 /// A command was refused because somebody else was faster: the truth is read so soon.
 const SOON: Duration = Duration::from_millis(500);
+/// It refused for reasons of its own: it is asked again so late.
+const REFUSED: Duration = Duration::from_secs(60);
+/// An attempt that is under way for so many times as long as any may take has been lost by whoever made it.
+const LOST: u32 = 10;
+/// No dialogue takes so many times its `connect_timeout`.
+const LONGEST_DIALOGUE: u32 = 16;
+/// A command that is killed is gone by then.
+const KILLED: Duration = Duration::from_secs(10);
 /// A check that did not run for so many of its intervals is reported.
 const INTERVALS: u32 = 3;
 
@@ -51,18 +59,16 @@ impl Watch {
 
     /// The kernel refused a command for a service.
     pub(crate) fn suspect(&mut self, now: Instant, key: ServiceKey, kind: RefusalKind) {
-        let at = match kind {
-            RefusalKind::Exists | RefusalKind::Missing => now + SOON,
-            // The reason will still be there in a moment.
-            RefusalKind::Other => now + ROUND * 12,
-        };
         if kind == RefusalKind::Other {
             self.refused.insert(key);
         }
-        self.suspects
-            .entry(key)
-            .and_modify(|known| *known = (*known).min(at))
-            .or_insert(at);
+        // Where the kernel refuses a service, its destinations are refused, too; the reason will still be there in a moment.
+        let at = if self.refused.contains(&key) {
+            now + REFUSED
+        } else {
+            now + SOON
+        };
+        self.suspects.insert(key, at);
     }
 }
 
@@ -82,7 +88,8 @@ impl Lvs {
             for _ in 0..self.table.len().div_ceil(ROUNDS) {
                 let next = self.table.after(self.watch.last.as_ref());
                 self.watch.last = next;
-                keys.extend(next);
+                // A suspect has its own turn.
+                keys.extend(next.filter(|key| !self.watch.suspects.contains_key(key)));
             }
             self.look_at_checks(now);
         }
@@ -107,66 +114,66 @@ impl Lvs {
     }
 
     fn look_at_checks(&mut self, now: Instant) {
-        let late: Vec<(CheckId, Duration)> = self
+        let late: Vec<(CheckId, Duration, Duration)> = self
             .checks
             .iter()
-            // One that is stuck is made again as often as it takes.
-            .filter(|(_, check)| !check.lateness_said || check.phase == Phase::Trying)
             .filter_map(|(id, check)| {
-                let since = match check.phase {
-                    Phase::Waiting => check.due,
-                    Phase::Trying | Phase::Running(_) => check.began,
+                let checker = self.checker(id)?;
+                let intervals = checker.delay_loop.as_duration() * INTERVALS;
+                let (since, allowed) = match check.phase {
+                    Phase::Waiting => (check.due, intervals),
+                    // An attempt may take a while by itself.
+                    Phase::Trying | Phase::Running(_) => {
+                        (check.began, intervals + longest(checker))
+                    }
                     Phase::Suspended | Phase::Told => return None,
                 };
-                let checker = self.checker(id)?;
-                let mut allowed = checker.delay_loop.as_duration() * INTERVALS;
-                if check.phase != Phase::Waiting {
-                    // An attempt may take a while by itself.
-                    let limit = if let CheckerKind::Misc(misc) = &checker.kind {
-                        misc.timeout
-                    } else {
-                        let endpoint = checker.endpoint();
-                        endpoint.map_or(Microseconds(0), |endpoint| endpoint.connect_timeout)
-                    };
-                    allowed += limit.as_duration() * INTERVALS;
-                }
                 let silent = now.since(since);
-                (silent > allowed).then_some((id, silent))
+                (silent > allowed).then_some((id, silent, allowed))
             })
             .collect();
-        for (id, silent) in late {
+        for (id, silent, allowed) in late {
             let Some(check) = self.checks.get_mut(id) else {
                 continue;
             };
             let said = std::mem::replace(&mut check.lateness_said, true);
-            let stuck = check.phase == Phase::Trying;
             let check = *check;
-            let Some((service, server)) = self.server_of(&check) else {
-                continue;
-            };
-            let settings = &self.settings;
-            let text = format!(
-                "a check of {} of VS {} has not come to an end for {} s, more than {INTERVALS} of its intervals: what is \
-                 known of the server is as old",
-                ServerName::of(server, service),
-                ServiceName { service, settings },
-                silent.as_secs()
-            );
             if !said {
-                self.say(Level::Warning, text);
+                self.say_late(&check, silent);
             }
-            if stuck {
-                // Whoever made it has lost it.
+            if check.phase == Phase::Trying && silent > allowed * LOST {
                 self.abandon(id);
                 if let Some(check) = self.checks.get_mut(id) {
                     check.phase = Phase::Waiting;
-                }
-                self.timeline.arm(now, id);
-                if let Some(check) = self.checks.get_mut(id) {
                     check.due = now;
+                    self.timeline.arm(now, id);
                 }
             }
         }
+    }
+
+    fn say_late(&mut self, check: &Check, silent: Duration) {
+        let Some((service, server)) = self.server_of(check) else {
+            return;
+        };
+        let settings = &self.settings;
+        let text = format!(
+            "a check of {} of VS {} has not come to an end for {} s, more than {INTERVALS} of its intervals: what is known \
+             of the server is as old",
+            ServerName::of(server, service),
+            ServiceName { service, settings },
+            silent.as_secs()
+        );
+        self.say(Level::Warning, text);
+    }
+}
+
+/// How long an attempt may take.
+fn longest(checker: &Checker) -> Duration {
+    match (&checker.kind, checker.endpoint()) {
+        (CheckerKind::Misc(misc), _) => misc.timeout.as_duration() + KILLED,
+        (_, Some(endpoint)) => endpoint.connect_timeout.as_duration() * LONGEST_DIALOGUE,
+        (_, None) => Duration::ZERO,
     }
 }
 

@@ -211,6 +211,28 @@ impl Ipvs {
             .map_err(refused_list(WHAT))
     }
 
+    /// One service, if it is there.
+    ///
+    /// # Errors
+    /// When the conversation with the kernel fails.
+    pub fn service(&mut self, key: &ServiceKey) -> Result<Option<ServiceOptions>, Error> {
+        const WHAT: &str = "read a service of IPVS";
+        let service = self.get(
+            WHAT,
+            numbers::GET_SERVICE,
+            |message| encode::write_service(message, key, None),
+            |answer| {
+                let what = "the service";
+                decode::service(answer)?.ok_or(Malformed::Missing { what })
+            },
+        )?;
+        match service {
+            Ok(service) => Ok(Some(service.options)),
+            Err(libc::ESRCH) => Ok(None),
+            Err(errno) => Err(refused_list(WHAT)(errno)),
+        }
+    }
+
     /// The destinations of a service; none if there is no such service.
     ///
     /// # Errors

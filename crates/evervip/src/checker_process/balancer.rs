@@ -1,7 +1,6 @@
 //! The kernel's IPVS, as far as there is one. A kernel without it is no reason to end: servers are checked, scripts run, and
 //! as soon as there is one it gets everything at once.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use config::settings::global::IpvsNamespace;
@@ -129,13 +128,12 @@ impl Balancer {
     ) -> Option<Vec<(ServiceKey, Option<Held>)>> {
         let ipvs = self.ipvs.as_mut()?;
         let read = || -> Result<_, sys::Error> {
-            let mut all: BTreeMap<_, _> = ipvs.services()?.into_iter().collect();
             keys.into_iter()
                 .map(|key| {
-                    Ok(match all.remove(&key) {
-                        Some(options) => (key, Some(Held::new(options, ipvs.destinations(&key)?))),
-                        None => (key, None),
-                    })
+                    let Some(options) = ipvs.service(&key)? else {
+                        return Ok((key, None));
+                    };
+                    Ok((key, Some(Held::new(options, ipvs.destinations(&key)?))))
                 })
                 .collect()
         };

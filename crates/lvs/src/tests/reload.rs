@@ -307,3 +307,63 @@ fn a_table_that_was_lost_is_made_anew() {
     assert_eq!(bench.kernel.commands - before, 2);
     assert!(bench.kernel.services.contains_key(&foreign));
 }
+
+#[test]
+fn a_service_that_the_file_has_twice_is_the_same_twice() {
+    let mut settings = one(virtual_server(&[1]));
+    settings.virtual_servers.push(virtual_server(&[1, 2]));
+    let mut bench = Bench::begin(settings.clone());
+    assert_eq!(bench.table(), ".1:1 .2:2");
+    assert_eq!(bench.news(), "quorum_up, quorum_up");
+    let commands = bench.kernel.commands;
+    bench.settings(settings);
+    assert_eq!(
+        (bench.news().as_str(), bench.kernel.commands),
+        ("", commands)
+    );
+}
+
+#[test]
+fn whatever_is_open_for_a_check_that_goes_is_closed_between_two_attempts_too() {
+    let mut bench = Bench::begin(one(virtual_server(&[1])));
+    bench.round(&[]);
+    assert_eq!(bench.open, []);
+    bench.lvs.handle_settings(bench.now, Settings::default());
+    let closed = std::iter::from_fn(|| bench.lvs.poll_action())
+        .filter(|action| matches!(action, Action::Abandon(_)))
+        .count();
+    assert_eq!(closed, 1);
+}
+
+#[test]
+fn a_service_that_the_kernel_refuses_is_not_asked_for_all_the_time() {
+    let mut lvs = Lvs::new(1);
+    lvs.handle_settings(Instant::ZERO, one(virtual_server(&[1, 2])));
+    let mut now = Instant::ZERO;
+    let mut asked = 0;
+    // It has no such scheduler: everything is refused, and nothing is there.
+    while now < Instant::ZERO + Duration::from_secs(600) {
+        while let Some(action) = lvs.poll_action() {
+            match action {
+                Action::Ipvs(command) => {
+                    let kind = if matches!(command, Command::AddService(..)) {
+                        asked += 1;
+                        RefusalKind::Other
+                    } else {
+                        RefusalKind::Missing
+                    };
+                    lvs.handle_refusal(now, &command, kind);
+                }
+                Action::Read(key) => lvs.handle_service(now, key, None),
+                Action::Log(line) => {
+                    let text = lvs.describe(&line.text).to_string();
+                    assert!(!text.contains("somebody else"), "{text}");
+                }
+                _ => {}
+            }
+        }
+        now = now.max(lvs.next_deadline().unwrap());
+        lvs.handle_timeout(now);
+    }
+    assert!((5..=12).contains(&asked), "{asked}");
+}

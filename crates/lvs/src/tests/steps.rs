@@ -216,12 +216,12 @@ fn a_weight_is_taken_back_when_the_server_is_out() {
         (255, ".1:253", "up .1, quorum_up"),
         (0, ".1:20", ""),
     ] {
-        while bench.open.is_empty() {
+        while bench.running.is_empty() {
             bench.now = bench.lvs.next_deadline().unwrap();
             bench.lvs.handle_timeout(bench.now);
             bench.drain();
         }
-        let id = bench.open.remove(0);
+        let id = bench.running.remove(0);
         let end = crate::CommandEnd::Exited(status);
         bench.lvs.handle_command_end(bench.now, id, end);
         bench.drain();
