@@ -606,6 +606,10 @@ impl Parent {
         }
         match status {
             ExitStatus::Code(code) => match Exit::is_final(code) {
+                // Virtual routers do not depend on checks.
+                Some(_) if role == Role::Checkers && self.slot(Role::Vrrp).child.is_some() => {
+                    error!("{name} ended with status {code}: the virtual routers go on without it");
+                }
                 Some(exit) => {
                     error!("{name} ended with status {code}, which it would do again: stopping");
                     self.release(role, child);

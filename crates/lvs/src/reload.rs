@@ -74,6 +74,7 @@ struct Former<'a> {
 impl Lvs {
     /// Takes settings: the first ones, or others at a reload.
     pub fn handle_settings(&mut self, now: Instant, new: Settings) {
+        self.now = now;
         let first = self.first;
         self.turns += 1;
         if first && new.global.flush && !new.virtual_servers.is_empty() {

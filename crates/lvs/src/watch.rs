@@ -57,6 +57,11 @@ impl Watch {
         *self = Self::default();
     }
 
+    /// A service is to be read soon.
+    pub(crate) fn look_soon(&mut self, now: Instant, key: ServiceKey) {
+        self.suspects.insert(key, now + SOON);
+    }
+
     /// The kernel refused a command for a service.
     pub(crate) fn suspect(&mut self, now: Instant, key: ServiceKey, kind: RefusalKind) {
         if kind == RefusalKind::Other {
@@ -99,10 +104,18 @@ impl Lvs {
     }
 
     /// What the kernel holds in a service; `None`: there is no such service.
-    pub fn handle_service(&mut self, _now: Instant, key: ServiceKey, held: Option<Held>) {
+    pub fn handle_service(&mut self, now: Instant, key: ServiceKey, held: Option<Held>) {
+        self.now = now;
         if !self.users.contains_key(&key) {
+            // Ours until it is gone; then it may be somebody else's.
+            if self.leaving.remove(&key) && held.is_some() {
+                self.table.learn(key, held);
+                self.dirty.insert(key);
+                self.finish();
+            }
             return;
         }
+        self.leaving.remove(&key);
         if !self.watch.refused.remove(&key) {
             for line in differences(&key, self.table.get(&key), held.as_ref()) {
                 self.say(Level::Warning, line);

@@ -359,11 +359,58 @@ fn a_service_that_the_kernel_refuses_is_not_asked_for_all_the_time() {
                     let text = lvs.describe(&line.text).to_string();
                     assert!(!text.contains("somebody else"), "{text}");
                 }
-                _ => {}
+                Action::Mark(_)
+                | Action::Attempt(..)
+                | Action::RunCommand(..)
+                | Action::SignalCommand(..)
+                | Action::Abandon(_)
+                | Action::Announce(_) => {}
             }
         }
         now = now.max(lvs.next_deadline().unwrap());
         lvs.handle_timeout(now);
     }
     assert!((5..=12).contains(&asked), "{asked}");
+}
+
+#[test]
+fn a_service_that_was_ours_is_removed_even_if_the_kernel_could_not_be_told() {
+    let key = ServiceKey::Address {
+        address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)),
+        port: 80,
+        protocol: Protocol::Tcp,
+    };
+    let mut bench = Bench::begin(one(virtual_server(&[1])));
+    // The conversation breaks while it is told.
+    bench.lvs.handle_settings(bench.now, Settings::default());
+    while bench.lvs.poll_action().is_some() {}
+    let held = bench.kernel.held(&key).unwrap();
+    bench.lvs.handle_new_table([(key, held)]);
+    bench.drain();
+    assert_eq!(bench.table(), "-");
+    bench.round(&[]);
+    // From then on it may be somebody else's.
+    bench.kernel.services.insert(
+        key,
+        (
+            crate::entries::options(&virtual_server(&[]), &key),
+            BTreeMap::new(),
+        ),
+    );
+    let held = bench.kernel.held(&key).unwrap();
+    bench.lvs.handle_new_table([(key, held)]);
+    bench.drain();
+    assert_eq!(bench.table(), "");
+    // The kernel refuses: it is asked again.
+    let mut bench = Bench::begin(one(virtual_server(&[1])));
+    bench.lvs.handle_settings(bench.now, Settings::default());
+    while let Some(action) = bench.lvs.poll_action() {
+        if let Action::Ipvs(command) = action {
+            let kind = crate::RefusalKind::Other;
+            bench.lvs.handle_refusal(bench.now, &command, kind);
+        }
+    }
+    bench.round(&[]);
+    assert_eq!(bench.table(), "-");
+    assert_eq!(bench.lvs.next_deadline(), None);
 }
