@@ -406,7 +406,7 @@ fn a_service_that_was_ours_is_removed_even_if_the_kernel_could_not_be_told() {
     bench.lvs.handle_settings(bench.now, Settings::default());
     while let Some(action) = bench.lvs.poll_action() {
         if let Action::Ipvs(command) = action {
-            let kind = crate::RefusalKind::Other;
+            let kind = RefusalKind::Other;
             bench.lvs.handle_refusal(bench.now, &command, kind);
         }
     }
