@@ -44,6 +44,12 @@ impl Balancer {
     pub(super) fn begin(&mut self, now: Instant, namespace: &IpvsNamespace) -> Option<Listing> {
         self.refusals.clear();
         if self.ipvs.is_some() {
+            if self.namespace != *namespace {
+                // What is there would have to be removed first, and connections with it.
+                warn!(
+                    "net_namespace_ipvs: virtual servers stay where they are until evervip is restarted"
+                );
+            }
             return None;
         }
         self.namespace = namespace.clone();

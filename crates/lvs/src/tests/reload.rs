@@ -348,9 +348,9 @@ fn a_service_that_the_kernel_refuses_is_not_asked_for_all_the_time() {
                 Action::Ipvs(command) => {
                     let kind = if matches!(command, Command::AddService(..)) {
                         asked += 1;
-                        crate::RefusalKind::Other
+                        RefusalKind::Other
                     } else {
-                        crate::RefusalKind::Missing
+                        RefusalKind::Missing
                     };
                     lvs.handle_refusal(now, &command, kind);
                 }
@@ -406,7 +406,7 @@ fn a_service_that_was_ours_is_removed_even_if_the_kernel_could_not_be_told() {
     bench.lvs.handle_settings(bench.now, Settings::default());
     while let Some(action) = bench.lvs.poll_action() {
         if let Action::Ipvs(command) = action {
-            let kind = crate::RefusalKind::Other;
+            let kind = RefusalKind::Other;
             bench.lvs.handle_refusal(bench.now, &command, kind);
         }
     }
