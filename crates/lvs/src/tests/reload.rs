@@ -422,11 +422,11 @@ fn refusals_do_not_put_off_the_moment_of_truth() {
     let key = *lvs.users.keys().next().unwrap();
     let add = Command::AddService(key, crate::entries::options(&virtual_server(&[]), &key));
     let at = |seconds| Instant::ZERO + Duration::from_secs(seconds);
-    lvs.handle_refusal(at(0), &add, crate::RefusalKind::Other);
+    lvs.handle_refusal(at(0), &add, RefusalKind::Other);
     for second in 1..59 {
         let missing = Command::RemoveService(key);
-        lvs.handle_refusal(at(second), &missing, crate::RefusalKind::Missing);
-        lvs.handle_refusal(at(second), &add, crate::RefusalKind::Other);
+        lvs.handle_refusal(at(second), &missing, RefusalKind::Missing);
+        lvs.handle_refusal(at(second), &add, RefusalKind::Other);
     }
     while lvs.poll_action().is_some() {}
     lvs.handle_timeout(at(60));
