@@ -1,4 +1,4 @@
-//! `cargo xtask bench failover|takeover|scale|loaded|hmac|lvs|config`: evervip and Debian's keepalived measured side by side.
+//! `cargo xtask bench failover|takeover|scale|loaded|hmac|lvs|checks|config`: evervip and Debian's keepalived measured side by side.
 //!
 //! Absolute figures say more about the machine than about the program, and on a busy machine little about either. So
 //! both programs are measured in one run, in turn, on the same kind of hosts (network namespaces of the crate `lab`)
@@ -20,6 +20,7 @@
 //! A table is printed for people, then one `result:` line for each of its rows for programs. A missed target is
 //! marked, but is no failure: the machine may have been busy.
 
+mod checks;
 mod config;
 mod failover;
 mod frames;
@@ -54,6 +55,8 @@ cargo xtask bench loaded [--instances N] [--seconds N]
     virtual routers (1000) at advert_int 0.1, seconds under load (60); evervip alone, but for --only keepalived
 cargo xtask bench hmac [--instances N] [--seconds N] [--rounds N]
     virtual routers (1000), seconds per window (20), rounds with and without (3); evervip alone
+cargo xtask bench checks [--checks N] [--every SECONDS] [--seconds N] [--rounds N]
+    TCP checks (20000), each so often (1), seconds per window (5), rounds (3); evervip alone
 cargo xtask bench config [--services N] [--rounds N]
     virtual servers in the file (2277), tests of it by each program (11)
 cargo xtask bench lvs [--services N] [--rounds N] [--part table|memory|web|ports]
@@ -68,6 +71,9 @@ each with --only evervip|keepalived
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     use lexopt::prelude::{Long, Short, Value, ValueExt as _};
 
+    if let ["checks", options @ ..] = arguments {
+        return checks::run(options);
+    }
     let mut parser = lexopt::Parser::from_args(arguments);
     let mut which = None;
     let mut crashes = 20;

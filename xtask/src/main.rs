@@ -22,7 +22,7 @@ tasks:
   test reload [WORD...]    reloads that disturb nothing
   packages                 install the programs that the tests need
   corpus [TEXT]            compare with what keepalived said of real configurations; TEXT: only files with this in their name
-  bench failover|takeover|scale|loaded|hmac|lvs|config
+  bench failover|takeover|scale|loaded|hmac|lvs|checks|config
                            measure evervip and keepalived side by side; `bench` alone lists the options
 
 A step that fails ends the run.";

@@ -557,6 +557,9 @@ impl Parent {
             release::put_back(slot.pace.overridden().clone(), namespace);
         }
         self.remove_common_fifo();
+        if !self.options.dont_release_ipvs {
+            self.release_services();
+        }
     }
 
     fn reap(&mut self, now: Instant) -> Result<()> {
@@ -589,6 +592,7 @@ impl Parent {
         let retired = std::mem::take(&mut slot.retiring);
         let asked_to = retired || self.stopping.is_some();
         let slot = self.slot(role);
+        slot.bereft |= !(asked_to && tidily);
         slot.pace.ended(child, asked_to && tidily);
         if self.stopping.is_some() {
             if !tidily {
@@ -602,6 +606,10 @@ impl Parent {
         }
         match status {
             ExitStatus::Code(code) => match Exit::is_final(code) {
+                // Virtual routers do not depend on checks.
+                Some(_) if role == Role::Checkers && self.slot(Role::Vrrp).child.is_some() => {
+                    error!("{name} ended with status {code}: the virtual routers go on without it");
+                }
                 Some(exit) => {
                     error!("{name} ended with status {code}, which it would do again: stopping");
                     self.release(role, child);
@@ -618,7 +626,6 @@ impl Parent {
             return Ok(());
         }
         let slot = self.slot(role);
-        slot.bereft = true;
         let delay = slot.pace.after(child, now);
         if role == Role::Vrrp {
             // Who ended by itself has said goodbye and removed its addresses; who ended between two sets of settings may
@@ -655,12 +662,12 @@ impl Parent {
         match role {
             Role::Vrrp => {
                 let previous = self.slot(role).previous.take();
-                for settings in previous
+                for part in previous
                     .as_deref()
                     .into_iter()
                     .chain([self.settings.part(role)])
                 {
-                    let released = unpack(settings)
+                    let released = unpack(part)
                         .and_then(|settings| release::release(&settings, child.names()));
                     if let Err(problem) = released {
                         error!(
@@ -669,8 +676,23 @@ impl Parent {
                     }
                 }
             }
-            // The kernel goes on balancing among those that were good.
+            // For as long as the daemon runs the kernel goes on balancing among those that were good.
             Role::Checkers => {}
+        }
+    }
+
+    /// The daemon ends. If the last checker process could not do it, its services are removed from IPVS.
+    fn release_services(&mut self) {
+        let slot = self.slot(Role::Checkers);
+        if !slot.bereft {
+            return;
+        }
+        let previous = slot.previous.take();
+        let current = self.settings.part(Role::Checkers);
+        for part in previous.as_deref().into_iter().chain([current]) {
+            if let Err(problem) = unpack(part).and_then(release::release_services) {
+                error!("services of the dead checker process may be left behind: {problem:#}");
+            }
         }
     }
 }

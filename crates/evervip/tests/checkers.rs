@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
 use lab::{ExitStatus, Host, Lab, Pid, scenario, wait_until};
+use sys::pid_file::PidFile;
 
 use common::{
     Daemon, SIGKILL, SIGSTOP, SIGTERM, SIGUSR1, SOON, evervip, gains, holds, host, is_real_root,
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         ("a_reload_brings_it_and_takes_it_away", comes_and_goes),
         ("a_dead_one_is_replaced", a_dead_one_is_replaced),
         ("without_successors", without_successors),
+        ("one_that_cannot_begin", one_that_cannot_begin),
         ("one_that_does_not_end_is_killed", does_not_end),
         ("runs_as_the_settings_say", as_the_settings_say),
         ("one_fifo_and_reader_for_both", one_fifo_and_reader_for_both),
@@ -210,6 +212,30 @@ fn without_successors(lab: &mut Lab) -> Result<()> {
     let status = daemon.process.wait_timeout(SOON)?;
     ensure!(status == ExitStatus::Code(0), "{status:?}");
     ensure!(!holds(&host, VIP) && !daemon.has_file("vrrp.pid"));
+    Ok(())
+}
+
+/// It costs the virtual routers nothing; alone it would be the end of the daemon.
+fn one_that_cannot_begin(lab: &mut Lab) -> Result<()> {
+    let lan = lab.segment()?;
+    let host = host(lab, &lan, "a", 1)?;
+    let mut daemon = Daemon::start(&host, &evervip(), &router())?;
+    gains(&host, VIP)?;
+    let somebody = PidFile::claim(&host.directory().join("checkers.pid"))?;
+    daemon.reload(&(router() + &service(80)))?;
+    daemon.says("the checker process ended with status 1: the virtual routers go on without it")?;
+    daemon.says("Respawning the checker process in 1 s")?;
+    somebody.remove()?;
+    runs(&host)?;
+    ensure!(holds(&host, VIP) && daemon.times_said("Entering MASTER STATE") == 1);
+    daemon.stop()?;
+
+    let mut daemon = Daemon::start(&host, &evervip(), &global(""))?;
+    daemon.says("No VRRP instance is configured")?;
+    let _somebody = PidFile::claim(&host.directory().join("checkers.pid"))?;
+    daemon.reload(&service(80))?;
+    let status = daemon.process.wait_timeout(SOON)?;
+    ensure!(status == ExitStatus::Code(1), "{status:?}");
     Ok(())
 }
 

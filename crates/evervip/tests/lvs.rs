@@ -6,12 +6,16 @@ mod balance;
 #[path = "lvs/checks.rs"]
 mod checks;
 mod common;
+#[path = "lvs/hostile.rs"]
+mod hostile;
 #[path = "lvs/options.rs"]
 mod options;
 #[path = "lvs/steps.rs"]
 mod steps;
 #[path = "lvs/table.rs"]
 mod table;
+#[path = "lvs/trouble.rs"]
+mod trouble;
 #[path = "lvs/world.rs"]
 mod world;
 
@@ -19,7 +23,7 @@ use std::process::ExitCode;
 
 use lab::scenario;
 
-use world::{with_ipvs, with_modules};
+use world::{with_ipvs, with_modules, without_modules};
 
 fn main() -> ExitCode {
     scenario::main(&[
@@ -46,6 +50,17 @@ fn main() -> ExitCode {
             with_modules(lab, &["ip_vs_pe_sip", "sctp"], steps::forms)
         }),
         ("tls_versions", |lab| with_ipvs(lab, checks::tls_versions)),
+        ("hostile", |lab| with_ipvs(lab, hostile::hostile)),
+        ("leaves_at_every_byte", |lab| {
+            with_ipvs(lab, hostile::leaves_at_every_byte)
+        }),
+        ("behind_our_back", |lab| {
+            with_ipvs(lab, trouble::behind_our_back)
+        }),
+        ("killed", |lab| with_ipvs(lab, trouble::killed)),
+        ("without_ipvs", |lab| {
+            without_modules(lab, trouble::without_ipvs)
+        }),
         ("groups", |lab| with_ipvs(lab, options::groups)),
         ("weights", |lab| with_ipvs(lab, options::weights)),
         ("suspended", |lab| with_ipvs(lab, options::suspended)),

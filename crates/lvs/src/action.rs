@@ -29,7 +29,8 @@ pub enum Action {
     RunCommand(CheckId, CommandId),
     /// Send this to the process group of the command that was started for a check.
     SignalCommand(CheckId, Signal),
-    /// Close whatever is open for a check, and kill its command: its result is of no use any more.
+    /// Close whatever is open for a check, also between two attempts, and kill its command: its result is of no use any more,
+    /// and its number may soon be another check's.
     Abandon(CheckId),
     /// Tell the world.
     Announce(Box<Announcement>),

@@ -391,7 +391,7 @@ impl Lvs {
         Some((service, service.real_servers.get(server)?))
     }
 
-    fn server_mut(
+    pub(crate) fn server_mut(
         &mut self,
         (service, server): ServerPlace,
     ) -> Option<(&RealServer, &mut ServerState)> {
@@ -425,13 +425,13 @@ impl Lvs {
         }
     }
 
-    /// Nobody waits for a check any more.
+    /// Nobody waits for a check any more. A host may have something open for it even between two attempts.
     pub(crate) fn abandon(&mut self, id: CheckId) {
-        let busy = self
+        let paced = self
             .checks
             .get(id)
-            .is_some_and(|check| matches!(check.phase, Phase::Trying | Phase::Running(_)));
-        if busy {
+            .is_some_and(|check| check.phase != Phase::Told);
+        if paced {
             self.actions.push_back(Action::Abandon(id));
         }
     }

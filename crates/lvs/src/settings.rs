@@ -42,6 +42,11 @@ pub struct CommandFacts {
 }
 
 impl Settings {
+    /// Whether groups without marks of their own get one each (`nftables_ipvs`).
+    pub const fn goes_by_marks(&self) -> bool {
+        self.global.nftables.table.is_some()
+    }
+
     /// What a command runs.
     pub fn command(&self, id: checkers::CommandId) -> Option<&CommandFacts> {
         self.commands.get(usize::try_from(id.0).ok()?)

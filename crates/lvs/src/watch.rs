@@ -8,9 +8,10 @@ use types::Instant;
 use types::ipvs::ServiceKey;
 
 use crate::action::{Action, CheckId, Level};
-use crate::check::Phase;
+use crate::check::{Check, Phase};
 use crate::lvs::{Lvs, RefusalKind};
 use crate::names::{ServerName, ServiceName};
+use crate::settings::checkers::{Checker, CheckerKind};
 use crate::table::Held;
 
 /// How often somebody looks.
@@ -19,6 +20,14 @@ const ROUND: Duration = Duration::from_secs(5);
 const ROUNDS: usize = 12;
 /// A command was refused because somebody else was faster: the truth is read so soon.
 const SOON: Duration = Duration::from_millis(500);
+/// It refused for reasons of its own: it is asked again so late.
+const REFUSED: Duration = Duration::from_secs(60);
+/// An attempt that is under way for so many times as long as any may take has been lost by whoever made it.
+const LOST: u32 = 10;
+/// No dialogue takes so many times its `connect_timeout`.
+const LONGEST_DIALOGUE: u32 = 16;
+/// A command that is killed is gone by then.
+const KILLED: Duration = Duration::from_secs(10);
 /// A check that did not run for so many of its intervals is reported.
 const INTERVALS: u32 = 3;
 
@@ -48,16 +57,28 @@ impl Watch {
         *self = Self::default();
     }
 
+    /// A service is to be read soon.
+    pub(crate) fn look_soon(&mut self, now: Instant, key: ServiceKey) {
+        self.suspects.insert(key, now + SOON);
+    }
+
     /// The kernel refused a command for a service.
     pub(crate) fn suspect(&mut self, now: Instant, key: ServiceKey, kind: RefusalKind) {
+        // Where the kernel refuses a service, its destinations are refused, too; the reason will still be there in a moment.
+        // Further refusals do not put off the moment when it is asked again.
+        let late = now + REFUSED;
         let at = match kind {
-            RefusalKind::Exists | RefusalKind::Missing => now + SOON,
-            // The reason will still be there in a moment.
-            RefusalKind::Other => now + ROUND * 12,
+            RefusalKind::Other if self.refused.insert(key) => {
+                self.suspects.insert(key, late);
+                late
+            }
+            RefusalKind::Other | RefusalKind::Exists | RefusalKind::Missing
+                if self.refused.contains(&key) =>
+            {
+                late
+            }
+            RefusalKind::Other | RefusalKind::Exists | RefusalKind::Missing => now + SOON,
         };
-        if kind == RefusalKind::Other {
-            self.refused.insert(key);
-        }
         self.suspects
             .entry(key)
             .and_modify(|known| *known = (*known).min(at))
@@ -81,7 +102,8 @@ impl Lvs {
             for _ in 0..self.table.len().div_ceil(ROUNDS) {
                 let next = self.table.after(self.watch.last.as_ref());
                 self.watch.last = next;
-                keys.extend(next);
+                // A suspect has its own turn.
+                keys.extend(next.filter(|key| !self.watch.suspects.contains_key(key)));
             }
             self.look_at_checks(now);
         }
@@ -91,10 +113,18 @@ impl Lvs {
     }
 
     /// What the kernel holds in a service; `None`: there is no such service.
-    pub fn handle_service(&mut self, _now: Instant, key: ServiceKey, held: Option<Held>) {
+    pub fn handle_service(&mut self, now: Instant, key: ServiceKey, held: Option<Held>) {
+        self.now = now;
         if !self.users.contains_key(&key) {
+            // Ours until it is gone; then it may be somebody else's.
+            if self.leaving.remove(&key) && held.is_some() {
+                self.table.learn(key, held);
+                self.dirty.insert(key);
+                self.finish();
+            }
             return;
         }
+        self.leaving.remove(&key);
         if !self.watch.refused.remove(&key) {
             for line in differences(&key, self.table.get(&key), held.as_ref()) {
                 self.say(Level::Warning, line);
@@ -106,61 +136,66 @@ impl Lvs {
     }
 
     fn look_at_checks(&mut self, now: Instant) {
-        let late: Vec<(CheckId, Duration)> = self
+        let late: Vec<(CheckId, Duration, Duration)> = self
             .checks
             .iter()
-            .filter(|(_, check)| !check.lateness_said)
             .filter_map(|(id, check)| {
-                let since = match check.phase {
-                    Phase::Waiting => check.due,
-                    Phase::Trying | Phase::Running(_) => check.began,
+                let checker = self.checker(id)?;
+                let intervals = checker.delay_loop.as_duration() * INTERVALS;
+                let (since, allowed) = match check.phase {
+                    Phase::Waiting => (check.due, intervals),
+                    // An attempt may take a while by itself.
+                    Phase::Trying | Phase::Running(_) => {
+                        (check.began, intervals + longest(checker))
+                    }
                     Phase::Suspended | Phase::Told => return None,
                 };
-                let checker = self.checker(id)?;
-                let mut allowed = checker.delay_loop.as_duration() * INTERVALS;
-                if check.phase != Phase::Waiting {
-                    // An attempt may take a while by itself.
-                    let endpoint = checker.endpoint();
-                    let limit = endpoint.map_or(Duration::ZERO, |endpoint| {
-                        endpoint.connect_timeout.as_duration()
-                    });
-                    allowed += limit * INTERVALS;
-                }
                 let silent = now.since(since);
-                (silent > allowed).then_some((id, silent))
+                (silent > allowed).then_some((id, silent, allowed))
             })
             .collect();
-        for (id, silent) in late {
+        for (id, silent, allowed) in late {
             let Some(check) = self.checks.get_mut(id) else {
                 continue;
             };
-            check.lateness_said = true;
-            let stuck = check.phase == Phase::Trying;
+            let said = std::mem::replace(&mut check.lateness_said, true);
             let check = *check;
-            let Some((service, server)) = self.server_of(&check) else {
-                continue;
-            };
-            let settings = &self.settings;
-            let text = format!(
-                "a check of {} of VS {} has not come to an end for {} s, more than {INTERVALS} of its intervals: what is \
-                 known of the server is as old",
-                ServerName::of(server, service),
-                ServiceName { service, settings },
-                silent.as_secs()
-            );
-            self.say(Level::Warning, text);
-            if stuck {
-                // Whoever made it has lost it.
+            if !said {
+                self.say_late(&check, silent);
+            }
+            if check.phase == Phase::Trying && silent > allowed * LOST {
                 self.abandon(id);
                 if let Some(check) = self.checks.get_mut(id) {
                     check.phase = Phase::Waiting;
-                }
-                self.timeline.arm(now, id);
-                if let Some(check) = self.checks.get_mut(id) {
                     check.due = now;
+                    self.timeline.arm(now, id);
                 }
             }
         }
+    }
+
+    fn say_late(&mut self, check: &Check, silent: Duration) {
+        let Some((service, server)) = self.server_of(check) else {
+            return;
+        };
+        let settings = &self.settings;
+        let text = format!(
+            "a check of {} of VS {} has not come to an end for {} s, more than {INTERVALS} of its intervals: what is known \
+             of the server is as old",
+            ServerName::of(server, service),
+            ServiceName { service, settings },
+            silent.as_secs()
+        );
+        self.say(Level::Warning, text);
+    }
+}
+
+/// How long an attempt may take.
+fn longest(checker: &Checker) -> Duration {
+    match (&checker.kind, checker.endpoint()) {
+        (CheckerKind::Misc(misc), _) => misc.timeout.as_duration() + KILLED,
+        (_, Some(endpoint)) => endpoint.connect_timeout.as_duration() * LONGEST_DIALOGUE,
+        (_, None) => Duration::ZERO,
     }
 }
 

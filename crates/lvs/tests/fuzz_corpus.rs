@@ -10,8 +10,12 @@
 // As the bodies know it.
 extern crate evervip_lvs as lvs;
 
+#[path = "../../../fuzz/bodies/dns_answer.rs"]
+mod dns_answer;
 #[path = "../../../fuzz/bodies/http_answer.rs"]
 mod http_answer;
+#[path = "../../../fuzz/bodies/smtp_answer.rs"]
+mod smtp_answer;
 
 /// Replays at least `least` files, and what is left of them when they are cut short.
 fn replay(name: &str, least: usize, run: fn(&[u8])) {
@@ -34,4 +38,14 @@ fn replay(name: &str, least: usize, run: fn(&[u8])) {
 #[test]
 fn http_answer() {
     replay("http_answer", 6, http_answer::run);
+}
+
+#[test]
+fn smtp_answer() {
+    replay("smtp_answer", 9, smtp_answer::run);
+}
+
+#[test]
+fn dns_answer() {
+    replay("dns_answer", 9, dns_answer::run);
 }

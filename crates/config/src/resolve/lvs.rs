@@ -621,6 +621,20 @@ pub(super) fn finish(
             continue;
         };
         let service = match (id, facts) {
+            (Some(_), Some(facts))
+                if facts.count > MOST_ADDRESSES && (facts.marks || !settings.goes_by_marks()) =>
+            {
+                let message = format!(
+                    "virtual server group {} is left out: it stands for {} addresses, and each is a service of the kernel; \
+                     {MOST_ADDRESSES} are possible",
+                    waiting.group, facts.count
+                );
+                let diagnostic = Diagnostic::error(Class::Uncounted, message).help(
+                    "global_defs { nftables_ipvs }: one service for all addresses of a group",
+                );
+                report.at(waiting.span, diagnostic);
+                None
+            }
             (Some(id), Some(facts)) => of_group(server, waiting, id, facts, &mut ordinals, report),
             _ => {
                 let group = &waiting.group;
@@ -664,12 +678,17 @@ pub(super) fn finish(
     commands
 }
 
+/// A group of more addresses is refused, unless nftables marks their packets: IPVS would need gigabytes for it.
+const MOST_ADDRESSES: u128 = 65_536;
+
 /// What services need to know of a group.
 struct GroupFacts {
     marks: bool,
     /// A mark has no family of its own.
     open_marks: bool,
     addresses: bool,
+    /// How many addresses.
+    count: u128,
     v4: bool,
     v6: bool,
     /// The ports of the addresses.
@@ -685,6 +704,7 @@ impl GroupFacts {
             marks: entries().any(mark),
             open_marks: entries().any(family(None)),
             addresses: !entries().all(mark),
+            count: entries().map(addresses_of).fold(0, u128::saturating_add),
             v4: entries().any(family(Some(Family::V4))),
             v6: entries().any(family(Some(Family::V6))),
             ports: entries()
@@ -694,6 +714,20 @@ impl GroupFacts {
                 })
                 .collect(),
         }
+    }
+}
+
+/// How many addresses an entry stands for.
+fn addresses_of(entry: &GroupEntry) -> u128 {
+    let number = |address| match address {
+        IpAddr::V4(address) => u128::from(u32::from(address)),
+        IpAddr::V6(address) => u128::from(address),
+    };
+    match *entry {
+        GroupEntry::Addresses { first, last, .. } => {
+            number(last).saturating_sub(number(first)).saturating_add(1)
+        }
+        GroupEntry::Mark { .. } => 0,
     }
 }
 

@@ -2,7 +2,7 @@
 //! deadlines and one buffer.
 //!
 //! # What is promised
-//! - Nobody starves: each turn is bounded (so many sockets, so many bytes, so many openings), and whoever has more to say
+//! - Nobody starves: each turn is bounded (so many sockets, so much time, so many openings), and whoever has more to say
 //!   comes again after all others. A server that floods costs the rest one read of its own per turn.
 //! - No attempt fails because we were late: before a time-out is believed, the socket is asked whether something has arrived.
 //! - Attempts that are asked for while as many sockets are open as may be wait for their turn, and their time runs from when
@@ -15,6 +15,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use log::debug;
 use lvs::CheckId;
@@ -36,8 +37,11 @@ use self::slots::{Slots, Token};
 /// Sockets that are served in one turn: with a TCP_CHECK of 30 µs each, 4 ms.
 const SERVED_PER_TURN: usize = 128;
 
-/// Bytes that are read in one turn, which may be hashed and searched on the way.
-const BYTES_PER_TURN: usize = 512 * 1024;
+/// How long a turn may take: what is read may be deciphered, hashed and searched on the way.
+const TURN: Duration = Duration::from_millis(4);
+
+/// After so many sockets that had nothing to say the clock is read, too: a handshake of TLS begins without a word.
+const SERVED_UNTIMED: usize = 16;
 
 /// Attempts that are begun in one turn.
 const BEGUN_PER_TURN: usize = 64;
@@ -214,6 +218,11 @@ impl Attempts {
     /// # Errors
     /// When the kernel does not tell; not expected.
     pub(crate) fn hear(&mut self, now: Instant) -> Result<(), sys::Error> {
+        if self.slots.len() == 0 {
+            // Who had something to say is gone, too.
+            self.ready.clear();
+            return Ok(());
+        }
         let (slots, ready) = (&mut self.slots, &mut self.ready);
         self.events.poll_changes(|change| {
             let token = Token::from(change.token);
@@ -225,15 +234,22 @@ impl Attempts {
                 }
             }
         })?;
-        let mut bytes = 0;
+        if self.ready.is_empty() {
+            return Ok(());
+        }
+        let begin = sys::clock::now();
+        let mut untimed = 0;
         for _served in 0..SERVED_PER_TURN {
-            if bytes >= BYTES_PER_TURN {
-                break;
-            }
             let Some(token) = self.ready.pop_front() else {
                 break;
             };
-            bytes += self.serve(now, token);
+            untimed += 1;
+            if self.serve(now, token) > 0 || untimed >= SERVED_UNTIMED {
+                if sys::clock::now().since(begin) >= TURN {
+                    break;
+                }
+                untimed = 0;
+            }
         }
         Ok(())
     }
@@ -257,6 +273,10 @@ impl Attempts {
                 self.tickets.remove(&check);
                 self.begin(now, check, attempt, plans);
             }
+        }
+        if self.waiting.is_empty() {
+            // Without `warmup` all checks begin at once.
+            self.waiting.shrink_to(BEGUN_PER_TURN);
         }
     }
 

@@ -6,11 +6,12 @@ use anyhow::Result;
 use config::Settings;
 use config::settings::global::IpvsNamespace;
 use log::{info, warn};
+use lvs::{Action, Lvs};
 use sys::netlink::{AddressChange, Change, KernelAddress, RouteSocket};
 use sys::sysctl::Overrides;
 use types::{IfIndex, IfName};
 
-use crate::ipvs::timeouts;
+use crate::ipvs::{self as balancer, Module, timeouts};
 use crate::kernel_routing::{self, Names};
 
 struct Indices(BTreeMap<IfName, IfIndex>);
@@ -66,6 +67,33 @@ pub(super) fn release(settings: &Settings, masters: &BTreeSet<String>) -> Result
         .filter_map(Result::err)
     {
         warn!("{problem}");
+    }
+    Ok(())
+}
+
+/// Takes the services of these settings out of IPVS, as the stop of a checker process would.
+pub(super) fn release_services(mut settings: Settings) -> Result<()> {
+    let mut core = Lvs::new(0);
+    settings.lvs.global.flush = false;
+    if settings.lvs.virtual_servers.is_empty() {
+        return Ok(());
+    }
+    let mut ipvs = balancer::open(&settings.global.namespaces.ipvs, Module::Leave)?;
+    core.handle_settings(sys::clock::now(), settings.lvs);
+    // What the settings want is not made any more.
+    while core.poll_action().is_some() {}
+    core.handle_stop(false);
+    let mut commands = Vec::new();
+    while let Some(action) = core.poll_action() {
+        if let Action::Ipvs(command) = action {
+            commands.push(command);
+        }
+    }
+    info!("Removing what the checker process left in IPVS");
+    for problem in ipvs.apply(&commands)?.into_iter().filter_map(Result::err) {
+        if !problem.is_done_already() {
+            warn!("{problem}");
+        }
     }
     Ok(())
 }

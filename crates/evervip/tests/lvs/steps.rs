@@ -325,9 +325,9 @@ fn leftovers(lab: &mut Lab, case: &Leftovers<'_>) -> Result<()> {
     match case.start {
         Start::AsFound => story.differ(
             "start",
-            "it leaves what it finds as it is; we correct what is ours",
+            "it leaves what it finds as it is; we correct what is ours, and nobody else's",
             (
-                "TCP 10.0.0.1:80 rr = .1:1 .2:1 .7:9/Route; TCP 10.9.9.9:99 rr =",
+                "TCP 10.0.0.1:80 rr = .1:1 .2:1; TCP 10.9.9.9:99 rr =",
                 &["VS UP"],
             ),
             (
@@ -426,7 +426,7 @@ pub(crate) fn nothing_released(lab: &mut Lab) -> Result<()> {
             options: &["-I"],
             start: Start::AsFound,
             stop: (
-                "TCP 10.0.0.1:80 rr = .1:1 .2:1 .7:9/Route; TCP 10.9.9.9:99 rr =",
+                "TCP 10.0.0.1:80 rr = .1:1 .2:1; TCP 10.9.9.9:99 rr =",
                 "TCP 10.0.0.1:80 wlc = .1:9/Route .2:1 .7:9/Route; TCP 10.9.9.9:99 rr =",
             ),
             told: &[],

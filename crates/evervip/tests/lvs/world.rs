@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use lab::backend::{Act, Backend};
 use lab::{ExitStatus, Host, HostOptions, Lab, Process, pause, uml};
 
-use crate::common::{Daemon, keepalived, program};
+use crate::common::{Daemon, evervip, keepalived, program};
 use crate::table::{compact, saved, table};
 
 /// Modules of the kernel that directors need. The schedulers would be loaded by the kernel itself where there is a
@@ -49,6 +49,11 @@ pub(crate) fn with_ipvs(lab: &mut Lab, scenario: fn(&mut Lab) -> Result<()>) -> 
     with_modules(lab, &[], scenario)
 }
 
+/// The same where there is none.
+pub(crate) fn without_modules(lab: &mut Lab, scenario: fn(&mut Lab) -> Result<()>) -> Result<()> {
+    uml::scenario(lab, &[], scenario)
+}
+
 /// The same with further kernel modules.
 pub(crate) fn with_modules(
     lab: &mut Lab,
@@ -67,12 +72,21 @@ pub(crate) struct Program {
     pub(crate) binary: PathBuf,
 }
 
+/// The program under test.
+pub(crate) fn ours() -> Program {
+    Program {
+        name: "evervip",
+        binary: evervip(),
+    }
+}
+
 /// Who is compared: the one that is the reference first.
 pub(crate) fn programs() -> Result<Vec<Program>> {
-    Ok(vec![Program {
+    let theirs = Program {
         name: "keepalived",
         binary: keepalived()?,
-    }])
+    };
+    Ok(vec![theirs, ours()])
 }
 
 /// The wires: one segment, the host of the servers, and a director for each program.
@@ -86,6 +100,11 @@ pub(crate) struct Network {
 impl Network {
     /// Directors and servers. They can reach each other.
     pub(crate) fn new(lab: &Lab) -> Result<Self> {
+        Self::of(lab, programs()?)
+    }
+
+    /// The same with directors for these programs alone.
+    pub(crate) fn of(lab: &Lab, programs: Vec<Program>) -> Result<Self> {
         let lan = lab.segment()?;
         let web = lab.host("web", HostOptions::default())?;
         web.connect(&lan, "eth0")?;
@@ -94,7 +113,6 @@ impl Network {
             web.add_address("eth0", &format!("10.1.0.{number}/16"))?;
             web.add_address("eth0", &format!("fd00:1::{number}/64"))?;
         }
-        let programs = programs()?;
         let mut directors = Vec::new();
         for (number, program) in (100..).zip(&programs) {
             let host = lab.host(program.name, HostOptions::default())?;
@@ -261,6 +279,19 @@ impl<'n> Story<'n> {
     pub(crate) fn call(&self, line: &str) -> Result<()> {
         for side in &self.sides {
             side.host.call(line)?;
+        }
+        Ok(())
+    }
+
+    /// Every director's daemon and host, with the program's name.
+    pub(crate) fn each(
+        &mut self,
+        mut look: impl FnMut(&str, &mut Daemon, &Host) -> Result<()>,
+    ) -> Result<()> {
+        for side in &mut self.sides {
+            let daemon = side.daemon.as_mut().context("it runs")?;
+            look(side.program.name, daemon, side.host)
+                .with_context(|| side.program.name.to_owned())?;
         }
         Ok(())
     }

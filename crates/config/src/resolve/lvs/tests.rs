@@ -290,6 +290,20 @@ fn services_of_one_group_are_counted_without_those_left_out() {
 }
 
 #[test]
+fn a_group_of_more_addresses_than_the_kernel_has_services_for_goes_by_marks() {
+    let server = "protocol TCP\n lvs_method NAT\n real_server fd00::1 80 {\n}";
+    assert!(grouped("fd00::/112 80", server).0.is_some());
+    let (service, said) = grouped("fd00::/64 80", server);
+    assert_eq!(service, None);
+    assert!(said.contains(&Class::Uncounted));
+    let (settings, _) = load(&format!(
+        "global_defs {{\n nftables_ipvs\n}}\nvirtual_server group G {{\n lvs_sched rr\n {server}\n}}\nvirtual_server_group \
+         G {{\n fd00::/64 80\n}}"
+    ));
+    assert_eq!(settings.unwrap().lvs.virtual_servers.len(), 1);
+}
+
+#[test]
 fn an_unknown_group_is_all_that_is_said() {
     let (_, said) = load("virtual_server group G {\n real_server 10.0.0.1 80 {\n}\n}");
     assert_eq!(said, LOGGED);
