@@ -197,6 +197,7 @@ impl CheckerProcess {
             heartbeat.beat(now);
         }
         self.ipvs_tuning.tick(now);
+        self.parent.tick(now);
         self.downs.tell(now, &self.core, &self.parent);
         self.tell_overrides();
         Ok(())
@@ -218,6 +219,7 @@ impl CheckerProcess {
                     self.hands.next_wake(),
                     self.downs.next_wake(&self.core),
                     self.ipvs_tuning.next_wake(),
+                    self.parent.next_wake(),
                 ];
                 wakes.into_iter().flatten().min()
             }
@@ -256,7 +258,7 @@ impl CheckerProcess {
             match signal.number {
                 SIGTERM => self.stop(now),
                 SIGCHLD => self.reap(now)?,
-                SIGHUP => self.parent.tell(&ToParent::ReloadWanted),
+                SIGHUP => self.parent.tell(ToParent::ReloadWanted),
                 // A terminal sends SIGINT to everybody; the parent decides what comes of it.
                 SIGINT => {}
                 number => {
@@ -339,7 +341,7 @@ impl CheckerProcess {
             .carry_out(now, &mut self.core, &self.settings, &old);
         drop(old);
         self.tell_overrides();
-        self.parent.tell(&ToParent::SettingsTaken);
+        self.parent.tell(ToParent::SettingsTaken);
         process::give_back_memory();
         self.tuning.settings_change(&self.settings.global.processes);
     }
