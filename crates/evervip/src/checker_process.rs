@@ -26,7 +26,6 @@ use sys::nftables::MarkTable;
 use sys::pid_file::PidFile;
 use sys::process;
 use sys::signals::SignalSet;
-use sys::timer::Timer;
 use types::Instant;
 
 use self::addresses::{Addresses, News};
@@ -42,10 +41,9 @@ use crate::exit::Exit;
 use crate::messages::{Dump, Role, ToParent};
 
 // Tokens of the epoll set, after those of every child.
-const TIMER: u64 = 2;
-const FILES: u64 = 3;
-const ADDRESSES: u64 = 4;
-const ATTEMPTS: u64 = 5;
+const FILES: u64 = 2;
+const ADDRESSES: u64 = 3;
+const ATTEMPTS: u64 = 4;
 
 /// Runs the child until its parent stops it.
 pub(crate) fn run(beginning: Beginning) -> Exit {
@@ -65,7 +63,6 @@ pub(crate) fn run(beginning: Beginning) -> Exit {
 struct CheckerProcess {
     parent: Line,
     signals: SignalSet,
-    timer: Timer,
     events: EventLoop,
     heartbeat: Option<Heartbeat>,
     core: Lvs,
@@ -99,8 +96,6 @@ impl CheckerProcess {
             start,
             heartbeat,
         } = beginning;
-        let timer = Timer::new()?;
-        events.add(&timer, TIMER)?;
         let mut settings: Settings =
             postcard::from_bytes(&start.settings).context("settings from the parent")?;
         let mut core = Lvs::new(seed());
@@ -116,7 +111,6 @@ impl CheckerProcess {
         let mut process = Self {
             parent,
             signals,
-            timer,
             events,
             heartbeat,
             core,
@@ -146,17 +140,16 @@ impl CheckerProcess {
         let mut ready = Vec::new();
         loop {
             let planned = self.next_wake();
-            self.timer.arm(planned)?;
             // There may be more to do at once: that is not late by all the time before.
             let before = sys::clock::now();
-            self.events.wait(&mut ready)?;
+            // No timer: thousands of attempts a second would arm and read it, and a millisecond does not matter here.
+            self.events.wait_until(&mut ready, planned)?;
             let now = sys::clock::now();
             self.tuning.woke(planned.map(|at| at.max(before)), now);
             for token in &ready {
                 match *token {
                     SIGNALS => self.hear_signals(now)?,
                     CHANNEL => self.hear_parent(now)?,
-                    TIMER => self.timer.acknowledge()?,
                     FILES => {
                         let values = self.files.hear(now);
                         self.hear_of_files(now, values);
@@ -169,7 +162,7 @@ impl CheckerProcess {
                 }
             }
             match self.state {
-                Running::Yes => self.tick(now)?,
+                Running::Yes => self.tick(now, ready.contains(&ATTEMPTS))?,
                 Running::Leaving(until) => {
                     if now >= until || !self.hands.are_busy() {
                         return self.end();
@@ -179,10 +172,13 @@ impl CheckerProcess {
         }
     }
 
-    /// All that has happened has been heard: now what time brings.
-    fn tick(&mut self, now: Instant) -> Result<()> {
-        self.hands.hear_attempts(now)?;
-        self.take_verdicts(now);
+    /// The rest has been heard: now attempts, of which there is news or not, and what time brings.
+    fn tick(&mut self, now: Instant, news: bool) -> Result<()> {
+        // Every other time somebody's turn has come, and nobody has said anything.
+        if news || self.hands.attempts_wait() {
+            self.hands.hear_attempts(now)?;
+            self.take_verdicts(now);
+        }
         let values = self.files.tick(now);
         self.hear_of_files(now, values);
         if let Some(listing) = self.hands.tick(now) {
@@ -333,6 +329,7 @@ impl CheckerProcess {
         let whole = balances.then_some(&lvs.global);
         let namespace = &settings.global.namespaces.ipvs;
         self.ipvs_tuning.settings_change(now, namespace, whole);
+        self.tell_overrides();
         self.hands.mark_by(now, mark_table(&lvs, &settings));
         self.core.handle_settings(now, lvs);
         // What is removed by these settings is announced with the scripts of the old ones.
@@ -340,7 +337,6 @@ impl CheckerProcess {
         self.hands
             .carry_out(now, &mut self.core, &self.settings, &old);
         drop(old);
-        self.tell_overrides();
         self.parent.tell(ToParent::SettingsTaken);
         process::give_back_memory();
         self.tuning.settings_change(&self.settings.global.processes);

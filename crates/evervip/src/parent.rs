@@ -648,14 +648,13 @@ impl Parent {
             self.start_missing(now);
             return Ok(());
         }
-        // What keeps the checkers from beginning (somebody holds their pid file, they lack a right) is no reason to take the
-        // addresses of a VRRP process away that works.
-        let may_be_missed = role == Role::Checkers && self.slot(Role::Vrrp).child.is_some();
         match status {
             ExitStatus::Code(code) => match Exit::is_final(code) {
-                Some(_) if may_be_missed => error!(
-                    "{name} ended with status {code}: nobody checks real servers until it can begin; VRRP goes on"
-                ),
+                // Virtual routers do not depend on checks. The checker process is tried again: what keeps it from beginning (somebody
+                // holds its pid file, it lacks a right) may pass.
+                Some(_) if role == Role::Checkers && self.slot(Role::Vrrp).child.is_some() => {
+                    error!("{name} ended with status {code}: the virtual routers go on without it");
+                }
                 Some(exit) => {
                     error!("{name} ended with status {code}, which it would do again: stopping");
                     self.release(role, child);

@@ -124,7 +124,7 @@ impl UnknownVrids {
     }
 }
 
-/// What is left of [`Start`] once the settings have been taken out.
+/// What is left of [`Start`](crate::messages::Start) once the settings have been taken out.
 struct StartFacts {
     dump_directory: String,
     keep_addresses: bool,

@@ -14,9 +14,15 @@ impl Lvs {
         for key in std::mem::take(&mut self.dirty) {
             let wanted = self.wanted(&key);
             let actions = &mut self.actions;
+            let mut removed = false;
             self.table.converge(key, wanted, |command: Command| {
+                removed |= matches!(command, Command::RemoveService(_));
                 actions.push_back(Action::Ipvs(command));
             });
+            if removed {
+                self.leaving.insert(key);
+                self.watch.look_soon(self.now, key);
+            }
         }
     }
 

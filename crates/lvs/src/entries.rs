@@ -19,7 +19,8 @@ use crate::settings::{Group, GroupEntry, Service, Settings, VirtualServer};
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
     given: BTreeMap<(String, Protocol), u32>,
-    next: Option<u32>,
+    /// The last number that was given out.
+    last: Option<u32>,
 }
 
 impl Marks {
@@ -29,9 +30,11 @@ impl Marks {
         if let Some(mark) = self.given.get(&key) {
             return Some(*mark);
         }
-        let mark = *self.next.get_or_insert(first);
-        self.next = mark.checked_add(1);
-        self.next?;
+        let mark = match self.last {
+            Some(last) => last.checked_add(1)?,
+            None => first,
+        };
+        self.last = Some(mark);
         self.given.insert(key, mark);
         Some(mark)
     }
@@ -91,7 +94,7 @@ pub(crate) fn entries(server: &VirtualServer, settings: &Settings, marks: &mut M
     }
 }
 
-/// The services of a group that goes by a mark of its own; `None`: it has marks, or there is no number left.
+/// The services of a group that goes by a mark of its own: none if there is no number left. `None`: it has marks itself.
 fn marked(group: &Group, protocol: Protocol, marks: &mut Marks, first: u32) -> Option<Entries> {
     let only_addresses = group
         .entries
@@ -100,8 +103,10 @@ fn marked(group: &Group, protocol: Protocol, marks: &mut Marks, first: u32) -> O
     if !only_addresses {
         return None;
     }
-    let mark = marks.of(&group.name, protocol, first)?;
     let mut result = Entries::default();
+    let Some(mark) = marks.of(&group.name, protocol, first) else {
+        return Some(result);
+    };
     for entry in &group.entries {
         let GroupEntry::Addresses { first, last, port } = entry else {
             continue;
@@ -196,5 +201,21 @@ pub(crate) fn options(server: &VirtualServer, key: &ServiceKey) -> ServiceOption
                     .map_or_else(|| Netmask::single(family), Into::into),
                 engine: persistence.engine.clone(),
             }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_given_once() {
+        let mut marks = Marks::default();
+        let first = u32::MAX - 1;
+        assert_eq!(marks.of("a", Protocol::Tcp, first), Some(first));
+        assert_eq!(marks.of("a", Protocol::Udp, 7), Some(u32::MAX));
+        assert_eq!(marks.of("b", Protocol::Tcp, 7), None);
+        assert_eq!(marks.of("b", Protocol::Tcp, 7), None);
+        assert_eq!(marks.of("a", Protocol::Tcp, 7), Some(first));
     }
 }

@@ -43,6 +43,10 @@ pub struct Lvs {
     /// IPVS services that may differ from what they should be.
     pub(crate) dirty: BTreeSet<ServiceKey>,
     pub(crate) watch: Watch,
+    /// IPVS services that were ours: not gone until the kernel says that it has none.
+    pub(crate) leaving: BTreeSet<ServiceKey>,
+    /// The time of the last input that had one.
+    pub(crate) now: Instant,
     /// The numbers in tracked files, by name.
     pub(crate) files: BTreeMap<String, i32>,
     /// The states of BFD sessions, by name.
@@ -126,6 +130,8 @@ impl Lvs {
             marked: Vec::new(),
             dirty: BTreeSet::new(),
             watch: Watch::default(),
+            leaving: BTreeSet::new(),
+            now: Instant::ZERO,
             files: BTreeMap::new(),
             sessions: BTreeMap::new(),
             local: BTreeMap::new(),
@@ -156,6 +162,7 @@ impl Lvs {
 
     /// What is due is done.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
         while let Some(id) = self.timeline.pop_due(now) {
             self.call(now, id);
         }
@@ -255,9 +262,10 @@ impl Lvs {
         if self.first {
             return;
         }
-        let users = &self.users;
-        self.table.retain(|key| users.contains_key(key));
-        self.dirty.extend(users.keys().copied());
+        let (users, leaving) = (&self.users, &self.leaving);
+        self.table
+            .retain(|key| users.contains_key(key) || leaving.contains(key));
+        self.dirty.extend(users.keys().chain(leaving).copied());
         self.finish();
     }
 
@@ -282,6 +290,7 @@ impl Lvs {
 
     /// The kernel did not carry out a command.
     pub fn handle_refusal(&mut self, now: Instant, command: &Command, kind: RefusalKind) {
+        self.now = now;
         let key = match command {
             Command::AddService(key, _)
             | Command::EditService(key, _)

@@ -39,6 +39,8 @@ impl Lvs {
         }
         self.users.clear();
         self.finish();
+        // Nobody looks after it any more.
+        self.watch.stop();
         self.services.clear();
     }
 

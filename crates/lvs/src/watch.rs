@@ -57,18 +57,32 @@ impl Watch {
         *self = Self::default();
     }
 
+    /// A service is to be read soon.
+    pub(crate) fn look_soon(&mut self, now: Instant, key: ServiceKey) {
+        self.suspects.insert(key, now + SOON);
+    }
+
     /// The kernel refused a command for a service.
     pub(crate) fn suspect(&mut self, now: Instant, key: ServiceKey, kind: RefusalKind) {
-        if kind == RefusalKind::Other {
-            self.refused.insert(key);
-        }
         // Where the kernel refuses a service, its destinations are refused, too; the reason will still be there in a moment.
-        let at = if self.refused.contains(&key) {
-            now + REFUSED
-        } else {
-            now + SOON
+        // Further refusals do not put off the moment when it is asked again.
+        let late = now + REFUSED;
+        let at = match kind {
+            RefusalKind::Other if self.refused.insert(key) => {
+                self.suspects.insert(key, late);
+                late
+            }
+            RefusalKind::Other | RefusalKind::Exists | RefusalKind::Missing
+                if self.refused.contains(&key) =>
+            {
+                late
+            }
+            RefusalKind::Other | RefusalKind::Exists | RefusalKind::Missing => now + SOON,
         };
-        self.suspects.insert(key, at);
+        self.suspects
+            .entry(key)
+            .and_modify(|known| *known = (*known).min(at))
+            .or_insert(at);
     }
 }
 
@@ -99,10 +113,18 @@ impl Lvs {
     }
 
     /// What the kernel holds in a service; `None`: there is no such service.
-    pub fn handle_service(&mut self, _now: Instant, key: ServiceKey, held: Option<Held>) {
+    pub fn handle_service(&mut self, now: Instant, key: ServiceKey, held: Option<Held>) {
+        self.now = now;
         if !self.users.contains_key(&key) {
+            // Ours until it is gone; then it may be somebody else's.
+            if self.leaving.remove(&key) && held.is_some() {
+                self.table.learn(key, held);
+                self.dirty.insert(key);
+                self.finish();
+            }
             return;
         }
+        self.leaving.remove(&key);
         if !self.watch.refused.remove(&key) {
             for line in differences(&key, self.table.get(&key), held.as_ref()) {
                 self.say(Level::Warning, line);

@@ -6,7 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::time::Timespec;
+use types::Instant;
 
+use crate::clock;
 use crate::error::Error;
 
 /// Events taken from the kernel per call. A process has a handful of descriptors; what does not fit is
@@ -133,6 +135,23 @@ impl EventLoop {
         self.wait_for(ready, None)
     }
 
+    /// Like [`wait`](Self::wait), but no longer than until `deadline`, or up to a millisecond after; `ready` may become empty.
+    /// Cheaper than a [timer](crate::timer) in the set for whoever can be that late: no call arms it, none reads it.
+    ///
+    /// # Errors
+    /// Not expected.
+    pub fn wait_until(&self, ready: &mut Vec<u64>, deadline: Option<Instant>) -> Result<(), Error> {
+        let limit = deadline.map(|deadline| {
+            let left = deadline.since(clock::now());
+            Timespec {
+                // Who waits for longer than a day may look again.
+                tv_sec: i64::try_from(left.as_secs().min(86_400)).unwrap_or(0),
+                tv_nsec: i64::from(left.subsec_nanos()),
+            }
+        });
+        self.wait_for(ready, limit.as_ref())
+    }
+
     /// Takes what is ready now without waiting; `ready` may become empty.
     ///
     /// # Errors
@@ -213,6 +232,7 @@ fn flags(interest: Interest) -> epoll::EventFlags {
 mod tests {
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
+    use std::time::Duration;
 
     use super::*;
 
@@ -243,6 +263,25 @@ mod tests {
         events.poll(&mut ready).unwrap();
         assert!(ready.is_empty());
         assert!(events.remove(&near).is_err());
+    }
+
+    #[test]
+    fn a_wait_ends_at_its_deadline_and_not_before() {
+        let events = EventLoop::new().unwrap();
+        let (near, mut far) = UnixStream::pair().unwrap();
+        events.add(&near, 1).unwrap();
+        let mut ready = Vec::new();
+        let deadline = clock::now() + Duration::from_micros(20_300);
+        events.wait_until(&mut ready, Some(deadline)).unwrap();
+        assert!(clock::now() >= deadline);
+        assert!(ready.is_empty());
+        events.wait_until(&mut ready, Some(deadline)).unwrap();
+        assert!(ready.is_empty(), "it has passed");
+        far.write_all(b"x").unwrap();
+        for deadline in [Some(deadline), None] {
+            events.wait_until(&mut ready, deadline).unwrap();
+            assert_eq!(ready, [1]);
+        }
     }
 
     #[test]

@@ -67,6 +67,17 @@ impl<K: PartialEq> Scripts<K> {
         Some((key, exit.status))
     }
 
+    /// How many notify scripts have not ended.
+    pub(crate) fn notifying(&self) -> usize {
+        self.notifications.len()
+    }
+
+    /// One of them.
+    #[cfg(test)]
+    pub(crate) fn notified(&self) -> Option<Pid> {
+        self.notifications.first().copied()
+    }
+
     /// Whether any of them has not ended.
     pub(crate) fn any_running(&self) -> bool {
         !self.checks.is_empty() || !self.notifications.is_empty()
