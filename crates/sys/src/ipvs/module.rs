@@ -57,7 +57,11 @@ fn load(module: &str) -> Result<(), Error> {
             process::kill_group(child.pid, libc::SIGKILL)?;
         }
     }
-    match process::wait_for(child.pid)? {
+    let status = process::wait_for(child.pid)?;
+    if let Some(reason) = child.beginning.problem() {
+        return Err(problem(format!("{} {reason}", program.display())));
+    }
+    match status {
         ExitStatus::Code(0) => Ok(()),
         ExitStatus::Code(code) => Err(problem(format!(
             "{} ended with status {code}; is the module installed?",
