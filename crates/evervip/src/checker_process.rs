@@ -155,7 +155,7 @@ impl CheckerProcess {
                         self.hear_of_files(now, values);
                     }
                     ADDRESSES => {
-                        let news = self.addresses.hear()?;
+                        let news = self.addresses.hear(now, &self.events);
                         self.hear_of_addresses(now, news);
                     }
                     _ => {}
@@ -193,6 +193,8 @@ impl CheckerProcess {
             heartbeat.beat(now);
         }
         self.ipvs_tuning.tick(now);
+        let news = self.addresses.tick(now, &self.events);
+        self.hear_of_addresses(now, news);
         self.parent.tick(now);
         self.downs.tell(now, &self.core, &self.parent);
         self.tell_overrides();
@@ -216,6 +218,7 @@ impl CheckerProcess {
                     self.downs.next_wake(&self.core),
                     self.ipvs_tuning.next_wake(),
                     self.parent.next_wake(),
+                    self.addresses.next_wake(),
                 ];
                 wakes.into_iter().flatten().min()
             }
@@ -315,7 +318,7 @@ impl CheckerProcess {
         let buffers = &settings.global.buffers;
         let news = self
             .addresses
-            .prepare(wants_addresses, buffers, &self.events);
+            .prepare(now, wants_addresses, buffers, &self.events);
         self.hear_of_addresses(now, news);
         if !lvs.virtual_servers.is_empty() {
             debug!("Initializing ipvs");
