@@ -4,24 +4,33 @@
 //! that touches the end of a window may go on in the next one ("hard" partial matching): what it needs is kept, at most
 //! [`TAIL`] bytes. Only the end of the stream is an end to the pattern (`$`, `\z`, `\b`).
 //!
-//! A pattern that would take for ever is given up after PCRE2's own limit of ten million steps, and says so.
+//! A pattern that would take for ever is given up, and says so: after [`MOST_STEPS`] for a match that begins at one byte, or
+//! after [`PATIENCE`] for a stream.
 
 use std::ffi::{c_int, c_void};
 use std::fmt;
 use std::ptr::{NonNull, null_mut};
 use std::rc::Rc;
+use std::time::Duration;
 
 use pcre2_sys as pcre2;
+
+use crate::clock;
 
 /// How much of a stream is looked at together, in bytes.
 pub const WINDOW: usize = 16 * 1024;
 /// How much of a window a match that is not complete may take along to the next one. Not less than keepalived's buffer.
 pub const TAIL: usize = 8 * 1024;
+/// How long one stream may be searched, in all. It is looked at each [`STARTS`].
+pub const PATIENCE: Duration = Duration::from_millis(500);
+/// As many bytes are tried for the beginning of a match before somebody looks at the clock.
+const STARTS: usize = 1024;
 /// Kept before what is searched, however little the pattern looks behind: a UTF-8 character or the end of a line. So what
 /// is not the stream's beginning is never the subject's.
 const LEAST_BEHIND: usize = 4;
-/// Steps before a match is given up: PCRE2's default. A tenth of a second or so.
-const MOST_STEPS: u32 = 10_000_000;
+/// Steps before a match is given up that begins at one byte: a millisecond or so. PCRE2's default is ten million, which is
+/// minutes for a window. Machine code counts groups only, not each byte.
+pub const MOST_STEPS: u32 = 100_000;
 /// Memory that a match without compiled code may take, in KiB. PCRE2's default is 20 GB.
 const MOST_MEMORY: u32 = 20 * 1024;
 /// Above this no stack is made for compiled code; what does not fit is matched without it.
@@ -93,6 +102,9 @@ pub enum MatchError {
     /// PCRE2 gave up: the pattern takes too many steps, or too much memory.
     #[error("{0}")]
     GaveUp(String),
+    /// Each part of the stream could be searched, but all of them together take too long.
+    #[error("it takes longer than {PATIENCE:?}")]
+    TooSlow,
 }
 
 /// Whether a pattern is one. Cheaper than to compile it for use.
@@ -142,13 +154,16 @@ impl Pattern {
         let utf = facts & pcre2::PCRE2_UTF != 0;
         let characters = usize::try_from(code.info(pcre2::PCRE2_INFO_MAXLOOKBEHIND)).unwrap_or(0);
         let behind = characters * if utf { 4 } else { 1 };
-        // Where machine code cannot be made, PCRE2 does without.
-        // SAFETY: the code is a live pattern that nobody else uses.
-        unsafe {
-            pcre2::pcre2_jit_compile_8(
-                code.0.as_ptr(),
-                pcre2::PCRE2_JIT_COMPLETE | pcre2::PCRE2_JIT_PARTIAL_HARD,
-            );
+        // PCRE2 10.45: for what need not be UTF-8 machine code looks behind the end (`\b` after a broken character).
+        if !utf {
+            // Where machine code cannot be made, PCRE2 does without.
+            // SAFETY: the code is a live pattern that nobody else uses.
+            unsafe {
+                pcre2::pcre2_jit_compile_8(
+                    code.0.as_ptr(),
+                    pcre2::PCRE2_JIT_COMPLETE | pcre2::PCRE2_JIT_PARTIAL_HARD,
+                );
+            }
         }
         // SAFETY: no allocator is given, so PCRE2 takes malloc.
         let context = unsafe { pcre2::pcre2_match_context_create_8(null_mut()) };
@@ -184,6 +199,7 @@ impl Pattern {
             buffer: Vec::new(),
             outcome: None,
             doubt: None,
+            spent: Duration::ZERO,
         }
     }
 }
@@ -201,7 +217,7 @@ struct Code(NonNull<pcre2::pcre2_code_8>);
 impl Code {
     /// Compiles a pattern for what [`Search`] does; with the options that it has in the end.
     fn for_streams(pattern: &[u8], options: Options) -> Result<(Self, u32), PatternError> {
-        let mut bits = options.0;
+        let mut bits = options.0 | pcre2::PCRE2_USE_OFFSET_LIMIT;
         if bits & pcre2::PCRE2_FIRSTLINE != 0 {
             // PCRE2 10.45: machine code that looks for partial matches finds them in later lines, too, once it skips to
             // where one could begin.
@@ -298,8 +314,15 @@ impl Compiled {
         }
     }
 
-    /// Looks for the pattern from `start` on, which is within the subject.
-    fn find(&self, subject: &[u8], start: usize, options: u32) -> Result<Found, MatchError> {
+    /// Looks for the pattern from `start` on, which is within the subject, up to `last`.
+    fn find(
+        &self,
+        subject: &[u8],
+        (start, last): (usize, usize),
+        options: u32,
+    ) -> Result<Found, MatchError> {
+        // SAFETY: the context is live; this only stores a number in it.
+        unsafe { pcre2::pcre2_set_offset_limit_8(self.context.as_ptr(), last) };
         // SAFETY: one pair of offsets, malloc.
         let data = unsafe { pcre2::pcre2_match_data_create_8(1, null_mut()) };
         let Some(data) = NonNull::new(data) else {
@@ -378,6 +401,8 @@ pub struct Search {
     outcome: Option<Result<bool, MatchError>>,
     /// What speaks against "there is no match".
     doubt: Option<MatchError>,
+    /// How long it has been searched.
+    spent: Duration,
 }
 
 impl Search {
@@ -446,12 +471,7 @@ impl Search {
             self.buffer.len()
         };
         let found = match self.start().filter(|start| *start < end) {
-            Some(start) => {
-                let subject = self.buffer.get(..end).unwrap_or_default();
-                self.pattern
-                    .0
-                    .find(subject, start, pcre2::PCRE2_PARTIAL_HARD)
-            }
+            Some(start) => self.find(start, end, pcre2::PCRE2_PARTIAL_HARD),
             None => Ok(Found::Nothing),
         };
         match found {
@@ -473,6 +493,33 @@ impl Search {
         }
     }
 
+    /// Looks for the pattern in the first `end` bytes of the buffer, some beginnings at a time.
+    fn find(&mut self, start: usize, end: usize, options: u32) -> Result<Found, MatchError> {
+        let pattern = &self.pattern.0;
+        let subject = self.buffer.get(..end).unwrap_or_default();
+        let mut from = start;
+        loop {
+            let last = from.saturating_add(STARTS - 1);
+            let begun = clock::now();
+            let found = pattern.find(subject, (from, last), options)?;
+            self.spent += clock::now().since(begun);
+            if !matches!(found, Found::Nothing) || last >= end {
+                return Ok(found);
+            }
+            let tried = subject.get(start..=last).unwrap_or_default();
+            if pattern.first_line && tried.contains(&b'\n') {
+                return Ok(Found::Nothing);
+            }
+            if self.spent > PATIENCE {
+                return Err(MatchError::TooSlow);
+            }
+            from = last + 1;
+            while pattern.utf && subject.get(from).is_some_and(|byte| is_inner(*byte)) {
+                from += 1;
+            }
+        }
+    }
+
     /// Goes on at this byte of the buffer; what is before is dropped, but for what the pattern may look at.
     fn keep(&mut self, start: usize) {
         let searched = self.start().and_then(|from| self.buffer.get(from..start));
@@ -488,7 +535,7 @@ impl Search {
 
     fn look_at_the_end(&mut self) {
         let found = match self.start() {
-            Some(start) => self.pattern.0.find(&self.buffer, start, 0),
+            Some(start) => self.find(start, self.buffer.len(), 0),
             None => Ok(Found::Nothing),
         };
         match found {

@@ -159,6 +159,33 @@ fn characters_over_the_edge() {
     judge("(?s)needle.", &["utf"], b"needle\xff", false);
 }
 
+/// What is behind the end plays no part.
+#[test]
+fn nothing_behind_the_end_is_looked_at() {
+    for names in [&["utf"][..], &[]] {
+        for pattern in ["\\b$", "\\B$", "$", "\\b", "a$", "[^b]$", "\\X$", ".$"] {
+            let search = search(pattern, names, 0, None);
+            for end in [&b"\xc3"[..], b"\xe2\x82", b"\xf0\x9f\x98", b"\xff", b"a"] {
+                let found = |behind: u8, options| {
+                    let text = [b"aaa", end, &[behind; 4]].concat();
+                    let subject = &text[..text.len() - 4];
+                    match search.pattern.0.find(subject, (0, 100), options).unwrap() {
+                        Found::Nothing => (0, 0),
+                        Found::Match(start) => (1, start),
+                        Found::Partial(start) => (2, start),
+                    }
+                };
+                for options in [0, pcre2::PCRE2_PARTIAL_HARD] {
+                    let first = found(0, options);
+                    for behind in 1..=255 {
+                        assert_eq!(found(behind, options), first, "{pattern} {end:?} {behind}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_match_longer_than_what_is_kept() {
     let mut stream = vec![b'.'; WINDOW * 3];
@@ -198,6 +225,24 @@ fn a_pattern_that_takes_for_ever_ends() {
 }
 
 #[test]
+fn a_stream_that_takes_for_ever_ends() {
+    // No beginning takes too many steps, but there are many of them.
+    let slow = [&[b'a'; 11][..], b"\n"].concat().repeat(WINDOW);
+    let names = &["no_start_optimize", "no_auto_possess"];
+    for pattern in ["(a+)+$x", "(*NO_JIT)(a+)+$x"] {
+        let mut search = search(pattern, names, 0, None);
+        for _window in 0..100_000 {
+            search.feed(&slow[..WINDOW]);
+            if search.outcome.is_some() {
+                break;
+            }
+        }
+        assert_eq!(search.finish(), Err(MatchError::TooSlow), "{pattern}");
+        assert!(search.spent < 20 * PATIENCE, "{:?}", search.spent);
+    }
+}
+
+#[test]
 fn a_stack_changes_nothing() {
     for stack in [
         (0, 0),
@@ -233,7 +278,8 @@ proptest! {
         let names: &[&str] = if utf { &["utf"] } else { &[] };
         let whole = matches(search(&pattern, names, 0, None), &stream, usize::MAX);
         prop_assert_eq!(matches(search(&pattern, names, 0, None), &stream, piece), whole);
-        let long = [vec![b'a'; padding], stream].concat();
+        // In lines, for what is quadratic in them may take too long.
+        let long = [&b"aabba\n".repeat(padding / 6)[..], &stream].concat();
         let whole = matches(search(&pattern, names, 0, None), &long, usize::MAX);
         prop_assert_eq!(matches(search(&pattern, names, 0, None), &long, piece), whole);
     }
