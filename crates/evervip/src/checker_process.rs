@@ -155,7 +155,7 @@ impl CheckerProcess {
                         self.hear_of_files(now, values);
                     }
                     ADDRESSES => {
-                        let news = self.addresses.hear()?;
+                        let news = self.addresses.hear(now, &self.events);
                         self.hear_of_addresses(now, news);
                     }
                     _ => {}
@@ -193,6 +193,9 @@ impl CheckerProcess {
             heartbeat.beat(now);
         }
         self.ipvs_tuning.tick(now);
+        let news = self.addresses.tick(now, &self.events);
+        self.hear_of_addresses(now, news);
+        self.parent.tick(now);
         self.downs.tell(now, &self.core, &self.parent);
         self.tell_overrides();
         Ok(())
@@ -214,6 +217,8 @@ impl CheckerProcess {
                     self.hands.next_wake(),
                     self.downs.next_wake(&self.core),
                     self.ipvs_tuning.next_wake(),
+                    self.parent.next_wake(),
+                    self.addresses.next_wake(),
                 ];
                 wakes.into_iter().flatten().min()
             }
@@ -252,7 +257,7 @@ impl CheckerProcess {
             match signal.number {
                 SIGTERM => self.stop(now),
                 SIGCHLD => self.reap(now)?,
-                SIGHUP => self.parent.tell(&ToParent::ReloadWanted),
+                SIGHUP => self.parent.tell(ToParent::ReloadWanted),
                 // A terminal sends SIGINT to everybody; the parent decides what comes of it.
                 SIGINT => {}
                 number => {
@@ -313,7 +318,7 @@ impl CheckerProcess {
         let buffers = &settings.global.buffers;
         let news = self
             .addresses
-            .prepare(wants_addresses, buffers, &self.events);
+            .prepare(now, wants_addresses, buffers, &self.events);
         self.hear_of_addresses(now, news);
         if !lvs.virtual_servers.is_empty() {
             debug!("Initializing ipvs");
@@ -335,7 +340,7 @@ impl CheckerProcess {
         self.hands
             .carry_out(now, &mut self.core, &self.settings, &old);
         drop(old);
-        self.parent.tell(&ToParent::SettingsTaken);
+        self.parent.tell(ToParent::SettingsTaken);
         process::give_back_memory();
         self.tuning.settings_change(&self.settings.global.processes);
     }

@@ -27,7 +27,7 @@ mod refusal;
 pub use answers::{Acknowledgements, Listing};
 pub use daemon::{SyncDaemon, SyncRole};
 pub use decode::{KernelDestination, KernelService, Statistics};
-pub use module::load_module;
+pub use module::{begin_to_load_module, load_module};
 pub use refusal::{Operation, Reason, Refusal};
 
 /// Requests in one send. Each acknowledgement takes about 1 KiB of the receive buffer, whose default size (208 KiB) holds

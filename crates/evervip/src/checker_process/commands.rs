@@ -10,7 +10,7 @@ use lvs::{CheckId, CommandEnd, Signal};
 use sys::process::{self, Exit, ExitStatus, Pid};
 use types::Instant;
 
-use crate::child::scripts::{SIGKILL, SIGTERM, Scripts};
+use crate::child::scripts::{Ended, SIGKILL, SIGTERM, Scripts};
 
 /// How long a command whose result nobody wants has to end after it was asked to.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -115,10 +115,11 @@ impl Commands {
         if !self.waiting.is_empty() {
             self.notify_waiting(MOST_NOTIFYING.saturating_sub(self.running.notifying()));
         }
-        let (check, status) = ended?;
-        let end = match status {
-            ExitStatus::Code(code) => CommandEnd::Exited(code),
-            ExitStatus::Signal(signal) => CommandEnd::Signalled(signal),
+        let (check, ended) = ended?;
+        let end = match ended {
+            Ended::With(ExitStatus::Code(code)) => CommandEnd::Exited(code),
+            Ended::With(ExitStatus::Signal(signal)) => CommandEnd::Signalled(signal),
+            Ended::NotStarted => CommandEnd::NotStarted,
         };
         Some((check, end))
     }
@@ -245,6 +246,26 @@ mod tests {
             ended += 1;
         }
         assert_eq!(ended, MOST_NOTIFYING + 3);
+    }
+
+    /// With `misc_dynamic` each of these statuses would be a weight.
+    #[test]
+    fn one_that_was_not_executed_is_no_status() {
+        let mut commands = Commands::default();
+        let check = CheckId(1);
+        let absent = Command {
+            path: "/nonexistent/evervip-check".to_owned(),
+            ..shell("")
+        };
+        for (command, wanted) in [
+            (absent, CommandEnd::NotStarted),
+            (shell("exit 127"), CommandEnd::Exited(127)),
+            (shell("exit 125"), CommandEnd::Exited(125)),
+        ] {
+            commands.run(check, &command).unwrap();
+            let pid = commands.running.processes(&check)[0];
+            assert_eq!(end_of(&mut commands, pid), Some((check, wanted)));
+        }
     }
 
     #[test]

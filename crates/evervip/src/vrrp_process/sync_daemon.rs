@@ -25,6 +25,8 @@ pub(super) struct FollowingDaemon {
     settings: Option<SyncDaemon>,
     namespace: IpvsNamespace,
     ipvs: Option<Ipvs>,
+    /// Settings have counted before: virtual routers run, and their adverts are due.
+    settled: bool,
     /// What the kernel was last told; `None`: that is not known.
     told: Option<Wanted>,
     /// Something may run because of us.
@@ -67,10 +69,12 @@ impl FollowingDaemon {
         self.read_at = None;
         self.retry_at = None;
         self.complaint = None;
+        let settled = std::mem::replace(&mut self.settled, true);
         if self.settings.is_some() && self.ipvs.is_none() {
-            // Here, and not while an instance waits to become master, there is time to load a module.
+            // Before the first settings count there is time to wait for a module, and never again.
             self.involved = true;
-            if let Err(problem) = self.open(Module::Load) {
+            let module = if settled { Module::Begin } else { Module::Load };
+            if let Err(problem) = self.open(module) {
                 self.complain(problem);
             }
         }
@@ -121,7 +125,10 @@ impl FollowingDaemon {
         {
             error!("lvs_sync_daemon: {problem}");
         }
-        *self = Self::default();
+        *self = Self {
+            settled: self.settled,
+            ..Self::default()
+        };
     }
 
     fn wanted(&self, core: &Vrrp) -> Wanted {
