@@ -7,7 +7,8 @@
 //! sends, so a check costs more here than over a network. Time is that of this process alone.
 //!
 //! First as fast as it goes: the next attempt of a check begins when the last one has ended. Then at the pace that is asked
-//! for: late is who begins after its time.
+//! for, with the whole core of `lvs` deciding, and nobody there for what it wants IPVS to do: late is an attempt that begins
+//! after the time of the earliest one that was due with it.
 
 // The bench is no daemon: it stops at the first surprise.
 #![allow(
@@ -29,20 +30,21 @@ mod attempts;
 mod conversation;
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, ErrorKind, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use lab::{HostOptions, Lab};
-use lvs::CheckId;
 use lvs::dialogue::{Attempt, Verdict};
-use lvs::settings::checkers::{CheckerKind, Endpoint, Microseconds};
+use lvs::settings::checkers::{Checker, CheckerKind, Endpoint, Microseconds};
+use lvs::settings::{RealServer, Service, Timing, VirtualServer};
+use lvs::{Action, CheckId, Lvs, Settings};
 use sys::event_loop::EventLoop;
 use sys::process::resource_usage;
-use sys::timer::Timer;
 use types::Instant;
+use types::ipvs::{Forwarding, Protocol};
 
 use attempts::{Attempts, Plans};
 use conversation::Conversation;
@@ -131,13 +133,8 @@ fn listen() {
     }
 }
 
-/// All checks, and when they began.
-struct Checks {
-    kinds: Vec<CheckerKind>,
-    /// Planned for; how late it was.
-    plans: RefCell<Vec<Instant>>,
-    late: RefCell<Vec<Duration>>,
-}
+/// Checks without a core.
+struct Checks(Vec<CheckerKind>);
 
 impl Plans for Checks {
     fn begin(
@@ -146,28 +143,54 @@ impl Plans for Checks {
         check: CheckId,
         attempt: Attempt,
     ) -> Option<(Conversation, &Endpoint)> {
-        let index = usize::try_from(check.0).ok()?;
-        let kind = self.kinds.get(index)?;
-        let planned = *self.plans.borrow().get(index)?;
-        self.late
-            .borrow_mut()
-            .push(sys::clock::now().since(planned));
+        let kind = self.0.get(usize::try_from(check.0).ok()?)?;
         let CheckerKind::Tcp(endpoint) = kind else {
             return None;
         };
-        let conversation = Conversation::begin(now, kind, attempt)?;
-        Some((conversation, endpoint))
+        Some((Conversation::begin(now, kind, attempt)?, endpoint))
+    }
+}
+
+/// The core, when what it asked for was due, and how late that began.
+struct Paced {
+    core: Lvs,
+    due: RefCell<BTreeMap<CheckId, Instant>>,
+    late: RefCell<Vec<Duration>>,
+}
+
+impl Plans for Paced {
+    fn begin(
+        &self,
+        now: Instant,
+        check: CheckId,
+        attempt: Attempt,
+    ) -> Option<(Conversation, &Endpoint)> {
+        if let Some(due) = self.due.borrow_mut().remove(&check) {
+            self.late.borrow_mut().push(sys::clock::now().since(due));
+        }
+        let checker = self.core.checker(check)?;
+        let conversation = Conversation::begin(now, &checker.kind, attempt)?;
+        Some((conversation, checker.endpoint()?))
     }
 }
 
 /// What came of one window.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Figures {
     attempts: u32,
     failures: u32,
     wall: Duration,
     cpu: Duration,
     late: Vec<Duration>,
+}
+
+impl Figures {
+    fn count(&mut self, verdict: &Verdict) {
+        self.attempts += 1;
+        if *verdict != Verdict::Success {
+            self.failures += 1;
+        }
+    }
 }
 
 fn run(options: Options) {
@@ -185,97 +208,216 @@ fn run(options: Options) {
         .split_whitespace()
         .map(|port| port.parse().expect("a port"))
         .collect();
-    let kinds = (0..options.checks)
+    let endpoints: Vec<Endpoint> = (0..options.checks)
         .map(|number| {
             let [_, a, b, c] = (number + 1).to_be_bytes();
             let port = ports[usize::try_from(number).expect("small") % ports.len()];
-            CheckerKind::Tcp(Endpoint {
+            Endpoint {
                 destination: SocketAddr::new(Ipv4Addr::new(127, a, b, c).into(), port),
                 connect_timeout: Microseconds(5_000_000),
                 source: None,
-            })
+            }
         })
-        .collect::<Vec<_>>();
-    let count = kinds.len();
-    let checks = Checks {
-        kinds,
-        plans: RefCell::new(vec![Instant::ZERO; count]),
-        late: RefCell::default(),
-    };
+        .collect();
+    let length = Duration::from_secs_f64(options.seconds);
     for round in 1..=options.rounds {
-        // Few at a time: that many connections are open on a real machine, too.
-        let fast = window(&checks, 200, Duration::ZERO, options.seconds);
-        report(round, "as fast as it goes", &fast, false);
+        report(
+            round,
+            "as fast as it goes",
+            &fast(&endpoints, length),
+            false,
+        );
         let every = Duration::from_secs_f64(options.every);
-        let paced = window(&checks, options.checks, every, options.seconds);
-        report(round, "at their pace", &paced, true);
+        report(
+            round,
+            "at their pace",
+            &paced(&endpoints, every, length),
+            true,
+        );
     }
     server.kill().expect("the server ends");
     server.wait().expect("the server has ended");
 }
 
-/// Makes the first `count` checks for so many seconds, each so long after its end.
-fn window(checks: &Checks, count: u32, every: Duration, seconds: f64) -> Figures {
-    let mut attempts = Attempts::new().expect("attempts");
-    attempts
-        .make_room_for(usize::try_from(count).expect("small"))
-        .expect("descriptors");
-    let (events, mut timer) = (
-        EventLoop::new().expect("a set"),
-        Timer::new().expect("a timer"),
-    );
-    events.add(&attempts, 1).expect("waited on");
-    events.add(&timer, 2).expect("waited on");
-    let begin = sys::clock::now();
-    let end = begin + Duration::from_secs_f64(seconds);
-    let mut schedule = BTreeSet::new();
-    for check in 0..count {
-        schedule.insert((begin + every * check / count, check));
+/// What a process waits with.
+struct Loop {
+    attempts: Attempts,
+    events: EventLoop,
+    ready: Vec<u64>,
+}
+
+impl Loop {
+    fn new(checks: usize) -> Self {
+        let mut attempts = Attempts::new().expect("attempts");
+        attempts.make_room_for(checks).expect("descriptors");
+        let events = EventLoop::new().expect("a set");
+        events.add(&attempts, 1).expect("waited on");
+        Self {
+            attempts,
+            events,
+            ready: Vec::new(),
+        }
     }
-    checks.late.borrow_mut().clear();
-    let used = || {
-        let usage = resource_usage();
-        usage.user + usage.system
-    };
-    let before = used();
-    let (mut made, mut failures) = (0, 0);
-    let mut ready = Vec::new();
-    loop {
-        let planned = schedule.first().map(|(at, _)| *at);
-        let wake = planned.into_iter().chain(attempts.next_wake()).min();
-        timer.arm(wake).expect("a timer");
-        events.wait(&mut ready).expect("events");
+
+    fn wait(&mut self, until: Option<Instant>) -> Instant {
+        let wake = until.into_iter().chain(self.attempts.next_wake()).min();
+        let waited = self.events.wait_until(&mut self.ready, wake);
+        waited.expect("events");
         let now = sys::clock::now();
-        if now >= end {
-            break;
+        self.attempts.hear(now).expect("events");
+        now
+    }
+}
+
+/// The time of this process so far.
+fn used() -> Duration {
+    let usage = resource_usage();
+    usage.user + usage.system
+}
+
+/// A few checks, each again as soon as it has ended: that many connections are open on a real machine, too.
+fn fast(endpoints: &[Endpoint], length: Duration) -> Figures {
+    const AT_A_TIME: usize = 200;
+    let few = endpoints.iter().take(AT_A_TIME).cloned();
+    let checks = Checks(few.map(CheckerKind::Tcp).collect());
+    let mut host = Loop::new(checks.0.len());
+    for check in (0..).take(checks.0.len()) {
+        host.attempts.start(CheckId(check), Attempt::default());
+    }
+    let (begin, before) = (sys::clock::now(), used());
+    let mut figures = Figures::default();
+    while figures.wall < length {
+        let now = host.wait(None);
+        host.attempts.tick(now, &checks);
+        while let Some(ended) = host.attempts.poll_verdict() {
+            figures.count(&ended.verdict);
+            host.attempts.start(ended.check, Attempt::default());
         }
-        if ready.contains(&2) {
-            timer.acknowledge().expect("a timer");
+        figures.wall = now.since(begin);
+    }
+    figures.cpu = used().saturating_sub(before);
+    figures
+}
+
+/// All checks by the core. The first ones begin a second after its settings, spread over the interval: from then on it counts.
+fn paced(endpoints: &[Endpoint], every: Duration, length: Duration) -> Figures {
+    let mut plans = Paced {
+        core: Lvs::new(7),
+        due: RefCell::default(),
+        late: RefCell::default(),
+    };
+    let mut host = Loop::new(endpoints.len());
+    let start = sys::clock::now();
+    let settings = settings(endpoints, every);
+    plans.core.handle_settings(start, settings);
+    carry_out(&mut plans, &mut host.attempts, start);
+    let counts_from = start + Duration::from_secs(1) + every;
+    let mut counting = None;
+    let mut figures = Figures::default();
+    loop {
+        let due = plans.core.next_deadline();
+        let now = host.wait(due);
+        if now >= counts_from && counting.is_none() {
+            plans.late.borrow_mut().clear();
+            figures = Figures::default();
+            counting = Some((now, used()));
         }
-        attempts.hear(now).expect("events");
-        attempts.tick(now, checks);
-        while let Some(ended) = attempts.poll_verdict() {
-            made += 1;
-            if ended.verdict != Verdict::Success {
-                failures += 1;
+        while let Some(ended) = host.attempts.poll_verdict() {
+            figures.count(&ended.verdict);
+            plans.core.handle_verdict(now, ended.check, &ended.verdict);
+            carry_out(&mut plans, &mut host.attempts, now);
+        }
+        let due = plans.core.next_deadline().unwrap_or(now).min(now);
+        plans.core.handle_timeout(now);
+        carry_out(&mut plans, &mut host.attempts, due);
+        host.attempts.tick(now, &plans);
+        if let Some((begin, before)) = counting {
+            figures.wall = now.since(begin);
+            if figures.wall >= length {
+                figures.cpu = used().saturating_sub(before);
+                break;
             }
-            schedule.insert((now + every, ended.check.0));
-        }
-        while let Some(&(at, check)) = schedule.first()
-            && at <= now
-        {
-            schedule.pop_first();
-            checks.plans.borrow_mut()[usize::try_from(check).expect("small")] = at;
-            attempts.start(CheckId(check), Attempt::default());
         }
     }
-    let wall = sys::clock::now().since(begin);
-    Figures {
-        attempts: made,
-        failures,
-        wall,
-        cpu: used().saturating_sub(before),
-        late: checks.late.take(),
+    figures.late = plans.late.take();
+    figures
+}
+
+/// Begins attempts that were due at a time; everything else has nobody here.
+fn carry_out(plans: &mut Paced, attempts: &mut Attempts, due: Instant) {
+    while let Some(action) = plans.core.poll_action() {
+        if let Action::Attempt(check, attempt) = action {
+            plans.due.borrow_mut().insert(check, due);
+            attempts.start(check, attempt);
+        }
+    }
+}
+
+/// A virtual server for every sixteen real servers, each with its TCP_CHECK.
+fn settings(endpoints: &[Endpoint], every: Duration) -> Settings {
+    let micros = u64::try_from(every.as_micros()).expect("an interval");
+    let delay_loop = Microseconds(micros);
+    let real_server = |endpoint: &Endpoint| RealServer {
+        address: endpoint.destination.ip(),
+        port: endpoint.destination.port(),
+        lvs_method: Forwarding::Nat,
+        weight: 1,
+        uthreshold: 0,
+        lthreshold: 0,
+        inhibit_on_failure: false,
+        alpha: false,
+        smtp_alert: false,
+        notify_up: None,
+        notify_down: None,
+        rare: None,
+        checkers: vec![Checker {
+            kind: CheckerKind::Tcp(endpoint.clone()),
+            retry: 1,
+            delay_before_retry: Microseconds(1_000_000),
+            warmup: delay_loop,
+            delay_loop,
+            alpha: false,
+            log_all_failures: false,
+        }],
+    };
+    let virtual_servers = (1..).zip(endpoints.chunks(16)).map(|(port, group)| {
+        let real_servers = group.iter().map(real_server).collect();
+        VirtualServer {
+            service: Service::Address {
+                address: Ipv4Addr::new(192, 0, 2, 1).into(),
+                port,
+                protocol: Protocol::Tcp,
+            },
+            scheduler: "rr".to_owned(),
+            one_packet: false,
+            scheduler_flags: [false; 3],
+            persistence: None,
+            lvs_method: Forwarding::Nat,
+            quorum: 1,
+            hysteresis: 0,
+            alpha: false,
+            omega: false,
+            inhibit_on_failure: false,
+            ha_suspend: false,
+            smtp_alert: false,
+            quorum_up: None,
+            quorum_down: None,
+            virtualhost: None,
+            snmp_name: None,
+            timing: Timing {
+                delay_loop,
+                connect_timeout: Microseconds(5_000_000),
+                retry: None,
+                delay_before_retry: None,
+                warmup: None,
+            },
+            sorry_server: None,
+            real_servers,
+        }
+    });
+    Settings {
+        virtual_servers: virtual_servers.collect(),
+        ..Settings::default()
     }
 }
 

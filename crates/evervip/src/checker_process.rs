@@ -156,14 +156,14 @@ impl CheckerProcess {
                         self.hear_of_files(now, values);
                     }
                     ADDRESSES => {
-                        let news = self.addresses.hear()?;
+                        let news = self.addresses.hear(now, &self.events);
                         self.hear_of_addresses(now, news);
                     }
                     _ => {}
                 }
             }
             match self.state {
-                Running::Yes => self.tick(now)?,
+                Running::Yes => self.tick(now, ready.contains(&ATTEMPTS))?,
                 Running::Leaving(until) => {
                     if now >= until || !self.hands.are_busy() {
                         return self.end();
@@ -173,10 +173,13 @@ impl CheckerProcess {
         }
     }
 
-    /// All that has happened has been heard: now what time brings.
-    fn tick(&mut self, now: Instant) -> Result<()> {
-        self.hands.hear_attempts(now)?;
-        self.take_verdicts(now);
+    /// The rest has been heard: now attempts, of which there is news or not, and what time brings.
+    fn tick(&mut self, now: Instant, news: bool) -> Result<()> {
+        // Every other time somebody's turn has come, and nobody has said anything.
+        if news || self.hands.attempts_wait() {
+            self.hands.hear_attempts(now)?;
+            self.take_verdicts(now);
+        }
         let values = self.files.tick(now);
         self.hear_of_files(now, values);
         if let Some(listing) = self.hands.tick(now) {
@@ -191,6 +194,9 @@ impl CheckerProcess {
             heartbeat.beat(now);
         }
         self.ipvs_tuning.tick(now);
+        let news = self.addresses.tick(now, &self.events);
+        self.hear_of_addresses(now, news);
+        self.parent.tick(now);
         self.downs.tell(now, &self.core, &self.parent);
         self.tell_overrides();
         Ok(())
@@ -212,6 +218,8 @@ impl CheckerProcess {
                     self.hands.next_wake(),
                     self.downs.next_wake(&self.core),
                     self.ipvs_tuning.next_wake(),
+                    self.parent.next_wake(),
+                    self.addresses.next_wake(),
                 ];
                 wakes.into_iter().flatten().min()
             }
@@ -250,7 +258,7 @@ impl CheckerProcess {
             match signal.number {
                 SIGTERM => self.stop(now),
                 SIGCHLD => self.reap(now)?,
-                SIGHUP => self.parent.tell(&ToParent::ReloadWanted),
+                SIGHUP => self.parent.tell(ToParent::ReloadWanted),
                 // A terminal sends SIGINT to everybody; the parent decides what comes of it.
                 SIGINT => {}
                 number => {
@@ -311,7 +319,7 @@ impl CheckerProcess {
         let buffers = &settings.global.buffers;
         let news = self
             .addresses
-            .prepare(wants_addresses, buffers, &self.events);
+            .prepare(now, wants_addresses, buffers, &self.events);
         self.hear_of_addresses(now, news);
         if !lvs.virtual_servers.is_empty() {
             debug!("Initializing ipvs");
@@ -325,6 +333,7 @@ impl CheckerProcess {
         let whole = balances.then_some(&lvs.global);
         let namespace = &settings.global.namespaces.ipvs;
         self.ipvs_tuning.settings_change(now, namespace, whole);
+        self.tell_overrides();
         self.hands.mark_by(now, mark_table(&lvs, &settings));
         self.core.handle_settings(now, lvs);
         // What is removed by these settings is announced with the scripts of the old ones.
@@ -332,8 +341,7 @@ impl CheckerProcess {
         self.hands
             .carry_out(now, &mut self.core, &self.settings, &old);
         drop(old);
-        self.tell_overrides();
-        self.parent.tell(&ToParent::SettingsTaken);
+        self.parent.tell(ToParent::SettingsTaken);
         process::give_back_memory();
         self.tuning.settings_change(&self.settings.global.processes);
     }

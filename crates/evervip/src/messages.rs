@@ -101,7 +101,7 @@ pub(crate) enum ToParent {
     /// It runs with the settings of the last [`ToChild::Start`] or [`ToChild::Reload`].
     SettingsTaken,
     /// What a successor has to know changed since the last such message: of a VRRP process which instances are master, of
-    /// checkers which real servers are down.
+    /// checkers which real servers are down. No name is in both lists.
     Names {
         /// They are now.
         gained: Vec<String>,

@@ -182,7 +182,7 @@ fn serve(options: Options, settings: Packed, files: PidFiles, identity: &Identit
         reloading: false,
         common_fifo: None,
     };
-    parent.start_missing()?;
+    parent.start_first()?;
     if !parent.settings.has_work_for(Role::Vrrp) && may_run(Role::Vrrp, &parent.options) {
         info!("No VRRP instance is configured: waiting for a reload that brings one");
     }
@@ -254,7 +254,10 @@ impl Parent {
                 }
                 Some(Stopping { kill_at, .. }) if kill_at <= now => self.kill_children(now),
                 Some(_) => {}
-                None => self.start_due(now),
+                None => {
+                    self.give_due(now);
+                    self.start_due(now);
+                }
             }
         }
     }
@@ -262,7 +265,7 @@ impl Parent {
     fn next_wake(&self) -> Option<Instant> {
         match self.stopping {
             Some(Stopping { kill_at, .. }) => Some(kill_at),
-            None => self.slots.iter().filter_map(|slot| slot.restart_at).min(),
+            None => self.slots.iter().filter_map(Slot::next_wake).min(),
         }
     }
 
@@ -281,19 +284,53 @@ impl Parent {
         }
     }
 
+    /// Starts the children that have something to do, when the daemon begins.
+    fn start_first(&mut self) -> Result<()> {
+        self.keep_common_fifo();
+        for role in [Role::Vrrp, Role::Checkers] {
+            self.start(role)?;
+        }
+        self.begun();
+        Ok(())
+    }
+
     /// Starts the children that have something to do and do not run, unless they have to wait.
-    fn start_missing(&mut self) -> Result<()> {
+    fn start_missing(&mut self, now: Instant) {
         self.keep_common_fifo();
         for role in [Role::Vrrp, Role::Checkers] {
             let slot = self.slot(role);
             if slot.child.is_none() && slot.restart_at.is_none() {
-                self.start(role)?;
+                self.start_or_wait(role, now);
             }
         }
+        self.begun();
+    }
+
+    /// Whoever is started from now on is not the first.
+    fn begun(&mut self) {
         if self.slots.iter().any(|slot| slot.child.is_some()) {
             self.fresh = false;
         }
-        Ok(())
+    }
+
+    /// Starts a child, or says why not and tries again later: a lack of memory, descriptors or processes must not end the
+    /// daemon, whose other child goes on. True if it did not fail.
+    fn start_or_wait(&mut self, role: Role, now: Instant) -> bool {
+        let Err(problem) = self.start(role) else {
+            return true;
+        };
+        error!("{problem:#}; trying again in {} s", SECOND_TRY.as_secs());
+        self.slot(role).restart_at = Some(now + SECOND_TRY);
+        false
+    }
+
+    /// Gives the children their new settings that could not be given them at once.
+    fn give_due(&mut self, now: Instant) {
+        for slot in &mut self.slots {
+            if slot.give_at.is_some_and(|at| at <= now) {
+                slot.give(now, self.settings.part(slot.role));
+            }
+        }
     }
 
     /// Starts the children whose time has come.
@@ -304,11 +341,9 @@ impl Parent {
                 continue;
             }
             slot.restart_at = None;
-            if let Err(problem) = self.start(role) {
-                error!("{problem:#}");
-                self.slot(role).restart_at = Some(now + SECOND_TRY);
-            }
+            self.start_or_wait(role, now);
         }
+        self.begun();
     }
 
     /// Starts a child, if there is anything for it to do.
@@ -354,21 +389,27 @@ impl Parent {
         };
         let slot = self.slot(role);
         start.successor = slot.bereft;
-        start.resume = slot.pace.take_names();
+        start.resume = slot.pace.names().clone();
         start.overridden = slot.pace.overridden().clone();
-        let name = slot.name();
-        let child = Child::spawn(&start, slot.pace.heartbeat()?, sys::clock::now())
+        let (name, token) = (slot.name(), slot.token());
+        let now = sys::clock::now();
+        let [vrrp, checkers] = &mut self.slots;
+        let slot = match role {
+            Role::Vrrp => vrrp,
+            Role::Checkers => checkers,
+        };
+        let child = slot
+            .pace
+            .heartbeat()
+            .and_then(|heartbeat| Child::spawn(&start, heartbeat, now, (&self.events, token)))
             .with_context(|| format!("starting {name}"))?;
         debug!("{name} is {}", child.pid());
-        let token = slot.token();
-        self.events.add(child.channel(), token)?;
         drop(start);
-        let new = previous.map(|_| self.settings.part(role).to_vec());
-        let child = self.slot(role).child.insert(child);
-        if let Some(new) = new
-            && let Err(problem) = child.reload(&new)
-        {
-            error!("{name} does not get the new settings: {problem:#}");
+        // Only now: had it failed, the one that is started next time would need them.
+        slot.pace.forget_names();
+        slot.child = Some(child);
+        if previous.is_some() {
+            slot.give(now, self.settings.part(role));
         }
         process::give_back_memory();
         Ok(())
@@ -502,13 +543,14 @@ impl Parent {
         let new = Packed::new(settings, may_run(Role::Checkers, &self.options))?;
         let old = std::mem::replace(&mut self.settings, new);
         self.keep_common_fifo();
+        let now = sys::clock::now();
         for slot in &mut self.slots {
             let role = slot.role;
-            slot.reload(self.settings.part(role), old.part(role).to_vec());
+            slot.reload(now, self.settings.part(role), old.part(role).to_vec());
         }
         drop(old);
         self.reloading = true;
-        self.start_missing()?;
+        self.start_missing(now);
         process::give_back_memory();
         self.end_of_reload()
     }
@@ -592,6 +634,7 @@ impl Parent {
         let retired = std::mem::take(&mut slot.retiring);
         let asked_to = retired || self.stopping.is_some();
         let slot = self.slot(role);
+        slot.give_at = None;
         slot.bereft |= !(asked_to && tidily);
         slot.pace.ended(child, asked_to && tidily);
         if self.stopping.is_some() {
@@ -602,11 +645,13 @@ impl Parent {
         }
         if retired && tidily {
             // There may be something to do again by now.
-            return self.start_missing();
+            self.start_missing(now);
+            return Ok(());
         }
         match status {
             ExitStatus::Code(code) => match Exit::is_final(code) {
-                // Virtual routers do not depend on checks.
+                // Virtual routers do not depend on checks. The checker process is tried again: what keeps it from beginning (somebody
+                // holds its pid file, it lacks a right) may pass.
                 Some(_) if role == Role::Checkers && self.slot(Role::Vrrp).child.is_some() => {
                     error!("{name} ended with status {code}: the virtual routers go on without it");
                 }
@@ -644,15 +689,16 @@ impl Parent {
             info!("Respawning {name} in {} s", delay.as_secs());
             self.slot(role).restart_at = Some(now + delay);
         }
-        Ok(())
+        // It may have been the one that all waited for.
+        self.end_of_reload()
     }
 
-    /// Starts a successor, or tries again later: a lack of memory or processes must not end the daemon.
+    /// Starts a successor, or tries again later.
     fn respawn(&mut self, role: Role, child: &Child, now: Instant) {
-        if let Err(problem) = self.start(role) {
-            error!("{problem:#}");
+        if !self.start_or_wait(role, now) && role == Role::Vrrp {
+            // Nobody advertises for a while: whoever takes over must not find the addresses here, too.
+            self.slot(role).pace.forget_names();
             self.release(role, child);
-            self.slot(role).restart_at = Some(now + SECOND_TRY);
         }
     }
 

@@ -124,7 +124,7 @@ impl UnknownVrids {
     }
 }
 
-/// What is left of [`Start`] once the settings have been taken out.
+/// What is left of [`Start`](crate::messages::Start) once the settings have been taken out.
 struct StartFacts {
     dump_directory: String,
     keep_addresses: bool,
@@ -234,6 +234,7 @@ impl VrrpProcess {
                         heartbeat.beat(now);
                     }
                     self.sync_daemon.follow(now, &self.core);
+                    self.parent.tick(now);
                     self.tell_masters();
                     self.tell_overrides();
                     if self.hands.did_much() {
@@ -279,6 +280,7 @@ impl VrrpProcess {
                     self.trackers.next_wake(),
                     self.hands.next_wake(),
                     self.sync_daemon.next_wake(),
+                    self.parent.next_wake(),
                 ];
                 wakes.into_iter().flatten().min()
             }
@@ -394,7 +396,7 @@ impl VrrpProcess {
             match signal.number {
                 SIGTERM => self.stop(now),
                 SIGCHLD => self.reap(now)?,
-                SIGHUP => self.parent.tell(&ToParent::ReloadWanted),
+                SIGHUP => self.parent.tell(ToParent::ReloadWanted),
                 // A terminal sends SIGINT to everybody; the parent decides what comes of it.
                 SIGINT => {}
                 number => {
@@ -471,7 +473,7 @@ impl VrrpProcess {
         drop(old);
         self.hands.keep_devices(&devices);
         self.sync_daemon.follow(now, &self.core);
-        self.parent.tell(&ToParent::SettingsTaken);
+        self.parent.tell(ToParent::SettingsTaken);
         process::give_back_memory();
         self.tuning.settings_change(&self.settings.global.processes);
         Ok(())

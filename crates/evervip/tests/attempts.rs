@@ -651,7 +651,7 @@ fn floods_do_not_delay_others(_lab: &mut Lab) -> Result<()> {
     let mut host = Loop::new()?;
     host.attempts.make_room_for(1000)?;
     for flood in 0..FLOODS {
-        host.start(flood, smtp(flooding, PATIENT));
+        host.start(flood, smtp(flooding, SOON * 10));
     }
     let (mut rounds, mut longest) = (0, Duration::ZERO);
     let end = sys::clock::now() + SOON;
@@ -664,7 +664,7 @@ fn floods_do_not_delay_others(_lab: &mut Lab) -> Result<()> {
         while left > 0 {
             ensure!(sys::clock::now() < end, "only {rounds} rounds");
             for (check, verdict) in host.turn(end)? {
-                // The floods are over when their time is up, which is not before the end.
+                // The time of the floods is not up before the end.
                 ensure!(check >= FLOODS, "{check}: {verdict:?}");
                 ensure!(verdict == Verdict::Success, "{check}: {verdict:?}");
                 left -= 1;
@@ -672,9 +672,6 @@ fn floods_do_not_delay_others(_lab: &mut Lab) -> Result<()> {
         }
         longest = longest.max(sys::clock::now().since(begin));
         rounds += 1;
-        if sys::clock::now() > begin + PATIENT / 2 {
-            bail!("one round took {longest:?}");
-        }
     }
     println!("{WELL} checks beside {FLOODS} floods took {longest:?} at most");
     ensure!(
@@ -691,23 +688,24 @@ fn floods_do_not_delay_others(_lab: &mut Lab) -> Result<()> {
 /// We do not come to hear the answers before all deadlines have passed: they count all the same.
 fn late_but_not_too_late(_lab: &mut Lab) -> Result<()> {
     const COUNT: u32 = 300;
+    const LIMIT: Duration = Duration::from_secs(2);
     let well = answer(|socket, bytes, from| socket.send_to(bytes, from).map(drop))?;
     let silent = answer(|_, _, _| Ok(()))?;
     let at = serve(LOOPBACK, |mut stream| until_the_end(&mut stream))?;
     let mut host = Loop::new()?;
     host.attempts.make_room_for(1000)?;
     for check in 0..COUNT {
-        host.start(check, udp(well, SHORT, Reply::Any));
-        host.start(COUNT + check, tcp(at, SHORT));
+        host.start(check, udp(well, LIMIT, Reply::Any));
+        host.start(COUNT + check, tcp(at, LIMIT));
     }
-    host.start(2 * COUNT, udp(silent, SHORT, Reply::Any));
+    host.start(2 * COUNT, udp(silent, LIMIT, Reply::Any));
     // Begun, but nothing heard of any.
-    while host.attempts.open() < usize::try_from(2 * COUNT + 1)? {
+    for _turn in 0..=2 * COUNT {
         let now = sys::clock::now();
         host.attempts.tick(now, &host.checks);
     }
-    pause(SHORT * 2);
-    let mut verdicts = BTreeMap::new();
+    pause(LIMIT * 3 / 2);
+    let mut verdicts = BTreeMap::from_iter(host.ended());
     let now = sys::clock::now();
     // Not even now: time-outs come first.
     while host.attempts.open() > 0 {
@@ -715,7 +713,7 @@ fn late_but_not_too_late(_lab: &mut Lab) -> Result<()> {
         verdicts.extend(host.ended());
     }
     let late = verdicts.remove(&(2 * COUNT)).context("the silent one")?;
-    ensure!(failure(late)? == Failure::ReadTimeout(SHORT));
+    ensure!(failure(late)? == Failure::ReadTimeout(LIMIT));
     ensure!(verdicts.len() == usize::try_from(2 * COUNT)?);
     let other = verdicts.iter().find(|(_, it)| **it != Verdict::Success);
     ensure!(other.is_none(), "{other:?}");

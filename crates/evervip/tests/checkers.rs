@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         ("a_dead_one_is_replaced", a_dead_one_is_replaced),
         ("without_successors", without_successors),
         ("one_that_cannot_begin", one_that_cannot_begin),
+        ("a_daemon_that_cannot_start_it", cannot_start_it),
         ("one_that_does_not_end_is_killed", does_not_end),
         ("runs_as_the_settings_say", as_the_settings_say),
         ("one_fifo_and_reader_for_both", one_fifo_and_reader_for_both),
@@ -237,6 +238,33 @@ fn one_that_cannot_begin(lab: &mut Lab) -> Result<()> {
     let status = daemon.process.wait_timeout(SOON)?;
     ensure!(status == ExitStatus::Code(1), "{status:?}");
     Ok(())
+}
+
+/// The parent has two descriptors left: that is enough to read the configuration, and not to start anybody.
+fn cannot_start_it(lab: &mut Lab) -> Result<()> {
+    let lan = lab.segment()?;
+    let host = host(lab, &lan, "a", 1)?;
+    let mut daemon = Daemon::start(&host, &evervip(), &router())?;
+    gains(&host, VIP)?;
+    let (vrrp, parent) = (daemon.vrrp_pid()?, daemon.process.pid());
+    let limit = |number: &str| host.call(&format!("prlimit --pid {parent} --nofile={number}:"));
+    let before = fs::read_to_string(format!("/proc/{parent}/limits"))?;
+    let before = before
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let before = before.and_then(|line| line.split_whitespace().nth(3));
+    let before = before.context("no limit of open files")?.to_owned();
+    let open = fs::read_dir(format!("/proc/{parent}/fd"))?.count();
+    limit(&(open + 2).to_string())?;
+    daemon.reload(&(router() + &service(80)))?;
+    daemon.says("starting the checker process: ")?;
+    daemon.says("trying again in 1 s")?;
+    ensure!(daemon.vrrp_pid()? == vrrp && holds(&host, VIP));
+    limit(&before)?;
+    runs(&host)?;
+    ensure!(daemon.vrrp_pid()? == vrrp && holds(&host, VIP));
+    ensure!(daemon.times_said("Entering MASTER STATE") == 1);
+    daemon.stop()
 }
 
 fn does_not_end(lab: &mut Lab) -> Result<()> {

@@ -14,7 +14,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, ensure};
 use lab::{Host, Lab, Pid, scenario, uml, wait_until};
 
-use common::{Daemon, SIGKILL, SOON, evervip, gains, holds, host, pid_in, program, script};
+use common::{
+    Daemon, SIGKILL, SIGTERM, SOON, evervip, gains, holds, host, pid_in, program, script,
+};
 use table::{compact, table};
 
 fn main() -> ExitCode {
@@ -100,7 +102,10 @@ fn a_successor_carries_on(lab: &mut Lab) -> Result<()> {
     let host = host(lab, &lan, "a", 1)?;
     let directory = host.directory().to_owned();
     check(&directory)?;
-    let text = router() + &service(&directory, 80, &[1, 2, 3], "");
+    // The table is flushed when the daemon starts, and not when a successor does.
+    let router = router().replace("script_user root", "script_user root\n lvs_flush");
+    let text = router + &service(&directory, 80, &[1, 2, 3], "");
+    host.call("ipvsadm -A -t 198.18.9.9:98 -s wlc")?;
     let mut daemon = Daemon::start(&host, &evervip(), &text)?;
     gains(&host, VIP)?;
     let vrrp = daemon.vrrp_pid()?;
@@ -143,6 +148,14 @@ fn a_successor_carries_on(lab: &mut Lab) -> Result<()> {
         "TCP 198.18.0.100:80 rr = .1:1 .2:2 .3:3; TCP 198.18.9.9:99 wlc =",
     )?;
     ensure!(daemon.vrrp_pid()? == vrrp && daemon.times_said("Entering MASTER STATE") == 1);
+    // One that is told to end by somebody else takes its entries along, and its successor brings them back.
+    let last = checkers(&host)?;
+    sys::process::kill(last, SIGTERM)?;
+    successor(&host, last)?;
+    becomes(
+        &host,
+        "TCP 198.18.0.100:80 rr = .1:1 .2:2 .3:3; TCP 198.18.9.9:99 wlc =",
+    )?;
     daemon.stop()?;
     ensure!(rows(&host)? == "TCP 198.18.9.9:99 wlc =");
     Ok(())

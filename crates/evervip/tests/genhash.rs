@@ -17,6 +17,7 @@ fn main() -> ExitCode {
     scenario::main(&[
         ("the_same_words", the_same_words),
         ("over_tls", over_tls),
+        ("old_versions_of_tls", old_versions_of_tls),
         ("what_takes_too_long", what_takes_too_long),
         ("by_three_names", by_three_names),
     ])
@@ -163,7 +164,7 @@ fn the_same_words(lab: &mut Lab) -> Result<()> {
 }
 
 /// A server of OpenSSL's, and the files that it needs.
-fn tls_server(host: &Host, port: u16) -> Result<Process> {
+fn tls_server(host: &Host, port: u16, options: &[&str]) -> Result<Process> {
     let key: PathBuf = host.directory().join("key.pem");
     let certificate: PathBuf = host.directory().join("certificate.pem");
     let made = Command::new("openssl")
@@ -182,6 +183,7 @@ fn tls_server(host: &Host, port: u16) -> Result<Process> {
     command
         .current_dir(host.directory())
         .args(["s_server", "-quiet", "-WWW", "-accept", &port.to_string()])
+        .args(options)
         .arg("-key")
         .arg(&key)
         .arg("-cert")
@@ -191,7 +193,7 @@ fn tls_server(host: &Host, port: u16) -> Result<Process> {
 
 fn over_tls(lab: &mut Lab) -> Result<()> {
     let host = host(lab)?;
-    let mut server = tls_server(&host, 443)?;
+    let mut server = tls_server(&host, 443, &[])?;
     let line = "-s 127.0.0.1 -p 443 -u /page -S";
     let is_up = || {
         let output = genhash(&host, Whose::Debian, &words(line));
@@ -208,6 +210,38 @@ fn over_tls(lab: &mut Lab) -> Result<()> {
     same(&host, "-s 127.0.0.1 -p 443 -u /page")?;
     same(&host, "-s 127.0.0.1 -p 444 -u /page -S")?;
     server.kill(9)?;
+    Ok(())
+}
+
+/// Where the system's policy allows them; Debian's does not.
+fn old_versions_of_tls(lab: &mut Lab) -> Result<()> {
+    let host = host(lab)?;
+    let lax = host.directory().join("lax.cnf");
+    std::fs::write(
+        &lax,
+        "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = default\n[default]\n\
+         MinProtocol = TLSv1\nCipherString = DEFAULT@SECLEVEL=0\n",
+    )?;
+    for version in ["-tls1", "-tls1_1"] {
+        let mut server = tls_server(&host, 443, &[version, "-cipher", "DEFAULT@SECLEVEL=0"])?;
+        let fetch = |policy: Option<&PathBuf>| -> Result<String> {
+            let mut command = Command::new(evervip());
+            command.args(["genhash", "-s", "127.0.0.1", "-p", "443", "-u", "/page"]);
+            command.arg("-S");
+            command.envs(policy.map(|file| ("OPENSSL_CONF", file)));
+            Ok(told(&host.run(move || command.output())??))
+        };
+        wait_until(SOON, "an old server answers", || {
+            fetch(Some(&lax)).is_ok_and(|told| told.starts_with("5d41402abc4b2a76b9719d911017c592"))
+        })?;
+        let told = fetch(None)?;
+        ensure!(
+            told.starts_with("SSL handshake/communication error connecting to\n"),
+            "{told}"
+        );
+        server.kill(9)?;
+        server.wait_timeout(SOON)?;
+    }
     Ok(())
 }
 

@@ -665,5 +665,26 @@ fn the_module_is_loaded(lab: &mut Lab) -> Result<()> {
         let mut ipvs = Ipvs::open(None)?.context("the module is loaded")?;
         ensure!(ipvs.services()?.is_empty());
         Ok(())
-    })?
+    })??;
+
+    // It is removed while we have it open: nobody takes that for a scheduler that is missing.
+    host.call(&format!("modprobe -d {} ip_vs_rr", tree.display()))?;
+    let http = service("10.0.0.1", Protocol::Tcp, 80)?;
+    let mut ipvs = host.run(|| Ipvs::open(None))??.context("it is there")?;
+    let mut apply = move |command: Command| ipvs.apply(&[command]).map_err(|e| e.to_string());
+    let add = Command::AddService(http, balanced("rr"));
+    ensure!(apply(add.clone()) == Ok(vec![Ok(())]));
+    let refused = apply(Command::AddService(
+        service("10.0.0.1", Protocol::Tcp, 81)?,
+        balanced("none-such"),
+    ));
+    ensure!(
+        matches!(refused.as_deref(), Ok([Err(refusal)]) if refusal.reason() == Reason::Missing)
+    );
+    ensure!(apply(Command::Flush) == Ok(vec![Ok(())]));
+    host.call("rmmod ip_vs_rr ip_vs")?;
+    let gone = "cannot change IPVS: the kernel has no such IPVS any more";
+    ensure!(apply(add.clone()) == Err(gone.to_owned()));
+    ensure!(host.run(|| Ipvs::open(None))??.is_none());
+    Ok(())
 }

@@ -15,6 +15,9 @@ fn main() -> ExitCode {
         ("timeouts_and_both_daemons", |lab| {
             uml::scenario(lab, &["ip_vs", "ip_vs_rr"], timeouts_and_both_daemons)
         }),
+        ("another_namespace", |lab| {
+            uml::scenario(lab, &["ip_vs", "ip_vs_rr"], another_namespace)
+        }),
         ("a_group_is_marked", a_group_is_marked),
         ("a_group_is_one_service", |lab| {
             uml::scenario(lab, &["ip_vs", "ip_vs_rr"], a_group_is_one_service)
@@ -123,10 +126,56 @@ fn timeouts_and_both_daemons(lab: &mut Lab) -> Result<()> {
     // Nobody comes after a process that is not restarted: the parent puts back what it changed.
     let mut daemon = Daemon::start_with(&a, &evervip(), &tuned, &["-R"])?;
     timeouts(&a, "100 120 30")?;
-    wait_until(SOON, "the checker process runs", || checkers().is_ok())?;
+    // It has told its parent by the time that it balances.
+    let service = "-A -t 198.18.0.100:80 -s rr\n-a -t 198.18.0.100:80 -r 198.18.0.3:80 -m -w 1";
+    says(&a, "ipvsadm -Sn", service)?;
     sys::process::kill(checkers()?, SIGKILL)?;
     daemon.process.wait_timeout(SOON)?;
     timeouts(&a, "900 120 300")
+}
+
+/// `net_namespace_ipvs`: IPVS is programmed there, and everything else happens here.
+fn another_namespace(lab: &mut Lab) -> Result<()> {
+    program("ipvsadm")?;
+    let lan = lab.segment()?;
+    let a = host(lab, &lan, "a", 1)?;
+    // A namespace that has never had an interface up takes no address for that of a host.
+    let make = |name: &str| -> Result<()> {
+        a.call(&format!("ip netns add {name}"))?;
+        a.call(&format!("ip -n {name} link set lo up"))?;
+        Ok(())
+    };
+    a.call("ip netns add balancer")?;
+    let inside = "ip netns exec balancer ipvsadm -Sn";
+    let service = "-A -t 198.18.0.100:80 -s rr\n-a -t 198.18.0.100:80 -r 198.18.0.3:80 -m -w 1";
+    let text = director("lvs_timeouts tcp 100");
+    let elsewhere = format!("net_namespace_ipvs balancer\n{text}");
+    let mut daemon = Daemon::start(&a, &evervip(), &elsewhere)?;
+    // Said once, however often it is tried again.
+    let refused = "IPVS cmd IP_VS_SO_SET_ADDDEST(1159) error: Invalid operation.";
+    daemon.says(refused)?;
+    let again = format!("refused again: {refused}");
+    daemon.says(&again)?;
+    a.call("ip -n balancer link set lo up")?;
+    says(&a, inside, service)?;
+    let said = daemon.process.output_so_far();
+    ensure!(
+        said.matches(refused).count() == said.matches(&again).count() + 1,
+        "{said}"
+    );
+    says(&a, "ipvsadm -Sn", "")?;
+    timeouts(&a, "900 120 300")?;
+    let there = "ip netns exec balancer ipvsadm -Ln --timeout";
+    says(&a, there, "Timeout (tcp tcpfin udp): 100 120 300")?;
+    daemon.stop()?;
+    says(&a, inside, "")?;
+    says(&a, there, "Timeout (tcp tcpfin udp): 900 120 300")?;
+    // One that is not there: said, and put right when it is.
+    let missing = elsewhere.replace("balancer", "later");
+    let daemon = Daemon::start(&a, &evervip(), &missing)?;
+    daemon.says("cannot open /run/netns/later: No such file or directory")?;
+    make("later")?;
+    says(&a, "ip netns exec later ipvsadm -Sn", service)
 }
 
 /// A site whose group goes by marks, if these lines of `global_defs` say so.

@@ -391,7 +391,7 @@ impl Lvs {
         Some((service, service.real_servers.get(server)?))
     }
 
-    fn server_mut(
+    pub(crate) fn server_mut(
         &mut self,
         (service, server): ServerPlace,
     ) -> Option<(&RealServer, &mut ServerState)> {

@@ -10,7 +10,7 @@ use crate::names::{ServerName, ServiceName};
 use crate::pace::Turn;
 use crate::reload::News;
 use crate::settings::checkers::{Checker, CheckerKind, HttpCheck};
-use crate::settings::{GroupEntry, Service, Settings, VirtualServer};
+use crate::settings::{GroupEntry, Protocol, Service, Settings, VirtualServer};
 
 /// Why an attempt failed.
 #[derive(Clone, Copy, Debug)]
@@ -286,36 +286,43 @@ pub(crate) fn group_entries(
     (after, new): (&VirtualServer, &Settings),
 ) -> Vec<News> {
     let entries = |server: &VirtualServer, settings: &Settings| match &server.service {
-        Service::Group { group, .. } => settings
-            .group(*group)
-            .map(|group| (group.name.clone(), group.entries.clone())),
+        Service::Group {
+            group, protocol, ..
+        } => settings.group(*group).map(|group| {
+            let protocol = protocol.map_or("none", Protocol::name);
+            (group.name.clone(), group.entries.clone(), protocol)
+        }),
         Service::Address { .. } | Service::Mark { .. } => None,
     };
-    let (Some((name, before)), Some((_, after))) = (entries(before, old), entries(after, new))
+    let (Some((name, before, were)), Some((_, after, are))) =
+        (entries(before, old), entries(after, new))
     else {
         return Vec::new();
     };
-    let gone = before
-        .iter()
-        .filter(|entry| !after.contains(entry))
-        .map(|entry| {
-            let entry = entry_name(entry);
-            News::Line(format!("VS [{entry}] in group {name} no longer exists"))
-        });
-    let come = after
-        .iter()
-        .filter(|entry| !before.contains(entry))
-        .map(|entry| {
-            let entry = entry_name(entry);
-            News::Line(format!("VS [{entry}] added into group {name}"))
-        });
+    let gone = before.iter().filter(|entry| !after.contains(entry));
+    let gone = gone.map(|entry| {
+        let entry = entry_name(entry, were, "");
+        News::Line(format!("VS [{entry}] in group {name} no longer exists"))
+    });
+    let come = after.iter().filter(|entry| !before.contains(entry));
+    let come = come.map(|entry| {
+        let entry = entry_name(entry, are, "FWM ");
+        News::Line(format!("VS [{entry}] added into group {name}"))
+    });
     gone.chain(come).collect()
 }
 
-fn entry_name(entry: &GroupEntry) -> String {
+/// `[10.0.0.1]:tcp:80`, `[10.0.0.1]:tcp:80-10.0.0.9`; a mark is called `FWM 5` when it comes, and `5` when it goes (keepalived).
+fn entry_name(entry: &GroupEntry, protocol: &str, title: &str) -> String {
     match entry {
-        GroupEntry::Addresses { first, last, port } if first == last => format!("{first}:{port}"),
-        GroupEntry::Addresses { first, last, port } => format!("{first}-{last}:{port}"),
-        GroupEntry::Mark { mark, .. } => mark.to_string(),
+        GroupEntry::Addresses { first, last, port } => {
+            let name = format!("[{first}]:{protocol}:{port}");
+            if first == last {
+                name
+            } else {
+                format!("{name}-{last}")
+            }
+        }
+        GroupEntry::Mark { mark, .. } => format!("{title}{mark}"),
     }
 }

@@ -67,6 +67,8 @@ struct Former<'a> {
     settings: &'a RealServer,
     checks: &'a [CheckId],
     was_alive: bool,
+    /// With what its checks added.
+    weight: u32,
 }
 
 impl Lvs {
@@ -279,7 +281,11 @@ impl Lvs {
             state.reloaded = true;
             state.quorum_up = before.quorum_up;
             state.sorry_in_use = before.sorry_in_use;
-            if before.sorry_in_use && before_settings.sorry_server != settings.sorry_server {
+            let place = |service: &VirtualServer| {
+                let sorry = service.sorry_server?;
+                Some((sorry.address, sorry.port, sorry.lvs_method))
+            };
+            if before.sorry_in_use && place(before_settings) != place(settings) {
                 state.sorry_in_use = false;
                 news.extend(sorry_is_gone(before_settings, settings, old));
             }
@@ -300,10 +306,12 @@ impl Lvs {
                     .and_then(|((settings, state), by_place)| {
                         let at = *by_place.get(&(server.address, server.port))?;
                         let state = state.servers.get(at)?;
+                        let settings = settings.real_servers.get(at)?;
                         Some(Former {
-                            settings: settings.real_servers.get(at)?,
+                            settings,
                             checks: &state.checks,
                             was_alive: state.is_alive(),
+                            weight: state.weight(settings),
                         })
                     });
             let home = Place {
@@ -317,7 +325,7 @@ impl Lvs {
                 news.push(News::Server {
                     at: (service, at),
                     was_alive: former.was_alive,
-                    weight: former.settings.weight,
+                    weight: former.weight,
                 });
             }
             servers.push(fresh);
@@ -476,10 +484,11 @@ impl Lvs {
         if phase == Phase::Waiting {
             self.timeline.arm(due, id);
         }
-        let activation = if phase == Phase::Suspended {
-            Activation::Deactivated
-        } else {
-            Activation::Activated
+        let activation = match phase {
+            // It is never made; keepalived says nothing of it either.
+            Phase::Told => return id,
+            Phase::Suspended => Activation::Deactivated,
+            Phase::Waiting | Phase::Trying | Phase::Running(_) => Activation::Activated,
         };
         self.actions.push_back(Action::Log(Line {
             level: Level::Info,
@@ -512,10 +521,11 @@ impl Lvs {
                 if alive != *was_alive {
                     self.server_turned(*at, alive);
                 }
-                let Some((_, settings)) = self.settings_of(*at) else {
+                let Some((settings, state)) = self.server_mut(*at) else {
                     return;
                 };
-                self.weight_changed(*at, *weight, settings.weight);
+                let to = state.weight(settings);
+                self.weight_changed(*at, *weight, to);
             }
         }
     }
@@ -529,7 +539,7 @@ pub(crate) enum News {
     Server {
         at: (usize, usize),
         was_alive: bool,
-        /// Its configured weight before.
+        /// Its weight before, with what its checks added.
         weight: u32,
     },
 }

@@ -7,17 +7,23 @@ use std::time::Duration;
 
 use types::Instant;
 use types::ipvs::{Command, DestinationKey, DestinationOptions, ServiceKey, ServiceOptions};
+use types::marks::MarkClaim;
 
 use crate::dialogue::{Failure, Verdict};
 use crate::settings::checkers::{Checker, CheckerKind, CommandId, Endpoint, Microseconds};
 use crate::settings::{
     Forwarding, Protocol, RealServer, Service, Settings, SorryServer, Timing, VirtualServer,
 };
-use crate::{Action, CheckId, Held, Lvs, Subject};
+use crate::{Action, CheckId, Held, Lvs, RefusalKind, Signal, Subject};
 
+mod commands;
+mod groups;
 mod laws;
 mod reload;
 mod steps;
+mod suspend;
+mod told;
+mod watch;
 
 /// What the kernel does with commands.
 #[derive(Clone, Debug, Default)]
@@ -25,9 +31,42 @@ struct Kernel {
     services: BTreeMap<ServiceKey, (ServiceOptions, BTreeMap<DestinationKey, DestinationOptions>)>,
     /// Commands so far.
     commands: usize,
+    /// It refuses everything.
+    stubborn: bool,
+    /// A service that had destinations was left with none by a removal.
+    emptied: bool,
 }
 
 impl Kernel {
+    /// Carries out a command, or says why not, as the kernel does.
+    fn try_apply(&mut self, command: Command) -> Result<(), RefusalKind> {
+        let there = |key: &ServiceKey| self.services.contains_key(key);
+        let holds = |key: &ServiceKey, name: &DestinationKey| {
+            let service = self.services.get(key);
+            service.is_some_and(|service| service.1.contains_key(name))
+        };
+        let (exists, missing) = match &command {
+            Command::AddService(key, _) => (there(key), false),
+            Command::EditService(key, _) | Command::RemoveService(key) => (false, !there(key)),
+            Command::AddDestination(key, name, _) => (holds(key, name), !there(key)),
+            Command::EditDestination(key, name, _) | Command::RemoveDestination(key, name) => {
+                (false, !holds(key, name))
+            }
+            Command::Flush => (false, false),
+        };
+        if self.stubborn {
+            return Err(RefusalKind::Other);
+        }
+        if exists {
+            return Err(RefusalKind::Exists);
+        }
+        if missing {
+            return Err(RefusalKind::Missing);
+        }
+        self.apply(command);
+        Ok(())
+    }
+
     /// Carries out a command; it must make sense.
     fn apply(&mut self, command: Command) {
         self.commands += 1;
@@ -49,14 +88,9 @@ impl Kernel {
                 assert!(service.1.insert(name, options).is_some(), "{name}");
             }
             Command::RemoveDestination(key, name) => {
-                assert!(
-                    self.services
-                        .get_mut(&key)
-                        .unwrap()
-                        .1
-                        .remove(&name)
-                        .is_some()
-                );
+                let (_, destinations) = self.services.get_mut(&key).unwrap();
+                assert!(destinations.remove(&name).is_some());
+                self.emptied |= destinations.is_empty();
             }
             Command::Flush => self.services.clear(),
         }
@@ -75,8 +109,16 @@ struct Bench {
     lvs: Lvs,
     kernel: Kernel,
     now: Instant,
+    /// Commands may be refused: somebody else has been at the kernel's table.
+    meddled: bool,
     /// Attempts that nobody has answered.
     open: Vec<CheckId>,
+    /// Commands of checks that run.
+    running: Vec<CheckId>,
+    /// Signals that these were sent.
+    signals: Vec<Signal>,
+    /// What nftables is to mark, as it was told last, and how often it was.
+    marked: (Vec<MarkClaim>, usize),
     /// Scripts and FIFO lines since they were last looked at.
     told: Vec<String>,
     log: Vec<String>,
@@ -88,7 +130,11 @@ impl Bench {
             lvs: Lvs::new(1),
             kernel: Kernel::default(),
             now: Instant::ZERO,
+            meddled: false,
             open: Vec::new(),
+            running: Vec::new(),
+            signals: Vec::new(),
+            marked: (Vec::new(), 0),
             told: Vec::new(),
             log: Vec::new(),
         }
@@ -106,16 +152,30 @@ impl Bench {
     }
 
     fn drain(&mut self) {
+        let (mut refused, mut reads) = (Vec::new(), Vec::new());
         while let Some(action) = self.lvs.poll_action() {
             match action {
-                Action::Ipvs(command) => self.kernel.apply(command),
-                Action::Read(key) => {
-                    let held = self.kernel.held(&key);
-                    self.lvs.handle_service(self.now, key, held);
+                Action::Ipvs(command) if self.meddled => {
+                    if let Err(kind) = self.kernel.try_apply(command.clone()) {
+                        refused.push((command, kind));
+                    }
                 }
-                Action::Mark(_) | Action::SignalCommand(..) => {}
-                Action::Attempt(id, _) | Action::RunCommand(id, _) => self.open.push(id),
-                Action::Abandon(id) => self.open.retain(|open| *open != id),
+                Action::Ipvs(command) => self.kernel.apply(command),
+                Action::Read(key) => reads.push(key),
+                Action::Mark(claims) => self.marked = (claims, self.marked.1 + 1),
+                Action::SignalCommand(id, signal) => {
+                    assert!(self.running.contains(&id), "it does not run");
+                    self.signals.push(signal);
+                }
+                Action::Attempt(id, _) => self.open.push(id),
+                Action::RunCommand(id, _) => {
+                    assert!(!self.running.contains(&id), "it runs twice");
+                    self.running.push(id);
+                }
+                Action::Abandon(id) => {
+                    self.open.retain(|open| *open != id);
+                    self.running.retain(|running| *running != id);
+                }
                 Action::Announce(announcement) => {
                     let up = if announcement.up { "up" } else { "down" };
                     self.told.push(match announcement.subject {
@@ -131,6 +191,16 @@ impl Bench {
                     self.log.push(text);
                 }
             }
+        }
+        // Inputs again, one by one.
+        for (command, kind) in refused {
+            self.lvs.handle_refusal(self.now, &command, kind);
+            self.drain();
+        }
+        for key in reads {
+            let held = self.kernel.held(&key);
+            self.lvs.handle_service(self.now, key, held);
+            self.drain();
         }
     }
 
@@ -182,6 +252,26 @@ impl Bench {
                 rows.join(" ")
             }
         }
+    }
+
+    /// Time passes, and nobody answers.
+    fn wait(&mut self, seconds: u64) {
+        let until = self.now + Duration::from_secs(seconds);
+        while let Some(deadline) = self.lvs.next_deadline()
+            && deadline <= until
+        {
+            self.now = self.now.max(deadline);
+            self.lvs.handle_timeout(self.now);
+            self.drain();
+        }
+        self.now = until;
+    }
+
+    /// Log lines since the last time that contain this.
+    fn lines(&mut self, about: &str) -> Vec<String> {
+        let mut lines = std::mem::take(&mut self.log);
+        lines.retain(|line| line.contains(about));
+        lines
     }
 
     /// What was told since the last time.

@@ -64,16 +64,25 @@ impl Watch {
 
     /// The kernel refused a command for a service.
     pub(crate) fn suspect(&mut self, now: Instant, key: ServiceKey, kind: RefusalKind) {
-        if kind == RefusalKind::Other {
-            self.refused.insert(key);
-        }
         // Where the kernel refuses a service, its destinations are refused, too; the reason will still be there in a moment.
-        let at = if self.refused.contains(&key) {
-            now + REFUSED
-        } else {
-            now + SOON
+        // Further refusals do not put off the moment when it is asked again.
+        let late = now + REFUSED;
+        let at = match kind {
+            RefusalKind::Other if self.refused.insert(key) => {
+                self.suspects.insert(key, late);
+                late
+            }
+            RefusalKind::Other | RefusalKind::Exists | RefusalKind::Missing
+                if self.refused.contains(&key) =>
+            {
+                late
+            }
+            RefusalKind::Other | RefusalKind::Exists | RefusalKind::Missing => now + SOON,
         };
-        self.suspects.insert(key, at);
+        self.suspects
+            .entry(key)
+            .and_modify(|known| *known = (*known).min(at))
+            .or_insert(at);
     }
 }
 

@@ -27,7 +27,7 @@ mod refusal;
 pub use answers::{Acknowledgements, Listing};
 pub use daemon::{SyncDaemon, SyncRole};
 pub use decode::{KernelDestination, KernelService, Statistics};
-pub use module::load_module;
+pub use module::{begin_to_load_module, load_module};
 pub use refusal::{Operation, Reason, Refusal};
 
 /// Requests in one send. Each acknowledgement takes about 1 KiB of the receive buffer, whose default size (208 KiB) holds
@@ -140,13 +140,22 @@ impl Ipvs {
     /// Many requests go out in one system call, and their answers come back in few.
     ///
     /// # Errors
-    /// When the conversation with the kernel fails; then nothing is known of the changes.
+    /// When the conversation with the kernel fails, or its IPVS has gone; then nothing is known of the changes.
     pub fn apply(&mut self, commands: &[Command]) -> Result<Vec<Result<(), Refusal>>, Error> {
         let mut results = Vec::with_capacity(commands.len());
         let mut rest = commands;
         while !rest.is_empty() {
             let done = self.apply_chunk(rest, &mut results)?;
             rest = rest.get(done..).unwrap_or_default();
+        }
+        // The kernel says the same of a module that was removed as of a scheduler that it does not have.
+        let missing = |result: &Result<(), Refusal>| {
+            let refusal = result.as_ref().err();
+            refusal.is_some_and(|refusal| refusal.reason() == Reason::Missing)
+        };
+        if results.iter().any(missing) && self.ask_family()? != Some(self.family) {
+            let problem = io::Error::other("the kernel has no such IPVS any more");
+            return Err(Error::system("change IPVS")(problem));
         }
         Ok(results)
     }
@@ -355,19 +364,16 @@ impl Ipvs {
     }
 
     /// Asks the controller for the number of the family; `None`: there is no such family.
+    ///
+    /// It is looked for in the list of all families: asked for by its name, the kernel would load the module on its own.
     fn ask_family(&mut self) -> Result<Option<u16>, Error> {
         const WHAT: &str = "look for IPVS in the kernel";
-        let answer = self.get(
-            WHAT,
-            numbers::CONTROL_GET_FAMILY,
-            |message| message.text(numbers::CONTROL_FAMILY_NAME, numbers::FAMILY),
-            decode::family_id,
-        )?;
-        match answer {
-            Ok(family) => Ok(Some(family)),
-            Err(libc::ENOENT) => Ok(None),
-            Err(errno) => Err(refused_list(WHAT)(errno)),
-        }
+        let known = std::mem::replace(&mut self.family, numbers::CONTROLLER);
+        let command = numbers::CONTROL_GET_FAMILY;
+        let families = self.list(WHAT, command, |_| {}, decode::family_id);
+        self.family = known;
+        let families = families?.map_err(refused_list(WHAT))?;
+        Ok(families.first().copied())
     }
 
     /// Sends one request and waits for its acknowledgement; inside: the kernel's errno.

@@ -24,7 +24,10 @@ mod script;
 pub use limits::{most_open_files, raise_open_files};
 pub use own_binary::{CHANNEL_VARIABLE, inherited_descriptor, spawn_self};
 pub use scheduling::{limit_realtime, lock_memory, set_cpus, set_nice, set_realtime, stepped_down};
-pub use script::{Credentials, EXIT_NOT_EXECUTED, EXIT_WRONG_IDENTITY, Script, spawn_script};
+pub use script::{
+    Beginning, Credentials, EXIT_NOT_EXECUTED, EXIT_WRONG_IDENTITY, NotExecuted, Script,
+    ScriptProcess, spawn_script,
+};
 
 /// The number of a process, always positive: 0 and negative numbers mean groups and "everybody" to the
 /// system calls that take one.

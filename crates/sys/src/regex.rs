@@ -4,8 +4,8 @@
 //! that touches the end of a window may go on in the next one ("hard" partial matching): what it needs is kept, at most
 //! [`TAIL`] bytes. Only the end of the stream is an end to the pattern (`$`, `\z`, `\b`).
 //!
-//! A pattern that would take for ever is given up, and says so: PCRE2 counts its steps anew wherever a match could begin, so
-//! it is asked for a few beginnings at a time, and the time that this takes is counted.
+//! A pattern that would take for ever is given up, and says so: after [`MOST_STEPS`] for a match that begins at one byte, or
+//! after [`PATIENCE`] for a stream.
 
 use std::ffi::{c_int, c_void};
 use std::fmt;
@@ -22,23 +22,21 @@ use crate::clock;
 pub const WINDOW: usize = 16 * 1024;
 /// How much of a window a match that is not complete may take along to the next one. Not less than keepalived's buffer.
 pub const TAIL: usize = 8 * 1024;
+/// How long one stream may be searched, in all. Of the processor's time: a machine that has
+/// none for us is not the pattern's fault.
+pub const PATIENCE: Duration = Duration::from_millis(500);
+/// How much of it may go by at once, for one window: everybody else waits meanwhile.
+const AT_ONCE: Duration = Duration::from_millis(50);
+/// As many bytes are tried for the beginning of a match before somebody looks at the clock; for UTF-8, which is examined anew
+/// each time, [`STARTS_OF_UTF`]. All of them together may take so many times [`MOST_STEPS`].
+const STARTS: usize = 128;
+const STARTS_OF_UTF: usize = 512;
 /// Kept before what is searched, however little the pattern looks behind: a UTF-8 character or the end of a line. So what
 /// is not the stream's beginning is never the subject's.
 const LEAST_BEHIND: usize = 4;
-/// Steps from one beginning before a match is given up: about a millisecond.
-const MOST_STEPS: u32 = 100_000;
-/// Beginnings that are tried between two looks at the clock, at first.
-const FIRST_STRIDE: usize = 16;
-/// The same when those before went quickly. Only then may the clock be late: by so many times [`MOST_STEPS`].
-const LONGEST_STRIDE: usize = 128;
-/// The same for UTF-8, which is examined anew each time.
-const LONGEST_STRIDE_OF_UTF: usize = 512;
-/// How long one window may take.
-const WINDOW_TIME: Duration = Duration::from_millis(50);
-/// What a window may take without being counted: streams may be long.
-const FREE_TIME: Duration = Duration::from_millis(1);
-/// How long all windows of a stream together may take, beyond what is free.
-const STREAM_TIME: Duration = Duration::from_millis(100);
+/// Steps before a match is given up that begins at one byte: a millisecond or so. PCRE2's default is ten million, which is
+/// minutes for a window. Machine code counts groups only, not each byte.
+pub const MOST_STEPS: u32 = 100_000;
 /// Memory that a match without compiled code may take, in KiB. PCRE2's default is 20 GB.
 const MOST_MEMORY: u32 = 20 * 1024;
 /// Above this no stack is made for compiled code; what does not fit is matched without it.
@@ -110,6 +108,9 @@ pub enum MatchError {
     /// PCRE2 gave up: the pattern takes too many steps, or too much memory.
     #[error("{0}")]
     GaveUp(String),
+    /// No match takes too many steps, but all beginnings together take too long.
+    #[error("it takes longer than {AT_ONCE:?} for {WINDOW} bytes, or {PATIENCE:?} in all")]
+    TooSlow,
 }
 
 /// Whether a pattern is one. Cheaper than to compile it for use.
@@ -159,13 +160,16 @@ impl Pattern {
         let utf = facts & pcre2::PCRE2_UTF != 0;
         let characters = usize::try_from(code.info(pcre2::PCRE2_INFO_MAXLOOKBEHIND)).unwrap_or(0);
         let behind = characters * if utf { 4 } else { 1 };
-        // Where machine code cannot be made, PCRE2 does without.
-        // SAFETY: the code is a live pattern that nobody else uses.
-        unsafe {
-            pcre2::pcre2_jit_compile_8(
-                code.0.as_ptr(),
-                pcre2::PCRE2_JIT_COMPLETE | pcre2::PCRE2_JIT_PARTIAL_HARD,
-            );
+        // PCRE2 10.45: for what need not be UTF-8 machine code looks behind the end (`\b` after a broken character).
+        if !utf {
+            // Where machine code cannot be made, PCRE2 does without.
+            // SAFETY: the code is a live pattern that nobody else uses.
+            unsafe {
+                pcre2::pcre2_jit_compile_8(
+                    code.0.as_ptr(),
+                    pcre2::PCRE2_JIT_COMPLETE | pcre2::PCRE2_JIT_PARTIAL_HARD,
+                );
+            }
         }
         // SAFETY: no allocator is given, so PCRE2 takes malloc.
         let context = unsafe { pcre2::pcre2_match_context_create_8(null_mut()) };
@@ -199,10 +203,9 @@ impl Pattern {
             base: 0,
             resume: 0,
             buffer: Vec::new(),
-            stride: FIRST_STRIDE,
-            spent: Duration::ZERO,
             outcome: None,
             doubt: None,
+            spent: Duration::ZERO,
         }
     }
 }
@@ -317,35 +320,48 @@ impl Compiled {
         }
     }
 
-    /// Looks for a match that begins from `start`, which is within the subject, to `last`.
+    /// Looks for the pattern from `start` on, which is within the subject, up to `last`.
     fn find(
         &self,
         subject: &[u8],
         (start, last): (usize, usize),
         options: u32,
-        data: &MatchData,
     ) -> Result<Found, MatchError> {
-        // SAFETY: the context is live and used by this thread only; this stores a number in it.
+        // SAFETY: the context is live; this only stores a number in it.
         unsafe { pcre2::pcre2_set_offset_limit_8(self.context.as_ptr(), last) };
+        // SAFETY: one pair of offsets, malloc.
+        let data = unsafe { pcre2::pcre2_match_data_create_8(1, null_mut()) };
+        let Some(data) = NonNull::new(data) else {
+            return Err(MatchError::GaveUp("there is no memory for it".into()));
+        };
         let mut result = self.call(subject, start, options, data);
         if result == pcre2::PCRE2_ERROR_JIT_STACKLIMIT {
             result = self.call(subject, start, options | pcre2::PCRE2_NO_JIT, data);
         }
-        match result {
+        let found = match result {
             pcre2::PCRE2_ERROR_NOMATCH => Ok(Found::Nothing),
             // SAFETY: after a partial match the first pair of offsets is set; the data is live.
             pcre2::PCRE2_ERROR_PARTIAL => Ok(Found::Partial(unsafe {
-                *pcre2::pcre2_get_ovector_pointer_8(data.0.as_ptr())
+                *pcre2::pcre2_get_ovector_pointer_8(data.as_ptr())
             })),
             // SAFETY: after a match it is set; the data is live. Unlike the first offset it heeds no \K.
             0.. => Ok(Found::Match(unsafe {
-                pcre2::pcre2_get_startchar_8(data.0.as_ptr())
+                pcre2::pcre2_get_startchar_8(data.as_ptr())
             })),
             error => Err(MatchError::GaveUp(message(error))),
-        }
+        };
+        // SAFETY: it is ours, and nothing of it is used any more.
+        unsafe { pcre2::pcre2_match_data_free_8(data.as_ptr()) };
+        found
     }
 
-    fn call(&self, subject: &[u8], start: usize, options: u32, data: &MatchData) -> c_int {
+    fn call(
+        &self,
+        subject: &[u8],
+        start: usize,
+        options: u32,
+        data: NonNull<pcre2::pcre2_match_data_8>,
+    ) -> c_int {
         // SAFETY: code, context and data are live and used by this thread only (`Rc` keeps them here); the subject is as
         // long as it says and outlives the call; PCRE2 checks `start` itself.
         unsafe {
@@ -355,62 +371,10 @@ impl Compiled {
                 subject.len(),
                 start,
                 options,
-                data.0.as_ptr(),
+                data.as_ptr(),
                 self.context.as_ptr(),
             )
         }
-    }
-
-    const fn longest_stride(&self) -> usize {
-        if self.utf {
-            LONGEST_STRIDE_OF_UTF
-        } else {
-            LONGEST_STRIDE
-        }
-    }
-}
-
-/// Where PCRE2 puts what it found.
-struct MatchData(NonNull<pcre2::pcre2_match_data_8>);
-
-impl MatchData {
-    fn new() -> Result<Self, MatchError> {
-        // SAFETY: one pair of offsets, malloc.
-        let data = unsafe { pcre2::pcre2_match_data_create_8(1, null_mut()) };
-        NonNull::new(data)
-            .map(Self)
-            .ok_or_else(|| MatchError::GaveUp("there is no memory for it".into()))
-    }
-}
-
-impl Drop for MatchData {
-    fn drop(&mut self) {
-        // SAFETY: it is ours, and nothing of it is used any more.
-        unsafe { pcre2::pcre2_match_data_free_8(self.0.as_ptr()) };
-    }
-}
-
-/// How much of the processor's time something takes: a machine that has no time for us is not the pattern's fault.
-struct Stopwatch {
-    wall: Instant,
-    own: Duration,
-}
-
-impl Stopwatch {
-    fn start() -> Self {
-        Self {
-            wall: clock::now(),
-            own: clock::thread_time(),
-        }
-    }
-
-    /// What has been taken; zero below `least`, for then the cheaper clock suffices.
-    fn taken(&self, least: Duration) -> Duration {
-        if clock::now().since(self.wall) < least {
-            return Duration::ZERO;
-        }
-        let own = clock::thread_time().saturating_sub(self.own);
-        if own < least { Duration::ZERO } else { own }
     }
 }
 
@@ -440,13 +404,11 @@ pub struct Search {
     /// Where in the buffer it goes on: nothing begins before.
     resume: usize,
     buffer: Vec<u8>,
-    /// Beginnings that are tried at a time.
-    stride: usize,
-    /// Time that has been taken and was not free.
-    spent: Duration,
     outcome: Option<Result<bool, MatchError>>,
     /// What speaks against "there is no match".
     doubt: Option<MatchError>,
+    /// How long it has been searched.
+    spent: Duration,
 }
 
 impl Search {
@@ -507,51 +469,6 @@ impl Search {
         self.to.is_none_or(|to| position <= to)
     }
 
-    /// Looks for a match in the buffer up to `end`, from `start` on. The beginning of one that is longer than what is kept is
-    /// only a doubt, and what comes behind it may be a match.
-    fn hunt(&mut self, mut start: usize, end: usize, options: u32) -> Result<Found, MatchError> {
-        let pattern = self.pattern.0.clone();
-        let data = MatchData::new()?;
-        let watch = Stopwatch::start();
-        let mut before = Duration::ZERO;
-        loop {
-            let last = start.saturating_add(self.stride - 1).min(end);
-            let subject = self.buffer.get(..end).unwrap_or_default();
-            let found = pattern.find(subject, (start, last), options, &data)?;
-            let tried = match found {
-                Found::Nothing => last,
-                Found::Partial(at) if self.allows(at) && self.buffer.len() - at > TAIL => {
-                    self.doubt = Some(MatchError::TooLong);
-                    at
-                }
-                Found::Match(_) | Found::Partial(_) => return Ok(found),
-            };
-            let taken = watch.taken(FREE_TIME);
-            if taken > WINDOW_TIME || self.spent + taken > STREAM_TIME {
-                return Err(MatchError::GaveUp("it takes too much time".into()));
-            }
-            // Not longer than the last strides have shown to be bearable.
-            self.stride = if taken > before {
-                FIRST_STRIDE
-            } else {
-                (self.stride * 2).min(pattern.longest_stride())
-            };
-            before = taken;
-            let is_over = |from: usize| {
-                let line = subject.get(from..=tried);
-                pattern.first_line && line.is_some_and(|bytes| bytes.contains(&b'\n'))
-            };
-            if tried >= end || is_over(start) {
-                self.spent += taken;
-                return Ok(Found::Nothing);
-            }
-            start = tried + 1;
-            while pattern.utf && subject.get(start).is_some_and(|byte| is_inner(*byte)) {
-                start += 1;
-            }
-        }
-    }
-
     /// The buffer is full, and more may come.
     fn look(&mut self) {
         let end = if self.pattern.0.utf {
@@ -560,7 +477,7 @@ impl Search {
             self.buffer.len()
         };
         let found = match self.start().filter(|start| *start < end) {
-            Some(start) => self.hunt(start, end, pcre2::PCRE2_PARTIAL_HARD),
+            Some(start) => self.find(start, end, pcre2::PCRE2_PARTIAL_HARD),
             None => Ok(Found::Nothing),
         };
         match found {
@@ -573,6 +490,56 @@ impl Search {
         }
         if self.outcome.is_none() && !self.allows(self.resume) {
             self.end_without();
+        }
+    }
+
+    /// Looks for the pattern in the first `end` bytes of the buffer, some beginnings at a time. The beginning of a match that
+    /// is longer than what is kept is only a doubt: what comes behind it may be a match.
+    fn find(&mut self, start: usize, end: usize, options: u32) -> Result<Found, MatchError> {
+        let pattern = self.pattern.0.clone();
+        let begun = (clock::now(), clock::thread_time());
+        let result = self.find_within(&pattern, (start, end), options, begun);
+        self.spent += taken(begun);
+        result
+    }
+
+    fn find_within(
+        &mut self,
+        pattern: &Compiled,
+        (start, end): (usize, usize),
+        options: u32,
+        begun: (Instant, Duration),
+    ) -> Result<Found, MatchError> {
+        let subject = self.buffer.get(..end).unwrap_or_default();
+        let starts = if pattern.utf { STARTS_OF_UTF } else { STARTS };
+        let mut from = start;
+        loop {
+            let last = from.saturating_add(starts - 1);
+            let found = pattern.find(subject, (from, last), options)?;
+            let tried = match found {
+                Found::Nothing => last,
+                Found::Partial(at) if self.allows(at) && self.buffer.len() - at > TAIL => {
+                    self.doubt = Some(MatchError::TooLong);
+                    at
+                }
+                Found::Match(_) | Found::Partial(_) => return Ok(found),
+            };
+            if tried >= end {
+                return Ok(Found::Nothing);
+            }
+            let line = subject.get(start..=tried).unwrap_or_default();
+            if pattern.first_line && line.contains(&b'\n') {
+                return Ok(Found::Nothing);
+            }
+            let left = PATIENCE.saturating_sub(self.spent).min(AT_ONCE);
+            // The cheaper clock first: it never shows less.
+            if clock::now().since(begun.0) > left && taken(begun) > left {
+                return Err(MatchError::TooSlow);
+            }
+            from = tried + 1;
+            while pattern.utf && subject.get(from).is_some_and(|byte| is_inner(*byte)) {
+                from += 1;
+            }
         }
     }
 
@@ -591,7 +558,7 @@ impl Search {
 
     fn look_at_the_end(&mut self) {
         let found = match self.start() {
-            Some(start) => self.hunt(start, self.buffer.len(), 0),
+            Some(start) => self.find(start, self.buffer.len(), 0),
             None => Ok(Found::Nothing),
         };
         match found {
@@ -600,6 +567,11 @@ impl Search {
             Ok(Found::Match(_) | Found::Partial(_) | Found::Nothing) => self.end_without(),
         }
     }
+}
+
+/// The processor's time since then.
+fn taken((_, own): (Instant, Duration)) -> Duration {
+    clock::thread_time().saturating_sub(own)
 }
 
 /// A widening: there is no machine with longer addresses.

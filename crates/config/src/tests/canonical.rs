@@ -106,6 +106,12 @@ pub(crate) fn round_trip(machine: &dyn Machine, settings: &Settings) {
     };
     let loaded = load(PAGE, &desk, &LoadOptions::default());
     let text = String::from_utf8_lossy(&page);
+    // A value that ends in a backslash needs a word behind it; keywords that refuse a second one cannot have it written down.
+    let unwritable =
+        |said: &Diagnostic| text.contains(" \"\\\"\n") && said.message.contains(" takes one ");
+    if loaded.diagnostics.iter().any(unwritable) {
+        return;
+    }
     let mistakes = loaded
         .diagnostics
         .iter()

@@ -1,6 +1,7 @@
 //! The kernel's IPVS, as far as there is one. A kernel without it is no reason to end: servers are checked, scripts run, and
 //! as soon as there is one it gets everything at once.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use config::settings::global::IpvsNamespace;
@@ -8,7 +9,7 @@ use log::{debug, error, info, warn};
 use lvs::{Held, RefusalKind};
 use sys::ipvs::{Ipvs, Reason, Refusal};
 use types::Instant;
-use types::ipvs::{Command, ServiceKey};
+use types::ipvs::{Command, DestinationKey, ServiceKey};
 
 use crate::ipvs::{self, Module};
 
@@ -18,6 +19,8 @@ const AGAIN: Duration = Duration::from_secs(10);
 const SOON: Duration = Duration::from_secs(1);
 /// Lines about refused commands in one go. A scheduler that the kernel lacks may be that of thousands of services.
 const MOST_LINES: usize = 20;
+/// Refusals that are remembered; what goes beyond them is said again.
+const MOST_REFUSALS: usize = 10_000;
 
 /// What IPVS holds.
 pub(super) type Listing = Vec<(ServiceKey, Held)>;
@@ -30,13 +33,23 @@ pub(super) struct Balancer {
     look_at: Option<Instant>,
     /// It was said that there is none.
     said: bool,
+    /// The last refusal of each subject that was logged: what is tried again and again is said once, until it succeeds or
+    /// the settings are others.
+    refusals: BTreeMap<Subject, String>,
 }
 
 impl Balancer {
     /// Settings with virtual servers are about to count: looks for IPVS, if that has not been found yet. Yields what it holds
     /// when it is found.
     pub(super) fn begin(&mut self, now: Instant, namespace: &IpvsNamespace) -> Option<Listing> {
+        self.refusals.clear();
         if self.ipvs.is_some() {
+            if self.namespace != *namespace {
+                // What is there would have to be removed first, and connections with it.
+                warn!(
+                    "net_namespace_ipvs: virtual servers stay where they are until evervip is restarted"
+                );
+            }
             return None;
         }
         self.namespace = namespace.clone();
@@ -108,10 +121,22 @@ impl Balancer {
         };
         let mut count: usize = 0;
         for (command, result) in commands.into_iter().zip(results) {
-            let Err(refusal) = result else { continue };
-            count += 1;
-            if count <= MOST_LINES {
-                warn!("{refusal}");
+            let subject = subject(&command);
+            let Err(refusal) = result else {
+                self.refusals.remove(&subject);
+                continue;
+            };
+            let text = refusal.to_string();
+            if self.refusals.get(&subject) == Some(&text) {
+                debug!("refused again: {text}");
+            } else {
+                count += 1;
+                if count <= MOST_LINES {
+                    warn!("{text}");
+                }
+                if self.refusals.len() < MOST_REFUSALS {
+                    self.refusals.insert(subject, text);
+                }
             }
             refused(command, kind(&refusal));
         }
@@ -157,6 +182,21 @@ impl Balancer {
         error!("{problem}: reading all of IPVS again");
         self.ipvs = None;
         self.look_at = Some(now + SOON);
+    }
+}
+
+/// What a command concerns; nothing in particular if it empties the table.
+type Subject = (Option<ServiceKey>, Option<DestinationKey>);
+
+const fn subject(command: &Command) -> Subject {
+    match command {
+        Command::AddService(service, _)
+        | Command::EditService(service, _)
+        | Command::RemoveService(service) => (Some(*service), None),
+        Command::AddDestination(service, destination, _)
+        | Command::EditDestination(service, destination, _)
+        | Command::RemoveDestination(service, destination) => (Some(*service), Some(*destination)),
+        Command::Flush => (None, None),
     }
 }
 

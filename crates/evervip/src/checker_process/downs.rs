@@ -3,7 +3,7 @@
 //!
 //! The parent keeps names. It is told of changes, a limited number in one message.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use log::error;
@@ -22,8 +22,9 @@ const MOST_BYTES: usize = 32 * 1024;
 /// What the parent has been told.
 pub(super) struct Downs {
     told: BTreeSet<String>,
-    /// What it has yet to be told: names that are to be added, and names that are to be taken out.
-    news: Vec<(String, bool)>,
+    /// What it has yet to be told: names that are to be added (`true`), and names that are to be taken out. The last word on
+    /// each: a server that has turned twice while the parent did not listen must not be in one message both ways.
+    news: BTreeMap<String, bool>,
     /// The core's count of turns at the last look.
     read_at: Option<u64>,
     look_at: Instant,
@@ -34,7 +35,7 @@ impl Downs {
     pub(super) const fn new(told: BTreeSet<String>) -> Self {
         Self {
             told,
-            news: Vec::new(),
+            news: BTreeMap::new(),
             read_at: None,
             look_at: Instant::ZERO,
         }
@@ -55,7 +56,8 @@ impl Downs {
             return;
         }
         if self.is_behind(core) {
-            self.look(core);
+            self.read_at = Some(core.turns());
+            self.look(core.down().collect());
             self.look_at = now + PACE;
         }
         while !self.news.is_empty() {
@@ -69,7 +71,11 @@ impl Downs {
                 lost: names(false),
             };
             match parent.send(&message) {
-                Ok(Delivery::Sent) => drop(self.news.drain(..some.len())),
+                Ok(Delivery::Sent) => {
+                    for (name, _) in &some {
+                        self.news.remove(name);
+                    }
+                }
                 // Told a little later.
                 Ok(Delivery::Full) => break,
                 Ok(Delivery::Closed) => self.news.clear(),
@@ -84,10 +90,8 @@ impl Downs {
         }
     }
 
-    /// Finds out what has changed.
-    fn look(&mut self, core: &Lvs) {
-        self.read_at = Some(core.turns());
-        let down: BTreeSet<String> = core.down().collect();
+    /// Finds out what has changed now that these are down.
+    fn look(&mut self, down: BTreeSet<String>) {
         let gained = down.difference(&self.told).map(|name| (name.clone(), true));
         let lost = self
             .told
@@ -100,12 +104,49 @@ impl Downs {
     /// As much as fits into a message.
     fn portion(&self) -> Vec<(String, bool)> {
         let mut bytes = 0;
-        let fits = |(name, _): &&(String, bool)| {
+        let fits = |(name, _): &(&String, &bool)| {
             let first = bytes == 0;
             bytes += name.len();
             first || bytes <= MOST_BYTES
         };
         let some = self.news.iter().take(NAMES_PER_MESSAGE).take_while(fits);
-        some.cloned().collect()
+        some.map(|(name, down)| (name.clone(), *down)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn of_a_server_that_turns_twice_the_last_word_is_told() {
+        let mut downs = Downs::new(names(&["a"]));
+        // The parent does not listen meanwhile.
+        downs.look(names(&["b"]));
+        downs.look(names(&["a", "c"]));
+        let told = downs.portion();
+        let told: Vec<(&str, bool)> = told
+            .iter()
+            .map(|(name, down)| (name.as_str(), *down))
+            .collect();
+        assert_eq!(told, [("a", true), ("b", false), ("c", true)]);
+    }
+
+    #[test]
+    fn a_message_takes_so_many_names_and_bytes() {
+        let many: BTreeSet<String> = (0..500).map(|number| format!("{number:04}")).collect();
+        let mut downs = Downs::new(BTreeSet::new());
+        downs.look(many);
+        assert_eq!(downs.portion().len(), NAMES_PER_MESSAGE);
+        let long: BTreeSet<String> = (0..3)
+            .map(|number| format!("{number}{}", "x".repeat(MOST_BYTES / 2)))
+            .collect();
+        let mut downs = Downs::new(BTreeSet::new());
+        downs.look(long);
+        assert_eq!(downs.portion().len(), 1);
     }
 }

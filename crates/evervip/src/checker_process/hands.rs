@@ -166,6 +166,11 @@ impl Hands {
         self.pings.put_back_inherited();
     }
 
+    /// Whether some attempts have not had their turn yet.
+    pub(super) fn attempts_wait(&self) -> bool {
+        self.attempts.next_wake() == Some(Instant::ZERO)
+    }
+
     /// Hears of attempts, up to one turn's worth.
     pub(super) fn hear_attempts(&mut self, now: Instant) -> Result<(), sys::Error> {
         self.attempts.hear(now)
@@ -258,7 +263,7 @@ impl Hands {
                 // Whoever is told finds the kernel changed.
                 self.change_kernel(now);
                 let settings = if announcement.before { old } else { settings };
-                self.announce(&announcement, settings);
+                self.announce(now, &announcement, settings);
             }
             Action::Log(line) => write(&line, core),
             // The core has learnt something new, and we have not.
@@ -267,11 +272,11 @@ impl Hands {
     }
 
     /// Runs its script, and writes its line to FIFOs (keepalived: a NUL follows the end of the line).
-    fn announce(&mut self, announcement: &Announcement, settings: &Settings) {
+    fn announce(&mut self, now: Instant, announcement: &Announcement, settings: &Settings) {
         if let Some(command) = announcement.command {
             let started = program(settings, command)
                 .ok_or_else(|| anyhow::anyhow!("the settings have no command for it"))
-                .and_then(|program| self.commands.notify(program));
+                .and_then(|program| self.commands.notify(now, program));
             if let Err(problem) = started {
                 error!("the script for \"{announcement}\" cannot be started: {problem:#}");
             }

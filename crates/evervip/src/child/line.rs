@@ -1,16 +1,28 @@
 //! The line to the parent: what it tells a child that runs, and what the child has to tell.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use config::Settings;
 use log::{error, warn};
 use sys::channel::{Channel, Delivery, Receipt};
 use sys::event_loop::EventLoop;
+use types::Instant;
 
 use crate::messages::{Dump, LONGEST, OVERRIDDEN_PER_MESSAGE, ToChild, ToParent};
+
+/// When to try again to tell a parent that has too much to read.
+const PACE: Duration = Duration::from_millis(100);
 
 /// The line to the parent.
 pub(crate) struct Line {
     channel: Channel,
+    /// What it has to be told and did not listen to. Few: it is not told the same twice, except that settings are taken, and it
+    /// sends no others before it knows that.
+    kept: VecDeque<ToParent>,
+    /// When to tell it again.
+    try_at: Instant,
 }
 
 /// What the parent has said.
@@ -29,7 +41,11 @@ pub(crate) enum Heard {
 
 impl Line {
     pub(super) const fn new(channel: Channel) -> Self {
-        Self { channel }
+        Self {
+            channel,
+            kept: VecDeque::new(),
+            try_at: Instant::ZERO,
+        }
     }
 
     /// The next thing that the parent has said.
@@ -65,12 +81,39 @@ impl Line {
         Ok(events.remove(&self.channel)?)
     }
 
-    /// Tells the parent something that it had better not miss.
-    pub(crate) fn tell(&self, message: &ToParent) {
-        match self.send(message) {
-            Ok(Delivery::Sent | Delivery::Closed) => {}
-            Ok(Delivery::Full) => warn!("the parent does not listen: {message:?} is lost"),
-            Err(problem) => error!("cannot tell the parent {message:?}: {problem:#}"),
+    /// Tells the parent something that it must not miss: if it has too much to read now, [`tick`](Self::tick) tells it later.
+    pub(crate) fn tell(&mut self, message: ToParent) {
+        let is_said_once = message == ToParent::SettingsTaken;
+        if is_said_once || !self.kept.contains(&message) {
+            self.kept.push_back(message);
+        }
+        self.tell_kept();
+    }
+
+    /// When [`tick`](Self::tick) has something to do.
+    pub(crate) fn next_wake(&self) -> Option<Instant> {
+        (!self.kept.is_empty()).then_some(self.try_at)
+    }
+
+    /// Tells the parent what it did not listen to before.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        if self.kept.is_empty() || now < self.try_at {
+            return;
+        }
+        self.tell_kept();
+        self.try_at = now + PACE;
+    }
+
+    fn tell_kept(&mut self) {
+        while let Some(message) = self.kept.front() {
+            match self.send(message) {
+                Ok(Delivery::Sent) => {}
+                Ok(Delivery::Full) => return,
+                // Nobody is left to tell.
+                Ok(Delivery::Closed) => return self.kept.clear(),
+                Err(problem) => error!("cannot tell the parent {message:?}: {problem:#}"),
+            }
+            self.kept.pop_front();
         }
     }
 
@@ -96,5 +139,72 @@ impl Line {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Read as _;
+
+    use super::*;
+
+    /// A line whose other end nobody reads, filled up.
+    fn full_line() -> (Line, File) {
+        let (near, far) = Channel::pair().unwrap();
+        let line = Line::new(near);
+        let names = ToParent::Names {
+            gained: vec!["name".repeat(1000)],
+            lost: Vec::new(),
+        };
+        while line.send(&names).unwrap() == Delivery::Sent {}
+        (line, File::from(far))
+    }
+
+    /// What has arrived, names left out.
+    fn arrived(mut far: &File) -> Vec<ToParent> {
+        let mut told = Vec::new();
+        let mut buffer = vec![0; LONGEST];
+        while let Ok(length) = far.read(&mut buffer) {
+            let message = postcard::from_bytes(&buffer[..length]).unwrap();
+            if !matches!(message, ToParent::Names { .. }) {
+                told.push(message);
+            }
+        }
+        told
+    }
+
+    #[test]
+    fn what_must_arrive_arrives_when_the_parent_listens_again() {
+        let (mut line, far) = full_line();
+        line.tell(ToParent::SettingsTaken);
+        for _ in 0..3 {
+            line.tell(ToParent::ReloadWanted);
+        }
+        line.tell(ToParent::SettingsTaken);
+        let now = Instant::ZERO + PACE;
+        assert_eq!(line.next_wake(), Some(Instant::ZERO), "at once");
+        line.tick(now);
+        assert_eq!(line.next_wake(), Some(now + PACE), "not in a busy loop");
+        assert_eq!(arrived(&far), []);
+        line.tick(now);
+        assert_eq!(arrived(&far), [], "before its time");
+        line.tick(now + PACE);
+        let wanted = [
+            ToParent::SettingsTaken,
+            ToParent::ReloadWanted,
+            ToParent::SettingsTaken,
+        ];
+        assert_eq!(arrived(&far), wanted);
+        assert_eq!(line.next_wake(), None);
+    }
+
+    #[test]
+    fn a_parent_that_is_gone_is_told_nothing() {
+        let (mut line, far) = full_line();
+        line.tell(ToParent::SettingsTaken);
+        drop(far);
+        line.tick(Instant::ZERO);
+        assert_eq!(line.next_wake(), None);
     }
 }

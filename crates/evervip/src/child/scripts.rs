@@ -5,23 +5,55 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use config::settings::Command;
-use log::{debug, error};
-use sys::process::{self, Child, Credentials, Exit, ExitStatus, Pid, Script};
+use log::{debug, error, info};
+use sys::process::{self, Beginning, Credentials, Exit, ExitStatus, Pid, Script, ScriptProcess};
 
 pub(crate) const SIGKILL: i32 = 9;
 pub(crate) const SIGTERM: i32 = 15;
 
 /// All processes that were started for scripts and have not ended. `K` tells those apart whose result somebody waits for.
 pub(crate) struct Scripts<K> {
-    checks: BTreeMap<Pid, K>,
-    notifications: BTreeSet<Pid>,
+    checks: BTreeMap<Pid, Running<K>>,
+    notifications: BTreeMap<Pid, Running<()>>,
+    /// Programs of check scripts that could not be executed: that is said once, until it can be again.
+    missing: BTreeSet<String>,
+}
+
+/// A process that was started.
+struct Running<K> {
+    key: K,
+    program: String,
+    beginning: Beginning,
+}
+
+impl<K> Running<K> {
+    fn start(key: K, command: &Command) -> Result<(Pid, Self)> {
+        let ScriptProcess { pid, beginning, .. } = start(command)?;
+        let program = command.path.clone();
+        let running = Self {
+            key,
+            program,
+            beginning,
+        };
+        Ok((pid, running))
+    }
+}
+
+/// How a check script ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Its program has run.
+    With(ExitStatus),
+    /// Its program was not executed, which has been said.
+    NotStarted,
 }
 
 impl<K> Default for Scripts<K> {
     fn default() -> Self {
         Self {
             checks: BTreeMap::new(),
-            notifications: BTreeSet::new(),
+            notifications: BTreeMap::new(),
+            missing: BTreeSet::new(),
         }
     }
 }
@@ -29,15 +61,15 @@ impl<K> Default for Scripts<K> {
 impl<K: PartialEq> Scripts<K> {
     /// Starts a check script.
     pub(crate) fn run(&mut self, key: K, command: &Command) -> Result<()> {
-        let child = start(command)?;
-        self.checks.insert(child.pid, key);
+        let (pid, running) = Running::start(key, command)?;
+        self.checks.insert(pid, running);
         Ok(())
     }
 
     /// Starts a notify script and forgets about it.
     pub(crate) fn notify(&mut self, command: &Command) -> Result<()> {
-        let child = start(command)?;
-        self.notifications.insert(child.pid);
+        let (pid, running) = Running::start((), command)?;
+        self.notifications.insert(pid, running);
         Ok(())
     }
 
@@ -48,7 +80,7 @@ impl<K: PartialEq> Scripts<K> {
     {
         self.checks
             .iter()
-            .filter(|(_, running)| (*running).borrow() == key)
+            .filter(|(_, running)| running.key.borrow() == key)
             .map(|(pid, _)| *pid)
             .collect()
     }
@@ -59,12 +91,43 @@ impl<K: PartialEq> Scripts<K> {
     }
 
     /// A process ended: if it was a check script, which one and how.
-    pub(crate) fn ended(&mut self, exit: &Exit) -> Option<(K, ExitStatus)> {
-        if self.notifications.remove(&exit.pid) {
-            debug!("notify script {} ended: {:?}", exit.pid, exit.status);
+    pub(crate) fn ended(&mut self, exit: &Exit) -> Option<(K, Ended)> {
+        if let Some(Running {
+            program, beginning, ..
+        }) = self.notifications.remove(&exit.pid)
+        {
+            match beginning.problem() {
+                Some(problem) => error!("notify script {program} {problem}"),
+                None => debug!("notify script {} ended: {:?}", exit.pid, exit.status),
+            }
         }
-        let key = self.checks.remove(&exit.pid)?;
-        Some((key, exit.status))
+        let Running {
+            key,
+            program,
+            beginning,
+        } = self.checks.remove(&exit.pid)?;
+        let Some(problem) = beginning.problem() else {
+            if self.missing.remove(&program) {
+                info!("check script {program} can be executed again");
+            }
+            return Some((key, Ended::With(exit.status)));
+        };
+        if !self.missing.contains(&program) {
+            error!("check script {program} {problem}");
+            self.missing.insert(program);
+        }
+        Some((key, Ended::NotStarted))
+    }
+
+    /// How many notify scripts have not ended.
+    pub(crate) fn notifying(&self) -> usize {
+        self.notifications.len()
+    }
+
+    /// One of them.
+    #[cfg(test)]
+    pub(crate) fn notified(&self) -> Option<Pid> {
+        self.notifications.keys().next().copied()
     }
 
     /// Whether any of them has not ended.
@@ -74,8 +137,8 @@ impl<K: PartialEq> Scripts<K> {
 
     /// Kills the check scripts that are no longer wanted: nobody hears how they end.
     pub(crate) fn keep_checks(&mut self, mut wanted: impl FnMut(&K) -> bool) {
-        self.checks.retain(|pid, key| {
-            let kept = wanted(key);
+        self.checks.retain(|pid, running| {
+            let kept = wanted(&running.key);
             if !kept && let Err(problem) = process::kill_group(*pid, SIGKILL) {
                 error!("a script that is not wanted any more: {problem}");
             }
@@ -85,7 +148,7 @@ impl<K: PartialEq> Scripts<K> {
 }
 
 /// Starts a command of the configuration, as its user.
-pub(crate) fn start(command: &Command) -> Result<Child> {
+pub(crate) fn start(command: &Command) -> Result<ScriptProcess> {
     let credentials = Credentials {
         uid: command.user.uid,
         gid: command.user.gid,

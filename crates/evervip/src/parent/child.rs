@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use log::{error, warn};
 use sys::channel::{Channel, Delivery, sealed_memory};
+use sys::event_loop::EventLoop;
 use sys::heartbeat::Heartbeat;
 use sys::process::{self, Pid};
 use types::Instant;
@@ -32,9 +33,18 @@ pub(super) struct Child {
 }
 
 impl Child {
-    /// Starts a child and tells it how to begin.
-    pub(super) fn spawn(start: &Start, heartbeat: &Heartbeat, now: Instant) -> Result<Self> {
+    /// Starts a child and tells it how to begin. Its channel is in `events` then, under `token`.
+    pub(super) fn spawn(
+        start: &Start,
+        heartbeat: &Heartbeat,
+        now: Instant,
+        (events, token): (&EventLoop, u64),
+    ) -> Result<Self> {
+        // What may fail comes first: a child that knows nothing of what became of us would have to be ended again.
+        let memory =
+            sealed_memory(&postcard::to_allocvec(start).context("settings for the child")?)?;
         let (channel, theirs) = Channel::pair()?;
+        events.add(&channel, token)?;
         let process = process::spawn_self(theirs.as_fd())?;
         drop(theirs);
         let child = Self {
@@ -47,8 +57,6 @@ impl Child {
             overridden: start.overridden.clone(),
         };
         child.send(&ToChild::Heartbeat, Some(heartbeat.fd()))?;
-        let memory =
-            sealed_memory(&postcard::to_allocvec(start).context("settings for the child")?)?;
         child.send(&ToChild::Start, Some(memory.as_fd()))?;
         Ok(child)
     }
@@ -56,8 +64,9 @@ impl Child {
     /// Hands over new settings.
     pub(super) fn reload(&mut self, settings: &[u8]) -> Result<()> {
         let memory = sealed_memory(settings)?;
+        self.send(&ToChild::Reload, Some(memory.as_fd()))?;
         self.unconfirmed = self.unconfirmed.saturating_add(1);
-        self.send(&ToChild::Reload, Some(memory.as_fd()))
+        Ok(())
     }
 
     /// Sends a message that comes with nothing. A child that cannot be reached has ended, or will be noticed otherwise.
@@ -156,8 +165,8 @@ impl RestartPace {
     }
 
     /// The instances that the next child may carry on as master, or the real servers that it takes for down.
-    pub(super) fn take_names(&mut self) -> BTreeSet<String> {
-        std::mem::take(&mut self.names)
+    pub(super) const fn names(&self) -> &BTreeSet<String> {
+        &self.names
     }
 
     /// A child has ended. `tidily`: what it left changed is to stay.
@@ -174,7 +183,7 @@ impl RestartPace {
         &self.overridden
     }
 
-    /// The addresses have been given up: nobody carries on.
+    /// The next child has them, or the addresses have been given up: nobody else carries on.
     pub(super) fn forget_names(&mut self) {
         self.names.clear();
     }

@@ -5,6 +5,7 @@ use sys::event_loop::EventLoop;
 use sys::process;
 use types::Instant;
 
+use super::SECOND_TRY;
 use super::child::{Child, RestartPace};
 use crate::messages::{Role, ToChild};
 
@@ -17,6 +18,8 @@ pub(super) struct Slot {
     pub(super) pace: RestartPace,
     /// A child ended too soon after its start; its successor is started then.
     pub(super) restart_at: Option<Instant>,
+    /// The child could not be given the settings that hold now; it is tried again then.
+    pub(super) give_at: Option<Instant>,
     /// The settings that what a child has left in the kernel may still be of: those before the ones that nobody has
     /// confirmed yet.
     pub(super) previous: Option<Vec<u8>>,
@@ -33,6 +36,7 @@ impl Slot {
             child: None,
             pace: RestartPace::default(),
             restart_at: None,
+            give_at: None,
             previous: None,
             bereft: false,
             retiring: false,
@@ -57,7 +61,13 @@ impl Slot {
 
     /// A child is about to take settings.
     pub(super) fn is_busy(&self) -> bool {
-        !self.retiring && self.child.as_ref().is_some_and(Child::is_busy)
+        let is_behind = |child: &Child| child.is_busy() || self.give_at.is_some();
+        !self.retiring && self.child.as_ref().is_some_and(is_behind)
+    }
+
+    /// When something is to be tried again.
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        [self.restart_at, self.give_at].into_iter().flatten().min()
     }
 
     /// Tells the child, if there is one.
@@ -68,22 +78,33 @@ impl Slot {
     }
 
     /// Other settings: for the child, or for the one that will be started. `old` are those before.
-    pub(super) fn reload(&mut self, new: &[u8], old: Vec<u8>) {
-        let name = self.name();
-        match &mut self.child {
+    pub(super) fn reload(&mut self, now: Instant, new: &[u8], old: Vec<u8>) {
+        match &self.child {
             // Its successor, if there is to be one, begins with the new settings.
             Some(_) if self.retiring => {}
-            Some(child) => {
+            Some(_) => {
                 self.previous = Some(old);
-                // A child that cannot be reached has ended.
-                if let Err(problem) = child.reload(new) {
-                    error!("{name} does not get the new settings: {problem:#}");
-                }
+                self.give(now, new);
             }
             None if self.bereft => {
                 self.previous.get_or_insert(old);
             }
             None => {}
+        }
+    }
+
+    /// Gives the child other settings. If that cannot be done now (there is no memory, it has too much to read), it is tried
+    /// again.
+    pub(super) fn give(&mut self, now: Instant, settings: &[u8]) {
+        self.give_at = None;
+        let name = self.name();
+        let given = self.child.as_mut().map(|child| child.reload(settings));
+        if let Some(Err(problem)) = given {
+            let seconds = SECOND_TRY.as_secs();
+            error!(
+                "{name} does not get the new settings; trying again in {seconds} s: {problem:#}"
+            );
+            self.give_at = Some(now + SECOND_TRY);
         }
     }
 
@@ -93,7 +114,7 @@ impl Slot {
             return false;
         };
         child.settings_taken();
-        if child.is_busy() {
+        if child.is_busy() || self.give_at.is_some() {
             return false;
         }
         self.previous = None;

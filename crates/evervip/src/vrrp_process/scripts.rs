@@ -10,7 +10,7 @@ use sys::process::{self, Exit, ExitStatus};
 use vrrp::settings::ScriptSettings;
 use vrrp::{ScriptOutcome, Signal};
 
-use crate::child::scripts::{self, SIGKILL, SIGTERM};
+use crate::child::scripts::{self, Ended, SIGKILL, SIGTERM};
 
 /// All processes that were started for scripts and have not ended.
 #[derive(Default)]
@@ -49,10 +49,11 @@ impl Scripts {
 
     /// A process ended: if it was a check script, which one and how.
     pub(super) fn ended(&mut self, exit: &Exit) -> Option<(Arc<str>, ScriptOutcome)> {
-        let (name, status) = self.running.ended(exit)?;
-        let outcome = match status {
-            ExitStatus::Code(code) => ScriptOutcome::Exited(code),
-            ExitStatus::Signal(signal) => ScriptOutcome::Signalled(signal),
+        let (name, ended) = self.running.ended(exit)?;
+        let outcome = match ended {
+            Ended::With(ExitStatus::Code(code)) => ScriptOutcome::Exited(code),
+            Ended::With(ExitStatus::Signal(signal)) => ScriptOutcome::Signalled(signal),
+            Ended::NotStarted => ScriptOutcome::NotStarted,
         };
         Some((name, outcome))
     }

@@ -23,10 +23,10 @@ const RETRY: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub(super) struct FollowingDaemon {
     settings: Option<SyncDaemon>,
-    /// It has had settings: instances may be master, and nobody may wait for anything any more.
-    has_begun: bool,
     namespace: IpvsNamespace,
     ipvs: Option<Ipvs>,
+    /// Settings have counted before: virtual routers run, and their adverts are due.
+    settled: bool,
     /// What the kernel was last told; `None`: that is not known.
     told: Option<Wanted>,
     /// Something may run because of us.
@@ -59,33 +59,25 @@ fn configured(settings: &Settings, vrrp: &vrrp::Settings) -> Option<SyncDaemon> 
 impl FollowingDaemon {
     /// First settings or new ones. The daemon moves with the next [`follow`](Self::follow).
     pub(super) fn settings_change(&mut self, settings: &Settings, vrrp: &vrrp::Settings) {
-        let module = self.module();
+        let settled = self.settled;
         let namespace = &settings.global.namespaces.ipvs;
         if self.namespace != *namespace {
             // What we started elsewhere is not ours to keep.
             self.end();
             self.namespace = namespace.clone();
         }
-        self.has_begun = true;
         self.settings = configured(settings, vrrp);
         self.read_at = None;
         self.retry_at = None;
         self.complaint = None;
+        self.settled = true;
         if self.settings.is_some() && self.ipvs.is_none() {
+            // Before the first settings count there is time to wait for a module, and never again.
             self.involved = true;
+            let module = if settled { Module::Begin } else { Module::Load };
             if let Err(problem) = self.open(module) {
                 self.complain(problem);
             }
-        }
-    }
-
-    /// Before the first settings there is time to load a module. Later an instance that is master would be silent
-    /// meanwhile: whoever else needs the module loads it, and it is looked for again and again.
-    const fn module(&self) -> Module {
-        if self.has_begun {
-            Module::Leave
-        } else {
-            Module::Load
         }
     }
 
@@ -134,7 +126,10 @@ impl FollowingDaemon {
         {
             error!("lvs_sync_daemon: {problem}");
         }
-        *self = Self::default();
+        *self = Self {
+            settled: self.settled,
+            ..Self::default()
+        };
     }
 
     fn wanted(&self, core: &Vrrp) -> Wanted {
@@ -182,22 +177,5 @@ impl FollowingDaemon {
         }
         error!("lvs_sync_daemon: {problem}; connections are not shared, VRRP goes on");
         self.complaint = Some(problem);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_module_is_loaded_at_the_start_only() {
-        let mut daemon = FollowingDaemon::default();
-        assert_eq!(daemon.module(), Module::Load);
-        let (mut settings, vrrp) = (Settings::default(), vrrp::Settings::default());
-        daemon.settings_change(&settings, &vrrp);
-        assert_eq!(daemon.module(), Module::Leave);
-        settings.global.namespaces.ipvs = IpvsNamespace::Named("other".into());
-        daemon.settings_change(&settings, &vrrp);
-        assert_eq!(daemon.module(), Module::Leave);
     }
 }

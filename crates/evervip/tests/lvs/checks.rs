@@ -8,7 +8,7 @@ use lab::backend::{Backend, Datagrams, http, smtp};
 use lab::{Host, Lab, Process};
 
 use crate::common::program;
-use crate::world::{NOTE, Network, SOON, Story, globals, run};
+use crate::world::{NOTE, Network, SOON, Story, globals, ours, run, said};
 
 /// A virtual server 10.0.0.1:`port` with 10.1.0.1 (good) and 10.1.0.2 (bad), and so on, each with a check of its own.
 fn service(port: u16, checks: &[&str]) -> String {
@@ -67,6 +67,21 @@ pub(crate) fn every_check(lab: &mut Lab) -> Result<()> {
     )?;
     let digest = digest.trim();
     ensure!(digest.len() == 32, "genhash said {digest:?}");
+    for options in [
+        "-p 82 -u /page",
+        "-p 82 -u /page -P 1.1 -V web.test.example",
+        "-p 82 -u /not/there",
+        "-p 83 -u /page -S -I -V web.test.example",
+    ] {
+        let words: Vec<&str> = ["-s", "10.1.0.1"]
+            .into_iter()
+            .chain(options.split_whitespace())
+            .collect();
+        let theirs = run(director, "genhash", &words)?;
+        let mut command = Command::new(ours().binary);
+        let ours = said(director, command.arg("--genhash").args(&words))?;
+        ensure!(ours == theirs, "{options}: {ours:?} and {theirs:?}");
+    }
     for host in &network.directors {
         host.run(|| -> Result<()> {
             fs::write("/run/up", "0")?;

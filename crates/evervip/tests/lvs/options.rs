@@ -212,3 +212,71 @@ pub(crate) fn timeouts(lab: &mut Lab) -> Result<()> {
     }
     story.same("stop", "nothing", &[])
 }
+
+/// The kernel's table of another network namespace: only IPVS is there, the checks are here.
+pub(crate) fn another_namespace(lab: &mut Lab) -> Result<()> {
+    const THERE: &str = "ip netns exec other ipvsadm -Ln";
+    let network = Network::new(lab)?;
+    let servers = network.servers(2)?;
+    let text = "net_namespace_ipvs other\n".to_owned()
+        + &globals("")
+        + &virtual_server(
+            "lb_algo wlc\nlb_kind NAT",
+            &[real_server(1, ""), real_server(2, "")],
+        );
+    let mut story = Story::prepare(&network, "")?;
+    story.call("ip netns add other")?;
+    // Without any local address the kernel takes every address there for a broadcast address.
+    story.call("ip -n other link set lo up")?;
+    story.start_all(&text, &[])?;
+    story.same("started", "nothing", &["VS UP"])?;
+    story.shows(THERE, "-> 10.1.0.1:80 Masq 1 0 0")?;
+    let [first, _] = &servers[..] else {
+        bail!("two were asked for")
+    };
+    first.down()?;
+    story.same(".1 fails", "nothing", &["RS .1 DOWN"])?;
+    story.shows(THERE, "TCP 10.0.0.1:80 wlc -> 10.1.0.2:80 Masq 1 0 0")?;
+    story.stop()?;
+    for host in &network.directors {
+        look_until("nothing is left there", || {
+            Ok(!host.call(THERE)?.contains("10.0.0.1"))
+        })?;
+    }
+    Ok(())
+}
+
+/// The synchronisation daemon of a virtual router: who is master tells, whoever is not listens.
+pub(crate) fn follows_the_master(lab: &mut Lab) -> Result<()> {
+    const DAEMONS: &str = "ipvsadm -Ln --daemon";
+    let network = Network::new(lab)?;
+    let _servers = network.servers(1)?;
+    let instance = "vrrp_instance VI {\n interface v0\n state MASTER\n virtual_router_id 7\n priority 150\n advert_int \
+                    0.2\n version 3\n virtual_ipaddress {\n  198.18.7.7/24\n }\n}\n";
+    let text = globals("lvs_sync_daemon eth0 inst VI id 9")
+        + &virtual_server("lb_algo wlc\nlb_kind NAT", &[real_server(1, "")])
+        + instance;
+    let mut story = Story::prepare(&network, "TCP 10.0.0.1:80 wlc")?;
+    for line in [
+        "ip link add v0 type veth peer name v1",
+        "ip link set v0 up",
+        "ip link set v1 up",
+        "ip address add 198.18.7.1/24 dev v0",
+    ] {
+        story.call(line)?;
+    }
+    story.start_all(&text, &[])?;
+    story.same("started", ".1:1", &["VS UP"])?;
+    story.shows(DAEMONS, "master sync daemon (mcast=eth0, syncid=9")?;
+    story.call("ip link set v1 down")?;
+    story.shows(DAEMONS, "backup sync daemon (mcast=eth0, syncid=9")?;
+    story.call("ip link set v1 up")?;
+    story.shows(DAEMONS, "master sync daemon (mcast=eth0, syncid=9")?;
+    story.stop()?;
+    for host in &network.directors {
+        look_until("no daemon is left", || {
+            Ok(!host.call(DAEMONS)?.contains("sync daemon"))
+        })?;
+    }
+    story.same("stop", "nothing", &[])
+}

@@ -32,7 +32,7 @@ const MODULES: [&str; 8] = [
 ];
 
 /// Longer than anything takes that is waited for: a check a second, in a kernel that runs as a process beside others.
-pub(crate) const SOON: Duration = Duration::from_secs(25);
+pub(crate) const SOON: Duration = Duration::from_secs(40);
 
 /// How often a table is looked at. Each look is a process.
 const PACE: Duration = Duration::from_millis(50);
@@ -511,9 +511,17 @@ pub(crate) fn look_until(what: &str, mut holds: impl FnMut() -> Result<bool>) ->
 
 /// Runs a program of this host to its end, and gives what it said.
 pub(crate) fn run(host: &Host, name: &str, arguments: &[&str]) -> Result<String> {
-    let mut process = host.spawn(Command::new(program(name)?).args(arguments))?;
+    said(host, Command::new(program(name)?).args(arguments))
+}
+
+/// The same of a command.
+pub(crate) fn said(host: &Host, command: &mut Command) -> Result<String> {
+    let mut process = host.spawn(command)?;
     let status = process.wait_timeout(SOON)?;
     let said = process.output_so_far();
-    ensure!(status == ExitStatus::Code(0), "{name}: {status:?}: {said}");
+    ensure!(
+        status == ExitStatus::Code(0),
+        "{command:?}: {status:?}: {said}"
+    );
     Ok(said)
 }

@@ -348,9 +348,9 @@ fn a_service_that_the_kernel_refuses_is_not_asked_for_all_the_time() {
                 Action::Ipvs(command) => {
                     let kind = if matches!(command, Command::AddService(..)) {
                         asked += 1;
-                        crate::RefusalKind::Other
+                        RefusalKind::Other
                     } else {
-                        crate::RefusalKind::Missing
+                        RefusalKind::Missing
                     };
                     lvs.handle_refusal(now, &command, kind);
                 }
@@ -406,11 +406,52 @@ fn a_service_that_was_ours_is_removed_even_if_the_kernel_could_not_be_told() {
     bench.lvs.handle_settings(bench.now, Settings::default());
     while let Some(action) = bench.lvs.poll_action() {
         if let Action::Ipvs(command) = action {
-            let kind = crate::RefusalKind::Other;
+            let kind = RefusalKind::Other;
             bench.lvs.handle_refusal(bench.now, &command, kind);
         }
     }
     bench.round(&[]);
     assert_eq!(bench.table(), "-");
     assert_eq!(bench.lvs.next_deadline(), None);
+}
+
+#[test]
+fn refusals_do_not_put_off_the_moment_of_truth() {
+    let mut lvs = Lvs::new(1);
+    lvs.handle_settings(Instant::ZERO, one(virtual_server(&[1])));
+    let key = *lvs.users.keys().next().unwrap();
+    let add = Command::AddService(key, crate::entries::options(&virtual_server(&[]), &key));
+    let at = |seconds| Instant::ZERO + Duration::from_secs(seconds);
+    lvs.handle_refusal(at(0), &add, RefusalKind::Other);
+    for second in 1..59 {
+        let missing = Command::RemoveService(key);
+        lvs.handle_refusal(at(second), &missing, RefusalKind::Missing);
+        lvs.handle_refusal(at(second), &add, RefusalKind::Other);
+    }
+    while lvs.poll_action().is_some() {}
+    lvs.handle_timeout(at(60));
+    let reads = std::iter::from_fn(|| lvs.poll_action())
+        .filter(|action| matches!(action, Action::Read(_)))
+        .count();
+    assert_eq!(reads, 1);
+}
+
+#[test]
+fn a_sorry_server_that_serves_is_not_news_when_its_inhibit_changes() {
+    let service = |inhibit| {
+        let mut service = virtual_server(&[1]);
+        service.sorry_server = Some(SorryServer {
+            inhibit,
+            ..sorry_server(9)
+        });
+        one(service)
+    };
+    let mut bench = Bench::begin(service(false));
+    bench.round(&[1]);
+    bench.news();
+    bench.settings(service(true));
+    assert_eq!(
+        (bench.table().as_str(), bench.news().as_str()),
+        (".9:1", "")
+    );
 }

@@ -216,12 +216,12 @@ fn a_weight_is_taken_back_when_the_server_is_out() {
         (255, ".1:253", "up .1, quorum_up"),
         (0, ".1:20", ""),
     ] {
-        while bench.open.is_empty() {
+        while bench.running.is_empty() {
             bench.now = bench.lvs.next_deadline().unwrap();
             bench.lvs.handle_timeout(bench.now);
             bench.drain();
         }
-        let id = bench.open.remove(0);
+        let id = bench.running.remove(0);
         let end = crate::CommandEnd::Exited(status);
         bench.lvs.handle_command_end(bench.now, id, end);
         bench.drain();
@@ -231,4 +231,31 @@ fn a_weight_is_taken_back_when_the_server_is_out() {
             "{status}"
         );
     }
+}
+
+/// Whoever comes in does so before the others go, over a reload that replaces all servers, too.
+#[test]
+fn there_is_no_moment_without_a_destination() {
+    let mut service = virtual_server(&[1, 1]);
+    service.quorum = 2;
+    service.sorry_server = Some(sorry_server(9));
+    let mut bench = Bench::begin(one(service.clone()));
+    for failing in [&[2][..], &[], &[1, 2], &[]] {
+        bench.round(failing);
+        let wanted = if failing.is_empty() {
+            ".1:1 .2:1"
+        } else {
+            ".9:1"
+        };
+        assert_eq!(
+            (bench.table().as_str(), bench.kernel.emptied),
+            (wanted, false)
+        );
+    }
+    service.real_servers = vec![real_server(5, 1), real_server(6, 1)];
+    bench.settings(one(service));
+    assert_eq!(
+        (bench.table().as_str(), bench.kernel.emptied),
+        (".5:1 .6:1", false)
+    );
 }

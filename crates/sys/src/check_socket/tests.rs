@@ -137,15 +137,38 @@ fn our_own_end_is_as_it_was_asked_for() {
         port: NonZeroU16::new(free),
         ..Origin::default()
     };
-    for round in 0..2 {
-        // The second time to another address, while the first connection is in TIME_WAIT.
-        let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 9, 1 + round), 0)).unwrap();
-        let socket = connected(listener.local_addr().unwrap(), &origin);
+    for _check in 0..3 {
+        // To the same place, while the connection before is in TIME_WAIT: what checks do.
+        let socket = connected(address, &origin);
         let (peer, from) = listener.accept().unwrap();
         assert_eq!(from, SocketAddr::V4(SocketAddrV4::new(own, free)));
         drop(socket);
         drop(peer);
     }
+}
+
+#[test]
+fn our_own_end_over_ipv6() {
+    let own = Origin {
+        address: Some(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+        ..Origin::default()
+    };
+    let listener = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
+    let _socket = connected(listener.local_addr().unwrap(), &own);
+    let server = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
+    let address = server.local_addr().unwrap();
+    drop(server);
+    let opened = CheckSocket::open(Carrier::Datagrams, address, &own).unwrap();
+    let Opened::Connected(socket) = opened else {
+        panic!("{opened:?}");
+    };
+    assert!(matches!(socket.send(b"ping"), Sent::Bytes(4)));
+    wait(&socket, PollFlags::IN);
+    let heard = socket.receive(&mut [0; 16]);
+    assert!(
+        matches!(&heard, Heard::Trouble(trouble) if trouble.kind == TroubleKind::Refused),
+        "{heard:?}"
+    );
 }
 
 #[test]

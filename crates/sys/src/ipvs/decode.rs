@@ -306,17 +306,22 @@ pub fn info(answer: &[u8]) -> Result<Info, Malformed> {
     })
 }
 
-/// Reads the number that the controller gives for a family, from behind the generic header.
+/// Reads the number of IPVS from what the controller tells of a family, from behind the generic header; `None`: it is another
+/// family.
 ///
 /// # Errors
-/// When the answer is malformed, or lacks it.
-pub fn family_id(answer: &[u8]) -> Result<u16, Malformed> {
-    part(answer, numbers::CONTROL_FAMILY_ID)?
-        .ok_or(Malformed::Missing {
-            what: "the number of the family",
-        })?
-        .bytes()
-        .map(u16::from_ne_bytes)
+/// When the answer is malformed, or lacks name or number.
+pub fn family_id(answer: &[u8]) -> Result<Option<u16>, Malformed> {
+    let name = part(answer, numbers::CONTROL_FAMILY_NAME)?.ok_or(Malformed::Missing {
+        what: "the name of a family",
+    })?;
+    if name.text()? != numbers::FAMILY {
+        return Ok(None);
+    }
+    let id = part(answer, numbers::CONTROL_FAMILY_ID)?.ok_or(Malformed::Missing {
+        what: "the number of a family",
+    })?;
+    id.bytes().map(u16::from_ne_bytes).map(Some)
 }
 
 const fn family_of(number: u16) -> Option<Family> {

@@ -528,3 +528,17 @@ fn answers_find_their_requests() {
     one_more.take(&datagram).unwrap();
     assert!(!one_more.is_complete());
 }
+
+#[test]
+fn one_family_of_all() {
+    let family = |name: &str| {
+        body(|message| {
+            message.text(2, name);
+            message.attribute(1, &30_u16.to_ne_bytes());
+            message.attribute(3, &1_u32.to_ne_bytes());
+        })
+    };
+    assert_eq!(decode::family_id(&family("IPVS")), Ok(Some(30)));
+    assert_eq!(decode::family_id(&family("nlctrl")), Ok(None));
+    assert!(decode::family_id(&[]).is_err());
+}

@@ -1,13 +1,17 @@
 //! Scripts: programs of the operator's, run as a given user in a clean environment
 //! (keepalived: "execution environment of all scripts").
 
+mod beginning;
+
 use std::ffi::{CString, OsString};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::{env, io};
 
+pub use self::beginning::{Beginning, NotExecuted};
 use super::own_binary::{CHANNEL_VARIABLE, c_strings, join, pointers};
-use super::{Child, Pid, limits, scheduling};
+use super::{Pid, limits, pidfd, scheduling};
 use rustix::thread::CpuSet;
 
 use crate::error::Error;
@@ -16,11 +20,11 @@ use crate::users;
 
 /// The status of a script that never ran: the file is gone, not executable, or not a program.
 ///
-/// A script can exit with this status itself, as shells do for a command that they do not find; either way
-/// it did not do its work. keepalived turns it into 0, which counts as success.
+/// A script can exit with this status itself, as shells do for a command that they do not find: [`Beginning`] tells which it
+/// was. keepalived turns it into 0, which counts as success.
 pub const EXIT_NOT_EXECUTED: i32 = 127;
 
-/// The status of a script that never ran because we could not become its user. keepalived turns it into 0.
+/// The status of a script that never ran because we could not become its user; see [`EXIT_NOT_EXECUTED`].
 pub const EXIT_WRONG_IDENTITY: i32 = 125;
 
 /// What a script must not find in its environment: how to split words, what to load, and our own channel.
@@ -49,6 +53,17 @@ pub struct Script<'a> {
     pub credentials: &'a Credentials,
 }
 
+/// A script that was started. Dropping this does not end it.
+#[derive(Debug)]
+pub struct ScriptProcess {
+    /// Its number, valid until [`reap`](super::reap) has returned it.
+    pub pid: Pid,
+    /// Becomes readable when it ends; `None` on Linux before 5.3.
+    pub pidfd: Option<OwnedFd>,
+    /// Whether its program was executed.
+    pub beginning: Beginning,
+}
+
 /// How the child becomes its user.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Identity {
@@ -66,11 +81,11 @@ enum Identity {
 /// descriptor is open; signals have their default actions and none is blocked; scheduling and nice value are
 /// the normal ones; the umask is ours; IFS, LD_PRELOAD and LD_LIBRARY_PATH are not in its environment. It gets
 /// SIGTERM when this thread ends. A file without `#!` line is handed to /bin/sh. If it cannot begin it
-/// exits with [`EXIT_NOT_EXECUTED`] or [`EXIT_WRONG_IDENTITY`].
+/// exits with [`EXIT_NOT_EXECUTED`] or [`EXIT_WRONG_IDENTITY`], and [`Beginning::problem`] says why.
 ///
 /// # Errors
 /// When a word contains a NUL, or no process can be made.
-pub fn spawn_script(script: &Script<'_>) -> Result<Child, Error> {
+pub fn spawn_script(script: &Script<'_>) -> Result<ScriptProcess, Error> {
     let path = CString::new(script.path.as_os_str().as_bytes()).map_err(Error::object(
         "run a script whose path contains a NUL:",
         &script.path.display(),
@@ -88,7 +103,9 @@ pub fn spawn_script(script: &Script<'_>) -> Result<Child, Error> {
         pointers(&shell_words),
         pointers(&environment),
     );
+    let beginning = Beginning::new()?;
     let prepared = Prepared {
+        beginning: &beginning,
         path: &path,
         words: &words,
         shell_words: &shell_words,
@@ -117,7 +134,11 @@ pub fn spawn_script(script: &Script<'_>) -> Result<Child, Error> {
             // killed. Once the child has executed its program it refuses this, and needs it no more.
             // SAFETY: no memory is involved.
             unsafe { libc::setpgid(pid.get(), pid.get()) };
-            Ok(Child::new(pid))
+            Ok(ScriptProcess {
+                pid,
+                pidfd: pidfd(pid),
+                beginning,
+            })
         }
     }
 }
@@ -143,6 +164,7 @@ fn identity(wanted: &Credentials) -> Result<Identity, Error> {
 
 /// Everything the child needs, so that it allocates nothing.
 struct Prepared<'a> {
+    beginning: &'a Beginning,
     path: &'a CString,
     words: &'a [*const libc::c_char],
     shell_words: &'a [*const libc::c_char],
@@ -166,10 +188,12 @@ impl Prepared<'_> {
             libc::setpgid(0, 0);
             self.reset_scheduling();
             if !redirect_standard_streams() {
+                self.beginning.note_program(*libc::__errno_location());
                 libc::_exit(EXIT_NOT_EXECUTED);
             }
             close_from_three();
             if !self.change_identity() {
+                self.beginning.note_identity(*libc::__errno_location());
                 libc::_exit(EXIT_WRONG_IDENTITY);
             }
             // After the change of user, which clears it.
@@ -189,6 +213,10 @@ impl Prepared<'_> {
                         self.environment.as_ptr(),
                     );
                 }
+                self.beginning.note_program(*libc::__errno_location());
+            } else {
+                // Nobody is there to hear it.
+                self.beginning.note_program(libc::ESRCH);
             }
             libc::_exit(EXIT_NOT_EXECUTED)
         }

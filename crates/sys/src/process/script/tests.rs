@@ -39,7 +39,7 @@ fn program(directory: &TestDirectory, text: &str) -> PathBuf {
     path
 }
 
-fn start(path: &Path, arguments: &[&str], credentials: &Credentials) -> Child {
+fn start(path: &Path, arguments: &[&str], credentials: &Credentials) -> ScriptProcess {
     let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
     spawn_script(&Script {
         path,
@@ -178,6 +178,47 @@ fn what_cannot_run_says_so_by_its_status() {
     // As root we can become anybody, but that user cannot get into the temporary directory's scripts.
     fs::set_permissions(directory.path(), Permissions::from_mode(0o700)).unwrap();
     assert_eq!(run(&path, &["x"], &stranger), ExitStatus::Code(expected));
+}
+
+/// The status and why it was not executed, if it was not.
+fn end(path: &Path, arguments: &[&str], credentials: &Credentials) -> (ExitStatus, String) {
+    let process = start(path, arguments, credentials);
+    let status = wait_for(process.pid).unwrap();
+    let problem = process.beginning.problem();
+    let problem = problem.map_or_else(String::new, |problem| problem.to_string());
+    (status, problem)
+}
+
+#[test]
+fn what_could_not_run_is_told_apart_from_what_exits_alike() {
+    let directory = TestDirectory::new("script-beginning");
+    let path = program(&directory, "#!/bin/sh\nexit $1\n");
+    for status in [EXIT_NOT_EXECUTED, EXIT_WRONG_IDENTITY, 126, 0] {
+        let ended = end(&path, &["x", &status.to_string()], &own());
+        assert_eq!(ended, (ExitStatus::Code(status), String::new()));
+    }
+    let (status, problem) = end(&directory.join("absent"), &["x"], &own());
+    assert_eq!(status, ExitStatus::Code(EXIT_NOT_EXECUTED));
+    assert_eq!(
+        problem,
+        "cannot be executed: No such file or directory (os error 2)"
+    );
+    fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    let (status, problem) = end(&path, &["x"], &own());
+    assert_eq!(status, ExitStatus::Code(EXIT_NOT_EXECUTED));
+    assert_eq!(
+        problem,
+        "cannot be executed: Permission denied (os error 13)"
+    );
+    // Nobody may be in so many groups.
+    let impossible = Credentials {
+        uid: own().uid.wrapping_add(1),
+        gid: own().gid,
+        groups: Some(vec![0; 70_000]),
+    };
+    let (status, problem) = end(Path::new("/bin/true"), &["x"], &impossible);
+    assert_eq!(status, ExitStatus::Code(EXIT_WRONG_IDENTITY));
+    assert!(problem.starts_with("cannot run as its user: "), "{problem}");
 }
 
 #[test]

@@ -1,0 +1,153 @@
+//! The watchdog: what somebody else did to the kernel's table, what the kernel refuses, and checks that do not come to an end.
+
+use super::*;
+
+fn service_key() -> ServiceKey {
+    ServiceKey::Address {
+        address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)),
+        port: 80,
+        protocol: Protocol::Tcp,
+    }
+}
+
+fn destination(number: u8) -> DestinationKey {
+    DestinationKey {
+        address: IpAddr::V4(Ipv4Addr::new(10, 1, 0, number)),
+        port: 80,
+    }
+}
+
+/// A service whose checks take their time: what happens here is about its table.
+fn quiet(weights: &[u32]) -> Settings {
+    let mut service = virtual_server(weights);
+    for server in &mut service.real_servers {
+        server.checkers.clear();
+    }
+    one(service)
+}
+
+#[test]
+fn what_somebody_else_changed_is_said_and_put_right() {
+    let mut bench = Bench::begin(quiet(&[1, 2, 3]));
+    bench.meddled = true;
+    bench.lines("");
+    bench.wait(100);
+    assert_eq!(bench.lines("somebody else"), [""; 0], "nothing happened");
+    let wanted = bench.kernel.services.clone();
+    let key = service_key();
+    {
+        let (options, destinations) = bench.kernel.services.get_mut(&key).unwrap();
+        options.scheduler = "rr".into();
+        destinations.remove(&destination(1));
+        destinations.get_mut(&destination(2)).unwrap().weight = 9;
+        let copy = destinations[&destination(3)];
+        destinations.insert(destination(7), copy);
+    }
+    bench.wait(60);
+    assert_eq!(bench.kernel.services, wanted);
+    let lines = bench.lines("somebody else");
+    assert_eq!(lines.len(), 4, "{lines:#?}");
+    for (line, words) in lines.iter().zip([
+        "(rr): it is set right",
+        "10.1.0.1:80 was removed",
+        "10.1.0.2:80 in IPVS service 10.0.0.1:tcp:80 was changed by somebody else (weight 9, wanted 2)",
+        "10.1.0.7:80 was added",
+    ]) {
+        assert!(line.contains(words), "{line}");
+    }
+    // All of it goes; and a service of somebody else comes.
+    bench.kernel.services.clear();
+    let foreign = ServiceKey::Mark {
+        mark: 5,
+        family: types::Family::V4,
+    };
+    let other = (wanted[&key].0.clone(), BTreeMap::new());
+    bench.kernel.services.insert(foreign, other);
+    bench.wait(60);
+    assert_eq!(bench.kernel.services.len(), 2, "that one is not ours");
+    assert_eq!(bench.kernel.services[&key], wanted[&key]);
+    let lines = bench.lines("somebody else");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+}
+
+/// Somebody was faster: it is found out soon, not within a minute.
+#[test]
+fn commands_that_meet_something_else_are_followed_by_a_look() {
+    let mut bench = Bench::begin(quiet(&[1, 2]));
+    bench.meddled = true;
+    let key = service_key();
+    // One that we are about to add is there with another weight, one that we are about to remove is not.
+    let copy = bench.kernel.services[&key].1[&destination(1)];
+    let other = DestinationOptions { weight: 77, ..copy };
+    let (_, destinations) = bench.kernel.services.get_mut(&key).unwrap();
+    destinations.insert(destination(3), other);
+    destinations.remove(&destination(2));
+    let mut settings = quiet(&[1, 2, 3]);
+    settings.virtual_servers[0].real_servers.remove(1);
+    bench.settings(settings);
+    assert_eq!(bench.table(), ".1:1 .3:77");
+    bench.wait(1);
+    assert_eq!(bench.table(), ".1:1 .3:3");
+    // The service itself is gone when a server is to be added.
+    bench.kernel.services.clear();
+    bench.settings(quiet(&[1, 2, 3]));
+    assert_eq!(bench.table(), "-");
+    bench.wait(1);
+    assert_eq!(bench.table(), ".1:1 .2:2 .3:3");
+}
+
+#[test]
+fn what_the_kernel_refuses_is_tried_again_and_blamed_on_nobody() {
+    let mut bench = Bench::new();
+    bench.meddled = true;
+    bench.kernel.stubborn = true;
+    bench.settings(quiet(&[1, 2]));
+    bench.wait(300);
+    assert_eq!(bench.table(), "-");
+    bench.kernel.stubborn = false;
+    bench.wait(61);
+    assert_eq!(bench.table(), ".1:1 .2:2");
+    // A change of a service that is there.
+    bench.kernel.stubborn = true;
+    bench.settings(quiet(&[1, 5]));
+    bench.wait(300);
+    assert_eq!(bench.table(), ".1:1 .2:2");
+    bench.kernel.stubborn = false;
+    bench.wait(61);
+    assert_eq!(bench.table(), ".1:1 .2:5");
+    assert_eq!(bench.lines("somebody else"), [""; 0]);
+}
+
+#[test]
+fn an_attempt_that_does_not_end_is_made_again() {
+    let mut bench = Bench::begin(one(virtual_server(&[1])));
+    // Every ten seconds: 30 are allowed, and 80 for the steps of an attempt.
+    bench.wait(11);
+    assert_eq!(bench.open.len(), 1);
+    let first = bench.now;
+    let said = |bench: &mut Bench| bench.lines("has not come to an end").len();
+    bench.wait(98);
+    assert_eq!((said(&mut bench), bench.open.len()), (0, 1));
+    bench.wait(20);
+    assert_eq!((said(&mut bench), bench.open.len()), (1, 1));
+    let began = |bench: &Bench| {
+        let [id] = bench.open[..] else {
+            panic!("one attempt");
+        };
+        bench.lvs.checks.get(id).unwrap().began
+    };
+    assert!(began(&bench) <= first);
+    // Ten times as long: whoever made it has lost it. Nor does the next one end, nor the one after that: it is said once.
+    bench.wait(1100);
+    let second = began(&bench);
+    assert!(second > first, "another one");
+    bench.wait(1200);
+    assert!(began(&bench) > second, "and another one");
+    assert_eq!((said(&mut bench), bench.open.len()), (0, 1));
+    bench.answer(&[]);
+    bench.round(&[]);
+    assert_eq!(said(&mut bench), 0);
+    // When it happens again it is said again.
+    bench.wait(200);
+    assert_eq!(said(&mut bench), 1);
+}

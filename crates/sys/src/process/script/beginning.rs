@@ -1,0 +1,99 @@
+//! Whether the program of a script was ever executed. The status of the process cannot tell: a program may exit with any.
+//!
+//! Parent and child share a page of memory. The child notes in it why it could not become the program; whoever does become it
+//! loses the page and leaves it as it was. That takes no descriptor, of which checks may need all there are.
+
+use std::io;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::io::Errno;
+use rustix::mm::{MapFlags, ProtFlags};
+
+use crate::error::Error;
+
+/// Bytes that are mapped: one page holds the one number.
+const LENGTH: usize = 4096;
+
+/// Set in the number when the child could not become its user; the rest is the error number.
+const IDENTITY: u32 = 1 << 16;
+
+/// Why a program was not executed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotExecuted {
+    /// The process could not become the user whom the program runs as.
+    #[error("cannot run as its user: {0}")]
+    Identity(#[source] io::Error),
+    /// The file is gone, not executable, or not a program.
+    #[error("cannot be executed: {0}")]
+    Program(#[source] io::Error),
+}
+
+/// What a process says about its beginning, see [`spawn_script`](crate::process::spawn_script).
+#[derive(Debug)]
+pub struct Beginning {
+    page: NonNull<AtomicU32>,
+}
+
+// SAFETY: the page is only ever accessed as an atomic, and unmapped once, by the owner.
+unsafe impl Send for Beginning {}
+
+impl Beginning {
+    pub(super) fn new() -> Result<Self, Error> {
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: the kernel chooses an address that nothing else uses.
+        let page = unsafe {
+            rustix::mm::mmap_anonymous(ptr::null_mut(), LENGTH, access, MapFlags::SHARED)
+        }
+        .map_err(Error::system("share memory with a script"))?;
+        match NonNull::new(page.cast()) {
+            Some(page) => Ok(Self { page }),
+            None => Err(Error::system("share memory with a script")(Errno::NOMEM)),
+        }
+    }
+
+    /// Why the process never became its program. Final once the process has ended; `None` before may mean that it has yet to
+    /// begin.
+    #[must_use]
+    pub fn problem(&self) -> Option<NotExecuted> {
+        let number = self.number().load(Ordering::Acquire);
+        let reason = io::Error::from_raw_os_error(i32::try_from(number & !IDENTITY).ok()?);
+        match number {
+            0 => None,
+            number if number & IDENTITY != 0 => Some(NotExecuted::Identity(reason)),
+            _ => Some(NotExecuted::Program(reason)),
+        }
+    }
+
+    /// In the child: it cannot become its user. Allocates nothing.
+    pub(super) fn note_identity(&self, errno: libc::c_int) {
+        self.note(IDENTITY, errno);
+    }
+
+    /// In the child: it cannot execute its program. Allocates nothing.
+    pub(super) fn note_program(&self, errno: libc::c_int) {
+        self.note(0, errno);
+    }
+
+    fn note(&self, step: u32, errno: libc::c_int) {
+        // Whatever the reason: it is not zero, which says that there is none.
+        let errno = errno.unsigned_abs().max(1) & !IDENTITY;
+        self.number().store(step | errno, Ordering::Release);
+    }
+
+    fn number(&self) -> &AtomicU32 {
+        // SAFETY: the page is mapped for as long as self lives, aligned, and any bytes are a valid number. The other process
+        // accesses it as an atomic too.
+        unsafe { self.page.as_ref() }
+    }
+}
+
+impl Drop for Beginning {
+    fn drop(&mut self) {
+        // SAFETY: this mapping was made by us with this length, and no reference to it is left.
+        // Unmapping what was mapped cannot fail.
+        let unmapped = unsafe { rustix::mm::munmap(self.page.as_ptr().cast(), LENGTH) };
+        debug_assert!(unmapped.is_ok());
+    }
+}
