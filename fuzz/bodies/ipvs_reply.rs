@@ -1,5 +1,5 @@
-//! What a kernel might answer about its balancer, through everything that reads it: whatever is read, written again, is read
-//! the same.
+//! What a kernel might answer about its balancer, through everything that reads it: nothing panics, no list is longer than
+//! its bytes allow, and what is read a second time is the same.
 //!
 //! A body, not a test: the fuzz target and `crates/sys/tests/fuzz_corpus.rs` include it.
 

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 
 use lvs::dialogue::{Trouble, TroubleKind};
 use lvs::settings::Ssl;
@@ -17,6 +18,10 @@ use openssl::ssl::{
 
 /// As much may wait to be sent, in bytes: far above any handshake. Whoever makes us answer without end is left alone.
 const MOST_UNSENT: usize = 256 * 1024;
+/// No file of certificates is larger: all that Debian trusts are 220 kB.
+const LARGEST_FILE: u64 = 16 << 20;
+/// Open without waiting: a FIFO in place of a file must not stop us.
+const O_NONBLOCK: i32 = 0o4000;
 /// OpenSSL 3: the connection ended without close_notify (SSL_R_UNEXPECTED_EOF_WHILE_READING).
 const UNEXPECTED_END: i32 = 294;
 
@@ -105,10 +110,11 @@ fn use_files(builder: &mut SslContextBuilder, settings: &Ssl) -> Result<(), Cont
         file: file.to_owned(),
         why,
     };
-    // The library says less of a file that is not there.
+    // The library says less of a file that is not there, and waits for what is none.
     let open = |keyword, file: &str| {
-        let opened = fs::File::open(file).map(drop);
-        opened.map_err(|error| problem(keyword, file, error.to_string()))
+        regular(file)
+            .map(drop)
+            .map_err(|why| problem(keyword, file, why))
     };
     if let Some(file) = &settings.certificate {
         open("certificate", file)?;
@@ -135,8 +141,33 @@ fn use_files(builder: &mut SslContextBuilder, settings: &Ssl) -> Result<(), Cont
     Ok(())
 }
 
+/// Opens a file; what is none, or too large, is refused.
+fn regular(file: &str) -> Result<fs::File, String> {
+    let open = || {
+        let mut options = fs::OpenOptions::new();
+        let opened = options.read(true).custom_flags(O_NONBLOCK).open(file)?;
+        let metadata = opened.metadata()?;
+        Ok((opened, metadata))
+    };
+    let (opened, metadata) = open().map_err(|problem: io::Error| problem.to_string())?;
+    if !metadata.is_file() {
+        return Err("it is not a regular file".to_owned());
+    }
+    if metadata.len() > LARGEST_FILE {
+        return Err(format!("it is larger than {LARGEST_FILE} bytes"));
+    }
+    Ok(opened)
+}
+
+fn read_file(file: &str) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let read = regular(file)?.take(LARGEST_FILE).read_to_end(&mut bytes);
+    read.map_err(|problem| problem.to_string())?;
+    Ok(bytes)
+}
+
 fn read_key(file: &str, password: Option<&str>) -> Result<PKey<Private>, String> {
-    let pem = fs::read(file).map_err(|problem| problem.to_string())?;
+    let pem = read_file(file)?;
     let password = password.unwrap_or_default().as_bytes();
     // Nobody is asked at a terminal.
     let key = PKey::private_key_from_pem_callback(&pem, |buffer| {

@@ -133,9 +133,18 @@ fn the_same_words(lab: &mut Lab) -> Result<()> {
     same(&host, "-s 127.0.0.1 -p 80 -u /x")?;
     // What is sent.
     server.answer(answer(&[HEADER]));
-    for options in ["", "-P 1.1", "-P 1.0c", "-V www.example.com", "-m 5"] {
-        same(&host, &format!("-s 127.0.0.1 -p 80 -u /a?b {options}"))?;
-        let requests = server.requests();
+    let all = ["", "-P 1.1", "-P 1.0c", "-V www.example.com", "-m 5"];
+    for (number, options) in all.into_iter().enumerate() {
+        let page = format!("/a?{number}");
+        same(&host, &format!("-s 127.0.0.1 -p 80 -u {page} {options}"))?;
+        // The server knows of a request when it has seen the end of the connection.
+        let requests = || {
+            let mut all = server.requests();
+            all.retain(|request| request.contains(&format!("{page} ")));
+            all
+        };
+        wait_until(SOON, "two requests", || requests().len() >= 2)?;
+        let requests = requests();
         let [.., theirs, ours] = requests.as_slice() else {
             anyhow::bail!("{requests:?}");
         };

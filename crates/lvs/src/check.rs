@@ -50,6 +50,8 @@ pub(crate) struct Check {
     pub(crate) sequence: u16,
     /// That it is overdue has been said.
     pub(crate) lateness_said: bool,
+    /// Why it has no result has been said, and will not change by itself.
+    pub(crate) obstacle_said: bool,
 }
 
 /// All checks.
@@ -122,6 +124,7 @@ mod tests {
             last_status: None,
             sequence: 0,
             lateness_said: false,
+            obstacle_said: false,
         };
         let mut checks = Checks::default();
         let (first, second) = (checks.insert(check), checks.insert(check));

@@ -30,6 +30,7 @@ impl Lvs {
         let Some(check) = self.checks.get_mut(id) else {
             return;
         };
+        check.obstacle_said = false;
         let was_up = check.progress.up;
         let page = check.progress.url;
         if result.is_err() {
@@ -61,7 +62,15 @@ impl Lvs {
         else {
             return;
         };
-        if let Some(text) = self.text(id, |told| messages::no_result(told, obstacle)) {
+        // A pattern and the files of TLS stay as they are until a reload: once is enough.
+        let lasts = matches!(obstacle, Obstacle::Pattern(_) | Obstacle::Tls(_));
+        let said = self
+            .checks
+            .get_mut(id)
+            .is_some_and(|check| std::mem::replace(&mut check.obstacle_said, lasts));
+        if !(lasts && said)
+            && let Some(text) = self.text(id, |told| messages::no_result(told, obstacle))
+        {
             self.say(Level::Warning, text);
         }
         self.plan(id, now + wait);

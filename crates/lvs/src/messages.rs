@@ -234,8 +234,13 @@ const fn retries(count: u32) -> &'static str {
 
 /// Nothing was found out, for a reason on our side.
 pub(crate) fn no_result(told: &Told<'_>, obstacle: &Obstacle) -> String {
-    let line = told.subject().no_result(obstacle).unwrap_or_default();
-    format!("{line} ({}: {obstacle})", told.server)
+    match told.subject().no_result(obstacle) {
+        Some(line) => format!("{line} ({}: {obstacle})", told.server),
+        None => format!(
+            "A check of {} has no result until a reload finds it better: {obstacle}",
+            told.server
+        ),
+    }
 }
 
 /// A quorum is gained or lost.

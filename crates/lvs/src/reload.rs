@@ -470,6 +470,7 @@ impl Lvs {
             last_status: None,
             sequence: 0,
             lateness_said: false,
+            obstacle_said: false,
         };
         if let CheckerKind::File(file) = &checker.kind {
             // It knows its state at once.

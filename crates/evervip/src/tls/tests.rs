@@ -212,6 +212,14 @@ fn files_that_cannot_be_used() {
     let other = folder.file("other", &other.private_key_to_pem_pkcs8().unwrap());
     let empty = folder.file("empty", b"");
     let missing = folder.0.join("missing").to_str().unwrap().to_owned();
+    // Whoever opens this one waits.
+    let fifo = folder.0.join("fifo").to_str().unwrap().to_owned();
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.unwrap().success());
+    let zero = "/dev/zero".to_owned();
+    let large = folder.file("large", b"");
+    let sparse = fs::OpenOptions::new().write(true).open(&large).unwrap();
+    sparse.set_len(LARGEST_FILE + 1).unwrap();
     let own = |key: &str, password: Option<&str>| Ssl {
         password: password.map(|password| Password::new(password.to_owned())),
         certificate: Some(certificate.clone()),
@@ -238,6 +246,10 @@ fn files_that_cannot_be_used() {
         (ca(&empty), "ca", &empty, "no certificate or crl found"),
         (own(&missing, None), "key", &missing, "No such file"),
         (own(&empty, None), "key", &empty, ""),
+        (certificate(&fifo), "certificate", &fifo, "not a regular"),
+        (ca(&zero), "ca", &zero, "not a regular"),
+        (own(&fifo, None), "key", &fifo, "not a regular"),
+        (own(&large, None), "key", &large, "larger than"),
         (own(&encrypted, None), "key", &encrypted, ""),
         (own(&encrypted, Some("wrong")), "key", &encrypted, ""),
         (own(&other, None), "key", &other, "key values mismatch"),

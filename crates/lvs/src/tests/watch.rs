@@ -151,3 +151,43 @@ fn an_attempt_that_does_not_end_is_made_again() {
     bench.wait(200);
     assert_eq!(said(&mut bench), 1);
 }
+
+/// What stays as it is until a reload is said once, in words of its own; what may pass, each time.
+#[test]
+fn what_is_in_the_way_is_said_once() {
+    use crate::dialogue::{Obstacle, Trouble, TroubleKind};
+    let trouble = |kind| Trouble {
+        kind,
+        number: 0,
+        text: "no such key".into(),
+    };
+    let mut bench = Bench::begin(one(virtual_server(&[5])));
+    let mut tries = |verdict: &Verdict| {
+        bench.log.clear();
+        while bench.open.is_empty() {
+            bench.now = bench.now.max(bench.lvs.next_deadline().unwrap());
+            bench.lvs.handle_timeout(bench.now);
+            bench.drain();
+        }
+        for id in std::mem::take(&mut bench.open) {
+            bench.lvs.handle_verdict(bench.now, id, verdict);
+            bench.drain();
+        }
+        bench.log.clone()
+    };
+    let lasting = Verdict::NoResult(Obstacle::Tls(trouble(TroubleKind::Tls)));
+    let said = tries(&lasting);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].starts_with("A check of [") && said[0].ends_with("no such key"),
+        "{said:?}"
+    );
+    assert_eq!(tries(&lasting), [""; 0]);
+    let passing = Verdict::NoResult(Obstacle::Socket(trouble(TroubleKind::Other)));
+    for _again in 0..2 {
+        assert_eq!(tries(&passing).len(), 1);
+    }
+    assert_eq!(tries(&lasting).len(), 1);
+    tries(&Verdict::Success);
+    assert_eq!(tries(&lasting).len(), 1);
+}
