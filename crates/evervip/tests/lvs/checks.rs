@@ -12,9 +12,8 @@ use crate::world::{NOTE, Network, SOON, Story, globals, ours, run, said};
 
 /// A virtual server 10.0.0.1:`port` with 10.1.0.1 (good) and 10.1.0.2 (bad), and so on, each with a check of its own.
 fn service(port: u16, checks: &[&str]) -> String {
-    // With alpha nobody is well before a check has said so.
     let mut text = format!(
-        "virtual_server 10.0.0.1 {port} {{\n protocol TCP\n alpha\n delay_loop 1\n warmup 0\n connect_timeout 2\n \
+        "virtual_server 10.0.0.1 {port} {{\n protocol TCP\n delay_loop 1\n warmup 0\n connect_timeout 2\n \
          lvs_sched rr\n lvs_method NAT\n quorum_up \"{NOTE} VS UP\"\n"
     );
     for (number, check) in (1..).zip(checks) {
@@ -136,6 +135,13 @@ pub(crate) fn every_check(lab: &mut Lab) -> Result<()> {
     ] {
         story.say(line)?;
     }
+    // With alpha nobody is well before a check has said so.
+    story.stop()?;
+    story.table("nobody balances", "")?;
+    let proven = configuration.replace(" protocol TCP\n", " protocol TCP\n alpha\n");
+    ensure!(proven != configuration);
+    story.start_all(&proven, &[])?;
+    story.table("the good ones have been found good", &good.join("; "))?;
     // What else can be wrong with a page, and right.
     let wrong = "00000000000000000000000000000000";
     let _others: Vec<Backend<'_>> = (3..=5)
