@@ -606,15 +606,25 @@ fn pings(lab: &mut Lab) -> Result<()> {
         host.attempts.abandon(CheckId(6));
         ensure!(host.attempts.open() == 1);
         host.start(4, ping("198.18.0.9", PATIENT)?);
-        // The check is another one now: who changes it abandons it.
-        host.attempts.abandon(CheckId(4));
-        host.again(4);
+        // The check is another one now, even if nobody has abandoned the old one.
         let verdict = host.verdicts(1)?.remove(&4).context("the verdict")?;
         let unreachable = failure(verdict)?;
         ensure!(
             matches!(&unreachable, Failure::Connect(trouble)
                 if trouble.kind == TroubleKind::Unreachable),
             "{unreachable:?}"
+        );
+        ensure!(host.attempts.open() == 0);
+        // Nor does a server that answers pings have a port that is open.
+        host.start(4, ping("198.18.0.2", PATIENT)?);
+        let verdict = host.verdicts(1)?.remove(&4).context("the verdict")?;
+        ensure!(verdict == Verdict::Success, "{verdict:?}");
+        host.start(4, tcp("198.18.0.2:9".parse()?, PATIENT));
+        let verdict = host.verdicts(1)?.remove(&4).context("the verdict")?;
+        let refused = failure(verdict)?;
+        ensure!(
+            matches!(&refused, Failure::Connect(trouble) if trouble.kind == TroubleKind::Refused),
+            "{refused:?}"
         );
         ensure!(host.attempts.open() == 0);
         groups.put_back(&mut overrides)?;

@@ -115,6 +115,8 @@ pub(crate) struct Attempts {
 struct Slot {
     check: CheckId,
     socket: CheckSocket,
+    /// Of a socket that may outlive its attempt: whom it is for.
+    kept_for: Option<Box<Endpoint>>,
     /// It is in `ready`.
     is_queued: bool,
     /// A connection that was on its way is there, or will never be.
@@ -306,12 +308,17 @@ impl Attempts {
             self.close(check);
             return self.conclude(check, &dialogue);
         }
-        if let Some(token) = self.resumable(check) {
+        let carrier = carrier(&dialogue);
+        if let Some(token) = self.resumable(check, carrier, endpoint) {
             return self.run(now, token, dialogue, true);
         }
-        match open(&dialogue, endpoint) {
-            Ok(Opened::Connected(socket)) => self.admit(now, check, dialogue, socket, true),
-            Ok(Opened::InProgress(socket)) => self.admit(now, check, dialogue, socket, false),
+        match open(carrier, endpoint) {
+            Ok(Opened::Connected(socket)) => {
+                self.admit(now, check, (dialogue, endpoint), socket, true);
+            }
+            Ok(Opened::InProgress(socket)) => {
+                self.admit(now, check, (dialogue, endpoint), socket, false);
+            }
             Ok(Opened::Refused(problem)) => {
                 dialogue.handle_trouble(now, trouble(&problem));
                 self.conclude(check, &dialogue);
@@ -328,7 +335,7 @@ impl Attempts {
         &mut self,
         now: Instant,
         check: CheckId,
-        mut dialogue: Conversation,
+        (mut dialogue, endpoint): (Conversation, &Endpoint),
         socket: CheckSocket,
         is_connected: bool,
     ) {
@@ -338,16 +345,29 @@ impl Attempts {
             dialogue.handle_obstacle(Obstacle::Socket(trouble(&problem)));
             return self.conclude(check, &dialogue);
         }
-        self.slots.insert(Slot::new(check, socket));
+        // Only these may outlive their attempt.
+        let resumable = carrier(&dialogue) == Carrier::Echo;
+        let kept_for = resumable.then(|| Box::new(endpoint.clone()));
+        self.slots.insert(Slot::new(check, socket, kept_for));
         self.open.insert(check, token);
         self.run(now, token, dialogue, is_connected);
     }
 
-    /// The socket of an earlier attempt, if it is still good. What came since then is of no use any more.
-    fn resumable(&mut self, check: CheckId) -> Option<Token> {
+    /// The socket of an earlier attempt, if it goes where this one does and is still good. What came since then is of no use
+    /// any more.
+    fn resumable(
+        &mut self,
+        check: CheckId,
+        carrier: Carrier,
+        endpoint: &Endpoint,
+    ) -> Option<Token> {
         let token = self.open.get(&check).copied()?;
         let slot = self.slots.get_mut(token)?;
-        if !slot.drop_strays(&mut self.buffer) || slot.readable {
+        let is_same = carrier == Carrier::Echo
+            && slot.kept_for.as_ref().is_some_and(|kept| {
+                kept.destination == endpoint.destination && kept.source == endpoint.source
+            });
+        if !is_same || !slot.drop_strays(&mut self.buffer) || slot.readable {
             self.close(check);
             return None;
         }
@@ -441,7 +461,7 @@ impl Attempts {
             return;
         };
         // keepalived: the socket of a PING_CHECK stays open until a check fails.
-        let outlives = dialogue.transport() == Transport::Icmp;
+        let outlives = slot.kept_for.is_some();
         if outlives && dialogue.verdict() == Some(&Verdict::Success) {
             self.kept.insert(token);
         } else {
@@ -482,10 +502,11 @@ impl AsFd for Attempts {
 }
 
 impl Slot {
-    const fn new(check: CheckId, socket: CheckSocket) -> Self {
+    const fn new(check: CheckId, socket: CheckSocket, kept_for: Option<Box<Endpoint>>) -> Self {
         Self {
             check,
             socket,
+            kept_for,
             is_queued: false,
             is_decided: false,
             is_broken: false,
@@ -630,13 +651,16 @@ impl Run {
     }
 }
 
-/// Opens what a dialogue wants.
-fn open(dialogue: &Conversation, endpoint: &Endpoint) -> Result<Opened, check_socket::Obstacle> {
-    let carrier = match dialogue.transport() {
+fn carrier(dialogue: &Conversation) -> Carrier {
+    match dialogue.transport() {
         Transport::Tcp => Carrier::Stream,
         Transport::Udp => Carrier::Datagrams,
         Transport::Icmp => Carrier::Echo,
-    };
+    }
+}
+
+/// Opens what a dialogue wants.
+fn open(carrier: Carrier, endpoint: &Endpoint) -> Result<Opened, check_socket::Obstacle> {
     let source = endpoint.source.as_deref();
     let origin = source.map_or_else(Origin::default, |source| origin(source, carrier));
     CheckSocket::open(carrier, endpoint.destination, &origin)
