@@ -93,7 +93,7 @@ proptest! {
 
 #[test]
 fn a_value_that_ends_in_a_backslash_where_there_is_one_word() {
-    check("global_defs {\n snmp_socket $M=\\\n".to_owned());
+    check("global_defs {\n snmp_socket $M=\\\n");
 }
 
 /// A configuration of so many instances with ten addresses each.

@@ -8,7 +8,7 @@ use lab::backend::{Backend, Datagrams, http, smtp};
 use lab::{Host, Lab, Process};
 
 use crate::common::program;
-use crate::world::{NOTE, Network, SOON, Story, globals, ours, run, said};
+use crate::world::{NOTE, Network, SOON, Story, globals, look_until, ours, run, said};
 
 /// A virtual server 10.0.0.1:`port` with 10.1.0.1 (good) and 10.1.0.2 (bad), and so on, each with a check of its own.
 fn service(port: u16, checks: &[&str]) -> String {
@@ -137,7 +137,11 @@ pub(crate) fn every_check(lab: &mut Lab) -> Result<()> {
     }
     // With alpha nobody is well before a check has said so.
     story.stop()?;
-    story.table("nobody balances", "")?;
+    for host in &network.directors {
+        look_until("nothing is balanced", || {
+            Ok(host.call("ipvsadm -Sn")?.trim().is_empty())
+        })?;
+    }
     let proven = configuration.replace(" protocol TCP\n", " protocol TCP\n alpha\n");
     ensure!(proven != configuration);
     story.start_all(&proven, &[])?;
@@ -299,7 +303,7 @@ fn dnsmasq(host: &Host, address: &str, port: u16) -> Result<Process> {
 /// Waits until somebody accepts there.
 pub(crate) fn listens(host: &Host, address: &str) -> Result<()> {
     let address: std::net::SocketAddr = address.parse()?;
-    crate::world::look_until(&format!("somebody listens on {address}"), || {
+    look_until(&format!("somebody listens on {address}"), || {
         host.run(move || std::net::TcpStream::connect(address).is_ok())
     })
 }
