@@ -8,7 +8,10 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, ensure};
 use lab::{Lab, Pid, pause, scenario, wait_until};
 
-use common::{Daemon, SIGCONT, SIGSTOP, SIGUSR1, SOON, evervip, gains, host, is_real_root};
+use common::{Daemon, SIGCONT, SIGSTOP, SOON, evervip, gains, host, is_real_root};
+
+/// SIGRTMIN+2, as glibc counts.
+const JSON_SIGNAL: i32 = 36;
 
 fn main() -> ExitCode {
     scenario::main(&[
@@ -193,6 +196,26 @@ fn late_processes_say_so(lab: &mut Lab) -> Result<()> {
 }
 
 /// keepalived 2.2.7 does not survive its own start with a limit like this.
+/// Makes the VRRP process work without a rest for a while, again and again, until it says that this was too long.
+fn works_for_long(daemon: &mut Daemon, said: &str) -> Result<bool> {
+    let pid = daemon.vrrp_pid()?;
+    for _round in 0..20 {
+        // The kernel measures in its own ticks, so it takes many dumps: they are asked for while it is stopped, by a signal
+        // that queues.
+        sys::process::kill(pid, SIGSTOP)?;
+        for _dump in 0..100 {
+            daemon.process.kill(JSON_SIGNAL)?;
+        }
+        pause(std::time::Duration::from_millis(50));
+        sys::process::kill(pid, SIGCONT)?;
+        pause(std::time::Duration::from_millis(100));
+        if daemon.times_said(said) > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn long_work_at_real_time_priority(lab: &mut Lab) -> Result<()> {
     if !is_real_root()? {
         return Err(lab::Skipped("only root has real-time priority".to_owned()).into());
@@ -200,14 +223,19 @@ fn long_work_at_real_time_priority(lab: &mut Lab) -> Result<()> {
     let lan = lab.segment()?;
     let host = host(lab, &lan, "a", 1)?;
     let text = configuration("vrrp_rt_priority 5\n vrrp_rlimit_rttime 2", 150);
-    let mut daemon = Daemon::start(&host, &evervip(), &text)?;
-    gains(&host, "198.18.0.249")?;
-    let pid = daemon.vrrp_pid()?;
-    // A dump is as long a piece of work as there is; the kernel measures in its own ticks.
     let said = "worked for more than vrrp_rlimit_rttime";
-    wait_until(SOON, said, || {
-        daemon.process.kill(SIGUSR1).is_ok() && daemon.times_said(said) > 0
-    })?;
+    // With some processes the kernel never counts, however long they work, and with most at once. Which it is stays the same
+    // for the life of a process, so there are several.
+    let mut daemon = Daemon::start(&host, &evervip(), &text)?;
+    for _again in 0..8 {
+        gains(&host, "198.18.0.249")?;
+        if works_for_long(&mut daemon, said)? {
+            break;
+        }
+        daemon.stop()?;
+        daemon = Daemon::start(&host, &evervip(), &text)?;
+    }
+    let pid = daemon.vrrp_pid()?;
     ensure!(daemon.times_said(said) == 1);
     ensure!(daemon.vrrp_pid()? == pid, "it lives");
     wait_until(SOON, "real-time priority again", || {
