@@ -494,7 +494,15 @@ fn reloads_leave_nothing_open(lab: &mut Lab) -> Result<()> {
         let suspend = checked("/usr/bin/true", "ha_suspend");
         let by_file = "virtual_server 198.18.0.101 80 {\n protocol TCP\n lb_algo rr\n lb_kind NAT\n \
                        real_server 198.18.1.1 80 {\n FILE_CHECK {\n track_file load\n }\n }\n}\n";
-        global(&fifo) + &file + &suspend + by_file
+        // Nobody is there, so their sockets are open while new settings come; which are others each time.
+        let limit = 20 + number;
+        let by_socket = format!(
+            "virtual_server 198.18.0.102 80 {{\n protocol TCP\n lb_algo rr\n lb_kind NAT\n delay_loop 1\n warmup 0\n \
+             real_server 198.18.0.77 80 {{\n TCP_CHECK {{\n connect_timeout {limit}\n }}\n \
+             PING_CHECK {{\n connect_timeout {limit}\n }}\n UDP_CHECK {{\n require_reply\n connect_timeout {limit}\n }}\n \
+             SSL_GET {{\n connect_timeout {limit}\n url {{\n path /\n }}\n }}\n }}\n}}\n"
+        );
+        global(&fifo) + &file + &suspend + by_file + &by_socket
     };
     let mut daemon = Daemon::start(&host, &evervip(), &text(0))?;
     let pid = runs(&host)?;
@@ -512,11 +520,18 @@ fn reloads_leave_nothing_open(lab: &mut Lab) -> Result<()> {
         wait_until(SOON, "the FIFO before is gone", || {
             !directory.join(format!("lvs{}", (number + 1) % 2)).exists()
         })?;
+        // To 198.18.0.77 port 80, SYN_SENT.
+        wait_until(SOON, "a connection is on its way", || {
+            let table = fs::read_to_string(format!("/proc/{pid}/net/tcp"));
+            table.is_ok_and(|table| table.contains(" 4D0012C6:0050 02 "))
+        })?;
         counts.push(open()?);
     }
-    // Some are open for a moment only.
+    // Some are open for a moment only, and the four sockets of the checks may be or not.
     let (first, last) = counts.split_at(counts.len() / 2);
-    ensure!(first.iter().min() >= last.iter().min(), "{counts:?}");
+    let least = |counts: &[usize]| counts.iter().copied().min().unwrap_or(0);
+    ensure!(least(first) + 4 >= least(last), "{counts:?}");
+    println!("open at each reload: {counts:?}");
     daemon.stop()
 }
 
