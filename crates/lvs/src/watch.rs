@@ -21,7 +21,7 @@ const ROUNDS: usize = 12;
 /// A command was refused because somebody else was faster: the truth is read so soon.
 const SOON: Duration = Duration::from_millis(500);
 /// It refused for reasons of its own: it is asked again so late.
-const REFUSED: Duration = Duration::from_secs(60);
+const REFUSED: Duration = Duration::from_secs(10);
 /// An attempt that is under way for so many times as long as any may take has been lost by whoever made it.
 const LOST: u32 = 10;
 /// No dialogue takes so many times its `connect_timeout`.

@@ -370,7 +370,7 @@ fn a_service_that_the_kernel_refuses_is_not_asked_for_all_the_time() {
         now = now.max(lvs.next_deadline().unwrap());
         lvs.handle_timeout(now);
     }
-    assert!((5..=12).contains(&asked), "{asked}");
+    assert!((30..=62).contains(&asked), "{asked}");
 }
 
 #[test]
@@ -423,13 +423,13 @@ fn refusals_do_not_put_off_the_moment_of_truth() {
     let add = Command::AddService(key, crate::entries::options(&virtual_server(&[]), &key));
     let at = |seconds| Instant::ZERO + Duration::from_secs(seconds);
     lvs.handle_refusal(at(0), &add, RefusalKind::Other);
-    for second in 1..59 {
+    for second in 1..9 {
         let missing = Command::RemoveService(key);
         lvs.handle_refusal(at(second), &missing, RefusalKind::Missing);
         lvs.handle_refusal(at(second), &add, RefusalKind::Other);
     }
     while lvs.poll_action().is_some() {}
-    lvs.handle_timeout(at(60));
+    lvs.handle_timeout(at(10));
     let reads = std::iter::from_fn(|| lvs.poll_action())
         .filter(|action| matches!(action, Action::Read(_)))
         .count();
