@@ -13,8 +13,6 @@ mod ipvs_tuning;
 mod marker;
 mod remarks;
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -403,9 +401,8 @@ fn mark_table(lvs: &lvs::Settings, settings: &Settings) -> Option<MarkTable> {
 
 /// Another number at each start.
 fn seed() -> u64 {
-    let mut bytes = [0; 8];
-    match File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes)) {
-        Ok(()) => u64::from_ne_bytes(bytes),
+    match sys::random::number() {
+        Ok(number) => number,
         // Without /dev the clock's lowest digits have to do.
         Err(_) => u64::from(sys::clock::wall().nanos()) << 32 | u64::from(std::process::id()),
     }

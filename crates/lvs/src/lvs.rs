@@ -247,18 +247,13 @@ impl Lvs {
         self.finish();
     }
 
-    /// What the kernel's table holds, told before the first settings.
-    pub fn handle_table(&mut self, services: impl IntoIterator<Item = (ServiceKey, Held)>) {
+    /// What the kernel's table holds: told before the first settings, and whenever it is another one than before, because there
+    /// was none or nobody knew what it holds. What is missing is then made.
+    pub fn handle_new_table(&mut self, services: impl IntoIterator<Item = (ServiceKey, Held)>) {
+        self.table.clear();
         for (key, held) in services {
             self.table.learn(key, Some(held));
         }
-    }
-
-    /// The kernel's table is another one than before: there was none, or nobody knew what it holds. This is what it does hold;
-    /// what is missing is made. Before the first settings the same as [`Self::handle_table`].
-    pub fn handle_new_table(&mut self, services: impl IntoIterator<Item = (ServiceKey, Held)>) {
-        self.table.clear();
-        self.handle_table(services);
         if self.first {
             return;
         }

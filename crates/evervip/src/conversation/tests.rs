@@ -199,7 +199,7 @@ fn used() -> Duration {
 /// How many SSL_GETs a core makes: `cargo test --release -p evervip https_rate -- --ignored --nocapture`. The server, in the
 /// same process, is not counted, and neither is the kernel's part.
 #[test]
-#[ignore = "a measurement"]
+#[ignore = "it prints a rate and judges nothing; run it by hand, in release mode, as its comment says"]
 fn https_rate() {
     let client = Context::new(None).unwrap();
     for (name, version) in [

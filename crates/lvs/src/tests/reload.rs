@@ -206,7 +206,7 @@ fn left_overs_are_adopted_and_foreign_services_are_left_alone() {
         .keys()
         .map(|key| (*key, bench.kernel.held(key).unwrap()))
         .collect();
-    bench.lvs.handle_table(held);
+    bench.lvs.handle_new_table(held);
     let mut service = virtual_server(&[1, 1]);
     service.scheduler = "rr".into();
     bench.settings(one(service.clone()));
