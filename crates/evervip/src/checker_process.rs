@@ -24,7 +24,6 @@ use sys::heartbeat::Heartbeat;
 use sys::nftables::MarkTable;
 use sys::pid_file::PidFile;
 use sys::process;
-use sys::signals::SignalSet;
 use types::Instant;
 
 use self::addresses::{Addresses, News};
@@ -33,9 +32,10 @@ use self::hands::Hands;
 use self::ipvs_tuning::IpvsTuning;
 use crate::child::beginning::{Beginning, CHANNEL, SIGNALS};
 use crate::child::files::{self, Files};
-use crate::child::line::{Heard, Line};
+use crate::child::line::Line;
+use crate::child::orders::{Order, Orders};
 use crate::child::tuning::Tuning;
-use crate::child::{self, PARTING_TIME, READING_TIME, SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use crate::child::{self, PARTING_TIME, READING_TIME};
 use crate::exit::Exit;
 use crate::messages::{Dump, Role, ToParent};
 
@@ -61,7 +61,7 @@ pub(crate) fn run(beginning: Beginning) -> Exit {
 
 struct CheckerProcess {
     parent: Line,
-    signals: SignalSet,
+    orders: Orders,
     events: EventLoop,
     heartbeat: Option<Heartbeat>,
     core: Lvs,
@@ -90,7 +90,7 @@ impl CheckerProcess {
     fn begin(beginning: Beginning) -> Result<Self> {
         let Beginning {
             line: parent,
-            signals,
+            orders,
             events,
             start,
             heartbeat,
@@ -109,7 +109,7 @@ impl CheckerProcess {
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
         let mut process = Self {
             parent,
-            signals,
+            orders,
             events,
             heartbeat,
             core,
@@ -252,50 +252,34 @@ impl CheckerProcess {
     }
 
     fn hear_signals(&mut self, now: Instant) -> Result<()> {
-        while let Some(signal) = self.signals.read()? {
-            match signal.number {
-                SIGTERM => self.stop(now),
-                SIGCHLD => self.reap(now)?,
-                SIGHUP => self.parent.tell(ToParent::ReloadWanted),
-                // A terminal sends SIGINT to everybody; the parent decides what comes of it.
-                SIGINT => {}
-                number => {
-                    if let Some(dump) = Dump::asked_by(number) {
-                        self.dump(now, dump);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn reap(&mut self, now: Instant) -> Result<()> {
-        while let Some(exit) = process::reap()? {
-            if let Some((check, end)) = self.hands.process_ended(&exit) {
-                self.core.handle_command_end(now, check, end);
-                self.carry_out(now);
-            }
+        while let Some(order) = self.orders.next_of_signals(&mut self.parent)? {
+            self.obey(now, order);
         }
         Ok(())
     }
 
     fn hear_parent(&mut self, now: Instant) -> Result<()> {
-        loop {
-            match self.parent.hear()? {
-                Heard::Nothing => return Ok(()),
-                Heard::Gone => {
-                    self.parent.hang_up(&self.events)?;
-                    self.stop(now);
-                    return Ok(());
+        while let Some(order) = self.orders.next_of_parent(&self.parent, &self.events)? {
+            self.obey(now, order);
+        }
+        Ok(())
+    }
+
+    fn obey(&mut self, now: Instant, order: Order) {
+        match order {
+            Order::Reload(settings) if self.state == Running::Yes => {
+                info!("Reloading");
+                self.take_settings(*settings);
+            }
+            // Whoever leaves needs none any more.
+            Order::Reload(_) => {}
+            Order::Stop => self.stop(now),
+            Order::Dump(dump) => self.dump(now, dump),
+            Order::Bury(exit) => {
+                if let Some((check, end)) = self.hands.process_ended(&exit) {
+                    self.core.handle_command_end(now, check, end);
+                    self.carry_out(now);
                 }
-                Heard::Reload(settings) if self.state == Running::Yes => {
-                    info!("Reloading");
-                    self.take_settings(*settings);
-                }
-                // Whoever leaves needs none any more.
-                Heard::Reload(_) => {}
-                Heard::Stop => self.stop(now),
-                Heard::Dump(dump) => self.dump(now, dump),
             }
         }
     }
