@@ -327,7 +327,6 @@ impl Lvs {
                 settings.notify_down
             },
             before: false,
-            mail: settings.smtp_alert,
             stopping: false,
         };
         self.announcements.push(announcement);
@@ -335,7 +334,7 @@ impl Lvs {
 
     pub(crate) fn announce_quorum(
         &mut self,
-        (command, up, mail): QuorumAnnouncement,
+        (command, up): QuorumAnnouncement,
         service: String,
         before: bool,
     ) {
@@ -346,7 +345,6 @@ impl Lvs {
             up,
             command,
             before,
-            mail,
             stopping: false,
         });
     }
@@ -455,8 +453,8 @@ pub(crate) enum Occasion {
     Settings,
 }
 
-/// The script, the direction, and whether a mail is wanted.
-pub(crate) type QuorumAnnouncement = (Option<crate::settings::checkers::CommandId>, bool, bool);
+/// The script, and the direction.
+pub(crate) type QuorumAnnouncement = (Option<crate::settings::checkers::CommandId>, bool);
 
 pub(crate) const fn quorum_announcement(settings: &VirtualServer, up: bool) -> QuorumAnnouncement {
     let command = if up {
@@ -464,7 +462,7 @@ pub(crate) const fn quorum_announcement(settings: &VirtualServer, up: bool) -> Q
     } else {
         settings.quorum_down
     };
-    (command, up, settings.smtp_alert)
+    (command, up)
 }
 
 /// The server that a check belongs to.
