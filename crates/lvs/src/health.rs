@@ -367,6 +367,11 @@ impl Lvs {
         }
     }
 
+        if let Err(Reason::Dialogue(failure)) = result
+            && let Some(Some(text)) = self.text(id, |told| messages::detail(told, failure))
+        {
+            self.info(text);
+        }
     /// A text about a check; `None`: it is gone.
     fn text<T>(&self, id: CheckId, say: impl FnOnce(&Told<'_>) -> T) -> Option<T> {
         let check: &Check = self.checks.get(id)?;

@@ -105,6 +105,13 @@ pub(crate) fn result(
 }
 
 /// The server is well.
+/// What came instead of an echo reply, or that nothing could be sent, has a line of its own (keepalived): for each attempt,
+/// whether it counts or not.
+pub(crate) fn detail(told: &Told<'_>, failure: &Failure) -> Option<String> {
+    let line = told.subject().detail(failure)?;
+    Some(format!("{line} ({})", told.server))
+}
+
 fn success(told: &Told<'_>, checker: &Checker) -> Option<String> {
     let server = &told.server;
     match &checker.kind {
