@@ -276,7 +276,7 @@ impl CheckerProcess {
             Order::Stop => self.stop(now),
             Order::Dump(dump) => self.dump(now, dump),
             Order::Bury(exit) => {
-                if let Some((check, end)) = self.hands.process_ended(&exit) {
+                if let Some((check, end)) = self.hands.process_ended(now, &exit) {
                     self.core.handle_command_end(now, check, end);
                     self.carry_out(now);
                 }

@@ -415,7 +415,7 @@ impl VrrpProcess {
             Order::Stop => self.stop(now),
             Order::Dump(dump) => self.dump(now, dump),
             Order::Bury(exit) => {
-                if let Some((script, outcome)) = self.hands.script_ended(&exit) {
+                if let Some((script, outcome)) = self.hands.script_ended(now, &exit) {
                     self.core.handle_script_exit(now, &script, outcome);
                     self.carry_out(now);
                 }

@@ -56,12 +56,6 @@ impl Lvs {
 
     /// Nothing was found out.
     pub(crate) fn no_result(&mut self, now: Instant, id: CheckId, obstacle: &Obstacle) {
-        let Some(wait) = self
-            .checker(id)
-            .map(|checker| checker.delay_loop.as_duration())
-        else {
-            return;
-        };
         // A pattern and the files of TLS stay as they are until a reload: once is enough.
         let lasts = matches!(obstacle, Obstacle::Pattern(_) | Obstacle::Tls(_));
         let said = self
@@ -73,7 +67,7 @@ impl Lvs {
         {
             self.say(Level::Warning, text);
         }
-        self.plan(id, now + wait);
+        self.plan_after_nothing(now, id);
     }
 
     /// The command of a MISC_CHECK has ended.
@@ -94,10 +88,12 @@ impl Lvs {
         } else {
             misc::meaning(end, misc.dynamic, weight)
         };
-        if let Some(check) = self.checks.get_mut(id) {
+        if let Some(check) = self.checks.get_mut(id)
+            && meaning != Meaning::Nothing
+        {
             check.last_status = match end {
                 CommandEnd::Exited(status) => Some(status),
-                CommandEnd::Signalled(_) | CommandEnd::NotStarted => None,
+                CommandEnd::Signalled(_) | CommandEnd::NotStarted | CommandEnd::NoProcess => None,
             };
         }
         match meaning {
@@ -110,6 +106,18 @@ impl Lvs {
                 self.conclude(now, id, Err(Reason::Command { end, overdue }));
                 self.take_back(id);
             }
+            // The host says why, once for all of them.
+            Meaning::Nothing => self.plan_after_nothing(now, id),
+        }
+    }
+
+    /// Nothing was found out: the check is made again after its `delay_loop` (keepalived).
+    fn plan_after_nothing(&mut self, now: Instant, id: CheckId) {
+        if let Some(wait) = self
+            .checker(id)
+            .map(|checker| checker.delay_loop.as_duration())
+        {
+            self.plan(id, now + wait);
         }
     }
 
@@ -359,6 +367,11 @@ impl Lvs {
         result: Result<(), Reason<'_>>,
     ) {
         let chatty = checker.log_all_failures || self.settings.global.log_all_failures;
+        if let Err(Reason::Dialogue(failure)) = result
+            && let Some(Some(text)) = self.text(id, |told| messages::detail(told, failure))
+        {
+            self.info(text);
+        }
         let text = self.text(id, |told| {
             messages::result(told, checker, (turn, page), result, chatty)
         });
@@ -367,11 +380,6 @@ impl Lvs {
         }
     }
 
-        if let Err(Reason::Dialogue(failure)) = result
-            && let Some(Some(text)) = self.text(id, |told| messages::detail(told, failure))
-        {
-            self.info(text);
-        }
     /// A text about a check; `None`: it is gone.
     fn text<T>(&self, id: CheckId, say: impl FnOnce(&Told<'_>) -> T) -> Option<T> {
         let check: &Check = self.checks.get(id)?;

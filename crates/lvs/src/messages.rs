@@ -43,6 +43,7 @@ impl fmt::Display for Reason<'_> {
                 CommandEnd::Exited(status) => write!(f, "exited with status {status}"),
                 CommandEnd::Signalled(signal) => write!(f, "due to signal {signal}"),
                 CommandEnd::NotStarted => f.write_str("it could not be started"),
+                CommandEnd::NoProcess => f.write_str("there was no process for it"),
             },
             Self::Told => f.write_str("it is told so"),
         }
@@ -104,7 +105,6 @@ pub(crate) fn result(
     }
 }
 
-/// The server is well.
 /// What came instead of an echo reply, or that nothing could be sent, has a line of its own (keepalived): for each attempt,
 /// whether it counts or not.
 pub(crate) fn detail(told: &Told<'_>, failure: &Failure) -> Option<String> {
@@ -112,6 +112,7 @@ pub(crate) fn detail(told: &Told<'_>, failure: &Failure) -> Option<String> {
     Some(format!("{line} ({})", told.server))
 }
 
+/// The server is well.
 fn success(told: &Told<'_>, checker: &Checker) -> Option<String> {
     let server = &told.server;
     match &checker.kind {

@@ -244,12 +244,12 @@ impl Hands {
             }
             Action::Attempt(check, attempt) => self.attempts.start(check, attempt),
             Action::RunCommand(check, command) => {
-                let started = program(settings, command)
-                    .ok_or_else(|| anyhow::anyhow!("the settings have no command for it"))
-                    .and_then(|program| self.commands.run(check, program));
-                if let Err(problem) = started {
-                    error!("a MISC_CHECK cannot be started: {problem:#}");
-                    let end = Input::CommandEnded(check, CommandEnd::NotStarted);
+                let program = program(settings, command);
+                if program.is_none() {
+                    error!("a MISC_CHECK cannot be started: the settings have no command for it");
+                }
+                if !program.is_some_and(|program| self.commands.run(now, check, program)) {
+                    let end = Input::CommandEnded(check, CommandEnd::NoProcess);
                     self.later.inputs.push_back(end);
                 }
             }
@@ -326,11 +326,15 @@ impl Hands {
     }
 
     /// A process ended: if it was the command of a check, whose and how.
-    pub(super) fn process_ended(&mut self, exit: &Exit) -> Option<(CheckId, CommandEnd)> {
+    pub(super) fn process_ended(
+        &mut self,
+        now: Instant,
+        exit: &Exit,
+    ) -> Option<(CheckId, CommandEnd)> {
         if self.fifos.ended(exit) {
             return None;
         }
-        self.commands.ended(exit)
+        self.commands.ended(now, exit)
     }
 
     /// Whether anything that was told of the end is still at work: scripts, readers of FIFOs.
