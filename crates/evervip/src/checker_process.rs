@@ -28,6 +28,7 @@ use types::Instant;
 
 use self::addresses::{Addresses, News};
 use self::downs::Downs;
+use self::balancer::Look;
 use self::hands::Hands;
 use self::ipvs_tuning::IpvsTuning;
 use crate::child::beginning::{Beginning, CHANNEL, SIGNALS};
@@ -180,10 +181,8 @@ impl CheckerProcess {
         }
         let values = self.files.tick(now);
         self.hear_of_files(now, values);
-        if let Some(listing) = self.hands.tick(now) {
-            self.core.handle_new_table(listing);
-            self.carry_out(now);
-        }
+        let look = self.hands.tick(now);
+        self.hear_of_ipvs(now, look);
         self.core.handle_timeout(now);
         self.carry_out(now);
         self.hands.tick_attempts(now, &self.core);
@@ -239,6 +238,17 @@ impl CheckerProcess {
             self.core.handle_file(now, &name, value);
             self.carry_out(now);
         }
+    fn hear_of_ipvs(&mut self, now: Instant, look: Look) {
+        match look {
+            Look::Nothing => {}
+            Look::Absent => self.core.handle_no_table(),
+            Look::Found(listing) => {
+                self.core.handle_new_table(listing);
+                self.carry_out(now);
+            }
+        }
+    }
+
     }
 
     fn hear_of_addresses(&mut self, now: Instant, news: impl IntoIterator<Item = News>) {
@@ -306,10 +316,8 @@ impl CheckerProcess {
         if !lvs.virtual_servers.is_empty() {
             debug!("Initializing ipvs");
             let namespace = &settings.global.namespaces.ipvs;
-            if let Some(listing) = self.hands.begin_to_balance(now, namespace) {
-                self.core.handle_new_table(listing);
-                self.carry_out(now);
-            }
+            let look = self.hands.begin_to_balance(now, namespace);
+            self.hear_of_ipvs(now, look);
         }
         let balances = !lvs.virtual_servers.is_empty();
         let whole = balances.then_some(&lvs.global);

@@ -21,7 +21,7 @@ use types::Instant;
 use types::ipvs::{Command, ServiceKey};
 
 use super::attempts::{Attempts, Ended, Plans};
-use super::balancer::{Balancer, Listing};
+use super::balancer::{Balancer, Look};
 use super::commands::Commands;
 use super::marker::Marker;
 use super::remarks::Remarks;
@@ -103,12 +103,8 @@ impl Hands {
         self.attempts.as_fd()
     }
 
-    /// Looks for IPVS; what it holds, if it was not known before.
-    pub(super) fn begin_to_balance(
-        &mut self,
-        now: Instant,
-        namespace: &IpvsNamespace,
-    ) -> Option<Listing> {
+    /// Looks for IPVS.
+    pub(super) fn begin_to_balance(&mut self, now: Instant, namespace: &IpvsNamespace) -> Look {
         self.balancer.begin(now, namespace)
     }
 
@@ -318,8 +314,8 @@ impl Hands {
         wakes.into_iter().flatten().min()
     }
 
-    /// Time has passed. What IPVS holds, if it was not known before.
-    pub(super) fn tick(&mut self, now: Instant) -> Option<Listing> {
+    /// Time has passed; if it was time to look for IPVS, what came of it.
+    pub(super) fn tick(&mut self, now: Instant) -> Look {
         self.commands.tick(now);
         self.marker.tick(now);
         self.balancer.tick(now)
