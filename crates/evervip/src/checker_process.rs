@@ -8,6 +8,7 @@ mod balancer;
 mod commands;
 mod downs;
 mod dumps;
+mod given;
 mod hands;
 mod ipvs_tuning;
 mod marker;
@@ -27,8 +28,9 @@ use sys::process;
 use types::Instant;
 
 use self::addresses::{Addresses, News};
-use self::downs::Downs;
 use self::balancer::Look;
+use self::downs::Downs;
+use self::given::Given;
 use self::hands::Hands;
 use self::ipvs_tuning::IpvsTuning;
 use crate::child::beginning::{Beginning, CHANNEL, SIGNALS};
@@ -70,6 +72,7 @@ struct CheckerProcess {
     files: Files,
     addresses: Addresses,
     downs: Downs,
+    given: Given,
     settings: Settings,
     dump_directory: String,
     keep: bool,
@@ -102,7 +105,8 @@ impl CheckerProcess {
         if start.successor {
             // What is there is what the predecessor made.
             settings.lvs.global.flush = false;
-            core.handle_predecessor(start.resume.iter().map(|name| name.as_str().into()));
+            let down = start.resume.iter().map(|name| name.as_str().into());
+            core.handle_predecessor(down, start.marks.iter().cloned());
         }
         let mut overridden = start.overridden;
         let ipvs_tuning = IpvsTuning::new(&mut overridden);
@@ -118,6 +122,7 @@ impl CheckerProcess {
             files: Files::new(FILES),
             addresses: Addresses::new(ADDRESSES),
             downs: Downs::new(start.resume),
+            given: Given::new(start.marks.len()),
             settings: Settings::default(),
             dump_directory: start.dump_directory,
             keep: start.keep,
@@ -233,11 +238,6 @@ impl CheckerProcess {
             .carry_out(now, &mut self.core, settings, settings);
     }
 
-    fn hear_of_files(&mut self, now: Instant, values: Vec<(String, i32)>) {
-        for (name, value) in values {
-            self.core.handle_file(now, &name, value);
-            self.carry_out(now);
-        }
     fn hear_of_ipvs(&mut self, now: Instant, look: Look) {
         match look {
             Look::Nothing => {}
@@ -249,6 +249,11 @@ impl CheckerProcess {
         }
     }
 
+    fn hear_of_files(&mut self, now: Instant, values: Vec<(String, i32)>) {
+        for (name, value) in values {
+            self.core.handle_file(now, &name, value);
+            self.carry_out(now);
+        }
     }
 
     fn hear_of_addresses(&mut self, now: Instant, news: impl IntoIterator<Item = News>) {
@@ -326,6 +331,8 @@ impl CheckerProcess {
         self.tell_overrides();
         self.hands.mark_by(now, mark_table(&lvs, &settings));
         self.core.handle_settings(now, lvs);
+        // Before anything goes by them.
+        self.given.tell(&self.core, &mut self.parent);
         // What is removed by these settings is announced with the scripts of the old ones.
         let old = std::mem::replace(&mut self.settings, settings);
         self.hands

@@ -12,7 +12,7 @@ use types::marks::MarkClaim;
 use crate::action::{Action, Announcement, CheckId, Level, Line, LineText};
 use crate::check::{Check, Checks, Phase};
 use crate::dialogue::{Attempt, Verdict};
-use crate::entries::Marks;
+use crate::entries::{GivenMark, Marks};
 use crate::messages;
 use crate::misc::{CommandEnd, Run};
 use crate::names::{ServerName, ServiceName};
@@ -302,9 +302,25 @@ impl Lvs {
     }
 
     /// Names of real servers, as `SERVICE SERVER`, that a predecessor of this process knew to be down; told before the first
-    /// settings. They begin so.
-    pub fn handle_predecessor(&mut self, down: impl IntoIterator<Item = Box<str>>) {
+    /// settings. They begin so. With them the [marks](Self::given_marks) that it had given out: they go on meaning what they
+    /// did.
+    pub fn handle_predecessor(
+        &mut self,
+        down: impl IntoIterator<Item = Box<str>>,
+        marks: impl IntoIterator<Item = GivenMark>,
+    ) {
         self.known_down.extend(down);
+        self.marks.inherit(marks);
+    }
+
+    /// The marks that were ever given out to groups, as [`Lvs::handle_predecessor`] takes them. There are only ever more.
+    pub fn given_marks(&self) -> impl Iterator<Item = GivenMark> {
+        self.marks.all()
+    }
+
+    /// How many these are.
+    pub fn count_of_marks(&self) -> usize {
+        self.marks.count()
     }
 
     /// The kernel did not carry out a command.
@@ -322,6 +338,9 @@ impl Lvs {
                 return;
             }
         };
+        if let (Command::AddService(..), RefusalKind::Other) = (command, kind) {
+            self.watch.unmade.insert(key);
+        }
         self.watch.suspect(now, key, kind);
     }
 
@@ -338,9 +357,6 @@ impl Lvs {
         let server = self.settings.virtual_servers.get(service);
         server.map_or_else(String::new, |service| {
             let settings = &self.settings;
-        if let (Command::AddService(..), RefusalKind::Other) = (command, kind) {
-            self.watch.unmade.insert(key);
-        }
             ServiceName { service, settings }.to_string()
         })
     }

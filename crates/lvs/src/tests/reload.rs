@@ -280,7 +280,7 @@ fn a_successor_knows_who_was_down() {
     let mut bench = Bench::new();
     bench
         .lvs
-        .handle_predecessor(["[10.0.0.1]:tcp:80 [10.1.0.1]:tcp:80".into()]);
+        .handle_predecessor(["[10.0.0.1]:tcp:80 [10.1.0.1]:tcp:80".into()], []);
     bench.settings(one(virtual_server(&[1, 2])));
     assert_eq!(
         (bench.table().as_str(), bench.news().as_str()),
@@ -312,7 +312,7 @@ fn who_is_down_is_known_to_the_host_and_what_it_knows_makes_a_successor() {
     let mut successor = Bench::new();
     successor
         .lvs
-        .handle_predecessor(down.iter().map(|name| name.as_str().into()));
+        .handle_predecessor(down.iter().map(|name| name.as_str().into()), []);
     successor.settings(one(virtual_server(&[1, 2])));
     assert_eq!(successor.lvs.down().collect::<Vec<_>>(), down);
     assert_eq!(successor.table(), ".1:1");
