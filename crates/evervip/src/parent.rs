@@ -547,6 +547,13 @@ impl Parent {
             );
             return Ok(());
         };
+        if settings.global.namespaces.ipvs != self.settings.global.namespaces.ipvs {
+            // keepalived refuses, too: what is there would have to go first, and connections with it.
+            error!(
+                "net_namespace_ipvs cannot be changed by a reload: everything stays as it was until evervip is restarted"
+            );
+            return Ok(());
+        }
         let new = Packed::new(settings, may_run(Role::Checkers, &self.options))?;
         let old = std::mem::replace(&mut self.settings, new);
         self.keep_common_fifo();
@@ -601,9 +608,12 @@ impl Parent {
 
     /// All children have ended.
     fn end(&mut self) {
+        let namespace = &self.settings.global.namespaces.ipvs;
         for slot in &self.slots {
-            let namespace = &self.settings.global.namespaces.ipvs;
             release::put_back(slot.pace.overridden().clone(), namespace);
+        }
+        if self.slots.iter().any(|slot| slot.bereft) {
+            self.stop_daemons();
         }
         self.remove_common_fifo();
         if !self.options.dont_release_ipvs {
@@ -612,9 +622,6 @@ impl Parent {
     }
 
     fn reap(&mut self, now: Instant) -> Result<()> {
-        if self.slots.iter().any(|slot| slot.bereft) {
-            self.stop_daemons();
-        }
         while let Some(exit) = process::reap()? {
             let ended = self.role_of(|slot| {
                 slot.child
@@ -744,6 +751,7 @@ impl Parent {
             return;
         }
         let previous = slot.previous.take();
+        let marks = slot.pace.marks().clone();
         let current = self.settings.part(Role::Checkers);
         for part in previous.as_deref().into_iter().chain([current]) {
             let released =
@@ -753,12 +761,6 @@ impl Parent {
             }
         }
     }
-        let marks = slot.pace.marks().clone();
-}
-
-fn unpack(part: &[u8]) -> Result<Settings> {
-    postcard::from_bytes(part).context("settings for the children")
-}
 
     /// The daemon ends. Sync daemons of the kernel that a dead process has left end, too.
     fn stop_daemons(&self) {
@@ -778,3 +780,8 @@ fn unpack(part: &[u8]) -> Result<Settings> {
             release::stop_sync_daemons(&self.settings.global.namespaces.ipvs);
         }
     }
+}
+
+fn unpack(part: &[u8]) -> Result<Settings> {
+    postcard::from_bytes(part).context("settings for the children")
+}
