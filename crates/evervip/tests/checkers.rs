@@ -460,10 +460,13 @@ fn no_command_is_left_behind(lab: &mut Lab) -> Result<()> {
             .map(|line| line.split_whitespace().map(str::to_owned).collect())
             .collect()
     };
-    let all_gone = |line: &[String]| {
-        line.iter()
-            .all(|pid| !Path::new("/proc").join(pid).exists())
+    // One that has ended and that nobody has asked about yet is gone: whoever inherits it is not ours.
+    let is_gone = |pid: &String| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(')')
+            .is_none_or(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']))
     };
+    let all_gone = |line: &[String]| line.iter().all(is_gone);
     let service =
         checked(&format!("{at}/check"), "").replace("warmup 0", "warmup 0\n misc_timeout 1");
     let mut daemon = Daemon::start(&host, &evervip(), &(global("") + &service))?;
