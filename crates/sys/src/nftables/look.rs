@@ -297,3 +297,75 @@ fn value<'m>(data: Attributes<'m>) -> Result<Option<&'m [u8]>, Malformed> {
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The attributes of an answer.
+    fn answer(write: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
+        let mut buffer = Vec::new();
+        let request = Request {
+            kind: 0,
+            flags: 0,
+            sequence: 0,
+        };
+        let mut writer = Writer::new(&mut buffer, request);
+        writer.fixed(&[0; FIXED]);
+        write(&mut writer);
+        writer.finish().unwrap();
+        let message = Messages::new(&buffer).next().unwrap().unwrap();
+        message.payload[FIXED..].to_vec()
+    }
+
+    fn data(writer: &mut Writer<'_>, kind: u16, value: &[u8]) {
+        writer.nested(kind, |data| data.attribute(numbers::DATA_VALUE, value));
+    }
+
+    #[test]
+    fn entries_and_rules_are_understood_and_what_is_cut_off_is_harmless() {
+        let (first, last) = (
+            vec![10, 0, 0, 1, 0, 80, 0, 0],
+            vec![10, 0, 0, 9, 0, 80, 0, 0],
+        );
+        let entry = answer(|entry| {
+            data(entry, numbers::ELEMENT_KEY, &first);
+            // Flags, which are of no interest.
+            entry.attribute(3, &[0, 0, 0, 0]);
+            data(entry, numbers::ELEMENT_DATA, &1000_u32.to_ne_bytes());
+            data(entry, numbers::ELEMENT_KEY_END, &last);
+        });
+        let understood = entry_of(Attributes::new(&entry)).unwrap();
+        assert_eq!(understood, ((first.clone(), last), Some(1000)));
+        let single = answer(|entry| {
+            data(entry, numbers::ELEMENT_KEY, &first);
+            data(entry, numbers::ELEMENT_DATA, &[1, 2]);
+        });
+        let understood = entry_of(Attributes::new(&single)).unwrap();
+        assert_eq!(understood, ((first.clone(), first), None));
+        let rule = answer(|rule| {
+            rule.nested(numbers::RULE_EXPRESSIONS, |list| {
+                for (name, set) in [("cmp", "no_map"), ("lookup", "tcp_map")] {
+                    list.nested(numbers::LIST_ELEMENT, |expression| {
+                        expression.text(numbers::EXPRESSION_NAME, name);
+                        expression.nested(numbers::EXPRESSION_DATA, |data| {
+                            data.text(numbers::LOOKUP_SET, set);
+                        });
+                    });
+                }
+            });
+        });
+        let asked = map_of(Attributes::new(&rule)).unwrap();
+        assert_eq!(asked.as_deref(), Some("tcp_map"));
+        assert_eq!(map_of(Attributes::new(&entry)), Ok(None));
+        for bytes in [entry, single, rule] {
+            for length in 0..bytes.len() {
+                for strange in [&bytes[..length], &bytes[length..]] {
+                    // Either is fine; neither may panic.
+                    entry_of(Attributes::new(strange)).ok();
+                    map_of(Attributes::new(strange)).ok();
+                }
+            }
+        }
+    }
+}
