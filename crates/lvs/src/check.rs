@@ -59,6 +59,9 @@ pub(crate) struct Check {
 pub(crate) struct Checks {
     slots: Vec<Option<Check>>,
     free: Vec<u32>,
+    /// How many were looked at: tests count them.
+    #[cfg(test)]
+    pub(crate) looks: std::cell::Cell<usize>,
 }
 
 impl Checks {
@@ -84,6 +87,8 @@ impl Checks {
     }
 
     pub(crate) fn get(&self, id: CheckId) -> Option<&Check> {
+        #[cfg(test)]
+        self.looks.update(|looks| looks + 1);
         self.slots.get(usize::try_from(id.0).ok()?)?.as_ref()
     }
 
@@ -94,6 +99,10 @@ impl Checks {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (CheckId, &Check)> {
         (0..)
             .zip(&self.slots)
+            .inspect(|_| {
+                #[cfg(test)]
+                self.looks.update(|looks| looks + 1);
+            })
             .filter_map(|(index, slot)| Some((CheckId(index), slot.as_ref()?)))
     }
 }

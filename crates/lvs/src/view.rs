@@ -145,10 +145,12 @@ impl<'a> ServiceView<'a> {
         self.state.reloaded
     }
 
-    /// Whether the kernel has a service for each of its addresses and marks.
+    /// Whether the kernel has a service for each of its addresses and marks: none if there is no table, or if it refused.
     pub fn is_set(&self) -> bool {
+        let Lvs { table, watch, .. } = self.lvs;
+        let is_there = |key| table.get(key).is_some() && !watch.unmade.contains(key);
         let keys = &self.state.keys;
-        !keys.is_empty() && keys.iter().all(|key| self.lvs.table.get(key).is_some())
+        !self.lvs.no_table && !keys.is_empty() && keys.iter().all(is_there)
     }
 
     fn present_servers(&self) -> usize {
