@@ -319,6 +319,14 @@ impl Dialogue {
         }
     }
 
+    /// TLS found the server's certificate to be no good. Only for those whose [`tls`](Self::tls) names a peer.
+    pub fn handle_bad_certificate(&mut self, bad: http::BadCertificate) {
+        match self {
+            Self::Http(http) => http.handle_bad_certificate(bad),
+            Self::Tcp(_) | Self::Smtp(_) | Self::Dns(_) | Self::Udp(_) | Self::Ping(_) => {}
+        }
+    }
+
     /// What is to be sent cannot be sent.
     pub fn handle_send_trouble(&mut self, _now: Instant, trouble: Trouble) {
         match self {

@@ -198,6 +198,24 @@ fn beside_keepalived() {
     insta::assert_snapshot!("differences", differences(KEEPALIVED, &text));
 }
 
+/// A keyword that keepalived does not have changes no line but its own.
+#[test]
+fn a_verified_certificate_is_mentioned() {
+    let [with, without] = [
+        "virtual_server 192.0.2.1 443 {\n protocol TCP\n lvs_sched rr\n lvs_method NAT\n real_server 198.18.0.1 443 {\n SSL_GET {\n \
+         verify_peer\n url {\n path /\n }\n }\n }\n}\n",
+        "virtual_server 192.0.2.1 443 {\n protocol TCP\n lvs_sched rr\n lvs_method NAT\n real_server 198.18.0.1 443 {\n SSL_GET {\n \
+         url {\n path /\n }\n }\n }\n}\n",
+    ]
+    .map(|text| {
+        let settings = settings(text);
+        let mut lvs = Lvs::new(1);
+        lvs.handle_settings(Instant::ZERO, settings.lvs.clone());
+        dump(&lvs, &settings)
+    });
+    assert_eq!(differences(&without, &with), "+   verify_peer set\n");
+}
+
 /// What checks have found out, what nftables marks, and what a reload kept.
 #[test]
 fn after_checks_and_a_reload() {

@@ -182,13 +182,19 @@ fn http(page: &mut Page, check: &HttpCheck, real: &RealServer, service: &Virtual
     );
     let host = own_host(check, real, service).then_some(virtualhost.as_deref());
     page.word("virtualhost", host.flatten());
-    if let Some(Tls { sni, compliant }) = tls {
+    if let Some(Tls {
+        sni,
+        compliant,
+        verify_peer,
+    }) = tls
+    {
         match sni {
             Sni::Off => {}
             Sni::Named(name) => page.word("sni_name", Some(name)),
             Sni::Virtualhost(_) => page.line("enable_sni"),
         }
         page.flag("tls_compliant", *compliant);
+        page.flag("verify_peer", *verify_peer);
     }
     page.flag("fast_recovery", *fast_recovery);
     for url in urls {

@@ -138,6 +138,8 @@ pub(crate) struct HttpDraft {
     pub(crate) enable_sni: bool,
     pub(crate) sni_name: Option<String>,
     pub(crate) tls_compliant: bool,
+    /// Where `verify_peer` switches it on.
+    pub(crate) verify_peer: Option<Span>,
     pub(crate) fast_recovery: bool,
     /// Those with a path.
     pub(crate) urls: Vec<UrlDraft>,

@@ -133,7 +133,12 @@ fn kind(
         CheckerBlock::Udp => CheckerKind::Udp(Box::new(udp(draft.udp, endpoint))),
         CheckerBlock::Http | CheckerBlock::Ssl => {
             let tls = block == CheckerBlock::Ssl;
-            CheckerKind::Http(Box::new(http(draft.http, tls, endpoint, around)))
+            let verified = draft.http.verify_peer.filter(|_| tls);
+            let check = http(draft.http, tls, endpoint, around);
+            if let Some(span) = verified {
+                lints::certificates::check(&check, around.server.ip(), span, report);
+            }
+            CheckerKind::Http(Box::new(check))
         }
         CheckerBlock::Smtp => CheckerKind::Smtp(Box::new(SmtpCheck {
             endpoint,
@@ -313,6 +318,7 @@ fn http(draft: HttpDraft, tls: bool, endpoint: Endpoint, around: &Inherited<'_>)
         tls: tls.then_some(Tls {
             sni,
             compliant: draft.tls_compliant,
+            verify_peer: draft.verify_peer.is_some(),
         }),
         version: draft.version,
         virtualhost: owned(

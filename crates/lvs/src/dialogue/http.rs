@@ -12,16 +12,19 @@ use std::fmt;
 use types::Instant;
 
 mod answer;
+mod certificate;
 mod failure;
 mod request;
 
 pub use answer::{Answer, Header, MOST_HEADER};
+pub use certificate::{BadCertificate, Got};
 pub use failure::{HttpFailure, reason};
 pub use request::request;
 
 use super::pattern::Patterns;
 use super::{Failure, Obstacle, Trouble, Verdict};
 use crate::settings::checkers::{HttpCheck, Microseconds, StatusRange, Url};
+use crate::settings::peer::PeerName;
 
 /// An answer may take as many times `connect_timeout`.
 const PATIENCE: u32 = 10;
@@ -35,6 +38,8 @@ pub struct TlsWish {
     pub name: Option<Box<str>>,
     /// `tls_compliant`: the end is announced (close_notify).
     pub compliant: bool,
+    /// `verify_peer`: whom the server's certificate must be for; `None`: any will do.
+    pub peer: Option<PeerName>,
 }
 
 /// What is worth a line, whatever the verdict is.
@@ -147,6 +152,7 @@ impl Http {
         self.tls = check.tls.as_ref().map(|tls| TlsWish {
             name: check.sni(page).map(Into::into),
             compliant: tls.compliant || page.tls_compliant,
+            peer: check.peer(page),
         });
         self.request = Some(request(
             &page.path,
@@ -222,6 +228,10 @@ impl Http {
             Step::Reading { .. } => Failure::Broken(trouble),
         };
         self.end(Verdict::Failure(failure));
+    }
+
+    pub(super) fn handle_bad_certificate(&mut self, bad: BadCertificate) {
+        self.fail(HttpFailure::Certificate(Box::new(bad)));
     }
 
     pub(super) fn handle_send_trouble(&mut self, trouble: Trouble) {

@@ -12,6 +12,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use types::IfName;
 
+use super::peer::PeerName;
+
 /// A command of the configuration: its place in `config::Settings::lvs_commands`. Equal commands share an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CommandId(pub u32);
@@ -196,6 +198,16 @@ impl HttpCheck {
             Sni::Virtualhost(otherwise) => url.virtualhost.as_deref().or(otherwise.as_deref()),
         }
     }
+
+    /// Whom the server's certificate must be for: the name that TLS begins with, else the Host header of the page, else the
+    /// address that is connected to. `None`: nobody looks (without `verify_peer`).
+    pub fn peer(&self, url: &Url) -> Option<PeerName> {
+        let name = || self.sni(url).or_else(|| self.host(url));
+        self.tls.as_ref()?.verify_peer.then(|| match name() {
+            Some(name) => PeerName::of(name),
+            None => PeerName::Address(self.endpoint.destination.ip()),
+        })
+    }
 }
 
 /// How an SSL_GET speaks TLS.
@@ -205,6 +217,9 @@ pub struct Tls {
     pub sni: Sni,
     /// `tls_compliant`: the end is announced (close_notify) for every page; a page can ask for it by itself too.
     pub compliant: bool,
+    /// `verify_peer`: the server's certificate must be good, and for the [right one](HttpCheck::peer). keepalived has nothing
+    /// like it.
+    pub verify_peer: bool,
 }
 
 /// The server name sent with a TLS handshake.
@@ -544,6 +559,7 @@ mod tests {
             tls: Some(Tls {
                 sni,
                 compliant: false,
+                verify_peer: false,
             }),
             version: HttpVersion::V1_1,
             virtualhost: Some("checker".into()),
@@ -564,5 +580,50 @@ mod tests {
         );
         assert_eq!(check(Sni::Off).sni(&own), None);
         assert!(own.accepts(204) && !own.accepts(302));
+    }
+
+    #[test]
+    fn whom_the_certificate_is_for() {
+        let mut check = HttpCheck {
+            endpoint: Endpoint {
+                destination: SocketAddr::from(([192, 0, 2, 1], 443)),
+                connect_timeout: Microseconds::from_secs(5),
+                source: None,
+            },
+            tls: None,
+            version: HttpVersion::V1_1,
+            virtualhost: None,
+            fast_recovery: false,
+            urls: vec![],
+        };
+        let url = Url {
+            path: "/".into(),
+            virtualhost: None,
+            digest: None,
+            status_codes: vec![StatusRange::SUCCESS],
+            regex: None,
+            tls_compliant: false,
+        };
+        assert_eq!(check.peer(&url), None);
+        let tls = |sni, verify_peer| {
+            Some(Tls {
+                sni,
+                compliant: false,
+                verify_peer,
+            })
+        };
+        check.tls = tls(Sni::Named("sni".into()), false);
+        assert_eq!(check.peer(&url), None);
+        check.tls = tls(Sni::Off, true);
+        let peer = |check: &HttpCheck| check.peer(&url).unwrap().to_string();
+        assert_eq!(peer(&check), "192.0.2.1");
+        check.virtualhost = Some("host:8443".into());
+        assert_eq!(peer(&check), "host");
+        check.tls = tls(Sni::Virtualhost(Some("virtual".into())), true);
+        assert_eq!(peer(&check), "virtual");
+        check.tls = tls(Sni::Virtualhost(None), true);
+        assert_eq!(peer(&check), "host");
+        check.tls = tls(Sni::Named("sni".into()), true);
+        assert_eq!(peer(&check), "sni");
     }
 }

@@ -212,6 +212,9 @@ impl Dump<'_> {
         self.field(format_args!("Fast recovery {}", set(http.fast_recovery)));
         if let Some(tls) = &http.tls {
             self.field(format_args!("tls_compliant {}", set(tls.compliant)));
+            if tls.verify_peer {
+                self.field(format_args!("verify_peer set"));
+            }
         }
         for url in &http.urls {
             self.url(url, http);

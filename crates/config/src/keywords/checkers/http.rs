@@ -115,6 +115,20 @@ pub(in crate::keywords) const KEYWORDS: &[Keyword] = &[
         ..ROW
     },
     Keyword {
+        blocks: &[super::SSL],
+        name: "verify_peer",
+        arguments: SWITCH_WORD,
+        default: "off",
+        help: "the certificate must be good: in date, from somebody whom SSL { ca } or else the system trusts, and for the name \
+               that is asked for, else for the address; keepalived does not know this keyword",
+        role: Role::Set(|r, s| {
+            if let Some(on) = r.boolean(s) {
+                r.checker.http.verify_peer = on.then(|| s.whole());
+            }
+        }),
+        ..ROW
+    },
+    Keyword {
         name: "url",
         help: "a page; repeatable, asked for in this order",
         role: Role::Block {

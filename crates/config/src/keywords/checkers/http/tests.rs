@@ -75,8 +75,13 @@ fn keywords_of_the_checker() {
 fn tls() {
     let show = |checker: &Checker| {
         let http = http(checker);
-        let compliant = http.tls.as_ref().unwrap().compliant;
-        format!("{} {compliant}", http.sni(&http.urls[0]).unwrap_or("-"))
+        let tls = http.tls.as_ref().unwrap();
+        let verified = if tls.verify_peer { " verified" } else { "" };
+        format!(
+            "{} {}{verified}",
+            http.sni(&http.urls[0]).unwrap_or("-"),
+            tls.compliant
+        )
     };
     table(
         CHECKERS[1],
@@ -85,6 +90,10 @@ fn tls() {
             ("", "- false", &[]),
             ("tls_compliant", "- true", &[]),
             ("tls_compliant maybe", "- false", GENERAL),
+            ("verify_peer", "- false verified", &[]),
+            ("verify_peer on", "- false verified", &[]),
+            ("verify_peer\nverify_peer off", "- false", &[]),
+            ("verify_peer maybe", "- false", GENERAL),
             ("virtualhost a", "- false", &[]),
             ("virtualhost a\nenable_sni", "a false", &[]),
             ("virtualhost a\nenable_sni\nenable_sni off", "- false", &[]),
@@ -103,6 +112,7 @@ fn tls() {
         &[
             ("enable_sni\nsni_name a", "None", &[]),
             ("tls_compliant", "None", &[Class::UnknownKeyword]),
+            ("verify_peer", "None", &[Class::UnknownKeyword]),
         ],
     );
 }
