@@ -79,7 +79,7 @@ impl Conversation {
             return self.dialogue.handle_connected(now);
         };
         let wish = self.dialogue.tls();
-        let name = wish.and_then(|wish| wish.name.as_deref());
+        let name = wish.and_then(|wish| wish.name.as_ref());
         let peer = wish.and_then(|wish| wish.peer.as_ref());
         let session = match between.context.take() {
             Some(context) => context.begin(name, peer),

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use lvs::dialogue::http::BadCertificate;
 use lvs::dialogue::{Trouble, TroubleKind};
-use lvs::settings::Ssl;
 use lvs::settings::peer::PeerName;
+use lvs::settings::{Octets, Ssl};
 use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
 use openssl::ssl::{
@@ -108,9 +108,17 @@ impl Context {
     /// When the library cannot begin: no memory, a name that is none, or nobody who is trusted.
     pub(crate) fn begin(
         &self,
-        name: Option<&str>,
+        name: Option<&Octets>,
         peer: Option<&PeerName>,
     ) -> Result<Session, Trouble> {
+        // Whoever writes one that is no text has a certificate for a name that is none.
+        let name = match name.map(|name| (name, name.as_str())) {
+            Some((name, None)) => {
+                return Err(trouble(format!("'{name}' cannot be sent as a name (SNI)")));
+            }
+            Some((_, text)) => text,
+            None => None,
+        };
         let begin = || {
             let mut ssl = ssl::Ssl::new(&self.ssl)?;
             if let Some(name) = name {

@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 pub mod checkers;
 pub mod global;
 pub mod group;
+pub mod octets;
 pub mod peer;
 pub mod server;
 pub mod ssl;
 
 pub use group::{Group, GroupEntry, GroupId};
+pub use octets::Octets;
 pub use server::{
     Forwarding, Granularity, GueChecksum, Persistence, Protocol, RealServer, Service, SorryServer,
     Timing, Tunnel, VirtualServer,

@@ -180,8 +180,8 @@ fn http(page: &mut Page, check: &HttpCheck, real: &RealServer, service: &Virtual
             HttpVersion::V1_1 => "1.1",
         },
     );
-    let host = own_host(check, real, service).then_some(virtualhost.as_deref());
-    page.word("virtualhost", host.flatten());
+    let host = own_host(check, real, service).then_some(virtualhost.as_ref());
+    page.octets("virtualhost", host.flatten());
     if let Some(Tls {
         sni,
         compliant,
@@ -190,7 +190,7 @@ fn http(page: &mut Page, check: &HttpCheck, real: &RealServer, service: &Virtual
     {
         match sni {
             Sni::Off => {}
-            Sni::Named(name) => page.word("sni_name", Some(name)),
+            Sni::Named(name) => page.octets("sni_name", Some(name)),
             Sni::Virtualhost(_) => page.line("enable_sni"),
         }
         page.flag("tls_compliant", *compliant);
@@ -225,8 +225,8 @@ fn of_url(page: &mut Page, url: &Url) {
         tls_compliant,
     } = url;
     page.block("url", |page| {
-        page.word("path", Some(path));
-        page.word("virtualhost", virtualhost.as_deref());
+        page.octets("path", Some(path));
+        page.octets("virtualhost", virtualhost.as_ref());
         if let Some(digest) = digest {
             let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
             page.value("digest", digits);

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use lvs::settings::Octets;
 use lvs::settings::checkers::{
     Checker, CheckerKind, CommandId, DnsCheck, Endpoint, FileCheck, HttpCheck, Microseconds,
     MiscCheck, Regex, Reply, ReplyPattern, SmtpCheck, Sni, Source, StatusRange, Tls, UdpCheck, Url,
@@ -28,8 +29,8 @@ pub(crate) struct Inherited<'a> {
     pub(crate) alpha: bool,
     /// The real server, with the port it has in the end; 0: none.
     pub(crate) server: SocketAddr,
-    pub(crate) real_virtualhost: Option<&'a str>,
-    pub(crate) virtual_virtualhost: Option<&'a str>,
+    pub(crate) real_virtualhost: Option<&'a Octets>,
+    pub(crate) virtual_virtualhost: Option<&'a Octets>,
     /// `delay_loop` of the virtual server alone: what a MISC_CHECK's command may take.
     pub(crate) virtual_delay_loop: Option<Microseconds>,
 }
@@ -306,12 +307,11 @@ fn udp(draft: UdpDraft, endpoint: Endpoint) -> UdpCheck {
 }
 
 fn http(draft: HttpDraft, tls: bool, endpoint: Endpoint, around: &Inherited<'_>) -> HttpCheck {
-    let owned = |name: Option<&str>| name.map(str::to_owned);
-    let own = draft.virtualhost.as_deref();
+    let own = draft.virtualhost.as_ref();
     let sni = match draft.sni_name {
         _ if !draft.enable_sni => Sni::Off,
         Some(name) => Sni::Named(name),
-        None => Sni::Virtualhost(owned(own.or(around.virtual_virtualhost))),
+        None => Sni::Virtualhost(own.or(around.virtual_virtualhost).cloned()),
     };
     HttpCheck {
         endpoint,
@@ -321,10 +321,10 @@ fn http(draft: HttpDraft, tls: bool, endpoint: Endpoint, around: &Inherited<'_>)
             verify_peer: draft.verify_peer.is_some(),
         }),
         version: draft.version,
-        virtualhost: owned(
-            own.or(around.real_virtualhost)
-                .or(around.virtual_virtualhost),
-        ),
+        virtualhost: own
+            .or(around.real_virtualhost)
+            .or(around.virtual_virtualhost)
+            .cloned(),
         fast_recovery: draft.fast_recovery,
         urls: draft.urls.into_iter().filter_map(url).collect(),
     }

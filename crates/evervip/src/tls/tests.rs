@@ -85,14 +85,23 @@ fn goodbye_is_said_when_it_is_wanted() {
 fn the_name_of_the_server() {
     for name in [None, Some("www.example.com")] {
         let mut server = Server::new(&ServerContext::new(SslVersion::TLS1_3, false));
-        let mut client = context().begin(name, None).unwrap();
+        let mut client = context()
+            .begin(name.map(Octets::from).as_ref(), None)
+            .unwrap();
         exchange(&mut client, &mut server, 100);
         assert_eq!(server.name().as_deref(), name);
     }
     // What cannot be sent is said.
-    let trouble = context().begin(Some(&"x".repeat(300)), None).unwrap_err();
+    let long = Octets::new(vec![b'x'; 300]);
+    let trouble = context().begin(Some(&long), None).unwrap_err();
     assert_eq!(trouble.kind, TroubleKind::Tls);
     assert!(trouble.text.contains("ssl3 ext invalid servername"));
+    let bytes = Octets::new(b"m\xfcnchen".to_vec());
+    let trouble = context().begin(Some(&bytes), None).unwrap_err();
+    assert_eq!(
+        trouble.to_string(),
+        "'m\\xfcnchen' cannot be sent as a name (SNI)"
+    );
 }
 
 #[track_caller]

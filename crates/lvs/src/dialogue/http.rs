@@ -24,6 +24,7 @@ pub use request::request;
 use super::pattern::Patterns;
 use super::{Failure, Obstacle, Trouble, Verdict};
 use crate::settings::checkers::{HttpCheck, Microseconds, StatusRange, Url};
+use crate::settings::octets::Octets;
 use crate::settings::peer::PeerName;
 
 /// An answer may take as many times `connect_timeout`.
@@ -35,7 +36,7 @@ const MOST_BODY: u64 = 1 << 30;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsWish {
     /// The server name to send (SNI); `None`: none.
-    pub name: Option<Box<str>>,
+    pub name: Option<Octets>,
     /// `tls_compliant`: the end is announced (close_notify).
     pub compliant: bool,
     /// `verify_peer`: whom the server's certificate must be for; `None`: any will do.
@@ -150,7 +151,7 @@ impl Http {
 
     fn ask_for(&mut self, check: &HttpCheck, page: &Url, patterns: &dyn Patterns) {
         self.tls = check.tls.as_ref().map(|tls| TlsWish {
-            name: check.sni(page).map(Into::into),
+            name: check.sni(page).cloned(),
             compliant: tls.compliant || page.tls_compliant,
             peer: check.peer(page),
         });

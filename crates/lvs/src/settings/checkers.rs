@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use types::IfName;
 
+use super::octets::Octets;
 use super::peer::PeerName;
 
 /// A command of the configuration: its place in `config::Settings::lvs_commands`. Equal commands share an id.
@@ -177,7 +178,7 @@ pub struct HttpCheck {
     pub version: HttpVersion,
     /// `virtualhost` of the checker, else of the real server, else of the virtual server: the Host header of the pages
     /// that have none of their own. `None`: the destination's address and port.
-    pub virtualhost: Option<String>,
+    pub virtualhost: Option<Octets>,
     /// `fast_recovery`: no delay between two pages until all are known to be good.
     pub fast_recovery: bool,
     /// The pages, in the order of the file; at least one.
@@ -186,16 +187,16 @@ pub struct HttpCheck {
 
 impl HttpCheck {
     /// The Host header of a page; `None`: the destination's address and port.
-    pub fn host<'a>(&'a self, url: &'a Url) -> Option<&'a str> {
-        url.virtualhost.as_deref().or(self.virtualhost.as_deref())
+    pub fn host<'a>(&'a self, url: &'a Url) -> Option<&'a Octets> {
+        url.virtualhost.as_ref().or(self.virtualhost.as_ref())
     }
 
     /// The name that is sent when TLS begins; `None`: none.
-    pub fn sni<'a>(&'a self, url: &'a Url) -> Option<&'a str> {
+    pub fn sni<'a>(&'a self, url: &'a Url) -> Option<&'a Octets> {
         match &self.tls.as_ref()?.sni {
             Sni::Off => None,
             Sni::Named(name) => Some(name),
-            Sni::Virtualhost(otherwise) => url.virtualhost.as_deref().or(otherwise.as_deref()),
+            Sni::Virtualhost(otherwise) => url.virtualhost.as_ref().or(otherwise.as_ref()),
         }
     }
 
@@ -204,7 +205,8 @@ impl HttpCheck {
     pub fn peer(&self, url: &Url) -> Option<PeerName> {
         let name = || self.sni(url).or_else(|| self.host(url));
         self.tls.as_ref()?.verify_peer.then(|| match name() {
-            Some(name) => PeerName::of(name),
+            // What is no text is in no certificate either.
+            Some(name) => PeerName::of(&name.to_string()),
             None => PeerName::Address(self.endpoint.destination.ip()),
         })
     }
@@ -228,10 +230,10 @@ pub enum Sni {
     /// None.
     Off,
     /// `sni_name`.
-    Named(String),
+    Named(Octets),
     /// The page's virtualhost, else this one: the checker's own, else the virtual server's.
     /// keepalived passes over the real server's.
-    Virtualhost(Option<String>),
+    Virtualhost(Option<Octets>),
 }
 
 /// `http_protocol`.
@@ -250,9 +252,9 @@ pub enum HttpVersion {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Url {
     /// `path`, sent as it is.
-    pub path: String,
+    pub path: Octets,
     /// `virtualhost` of the page itself.
-    pub virtualhost: Option<String>,
+    pub virtualhost: Option<Octets>,
     /// `digest`: the MD5 of the body.
     pub digest: Option<[u8; 16]>,
     /// `status_code`: ranges of good ones, as written; never empty.
@@ -544,7 +546,7 @@ mod tests {
     fn host_and_sni() {
         let url = |virtualhost: Option<&str>| Url {
             path: "/".into(),
-            virtualhost: virtualhost.map(str::to_owned),
+            virtualhost: virtualhost.map(Octets::from),
             digest: None,
             status_codes: vec![StatusRange::SUCCESS],
             regex: None,
@@ -567,17 +569,14 @@ mod tests {
             urls: vec![],
         };
         let (own, plain) = (url(Some("own")), url(None));
+        let name = |name: Option<&Octets>| name.map(Octets::to_string).unwrap_or_default();
         let named = check(Sni::Named("sni".into()));
-        assert_eq!(
-            (named.host(&own), named.sni(&own)),
-            (Some("own"), Some("sni"))
-        );
-        assert_eq!(named.host(&plain), Some("checker"));
+        assert_eq!(name(named.host(&own)), "own");
+        assert_eq!(name(named.sni(&own)), "sni");
+        assert_eq!(name(named.host(&plain)), "checker");
         let host = check(Sni::Virtualhost(Some("virtual".into())));
-        assert_eq!(
-            (host.sni(&own), host.sni(&plain)),
-            (Some("own"), Some("virtual"))
-        );
+        assert_eq!(name(host.sni(&own)), "own");
+        assert_eq!(name(host.sni(&plain)), "virtual");
         assert_eq!(check(Sni::Off).sni(&own), None);
         assert!(own.accepts(204) && !own.accepts(302));
     }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use lvs::settings::VirtualServer;
 use lvs::settings::checkers::{
     Checker, CheckerKind, Endpoint, FileWeight, HttpCheck, HttpVersion, MiscCheck, Regex, Reply,
     Sni, UdpCheck, Url,
 };
+use lvs::settings::{Octets, VirtualServer};
 use lvs::view::{CheckView, ServerView};
 
 use super::{Dump, on, seconds, yes};
@@ -197,7 +197,7 @@ impl Dump<'_> {
     }
 
     /// `around`: the virtual host that the check took from the servers around it, if it has none of its own.
-    fn http(&mut self, http: &HttpCheck, around: Option<&String>, failed: Option<u16>) {
+    fn http(&mut self, http: &HttpCheck, around: Option<&Octets>, failed: Option<u16>) {
         if let Some(host) = &http.virtualhost
             && Some(host) != around
         {

@@ -41,7 +41,7 @@ pub(in crate::keywords) const KEYWORDS: &[Keyword] = &[
         arguments: optional("NAME"),
         default: "the real server's, else the virtual server's, else the address and port",
         help: "the Host header of pages without one of their own",
-        role: Role::Set(|r, s| super::text(r, s, |checker| &mut checker.http.virtualhost)),
+        role: Role::Set(|r, s| super::octets(r, s, |checker| &mut checker.http.virtualhost)),
         ..ROW
     },
     Keyword {
@@ -145,7 +145,7 @@ pub(in crate::keywords) const KEYWORDS: &[Keyword] = &[
         arguments: required("PATH"),
         default: "required",
         help: "what is asked for, sent as it is",
-        role: Role::Set(|r, s| super::text(r, s, |checker| &mut checker.url.path)),
+        role: Role::Set(|r, s| super::octets(r, s, |checker| &mut checker.url.path)),
         ..URL
     },
     Keyword {
@@ -168,7 +168,7 @@ pub(in crate::keywords) const KEYWORDS: &[Keyword] = &[
         arguments: optional("NAME"),
         default: "the checker's",
         help: "the Host header of this page",
-        role: Role::Set(|r, s| super::text(r, s, |checker| &mut checker.url.virtualhost)),
+        role: Role::Set(|r, s| super::octets(r, s, |checker| &mut checker.url.virtualhost)),
         ..URL
     },
     Keyword {
@@ -276,7 +276,7 @@ fn sni_name(reading: &mut Reading<'_>, statement: &Statement) {
     }
     reading.checker.http.enable_sni = true;
     if statement.word(1).is_some() {
-        super::text(reading, statement, |checker| &mut checker.http.sni_name);
+        super::octets(reading, statement, |checker| &mut checker.http.sni_name);
     } else if let Some(name) = &reading.checker.http.sni_name {
         let message = format!("sni_name is given twice; '{name}' is kept");
         reading.complain(statement, 0, Diagnostic::warning(Class::General, message));

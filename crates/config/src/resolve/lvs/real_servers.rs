@@ -98,8 +98,8 @@ impl Context<'_> {
             connect_timeout: times.connect_timeout,
             alpha,
             server: SocketAddr::new(draft.address, checked_port),
-            real_virtualhost: draft.virtualhost.as_deref(),
-            virtual_virtualhost: service.virtualhost.as_deref(),
+            real_virtualhost: draft.virtualhost.as_ref(),
+            virtual_virtualhost: service.virtualhost.as_ref(),
             virtual_delay_loop: service.timing.delay_loop,
         };
         let mut number = |command, _: &mut Reporter| Some(commands.id(command));
