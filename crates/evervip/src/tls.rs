@@ -437,7 +437,15 @@ fn waits(error: &ssl::Error) -> bool {
 }
 
 fn explain(error: &ssl::Error) -> Trouble {
-    trouble(error.ssl_error().map_or_else(|| error.to_string(), words))
+    let Some(stack) = error.ssl_error() else {
+        return trouble(error.to_string());
+    };
+    let first = stack.errors().first();
+    Trouble {
+        // Its largest ones are errors of the operating system, which are none of TLS.
+        number: first.map_or(0, |first| i32::try_from(first.code()).unwrap_or(0)),
+        ..trouble(words(stack))
+    }
 }
 
 #[cfg(test)]

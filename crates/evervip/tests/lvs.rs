@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     .main()
 }
 
-const SCENARIOS: [Scenario; 31] = [
+const SCENARIOS: [Scenario; 32] = [
     ("plain", |lab| with_ipvs(lab, steps::plain)),
     ("inhibit", |lab| with_ipvs(lab, steps::inhibit)),
     ("sorry", |lab| with_ipvs(lab, steps::sorry)),
@@ -96,6 +96,7 @@ const SCENARIOS: [Scenario; 31] = [
     ("synchronized", |lab| {
         with_modules(lab, &balance::MODULES, balance::synchronized)
     }),
+    ("last_errors", |lab| with_ipvs(lab, details::last_errors)),
     ("bytes_of_a_request", |lab| {
         with_ipvs(lab, details::bytes_of_a_request)
     }),

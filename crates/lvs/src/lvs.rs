@@ -210,6 +210,9 @@ impl Lvs {
             return;
         }
         check.phase = Phase::Waiting;
+        if let Some(trouble) = verdict.trouble() {
+            self.checks.remember(id, trouble);
+        }
         match verdict {
             Verdict::Success => self.conclude(now, id, Ok(())),
             Verdict::Failure(failure) => self.conclude(now, id, Err(failure.into())),

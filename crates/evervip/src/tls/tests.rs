@@ -122,6 +122,12 @@ fn what_is_no_tls() {
     server.spoil(b"HTTP/1.0 400 Bad Request\r\n\r\n");
     let events = exchange(&mut client, &mut server, 100);
     assert_eq!(trouble_of(&events), "wrong version number");
+    let [Event::Trouble(trouble)] = &events[..] else {
+        panic!("{events:?}");
+    };
+    // ERR_LIB_SSL and SSL_R_WRONG_VERSION_NUMBER.
+    assert_eq!(trouble.number & 0xfff, 267);
+    assert_ne!(trouble.number >> 23, 0);
 
     let mut client = context().begin(None, None).unwrap();
     client.end();
