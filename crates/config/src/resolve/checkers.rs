@@ -9,7 +9,7 @@ use lvs::settings::checkers::{
 };
 use types::Family;
 
-use crate::diagnostics::{Class, Diagnostic, Found, Reporter};
+use crate::diagnostics::{Class, Diagnostic, Found, Reporter, Span};
 use crate::draft::CommandDraft;
 use crate::draft::checkers::{
     CheckerBlock, CheckerDraft, ConnectionDraft, HttpDraft, MiscDraft, RegexDraft, UdpDraft,
@@ -137,6 +137,7 @@ fn kind(
             let verified = draft.http.verify_peer.filter(|_| tls);
             let check = http(draft.http, tls, endpoint, around);
             if let Some(span) = verified {
+                possible_peers(&check, span, report);
                 lints::certificates::check(&check, around.server.ip(), span, report);
             }
             CheckerKind::Http(Box::new(check))
@@ -327,6 +328,18 @@ fn http(draft: HttpDraft, tls: bool, endpoint: Endpoint, around: &Inherited<'_>)
             .cloned(),
         fast_recovery: draft.fast_recovery,
         urls: draft.urls.into_iter().filter_map(url).collect(),
+    }
+}
+
+/// Says for whom there can be no certificate; `span`: where `verify_peer` is written.
+fn possible_peers(check: &HttpCheck, span: Span, report: &mut Reporter) {
+    let peers = check.urls.iter().filter_map(|url| check.peer(url));
+    for peer in peers.filter(|peer| !peer.is_possible()) {
+        let message =
+            format!("verify_peer: no certificate can be for '{peer}', so there is no result");
+        let diagnostic = Diagnostic::error(Class::Uncounted, message)
+            .help("ask for a name as DNS has it: ASCII, such as xn--mnchen-3ya.example");
+        report.at(span, diagnostic);
     }
 }
 

@@ -112,10 +112,7 @@ fn has_certificate(directory: &Path) -> bool {
 /// # Errors
 /// When no certificate can be for `peer`, or there is no memory.
 pub(super) fn demand(ssl: &mut SslRef, peer: &PeerName) -> Result<Refusal, Trouble> {
-    // To the library these mean anybody, or anybody below.
-    if let PeerName::Name(name) = peer
-        && (name.is_empty() || name.starts_with('.'))
-    {
+    if !peer.is_possible() {
         return Err(trouble(format!("no certificate can be for '{peer}'")));
     }
     let set = |ssl: &mut SslRef| {
@@ -129,12 +126,7 @@ pub(super) fn demand(ssl: &mut SslRef, peer: &PeerName) -> Result<Refusal, Troub
             PeerName::Address(address) => parameters.set_ip(*address),
         }
     };
-    set(ssl).map_err(|error: ErrorStack| {
-        trouble(format!(
-            "no certificate can be for '{peer}': {}",
-            words(&error)
-        ))
-    })?;
+    set(ssl).map_err(|error: ErrorStack| trouble(words(&error)))?;
     let refusal = Refusal::default();
     let (told, wanted) = (Arc::clone(&refusal), peer.clone());
     ssl.set_verify_callback(SslVerifyMode::PEER, move |is_good, context| {

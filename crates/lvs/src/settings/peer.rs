@@ -34,6 +34,20 @@ impl PeerName {
             Err(_) => Self::Name(name.strip_suffix('.').unwrap_or(name).into()),
         }
     }
+
+    /// Whether a certificate can be for it. Names in certificates are ASCII (RFC 5280 4.2.1.6). Those who compare them take
+    /// no name for any, and one that begins with a dot for all below it.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        match self {
+            Self::Address(_) => true,
+            Self::Name(name) => {
+                !name.is_empty()
+                    && !name.starts_with('.')
+                    && name.bytes().all(|byte| byte.is_ascii_graphic())
+            }
+        }
+    }
 }
 
 impl fmt::Display for PeerName {
@@ -73,6 +87,16 @@ mod tests {
                 PeerName::Address(_) => "address",
             };
             assert_eq!(format!("{kind} {name}"), wanted);
+        }
+    }
+
+    #[test]
+    fn whom_a_certificate_can_be_for() {
+        for host in ["a", "a.b", "*.a", "a_b", "192.0.2.1", "[::1]:80", "a."] {
+            assert!(PeerName::of(host).is_possible(), "{host}");
+        }
+        for host in ["", ".", ":80", ".a", "m\u{fc}nchen.example", "a b", "a\0b"] {
+            assert!(!PeerName::of(host).is_possible(), "{host}");
         }
     }
 }

@@ -150,7 +150,7 @@ fn a_command_that_cannot_run_takes_its_checker_along() {
     let draft = {
         let mut draft = CheckerDraft::new(
             CheckerBlock::Misc,
-            crate::diagnostics::Span {
+            Span {
                 file: 0,
                 line: 1,
                 start: 0,

@@ -354,6 +354,32 @@ fn a_number_may_be_too_large() {
     );
 }
 
+#[test]
+fn whom_no_certificate_can_be_for() {
+    let said = |lines: &str| {
+        let block = format!("SSL_GET {{\n{lines}\nurl {{\npath /\n}}\n}}");
+        let outcome = outcome(&block, &SILENT, "");
+        assert_eq!(outcome.checkers.len(), 1);
+        outcome.messages
+    };
+    for name in ["www.example.com", "192.0.2.1:443", "[::1]"] {
+        assert!(said(&format!("virtualhost {name}\nverify_peer")).is_empty());
+    }
+    for (name, shown) in [
+        (".example.com", ".example.com"),
+        ("m\u{fc}nchen.example:443", "m\u{fc}nchen.example"),
+        (":443", ""),
+    ] {
+        assert_eq!(
+            said(&format!("virtualhost {name}\nverify_peer")),
+            [format!(
+                "verify_peer: no certificate can be for '{shown}', so there is no result"
+            )]
+        );
+        assert!(said(&format!("virtualhost {name}")).is_empty());
+    }
+}
+
 /// keepalived takes its file for bytes, and sends them.
 #[test]
 fn bytes_that_are_no_text_are_kept() {
