@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use anyhow::bail;
 use lvs::dialogue::http::HttpFailure;
 use lvs::dialogue::{Attempt, Failure, NoPatterns, Trouble, TroubleKind, Verdict};
-use lvs::settings::Octets;
 use lvs::settings::checkers::{
     CheckerKind, Endpoint, HttpCheck, Microseconds, Sni, StatusRange, Tls, Url,
 };
@@ -62,7 +61,7 @@ pub(super) fn fetch(
 /// What a check would be that wants the page, whatever is in it.
 fn check(options: &Options) -> CheckerKind {
     let sni = match &options.virtualhost {
-        Some(name) if options.sni => Sni::Named(name.as_str().into()),
+        Some(name) if options.sni => Sni::Named(name.clone()),
         _ => Sni::Off,
     };
     CheckerKind::Http(Box::new(HttpCheck {
@@ -77,10 +76,10 @@ fn check(options: &Options) -> CheckerKind {
             verify_peer: false,
         }),
         version: options.version,
-        virtualhost: options.virtualhost.as_deref().map(Octets::from),
+        virtualhost: options.virtualhost.clone(),
         fast_recovery: false,
         urls: vec![Url {
-            path: options.url.as_str().into(),
+            path: options.url.clone(),
             virtualhost: None,
             // Any: so that one is made of what comes.
             digest: Some([0; 16]),
