@@ -18,7 +18,7 @@ use crate::misc::{CommandEnd, Run};
 use crate::names::{ServerName, ServiceName};
 use crate::random::Random;
 use crate::settings::checkers::{Checker, CheckerKind};
-use crate::settings::{RealServer, Settings, VirtualServer};
+use crate::settings::{Octets, RealServer, Settings, VirtualServer};
 use crate::table::{Held, Table};
 use crate::timeline::Timeline;
 use crate::watch::Watch;
@@ -197,7 +197,7 @@ impl Lvs {
             "RS {} VS {} url {}{}",
             ServerName::of(server, service),
             ServiceName { service, settings },
-            http.host(url).unwrap_or_default(),
+            http.host(url).map(Octets::to_string).unwrap_or_default(),
             url.path
         ))
     }
@@ -216,6 +216,9 @@ impl Lvs {
             return;
         }
         check.phase = Phase::Waiting;
+        if let Some(trouble) = verdict.trouble() {
+            self.checks.remember(id, trouble);
+        }
         match verdict {
             Verdict::Success => self.conclude(now, id, Ok(())),
             Verdict::Failure(failure) => self.conclude(now, id, Err(failure.into())),

@@ -472,6 +472,7 @@ impl Lvs {
             contribution: 0,
             last_status: None,
             sequence: 0,
+            last_errno: 0,
             lateness_said: false,
             obstacle_said: false,
         };

@@ -4,7 +4,7 @@ use types::ipvs::{Protocol, ServiceKey};
 use types::{Family, Instant};
 
 use crate::action::CheckId;
-use crate::check::{Check, Phase};
+use crate::check::{Check, Checks, Phase};
 use crate::lvs::{Lvs, ServerState, ServiceState, place};
 use crate::names::{ServerName, ServiceName};
 use crate::settings::checkers::Checker;
@@ -38,6 +38,7 @@ pub struct CheckView<'a> {
     /// Its number.
     pub id: CheckId,
     state: &'a Check,
+    all: &'a Checks,
 }
 
 /// A `virtual_server_group` and what is known of it.
@@ -215,6 +216,7 @@ impl<'a> ServerView<'a> {
                 settings,
                 id: *id,
                 state: lvs.checks.get(*id)?,
+                all: &lvs.checks,
             })
         })
     }
@@ -259,6 +261,16 @@ impl CheckView<'_> {
     /// The exit status of its command.
     pub const fn last_status(&self) -> Option<i32> {
         self.state.last_status
+    }
+
+    /// The operating system's number (errno) for the last trouble that it has met, however long ago.
+    pub fn last_errno(&self) -> Option<u16> {
+        Some(self.state.last_errno).filter(|number| *number != 0)
+    }
+
+    /// The number that the library has for the last trouble with TLS that a page has met, counted from 0.
+    pub fn last_tls_error(&self, page: u16) -> Option<i32> {
+        self.all.tls_error(self.id, page)
     }
 
     /// The number of its last echo request.

@@ -120,12 +120,26 @@ impl Hands {
         };
         self.patterns = Patterns::of(lvs);
         self.remarks = Remarks::default();
-        let wants_tls =
-            |kind: &CheckerKind| matches!(kind, CheckerKind::Http(check) if check.tls.is_some());
+        let wants_tls = || {
+            kinds().filter_map(|kind| {
+                let CheckerKind::Http(check) = kind else {
+                    return None;
+                };
+                check.tls.as_ref()
+            })
+        };
         self.tls = None;
-        if kinds().any(wants_tls) {
-            match tls::Context::new(lvs.ssl.as_deref()) {
-                Ok(context) => self.tls = Some(context),
+        if wants_tls().next().is_some() {
+            let verifies = wants_tls().any(|tls| tls.verify_peer);
+            match tls::Context::new(lvs.ssl.as_deref(), verifies) {
+                Ok(context) => {
+                    if let Some(why) = context.distrust() {
+                        error!(
+                            "SSL: {why}: SSL_GET checks with verify_peer have no result until a reload finds it better"
+                        );
+                    }
+                    self.tls = Some(context);
+                }
                 Err(problem) => {
                     error!(
                         "{problem}: SSL_GET checks have no result until a reload finds it better"

@@ -3,7 +3,7 @@
 //! What is not compared, such as delays, is simply used from then on.
 
 use crate::settings::Settings;
-use crate::settings::checkers::{Checker, CheckerKind, HttpCheck, Url};
+use crate::settings::checkers::{Checker, CheckerKind, HttpCheck, Sni, Url};
 
 /// Whether it is the same check.
 pub(super) fn is_same(
@@ -30,7 +30,7 @@ pub(super) fn is_same(
 fn is_same_http(before: &HttpCheck, after: &HttpCheck) -> bool {
     // keepalived takes HTTP_GET and SSL_GET for the same; what was known of one says nothing of the other.
     before.endpoint == after.endpoint
-        && before.tls.as_ref().map(|tls| &tls.sni) == after.tls.as_ref().map(|tls| &tls.sni)
+        && tls(before) == tls(after)
         && before.virtualhost == after.virtualhost
         && before.urls.len() == after.urls.len()
         && before
@@ -38,6 +38,11 @@ fn is_same_http(before: &HttpCheck, after: &HttpCheck) -> bool {
             .iter()
             .zip(&after.urls)
             .all(|(before, after)| is_same_page(before, after))
+}
+
+/// What of TLS says whether a server is well.
+fn tls(check: &HttpCheck) -> Option<(&Sni, bool)> {
+    check.tls.as_ref().map(|tls| (&tls.sni, tls.verify_peer))
 }
 
 fn is_same_page(before: &Url, after: &Url) -> bool {
