@@ -3,6 +3,8 @@
 //! memory, and the checks of those who are well go on.
 
 mod common;
+#[path = "common/identity.rs"]
+mod identity;
 #[path = "bad_servers/streams.rs"]
 mod streams;
 

@@ -8,13 +8,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use lab::Host;
-use openssl::asn1::Asn1Time;
-use openssl::ec::{EcGroup, EcKey};
-use openssl::hash::MessageDigest;
-use openssl::nid::Nid;
-use openssl::pkey::PKey;
 use openssl::ssl::{Ssl, SslContext, SslContextBuilder, SslMethod, SslStream, SslVersion};
-use openssl::x509::X509;
+
+use crate::identity::identity;
 
 /// Nobody waits longer for whom it serves.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -157,16 +153,9 @@ pub(crate) struct TlsServer(SslContext);
 impl TlsServer {
     /// Of this version only, with a certificate of its own.
     pub(crate) fn new(version: SslVersion) -> Result<Self> {
-        let key = EcKey::generate(&*EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?)?;
-        let key = PKey::from_ec_key(key)?;
-        let mut certificate = X509::builder()?;
-        certificate.set_version(2)?;
-        certificate.set_pubkey(&key)?;
-        certificate.set_not_before(&*Asn1Time::days_from_now(0)?)?;
-        certificate.set_not_after(&*Asn1Time::days_from_now(2)?)?;
-        certificate.sign(&key, MessageDigest::sha256())?;
+        let (certificate, key) = identity()?;
         let mut builder = SslContextBuilder::new(SslMethod::tls_server())?;
-        builder.set_certificate(&certificate.build())?;
+        builder.set_certificate(&certificate)?;
         builder.set_private_key(&key)?;
         builder.set_min_proto_version(Some(version))?;
         builder.set_max_proto_version(Some(version))?;
