@@ -10,6 +10,7 @@ use types::ipvs::ServiceKey;
 use crate::action::{Action, CheckId, Level};
 use crate::check::{Check, Phase};
 use crate::lvs::{Lvs, RefusalKind};
+use crate::meddling::differences;
 use crate::names::{ServerName, ServiceName};
 use crate::settings::checkers::{Checker, CheckerKind};
 use crate::table::Held;
@@ -197,43 +198,4 @@ fn longest(checker: &Checker) -> Duration {
         (_, Some(endpoint)) => endpoint.connect_timeout.as_duration() * LONGEST_DIALOGUE,
         (_, None) => Duration::ZERO,
     }
-}
-
-/// What somebody else did to a service, in words.
-fn differences(key: &ServiceKey, ours: Option<&Held>, theirs: Option<&Held>) -> Vec<String> {
-    let Some(ours) = ours else {
-        return Vec::new();
-    };
-    let Some(theirs) = theirs else {
-        return vec![format!(
-            "IPVS service {key} was removed by somebody else: it is put back"
-        )];
-    };
-    let mut lines = Vec::new();
-    if ours.options != theirs.options {
-        lines.push(format!(
-            "IPVS service {key} was changed by somebody else ({}): it is set right",
-            theirs.options.scheduler
-        ));
-    }
-    for (name, options) in &ours.destinations {
-        match theirs.get(name) {
-            None => lines.push(format!(
-                "{name} was removed from IPVS service {key} by somebody else: it is put back"
-            )),
-            Some(is) if is != options => lines.push(format!(
-                "{name} in IPVS service {key} was changed by somebody else (weight {}, wanted {}): it is set right",
-                is.weight, options.weight
-            )),
-            Some(_) => {}
-        }
-    }
-    for (name, _) in &theirs.destinations {
-        if ours.get(name).is_none() {
-            lines.push(format!(
-                "{name} was added to IPVS service {key} by somebody else: it is removed"
-            ));
-        }
-    }
-    lines
 }

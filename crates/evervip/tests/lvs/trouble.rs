@@ -33,8 +33,12 @@ pub(crate) fn behind_our_back(lab: &mut Lab) -> Result<()> {
             "(weight 50, wanted 2)",
         ),
         (
+            "ipvsadm -e -t 10.0.0.1:80 -r 10.1.0.1:80 -g -x 9",
+            "(lvs_method DR, wanted NAT; uthreshold 9, wanted 0)",
+        ),
+        (
             "ipvsadm -E -t 10.0.0.1:80 -s rr",
-            "was changed by somebody else (rr)",
+            "was changed by somebody else (lvs_sched rr, wanted wlc)",
         ),
         (
             "ipvsadm -a -t 10.0.0.1:80 -r 10.1.0.9:80 -m",
@@ -51,8 +55,7 @@ pub(crate) fn behind_our_back(lab: &mut Lab) -> Result<()> {
     }
     story.call("ipvsadm --clear")?;
     story.same("cleared", ".1:1 .2:2", &[])?;
-    story.stop()?;
-    story.same("stop", "nothing", &[])
+    story.end(&[])
 }
 
 /// The process that checks is killed, and its successor carries on with what is in the kernel.
@@ -76,8 +79,7 @@ pub(crate) fn killed(lab: &mut Lab) -> Result<()> {
     };
     first.down()?;
     story.same(".1 fails", ".2:2", &["RS .1 DOWN"])?;
-    story.stop()?;
-    story.same("stop", "nothing", &[])
+    story.end(&[])
 }
 
 /// Without IPVS in the kernel there is a clear message, and the virtual addresses are kept.

@@ -48,7 +48,7 @@ fn what_somebody_else_changed_is_said_and_put_right() {
     let lines = bench.lines("somebody else");
     assert_eq!(lines.len(), 4, "{lines:#?}");
     for (line, words) in lines.iter().zip([
-        "(rr): it is set right",
+        "(lvs_sched rr, wanted wlc): it is set right",
         "10.1.0.1:80 was removed",
         "10.1.0.2:80 in IPVS service 10.0.0.1:tcp:80 was changed by somebody else (weight 9, wanted 2)",
         "10.1.0.7:80 was added",
