@@ -10,7 +10,7 @@ use lab::backend::{Act, Backend};
 use lab::{Host, HostOptions, Lab};
 
 use crate::common::Daemon;
-use crate::world::{Program, SOON, look_until, programs};
+use crate::world::{Program, SOON, SYNC_DAEMONS, look_until, no_sync_daemon, programs, shows};
 
 /// Modules besides those of every director: tunnels at the servers, and marks on what comes in.
 pub(crate) const MODULES: [&str; 6] = [
@@ -211,6 +211,23 @@ fn balance(site: &Site, program: &Program) -> Result<()> {
     }
     site.shares("[fd00::1]:80", half)?;
     site.shares(&format!("{WEIGHTED}:80"), [VISITS / 4 * 3, VISITS / 4])?;
+    // Each answers by its own way, and not by another that would do as well.
+    let forwarded = site.director()?.call("ipvsadm -Sn")?;
+    for (service, method) in [
+        (format!("-t {NAT}:80"), "-m"),
+        (format!("-t {WEIGHTED}:80"), "-m"),
+        (format!("-t {PERSISTENT}:80"), "-m"),
+        (format!("-t {ROUTED}:80"), "-g"),
+        (format!("-t {TUNNELLED}:80"), "-i"),
+        (format!("-t {GUE}:80"), "-i"),
+        (format!("-f {MARK}"), "-g"),
+    ] {
+        let rows = forwarded.lines().filter(|row| {
+            row.starts_with(&format!("-a {service} -r 10.1.0."))
+                && row.contains(&format!(" {method} -w "))
+        });
+        ensure!(rows.count() == 2, "{service} has not {method}: {forwarded}");
+    }
     // Whoever answers first answers always.
     let [one, two] = site.visit(&format!("{PERSISTENT}:80"))?;
     ensure!(one == VISITS || two == VISITS, "{one} and {two}");
@@ -251,18 +268,10 @@ fn synchronize(site: &Site, program: &Program) -> Result<()> {
     for director in &site.directors {
         daemons.push(Daemon::start(director, &program.binary, &text)?);
     }
-    let shows = |director: &Host, line: &str, wanted: &str| -> Result<()> {
-        let mut last = String::new();
-        look_until(&format!("{} shows {wanted}", director.name()), || {
-            last = director.call(line)?;
-            Ok(last.contains(wanted))
-        })
-        .context(last)
-    };
     for director in &site.directors {
         for state in ["master", "backup"] {
             let wanted = format!("{state} sync daemon (mcast=eth0, syncid=21");
-            shows(director, "ipvsadm -Ln --daemon", &wanted)?;
+            shows(director, SYNC_DAEMONS, &wanted)?;
         }
     }
     let address: SocketAddr = format!("{NAT}:80").parse()?;
@@ -291,8 +300,7 @@ fn synchronize(site: &Site, program: &Program) -> Result<()> {
         daemon.stop()?;
     }
     for director in &site.directors {
-        let left = director.call("ipvsadm -Ln --daemon")?;
-        ensure!(!left.contains("sync daemon"), "{left}");
+        no_sync_daemon(director)?;
     }
     Ok(())
 }

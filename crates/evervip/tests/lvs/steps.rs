@@ -63,8 +63,7 @@ fn through(lab: &mut Lab, column: &Column<'_>) -> Result<()> {
         }
         story.same(step, rows, events)?;
     }
-    story.stop()?;
-    story.same("stop", "nothing", column.stop)
+    story.end(column.stop)
 }
 
 pub(crate) fn plain(lab: &mut Lab) -> Result<()> {
@@ -237,8 +236,7 @@ pub(crate) fn quorum_of_two(lab: &mut Lab) -> Result<()> {
     )?;
     second.up()?;
     story.same(".2 recovers", ".1:1 .2:1", &["RS .2 UP", "VS UP"])?;
-    story.stop()?;
-    story.same("stop", "nothing", &[])
+    story.end(&[])
 }
 
 /// Shows the limits of connections.
@@ -301,8 +299,7 @@ pub(crate) fn reloads(lab: &mut Lab) -> Result<()> {
         &format!("{sh} .3:3/Route"),
         &[],
     )?;
-    story.stop()?;
-    story.same("stop", "nothing", &[])
+    story.end(&[])
 }
 
 /// What is in the kernel before the start, and what is left after the stop.
