@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     .main()
 }
 
-const SCENARIOS: [Scenario; 30] = [
+const SCENARIOS: [Scenario; 31] = [
     ("plain", |lab| with_ipvs(lab, steps::plain)),
     ("inhibit", |lab| with_ipvs(lab, steps::inhibit)),
     ("sorry", |lab| with_ipvs(lab, steps::sorry)),
@@ -69,6 +69,9 @@ const SCENARIOS: [Scenario; 30] = [
     }),
     ("behind_our_back", |lab| {
         with_ipvs(lab, trouble::behind_our_back)
+    }),
+    ("a_scheduler_that_is_missing", |lab| {
+        with_ipvs(lab, trouble::a_scheduler_that_is_missing)
     }),
     ("killed", |lab| with_ipvs(lab, trouble::killed)),
     ("without_ipvs", |lab| {

@@ -4,7 +4,7 @@
 use anyhow::{Context as _, Result, bail};
 use lab::Lab;
 
-use crate::world::{Network, Story, globals, real_server, virtual_server};
+use crate::world::{Network, Story, globals, real_server, virtual_server, virtual_server_at};
 
 /// Weights 1, 2 and 3.
 fn three(options: &str, of_each: &str) -> String {
@@ -298,6 +298,14 @@ pub(crate) fn reloads(lab: &mut Lab) -> Result<()> {
         ".1 failed, the same again",
         &format!("{sh} .3:3/Route"),
         &[],
+    )?;
+    // Who was known to be down is another server there.
+    let elsewhere = virtual_server_at("10.0.0.1 8080", "lb_kind NAT\nlb_algo rr", &[three]);
+    story.reload(&(globals("") + &elsewhere))?;
+    story.same(
+        "port 80 to 8080",
+        "TCP 10.0.0.1:8080 rr = .3:3",
+        &["RS .3 DOWN", "VS DOWN", "VS UP"],
     )?;
     story.end(&[])
 }
