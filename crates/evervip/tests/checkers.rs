@@ -426,11 +426,14 @@ fn commands_and_those_who_are_told(lab: &mut Lab) -> Result<()> {
             .collect();
         wait_until(SOON, &wanted, || read("lines") == wanted).with_context(|| read("lines"))
     };
+    let service = service.replace("note down", "fail down");
+    script(&directory, "fail", "\"${0%/*}/note\" \"$@\"\nexit 3")?;
     let mut daemon = Daemon::start(&host, &evervip(), &(global(&fifo) + &service))?;
     lines(&["VS UP"])?;
     fs::write(directory.join("bad"), "")?;
     daemon.says("(exited with status 1)")?;
     lines(&["VS UP", "RS DOWN", "VS DOWN"])?;
+    daemon.says("/fail ended with status 3")?;
     fs::remove_file(directory.join("bad"))?;
     lines(&["VS UP", "RS DOWN", "VS DOWN", "RS UP", "VS UP"])?;
     daemon.stop()?;
