@@ -50,8 +50,9 @@ impl Watch {
         suspects.chain(self.round).min()
     }
 
+    /// There is something to look at. Does nothing when it has begun.
     pub(crate) fn begin(&mut self, now: Instant) {
-        self.round = Some(now + ROUND);
+        self.round.get_or_insert(now + ROUND);
     }
 
     pub(crate) fn stop(&mut self) {

@@ -191,3 +191,17 @@ fn what_is_in_the_way_is_said_once() {
     tries(&Verdict::Success);
     assert_eq!(tries(&lasting).len(), 1);
 }
+
+/// All services go, and come back before the kernel was asked whether they have gone: somebody looks at them as before.
+#[test]
+fn the_watch_goes_on_when_services_come_back_at_once() {
+    let mut bench = Bench::begin(quiet(&[1, 2]));
+    bench.meddled = true;
+    bench.settings(Settings::default());
+    bench.settings(quiet(&[1, 2]));
+    bench.wait(1);
+    let (options, _) = bench.kernel.services.get_mut(&service_key()).unwrap();
+    options.scheduler = "rr".into();
+    bench.wait(60);
+    assert_eq!(bench.kernel.services[&service_key()].0.scheduler, "wlc");
+}
