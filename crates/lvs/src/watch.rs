@@ -9,6 +9,7 @@ use types::ipvs::ServiceKey;
 
 use crate::action::{Action, CheckId, Level};
 use crate::check::{Check, Phase};
+use crate::dialogue::http::PATIENCE;
 use crate::lvs::{Lvs, RefusalKind};
 use crate::meddling::differences;
 use crate::names::{ServerName, ServiceName};
@@ -25,12 +26,12 @@ const SOON: Duration = Duration::from_millis(500);
 const REFUSED: Duration = Duration::from_secs(10);
 /// An attempt that is under way for so many times as long as any may take has been lost by whoever made it.
 const LOST: u32 = 10;
-/// No dialogue takes so many times its `connect_timeout`.
-const LONGEST_DIALOGUE: u32 = 16;
 /// A command that is killed is gone by then.
 const KILLED: Duration = Duration::from_secs(10);
 /// A check that did not run for so many of its intervals is reported.
 const INTERVALS: u32 = 3;
+/// So many are named at a time: what keeps one check from running may keep ten thousand.
+const MOST_NAMED: usize = 20;
 
 /// When somebody looks again, and at what.
 #[derive(Debug, Default)]
@@ -156,6 +157,7 @@ impl Lvs {
                 (silent > allowed).then_some((id, silent, allowed))
             })
             .collect();
+        let mut fresh: usize = 0;
         for (id, silent, allowed) in late {
             let Some(check) = self.checks.get_mut(id) else {
                 continue;
@@ -163,7 +165,10 @@ impl Lvs {
             let said = std::mem::replace(&mut check.lateness_said, true);
             let check = *check;
             if !said {
-                self.say_late(&check, silent);
+                fresh += 1;
+                if fresh <= MOST_NAMED {
+                    self.say_late(&check, silent);
+                }
             }
             if check.phase == Phase::Trying && silent > allowed * LOST {
                 self.abandon(id);
@@ -173,6 +178,10 @@ impl Lvs {
                     self.timeline.arm(now, id);
                 }
             }
+        }
+        if let Some(more) = fresh.checked_sub(MOST_NAMED).filter(|more| *more > 0) {
+            let text = format!("{more} more checks have not come to an end for as long");
+            self.say(Level::Warning, text);
         }
     }
 
@@ -194,9 +203,17 @@ impl Lvs {
 
 /// How long an attempt may take.
 fn longest(checker: &Checker) -> Duration {
-    match (&checker.kind, checker.endpoint()) {
-        (CheckerKind::Misc(misc), _) => misc.timeout.as_duration() + KILLED,
-        (_, Some(endpoint)) => endpoint.connect_timeout.as_duration() * LONGEST_DIALOGUE,
-        (_, None) => Duration::ZERO,
-    }
+    let times = match &checker.kind {
+        CheckerKind::Misc(misc) => return misc.timeout.as_duration() + KILLED,
+        CheckerKind::File(_) | CheckerKind::Bfd(_) => return Duration::ZERO,
+        CheckerKind::Tcp(_) | CheckerKind::Udp(_) | CheckerKind::Dns(_) | CheckerKind::Ping(_) => 1,
+        // The connection, and three replies.
+        CheckerKind::Smtp(_) => 4,
+        // The connection, the handshake of TLS, and the answer.
+        CheckerKind::Http(_) => 2 + PATIENCE,
+    };
+    let endpoint = checker.endpoint();
+    endpoint.map_or(Duration::ZERO, |endpoint| {
+        endpoint.connect_timeout.as_duration() * times
+    })
 }

@@ -24,7 +24,7 @@ use super::{Failure, Obstacle, Trouble, Verdict};
 use crate::settings::checkers::{HttpCheck, Microseconds, StatusRange, Url};
 
 /// An answer may take as many times `connect_timeout`.
-const PATIENCE: u32 = 10;
+pub const PATIENCE: u32 = 10;
 /// An answer's body may have as many bytes.
 const MOST_BODY: u64 = 1 << 30;
 

@@ -121,12 +121,12 @@ fn what_the_kernel_refuses_is_tried_again_and_blamed_on_nobody() {
 #[test]
 fn an_attempt_that_does_not_end_is_made_again() {
     let mut bench = Bench::begin(one(virtual_server(&[1])));
-    // Every ten seconds: 30 are allowed, and 80 for the steps of an attempt.
+    // Every ten seconds: 30 are allowed, and 5 for an attempt.
     bench.wait(11);
     assert_eq!(bench.open.len(), 1);
     let first = bench.now;
     let said = |bench: &mut Bench| bench.lines("has not come to an end").len();
-    bench.wait(98);
+    bench.wait(23);
     assert_eq!((said(&mut bench), bench.open.len()), (0, 1));
     bench.wait(20);
     assert_eq!((said(&mut bench), bench.open.len()), (1, 1));
@@ -204,4 +204,22 @@ fn the_watch_goes_on_when_services_come_back_at_once() {
     options.scheduler = "rr".into();
     bench.wait(60);
     assert_eq!(bench.kernel.services[&service_key()].0.scheduler, "wlc");
+}
+
+/// What keeps one check from running may keep all of them: the log stays short.
+#[test]
+fn many_that_hang_are_counted() {
+    let mut service = virtual_server(&[1; 100]);
+    for server in &mut service.real_servers {
+        // All at once.
+        server.checkers[0].warmup = Microseconds(0);
+    }
+    let mut bench = Bench::begin(one(service));
+    bench.wait(60);
+    let lines = bench.lines("not come to an end");
+    assert_eq!(lines.len(), 21, "{lines:#?}");
+    let last = lines.last().unwrap();
+    assert_eq!(last, "80 more checks have not come to an end for as long");
+    bench.wait(60);
+    assert_eq!(bench.lines("not come to an end"), [""; 0]);
 }
