@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     .main()
 }
 
-const SCENARIOS: [Scenario; 31] = [
+const SCENARIOS: [Scenario; 32] = [
     ("plain", |lab| with_ipvs(lab, steps::plain)),
     ("inhibit", |lab| with_ipvs(lab, steps::inhibit)),
     ("sorry", |lab| with_ipvs(lab, steps::sorry)),
@@ -82,6 +82,9 @@ const SCENARIOS: [Scenario; 31] = [
         with_modules(lab, &["macvlan", "ipip"], samples::concepts)
     }),
     ("groups", |lab| with_ipvs(lab, options::groups)),
+    ("schedulers", |lab| {
+        with_modules(lab, &options::SCHEDULERS, options::schedulers)
+    }),
     ("weights", |lab| with_ipvs(lab, options::weights)),
     ("suspended", |lab| with_ipvs(lab, options::suspended)),
     ("timeouts", |lab| with_ipvs(lab, options::timeouts)),

@@ -13,8 +13,9 @@ use crate::common::Daemon;
 use crate::world::{Program, SOON, SYNC_DAEMONS, look_until, no_sync_daemon, programs, shows};
 
 /// Modules besides those of every director: tunnels at the servers, and marks on what comes in.
-pub(crate) const MODULES: [&str; 6] = [
+pub(crate) const MODULES: [&str; 7] = [
     "ipip",
+    "ip_gre",
     "fou",
     "ip6_tunnel",
     "sch_ingress",
@@ -38,7 +39,10 @@ const ROUTED: &str = "10.0.0.4";
 const TUNNELLED: &str = "10.0.0.5";
 const GUE: &str = "10.0.0.6";
 const MARKED: &str = "10.0.0.7";
-const ALL: [&str; 7] = [NAT, WEIGHTED, PERSISTENT, ROUTED, TUNNELLED, GUE, MARKED];
+const GRE: &str = "10.0.0.8";
+const ALL: [&str; 8] = [
+    NAT, WEIGHTED, PERSISTENT, ROUTED, TUNNELLED, GUE, MARKED, GRE,
+];
 /// Its number.
 const MARK: u32 = 7;
 
@@ -94,11 +98,12 @@ impl Site {
                 "ip rule add from 10.0.0.0/24 table 100",
                 "ip route add 10.2.0.0/24 dev eth0 table 100",
                 "ip link set tunl0 up",
+                "ip link set gre0 up",
                 "ip fou add port 5555 gue",
             ] {
                 server.call(line)?;
             }
-            for address in [ROUTED, TUNNELLED, GUE, MARKED] {
+            for address in [ROUTED, TUNNELLED, GUE, MARKED, GRE] {
                 server.add_address("lo", &format!("{address}/32"))?;
             }
             servers.push(server);
@@ -164,6 +169,7 @@ fn configuration(more: &str) -> String {
         (ROUTED, "rr", "DR", "", 1),
         (TUNNELLED, "rr", "TUN", "", 1),
         (GUE, "rr", "TUN type gue port 5555", "", 1),
+        (GRE, "rr", "TUN type gre", "", 1),
         ("fd00::1", "rr", "NAT", "", 1),
         ("fwmark", "rr", "DR", "", 1),
     ] {
@@ -192,7 +198,7 @@ fn configuration(more: &str) -> String {
     text
 }
 
-/// Over NAT, direct routing and both tunnels, by address and by mark, in both families; and when a server fails.
+/// Over NAT, direct routing and all tunnels, by address and by mark, in both families; and when a server fails.
 pub(crate) fn balanced(lab: &mut Lab) -> Result<()> {
     for program in programs()? {
         let site = Site::new(lab, program.name, 1)?;
@@ -205,7 +211,7 @@ fn balance(site: &Site, program: &Program) -> Result<()> {
     let servers = site.answering()?;
     let mut daemon = Daemon::start(site.director()?, &program.binary, &configuration(""))?;
     let half = [VISITS / 2, VISITS / 2];
-    let everywhere = [NAT, ROUTED, TUNNELLED, GUE, MARKED];
+    let everywhere = [NAT, ROUTED, TUNNELLED, GUE, MARKED, GRE];
     for address in everywhere {
         site.shares(&format!("{address}:80"), half)?;
     }
@@ -214,17 +220,17 @@ fn balance(site: &Site, program: &Program) -> Result<()> {
     // Each answers by its own way, and not by another that would do as well.
     let forwarded = site.director()?.call("ipvsadm -Sn")?;
     for (service, method) in [
-        (format!("-t {NAT}:80"), "-m"),
-        (format!("-t {WEIGHTED}:80"), "-m"),
-        (format!("-t {PERSISTENT}:80"), "-m"),
-        (format!("-t {ROUTED}:80"), "-g"),
-        (format!("-t {TUNNELLED}:80"), "-i"),
-        (format!("-t {GUE}:80"), "-i"),
-        (format!("-f {MARK}"), "-g"),
+        (format!("-t {NAT}:80"), "-m -w 1"),
+        (format!("-t {PERSISTENT}:80"), "-m -w 1"),
+        (format!("-t {ROUTED}:80"), "-g -w 1"),
+        (format!("-t {TUNNELLED}:80"), "-i -w 1 --tun-type ipip"),
+        (format!("-t {GUE}:80"), "-i -w 1 --tun-type gue"),
+        (format!("-t {GRE}:80"), "-i -w 1 --tun-type gre"),
+        (format!("-f {MARK}"), "-g -w 1"),
     ] {
         let rows = forwarded.lines().filter(|row| {
             row.starts_with(&format!("-a {service} -r 10.1.0."))
-                && row.contains(&format!(" {method} -w "))
+                && row.contains(&format!(" {method}"))
         });
         ensure!(rows.count() == 2, "{service} has not {method}: {forwarded}");
     }

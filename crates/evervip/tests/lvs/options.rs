@@ -89,6 +89,45 @@ pub(crate) fn groups(lab: &mut Lab) -> Result<()> {
     )
 }
 
+/// Modules of the schedulers that directors do not have anyway. `twos` is in no kernel of Debian's.
+pub(crate) const SCHEDULERS: [&str; 7] = [
+    "ip_vs_lblc",
+    "ip_vs_lblcr",
+    "ip_vs_dh",
+    "ip_vs_fo",
+    "ip_vs_ovf",
+    "ip_vs_sed",
+    "ip_vs_nq",
+];
+
+/// Each scheduler by its name.
+pub(crate) fn schedulers(lab: &mut Lab) -> Result<()> {
+    const NAMES: [&str; 13] = [
+        "dh", "fo", "lblc", "lblcr", "lc", "mh", "nq", "ovf", "rr", "sed", "sh", "wlc", "wrr",
+    ];
+    let network = Network::new(lab)?;
+    let _servers = network.servers(1)?;
+    let mut text = globals("");
+    let (mut services, mut destinations) = (Vec::new(), Vec::new());
+    for (port, name) in (11..).zip(NAMES) {
+        let options = format!("lb_algo {name}\nlb_kind NAT");
+        let address = format!("10.0.0.1 {port}");
+        text += &virtual_server_at(&address, &options, &[real_server(1, "")]);
+        services.push(format!("-A -t 10.0.0.1:{port} -s {name}"));
+        destinations.push(format!("-a -t 10.0.0.1:{port} -r 10.1.0.1:80 -m -w 1"));
+    }
+    let mut story = Story::prepare(&network, "")?;
+    story.start_all(&text, &[])?;
+    let lines: Vec<&str> = services
+        .iter()
+        .chain(&destinations)
+        .map(String::as_str)
+        .collect();
+    story.same_saved(&lines)?;
+    story.stop()?;
+    story.same_saved(&[])
+}
+
 /// Weights that a script and a file have a say in.
 pub(crate) fn weights(lab: &mut Lab) -> Result<()> {
     const SCRIPT: &str = "/run/weigh";
