@@ -564,6 +564,16 @@ fn others_are_not_late(lab: &mut Lab) -> Result<()> {
         bad.push((Backend::start(&host, at(port), script)?, reason));
         text += &service(port, "1", &check(kind, options(kind)));
     }
+    // One that floods within TLS.
+    let flood = TlsServer::new(SslVersion::TLS1_3)?;
+    serve(&host, 8190, move |stream, _| {
+        let mut stream = flood.accept(stream, Speech::whole())?;
+        stream.write_all(b"HTTP/1.0 200 OK\r\n\r\n")?;
+        loop {
+            stream.write_all(&[b'x'; 16_384])?;
+        }
+    })?;
+    text += &service(8190, "1", &check("SSL_GET", options("SSL_GET")));
     let web = Backend::start(&host, at(8201), http(200, b"good"))?;
     let mail = Backend::start(&host, at(8202), smtp("220 mail", "250 hello"))?;
     let patient = |text: String| text.replace("connect_timeout 1\n", "connect_timeout 60\n");
@@ -585,6 +595,15 @@ fn others_are_not_late(lab: &mut Lab) -> Result<()> {
             })
         })?;
     }
+    // All reads within TLS share one connect_timeout (keepalived).
+    wait_until(LATE, "the flood within TLS ends", || {
+        let text = daemon.process.output_so_far();
+        let line = format!(
+            "{} failed. (it has not closed within 1s, after ",
+            name(1, 8190)
+        );
+        text.contains(&line)
+    })?;
     // Once more for each: time that does not end would show here.
     let seen: Vec<u64> = bad.iter().map(|(server, _)| server.connections()).collect();
     let (begin, webs, mails) = (sys::clock::now(), web.connections(), mail.connections());
