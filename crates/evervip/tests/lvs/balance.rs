@@ -40,8 +40,10 @@ const TUNNELLED: &str = "10.0.0.5";
 const GUE: &str = "10.0.0.6";
 const MARKED: &str = "10.0.0.7";
 const GRE: &str = "10.0.0.8";
-const ALL: [&str; 8] = [
-    NAT, WEIGHTED, PERSISTENT, ROUTED, TUNNELLED, GUE, MARKED, GRE,
+/// Its servers are known by IPv6 addresses.
+const MIXED: &str = "10.0.0.9";
+const ALL: [&str; 9] = [
+    NAT, WEIGHTED, PERSISTENT, ROUTED, TUNNELLED, GUE, MARKED, GRE, MIXED,
 ];
 /// Its number.
 const MARK: u32 = 7;
@@ -103,7 +105,10 @@ impl Site {
             ] {
                 server.call(line)?;
             }
-            for address in [ROUTED, TUNNELLED, GUE, MARKED, GRE] {
+            let local = format!("local fd00:1::{number} remote ::");
+            server.call(&format!("ip link add six type ip6tnl mode any {local}"))?;
+            server.call("ip link set six up")?;
+            for address in [ROUTED, TUNNELLED, GUE, MARKED, GRE, MIXED] {
                 server.add_address("lo", &format!("{address}/32"))?;
             }
             servers.push(server);
@@ -170,6 +175,7 @@ fn configuration(more: &str) -> String {
         (TUNNELLED, "rr", "TUN", "", 1),
         (GUE, "rr", "TUN type gue port 5555", "", 1),
         (GRE, "rr", "TUN type gre", "", 1),
+        (MIXED, "rr", "TUN", "", 1),
         ("fd00::1", "rr", "NAT", "", 1),
         ("fwmark", "rr", "DR", "", 1),
     ] {
@@ -178,7 +184,7 @@ fn configuration(more: &str) -> String {
             address => format!("{address} 80\n protocol TCP"),
         };
         let (head, rest) = name.split_once('\n').unwrap_or((&name, ""));
-        let network = if address.contains(':') {
+        let network = if address.contains(':') || address == MIXED {
             "fd00:1::"
         } else {
             "10.1.0."
@@ -211,7 +217,7 @@ fn balance(site: &Site, program: &Program) -> Result<()> {
     let servers = site.answering()?;
     let mut daemon = Daemon::start(site.director()?, &program.binary, &configuration(""))?;
     let half = [VISITS / 2, VISITS / 2];
-    let everywhere = [NAT, ROUTED, TUNNELLED, GUE, MARKED, GRE];
+    let everywhere = [NAT, ROUTED, TUNNELLED, GUE, MARKED, GRE, MIXED];
     for address in everywhere {
         site.shares(&format!("{address}:80"), half)?;
     }
