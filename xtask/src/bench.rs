@@ -1,4 +1,4 @@
-//! `cargo xtask bench failover|takeover|scale|loaded|hmac|lvs|checks|config`: evervip and Debian's keepalived measured side by side.
+//! `cargo xtask bench failover|takeover|scale|loaded|hmac|lvs|checks|https|config`: evervip and Debian's keepalived measured side by side.
 //!
 //! Absolute figures say more about the machine than about the program, and on a busy machine little about either. So
 //! both programs are measured in one run, in turn, on the same kind of hosts (network namespaces of the crate `lab`)
@@ -57,6 +57,8 @@ cargo xtask bench hmac [--instances N] [--seconds N] [--rounds N]
     virtual routers (1000), seconds per window (20), rounds with and without (3); evervip alone
 cargo xtask bench checks [--checks N] [--every SECONDS] [--seconds N] [--rounds N]
     TCP checks (20000), each so often (1), seconds per window (5), rounds (3); evervip alone
+cargo xtask bench https [--checks N] [--every SECONDS] [--seconds N] [--rounds N]
+    SSL_GETs of the daemon (1000), each so often (1), seconds per window (10), rounds (3); evervip alone
 cargo xtask bench config [--services N] [--rounds N]
     virtual servers in the file (2277), tests of it by each program (11)
 cargo xtask bench lvs [--services N] [--rounds N] [--part table|memory|web|ports]
@@ -72,7 +74,10 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     use lexopt::prelude::{Long, Short, Value, ValueExt as _};
 
     if let ["checks", options @ ..] = arguments {
-        return checks::run(options);
+        return checks::run("attempts", options);
+    }
+    if let ["https", options @ ..] = arguments {
+        return checks::run("https", options);
     }
     let mut parser = lexopt::Parser::from_args(arguments);
     let mut which = None;

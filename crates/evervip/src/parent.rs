@@ -183,7 +183,8 @@ fn serve(options: Options, settings: Packed, files: PidFiles, identity: &Identit
         common_fifo: None,
     };
     parent.start_first()?;
-    if !parent.settings.has_work_for(Role::Vrrp) && may_run(Role::Vrrp, &parent.options) {
+    let has_work = |role| parent.settings.has_work_for(role) && may_run(role, &parent.options);
+    if !has_work(Role::Checkers) && !has_work(Role::Vrrp) && may_run(Role::Vrrp, &parent.options) {
         info!("No VRRP instance is configured: waiting for a reload that brings one");
     }
     let exit = parent.run()?;

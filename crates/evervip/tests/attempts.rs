@@ -408,7 +408,7 @@ fn mail_servers(_lab: &mut Lab) -> Result<()> {
     }
     let long = failure(of(4)?)?;
     ensure!(
-        matches!(long, Failure::Smtp(SmtpFailure::Greeting(_))),
+        matches!(long, Failure::Smtp(SmtpFailure::TooLong(_))),
         "{long:?}"
     );
     let reset = failure(of(5)?)?;

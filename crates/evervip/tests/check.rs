@@ -213,6 +213,45 @@ fn what_does_not_act_yet_does_not_drown_the_rest() {
     assert!(missing.out.contains("none.conf"), "{}", missing.out);
 }
 
+/// Of virtual servers nothing is pending but what needs BFD sessions, mail or SNMP.
+#[test]
+fn virtual_servers_act() {
+    let said = Place::new("pending_servers").run(&["check", "--pending"]);
+    let mut block = "";
+    let mut pending: Vec<String> = Vec::new();
+    for line in said.out.lines() {
+        if let Some(keywords) = line.strip_prefix("    ") {
+            let is_of_servers = ["virtual_server", "SSL", "track_file"]
+                .iter()
+                .any(|name| block.starts_with(name));
+            let keywords = keywords
+                .split_once(':')
+                .map_or(keywords, |(keyword, _)| keyword);
+            let keywords = keywords.split_whitespace();
+            let keywords = keywords.filter(|keyword| {
+                is_of_servers || keyword.contains("lvs") || keyword.starts_with("checker_")
+            });
+            pending.extend(keywords.map(|keyword| format!("{block}: {keyword}")));
+        } else if let Some((name, _)) = line.split_once(" (") {
+            block = name;
+        }
+    }
+    let server = "virtual_server/real_server";
+    assert_eq!(
+        pending,
+        [
+            "virtual_server: snmp_name".to_owned(),
+            "virtual_server: smtp_alert".to_owned(),
+            format!("{server}: snmp_name"),
+            format!("{server}: BFD_CHECK"),
+            format!("{server}: smtp_alert"),
+            format!("{server}/BFD_CHECK: name"),
+        ],
+        "{}",
+        said.out
+    );
+}
+
 #[test]
 fn a_missing_file_is_an_error() {
     let place = Place::new("missing");

@@ -4,6 +4,7 @@
 mod common;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,8 +13,8 @@ use lab::{ExitStatus, Host, Lab, Pid, Skipped, scenario, wait_until};
 use sys::pid_file::PidFile;
 
 use common::{
-    Daemon, SIGKILL, SIGSTOP, SIGTERM, SIGUSR1, SOON, evervip, gains, holds, host, is_real_root,
-    pid_in, script,
+    Daemon, SIGHUP, SIGKILL, SIGSTOP, SIGTERM, SIGUSR1, SOON, evervip, gains, holds, host,
+    is_real_root, pid_in, script,
 };
 
 fn main() -> ExitCode {
@@ -38,6 +39,9 @@ fn main() -> ExitCode {
         ),
         ("no_command_is_left_behind", no_command_is_left_behind),
         ("no_process_is_no_result", no_process_is_no_result),
+        ("a_command_runs_as_its_user", a_command_runs_as_its_user),
+        ("a_file_that_is_checked_begins_as_it_is_told", first_content),
+        ("pings_are_let_out_for_a_while", pings_are_let_out),
         ("a_dump", a_dump),
         ("reloads_leave_nothing_open", reloads_leave_nothing_open),
     ])
@@ -423,11 +427,14 @@ fn commands_and_those_who_are_told(lab: &mut Lab) -> Result<()> {
             .collect();
         wait_until(SOON, &wanted, || read("lines") == wanted).with_context(|| read("lines"))
     };
+    let service = service.replace("note down", "fail down");
+    script(&directory, "fail", "\"${0%/*}/note\" \"$@\"\nexit 3")?;
     let mut daemon = Daemon::start(&host, &evervip(), &(global(&fifo) + &service))?;
     lines(&["VS UP"])?;
     fs::write(directory.join("bad"), "")?;
     daemon.says("(exited with status 1)")?;
     lines(&["VS UP", "RS DOWN", "VS DOWN"])?;
+    daemon.says("/fail ended with status 3")?;
     fs::remove_file(directory.join("bad"))?;
     lines(&["VS UP", "RS DOWN", "VS DOWN", "RS UP", "VS UP"])?;
     daemon.stop()?;
@@ -554,6 +561,111 @@ fn no_process_is_no_result(lab: &mut Lab) -> Result<()> {
     ensure!(daemon.times_said(said) == 1, "once for all of them");
     ensure!(daemon.times_said("Removing service") == 0, "it is well");
     daemon.stop()
+}
+
+fn a_command_runs_as_its_user(lab: &mut Lab) -> Result<()> {
+    if !is_real_root()? {
+        return Err(lab::Skipped("only root can become another user".to_owned()).into());
+    }
+    let lan = lab.segment()?;
+    let host = host(lab, &lan, "a", 1)?;
+    // Whoever it is may write there.
+    let notes = host.directory().join("notes");
+    fs::create_dir(&notes)?;
+    fs::set_permissions(&notes, fs::Permissions::from_mode(0o1777))?;
+    let who = script(
+        host.directory(),
+        "who",
+        "echo \"$(id -un) $(id -gn) $1\" > \"$2/$1.new\" && mv \"$2/$1.new\" \"$2/$1\"",
+    )?;
+    // The way to it must be open for them.
+    for directory in host.directory().ancestors().take(2) {
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o755))?;
+    }
+    let command = |name: &str| format!("{} {name} {}", who.display(), notes.display());
+    let mut text = global("") + &checked(&command("usual"), "");
+    text += &checked(&command("named"), "")
+        .replace(" 80 {", " 81 {")
+        .replace("warmup 0", "warmup 0\n user nobody nogroup");
+    let mut daemon = Daemon::start(&host, &evervip(), &text)?;
+    for (name, wanted) in [
+        ("usual", "root root usual\n"),
+        ("named", "nobody nogroup named\n"),
+    ] {
+        let read = || fs::read_to_string(notes.join(name)).unwrap_or_default();
+        wait_until(SOON, wanted, || read() == wanted).with_context(read)?;
+    }
+    daemon.stop()
+}
+
+/// `init_file` of a file that a FILE_CHECK goes by: at the start of the daemon, and never again.
+fn first_content(lab: &mut Lab) -> Result<()> {
+    let lan = lab.segment()?;
+    let host = host(lab, &lan, "a", 1)?;
+    let path = host.directory().join("load");
+    let service = "virtual_server 198.18.0.101 80 {\n protocol TCP\n lb_algo rr\n lb_kind NAT\n \
+                   real_server 198.18.1.1 80 {\n FILE_CHECK {\n track_file load\n weight 0\n }\n }\n}\n";
+    let text = global("")
+        + &format!(
+            "track_file load {{\n file {}\n init_file 7 overwrite\n}}\n",
+            path.display()
+        )
+        + service;
+    fs::write(&path, "0")?;
+    let mut daemon = Daemon::start(&host, &evervip(), &text)?;
+    let first = runs(&host)?;
+    let read = || fs::read_to_string(&path).map(|text| text.trim().to_owned());
+    wait_until(SOON, "it has its first content", || {
+        read().is_ok_and(|text| text == "7")
+    })?;
+    fs::write(&path, "0")?;
+    daemon.says("Adding service [198.18.1.1]:tcp:80")?;
+    daemon.process.kill(SIGHUP)?;
+    daemon.says("Reload complete")?;
+    // Nor does a successor write it.
+    sys::process::kill(first, SIGKILL)?;
+    wait_until(SOON, "there is another checker process", || {
+        checkers(&host).is_ok_and(|pid| pid != first)
+    })?;
+    wait_until(SOON, "it knows its services", || {
+        daemon.times_said("Gained quorum") >= 2
+    })?;
+    ensure!(read()? == "0", "it was written again");
+    daemon.stop()
+}
+
+/// Echo requests need no privilege but a range of groups, which is as it was in the end.
+fn pings_are_let_out(lab: &mut Lab) -> Result<()> {
+    let lan = lab.segment()?;
+    let host = host(lab, &lan, "a", 1)?;
+    let range = || -> Result<String> {
+        let text = host.run(|| fs::read_to_string("/proc/sys/net/ipv4/ping_group_range"))??;
+        Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    let before = range()?;
+    ensure!(before == "1 0", "nobody is in: {before}");
+    let text = global("") + &service(80).replace(
+        "real_server 198.18.1.1 80 {",
+        "delay_loop 1\n warmup 0\n real_server 198.18.1.1 80 {\n PING_CHECK {\n connect_ip 198.18.0.1\n }",
+    );
+    let mut daemon = Daemon::start(&host, &evervip(), &text)?;
+    daemon.says("ICMP connection to [198.18.1.1]:tcp:80 success.")?;
+    ensure!(range()? == "0 0", "{}", range()?);
+    // Without such a check, and with one again.
+    daemon.reload(&(global("") + &service(80)))?;
+    wait_until(SOON, "it is put back", || {
+        range().is_ok_and(|range| range == before)
+    })?;
+    daemon.reload(&text)?;
+    wait_until(SOON, "it is open again", || {
+        range().is_ok_and(|range| range == "0 0")
+    })?;
+    // Whoever dies leaves it to the parent.
+    sys::process::kill(runs(&host)?, SIGKILL)?;
+    daemon.says("was killed by signal 9")?;
+    daemon.stop()?;
+    ensure!(range()? == before, "{}", range()?);
+    Ok(())
 }
 
 fn reloads_leave_nothing_open(lab: &mut Lab) -> Result<()> {

@@ -167,14 +167,21 @@ fn what_does_not_change_is_not_touched(lab: &mut Lab) -> Result<()> {
         // Among them is the reader.
         ensure!(sys::process::kill(process, 0)? == sys::process::Reached::Somebody);
     }
-    // It dies: that is said, and nothing else happens.
-    let cat = host.call(&format!(
-        "pgrep -f -x cat.{}",
-        directory.join("all").display()
-    ))?;
-    let cat = lab::Pid::new(cat.trim().parse()?).ok_or_else(|| anyhow::anyhow!("no reader"))?;
-    sys::process::kill(cat, SIGKILL)?;
+    // It dies: that is said, and nothing else happens until a reload.
+    let reader = || -> Result<lab::Pid> {
+        let path = directory.join("all");
+        let found = host.call(&format!("pgrep -f -x cat.{}", path.display()))?;
+        lab::Pid::new(found.trim().parse()?).ok_or_else(|| anyhow::anyhow!("no reader"))
+    };
+    let first = reader()?;
+    sys::process::kill(first, SIGKILL)?;
     daemon.says("the reader of")?;
+    daemon.reload(&text)?;
+    wait_until(SOON, "there is another reader", || {
+        reader().is_ok_and(|second| second != first)
+    })?;
+    fs::remove_file(directory.join("flag"))?;
+    has_line(&host, "INSTANCE \"c\" MASTER_PRIORITY 100")?;
     daemon.stop()?;
     ensure!(is_fifo(&directory.join("all")), "it was there before");
     ensure!(!directory.join("vrrp").exists());

@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     .main()
 }
 
-const SCENARIOS: [Scenario; 32] = [
+const SCENARIOS: [Scenario; 34] = [
     ("plain", |lab| with_ipvs(lab, steps::plain)),
     ("inhibit", |lab| with_ipvs(lab, steps::inhibit)),
     ("sorry", |lab| with_ipvs(lab, steps::sorry)),
@@ -72,6 +72,9 @@ const SCENARIOS: [Scenario; 32] = [
     ("behind_our_back", |lab| {
         with_ipvs(lab, trouble::behind_our_back)
     }),
+    ("a_scheduler_that_is_missing", |lab| {
+        with_ipvs(lab, trouble::a_scheduler_that_is_missing)
+    }),
     ("killed", |lab| with_ipvs(lab, trouble::killed)),
     ("without_ipvs", |lab| {
         without_modules(lab, trouble::without_ipvs)
@@ -81,6 +84,9 @@ const SCENARIOS: [Scenario; 32] = [
         with_modules(lab, &["macvlan", "ipip"], samples::concepts)
     }),
     ("groups", |lab| with_ipvs(lab, options::groups)),
+    ("schedulers", |lab| {
+        with_modules(lab, &options::SCHEDULERS, options::schedulers)
+    }),
     ("weights", |lab| with_ipvs(lab, options::weights)),
     ("suspended", |lab| with_ipvs(lab, options::suspended)),
     ("timeouts", |lab| with_ipvs(lab, options::timeouts)),

@@ -71,6 +71,11 @@ fn nobody() -> Vec<Act> {
 
 fn cases() -> Vec<Case> {
     let hello = format!("{HEADER}hello");
+    let chunked = |body: &str| {
+        answer(&format!(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}"
+        ))
+    };
     let hold = || Act::Hold;
     vec![
         (
@@ -92,6 +97,17 @@ fn cases() -> Vec<Case> {
             answer(&hello),
             "digest 00000000000000000000000000000000",
             "digest 5d41402abc4b2a76b9719d911017c592, wanted 00000000000000000000000000000000",
+        ),
+        // Chunks are bytes of the page like any other (keepalived), whatever they say of themselves.
+        (
+            chunked("zz\r\nhello"),
+            "digest 5d41402abc4b2a76b9719d911017c592",
+            "digest 2b9102b79431f344c0beb8fdc7e8e35a, wanted 5d41402abc4b2a76b9719d911017c592",
+        ),
+        (
+            chunked("-5\r\nhello\r\n"),
+            "regex ^hello",
+            "no match for '^hello' in 11 bytes of body",
         ),
         (
             answer(&hello),

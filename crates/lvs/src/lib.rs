@@ -43,7 +43,7 @@
 //! | commands of MISC_CHECK; tracked files | `misc.rs`, `file.rs` |
 //! | `ha_suspend` | `suspend.rs` |
 //! | checks that do not run, entries that others changed | `watch.rs` |
-//! | the words of the log | `messages.rs`, `names.rs` |
+//! | the words of the log | `messages.rs`, `meddling.rs`, `names.rs` |
 
 #![forbid(unsafe_code)]
 
@@ -55,6 +55,7 @@ mod entries;
 mod file;
 mod health;
 mod lvs;
+mod meddling;
 mod messages;
 mod misc;
 mod names;

@@ -120,7 +120,7 @@ impl Lvs {
         }
         if self.services.is_empty() {
             self.watch.stop();
-        } else if self.watch.next().is_none() {
+        } else {
             self.watch.begin(now);
         }
         self.dirty.extend(self.users.keys().copied());

@@ -20,6 +20,7 @@ mod commands;
 mod groups;
 mod laws;
 mod reload;
+mod said;
 mod steps;
 mod suspend;
 mod told;

@@ -9,7 +9,9 @@ use types::ipvs::ServiceKey;
 
 use crate::action::{Action, CheckId, Level};
 use crate::check::{Check, Phase};
+use crate::dialogue::http::PATIENCE;
 use crate::lvs::{Lvs, RefusalKind};
+use crate::meddling::differences;
 use crate::names::{ServerName, ServiceName};
 use crate::settings::checkers::{Checker, CheckerKind};
 use crate::table::Held;
@@ -24,12 +26,12 @@ const SOON: Duration = Duration::from_millis(500);
 const REFUSED: Duration = Duration::from_secs(10);
 /// An attempt that is under way for so many times as long as any may take has been lost by whoever made it.
 const LOST: u32 = 10;
-/// No dialogue takes so many times its `connect_timeout`.
-const LONGEST_DIALOGUE: u32 = 16;
 /// A command that is killed is gone by then.
 const KILLED: Duration = Duration::from_secs(10);
 /// A check that did not run for so many of its intervals is reported.
 const INTERVALS: u32 = 3;
+/// So many are named at a time: what keeps one check from running may keep ten thousand.
+const MOST_NAMED: usize = 20;
 
 /// When somebody looks again, and at what.
 #[derive(Debug, Default)]
@@ -51,8 +53,9 @@ impl Watch {
         suspects.chain(self.round).min()
     }
 
+    /// There is something to look at. Does nothing when it has begun.
     pub(crate) fn begin(&mut self, now: Instant) {
-        self.round = Some(now + ROUND);
+        self.round.get_or_insert(now + ROUND);
     }
 
     pub(crate) fn stop(&mut self) {
@@ -157,6 +160,7 @@ impl Lvs {
                 (silent > allowed).then_some((id, silent, allowed))
             })
             .collect();
+        let mut fresh: usize = 0;
         for (id, silent, allowed) in late {
             let Some(check) = self.checks.get_mut(id) else {
                 continue;
@@ -164,7 +168,10 @@ impl Lvs {
             let said = std::mem::replace(&mut check.lateness_said, true);
             let check = *check;
             if !said {
-                self.say_late(&check, silent);
+                fresh += 1;
+                if fresh <= MOST_NAMED {
+                    self.say_late(&check, silent);
+                }
             }
             if check.phase == Phase::Trying && silent > allowed * LOST {
                 self.abandon(id);
@@ -174,6 +181,10 @@ impl Lvs {
                     self.timeline.arm(now, id);
                 }
             }
+        }
+        if let Some(more) = fresh.checked_sub(MOST_NAMED).filter(|more| *more > 0) {
+            let text = format!("{more} more checks have not come to an end for as long");
+            self.say(Level::Warning, text);
         }
     }
 
@@ -195,48 +206,17 @@ impl Lvs {
 
 /// How long an attempt may take.
 fn longest(checker: &Checker) -> Duration {
-    match (&checker.kind, checker.endpoint()) {
-        (CheckerKind::Misc(misc), _) => misc.timeout.as_duration() + KILLED,
-        (_, Some(endpoint)) => endpoint.connect_timeout.as_duration() * LONGEST_DIALOGUE,
-        (_, None) => Duration::ZERO,
-    }
-}
-
-/// What somebody else did to a service, in words.
-fn differences(key: &ServiceKey, ours: Option<&Held>, theirs: Option<&Held>) -> Vec<String> {
-    let Some(ours) = ours else {
-        return Vec::new();
+    let times = match &checker.kind {
+        CheckerKind::Misc(misc) => return misc.timeout.as_duration() + KILLED,
+        CheckerKind::File(_) | CheckerKind::Bfd(_) => return Duration::ZERO,
+        CheckerKind::Tcp(_) | CheckerKind::Udp(_) | CheckerKind::Dns(_) | CheckerKind::Ping(_) => 1,
+        // The connection, and three replies.
+        CheckerKind::Smtp(_) => 4,
+        // The connection, the handshake of TLS, and the answer.
+        CheckerKind::Http(_) => 2 + PATIENCE,
     };
-    let Some(theirs) = theirs else {
-        return vec![format!(
-            "IPVS service {key} was removed by somebody else: it is put back"
-        )];
-    };
-    let mut lines = Vec::new();
-    if ours.options != theirs.options {
-        lines.push(format!(
-            "IPVS service {key} was changed by somebody else ({}): it is set right",
-            theirs.options.scheduler
-        ));
-    }
-    for (name, options) in &ours.destinations {
-        match theirs.get(name) {
-            None => lines.push(format!(
-                "{name} was removed from IPVS service {key} by somebody else: it is put back"
-            )),
-            Some(is) if is != options => lines.push(format!(
-                "{name} in IPVS service {key} was changed by somebody else (weight {}, wanted {}): it is set right",
-                is.weight, options.weight
-            )),
-            Some(_) => {}
-        }
-    }
-    for (name, _) in &theirs.destinations {
-        if ours.get(name).is_none() {
-            lines.push(format!(
-                "{name} was added to IPVS service {key} by somebody else: it is removed"
-            ));
-        }
-    }
-    lines
+    let endpoint = checker.endpoint();
+    endpoint.map_or(Duration::ZERO, |endpoint| {
+        endpoint.connect_timeout.as_duration() * times
+    })
 }

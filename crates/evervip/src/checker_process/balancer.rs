@@ -129,7 +129,7 @@ impl Balancer {
                 return;
             }
         };
-        let mut count: usize = 0;
+        let (mut count, mut again): (usize, usize) = (0, 0);
         for (command, result) in commands.into_iter().zip(results) {
             let subject = subject(&command);
             let Err(refusal) = result else {
@@ -138,7 +138,10 @@ impl Balancer {
             };
             let text = refusal.to_string();
             if self.refusals.get(&subject) == Some(&text) {
-                debug!("refused again: {text}");
+                again += 1;
+                if again <= MOST_LINES {
+                    debug!("refused again: {text}");
+                }
             } else {
                 count += 1;
                 if count <= MOST_LINES {

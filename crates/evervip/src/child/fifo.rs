@@ -103,7 +103,7 @@ impl Fifos {
         let Some(open) = ended else { return false };
         open.reader = None;
         warn!(
-            "the reader of {} ended ({:?}): the next reload that changes it starts another one",
+            "the reader of {} ended ({:?}): the next reload starts another one",
             open.settings.path, exit.status
         );
         true
@@ -140,7 +140,9 @@ impl Open {
 
     /// Its reader is that of these settings.
     fn read_by(&mut self, wanted: &FifoSettings) {
-        if self.settings.reader == wanted.reader {
+        // One that has died is started again by whoever reloads because of that.
+        let is_gone = self.reader.is_none();
+        if self.settings.reader == wanted.reader && !is_gone {
             return;
         }
         self.dismiss();

@@ -124,7 +124,15 @@ impl<K: PartialEq> Scripts<K> {
         {
             match beginning.problem() {
                 Some(problem) => error!("notify script {program} {problem}"),
-                None => debug!("notify script {} ended: {:?}", exit.pid, exit.status),
+                None => match exit.status {
+                    ExitStatus::Code(0) => debug!("notify script {program} has ended"),
+                    ExitStatus::Code(status) => {
+                        info!("notify script {program} ended with status {status}");
+                    }
+                    ExitStatus::Signal(signal) => {
+                        info!("notify script {program} was ended by signal {signal}");
+                    }
+                },
             }
         }
         let Running {

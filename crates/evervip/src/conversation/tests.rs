@@ -1,12 +1,10 @@
-use std::net::SocketAddr;
-use std::time::Duration;
-
 use lvs::dialogue::NoPatterns;
 use lvs::dialogue::{Failure, http};
 use lvs::settings::checkers::{
     Endpoint, HttpCheck, HttpVersion, Microseconds, Sni, StatusRange, Tls, Url,
 };
 use openssl::ssl::SslVersion;
+use std::net::SocketAddr;
 
 use super::*;
 use crate::tls::testing::{Server, ServerContext};
@@ -223,50 +221,4 @@ fn without_tls_it_is_the_dialogue() {
     conversation.handle_end(NOW);
     assert_eq!(conversation.verdict(), Some(&Verdict::Success));
     assert_eq!(conversation.notes().len(), 1);
-}
-
-/// The processor time that this thread has used.
-fn used() -> Duration {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
-}
-
-/// How many SSL_GETs a core makes: `cargo test --release -p evervip https_rate -- --ignored --nocapture`. The server, in the
-/// same process, is not counted, and neither is the kernel's part.
-#[test]
-#[ignore = "it prints a rate and judges nothing; run it by hand, in release mode, as its comment says"]
-fn https_rate() {
-    let client = Context::new(None, false).unwrap();
-    for (name, version) in [
-        ("TLS 1.2", SslVersion::TLS1_2),
-        ("TLS 1.3", SslVersion::TLS1_3),
-    ] {
-        let context = ServerContext::new(version, false);
-        let attempts = 1000_u32;
-        let mut spent = Duration::ZERO;
-        for _attempt in 0..attempts {
-            let mut server = Server::new(&context);
-            let (mut said, mut answered) = (false, Vec::new());
-            let mut begun = used();
-            let mut conversation = begin(false, Some(&client));
-            while conversation.verdict().is_none() {
-                if said && answered.is_empty() {
-                    conversation.handle_end(NOW);
-                } else if !answered.is_empty() {
-                    conversation.handle_bytes(NOW, &answered);
-                }
-                let sent = conversation.poll_transmit(NOW);
-                spent += used() - begun;
-                server.feed(&sent.unwrap_or_default());
-                serve(&mut server, &mut said, false);
-                answered = server.take_output();
-                begun = used();
-            }
-            drop(conversation);
-            spent += used() - begun;
-        }
-        let each = spent / attempts;
-        let rate = 1.0 / each.as_secs_f64();
-        println!("{name}: {each:?} per SSL_GET, {rate:.0} per second");
-    }
 }

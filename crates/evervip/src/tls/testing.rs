@@ -1,39 +1,23 @@
 //! A TLS server in memory, for tests: OpenSSL's own other side.
 
-use openssl::asn1::Asn1Time;
-use openssl::ec::{EcGroup, EcKey};
-use openssl::hash::MessageDigest;
-use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::ssl::{
     NameType, ShutdownResult, Ssl, SslContext, SslContextBuilder, SslMethod, SslMode, SslStream,
     SslVerifyMode, SslVersion,
 };
-use openssl::x509::{X509, X509NameBuilder};
+use openssl::x509::X509;
 
 use super::{Step, Wire, waits};
 
 pub(crate) mod certificates;
+#[path = "../../tests/common/identity.rs"]
+mod identity;
 
 use certificates::Identity;
 
-/// A key, and a certificate for it that its owner has signed.
+/// A key, and a certificate for it.
 pub(crate) fn identity() -> (X509, PKey<Private>) {
-    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
-    let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
-    let mut name = X509NameBuilder::new().unwrap();
-    name.append_entry_by_text("CN", "test.example").unwrap();
-    let name = name.build();
-    let mut builder = X509::builder().unwrap();
-    builder.set_version(2).unwrap();
-    builder.set_subject_name(&name).unwrap();
-    builder.set_issuer_name(&name).unwrap();
-    builder.set_pubkey(&key).unwrap();
-    let (from, to) = (Asn1Time::days_from_now(0), Asn1Time::days_from_now(2));
-    builder.set_not_before(&from.unwrap()).unwrap();
-    builder.set_not_after(&to.unwrap()).unwrap();
-    builder.sign(&key, MessageDigest::sha256()).unwrap();
-    (builder.build(), key)
+    identity::identity().unwrap()
 }
 
 /// What servers have in common.

@@ -10,11 +10,12 @@ use lab::backend::{Act, Backend};
 use lab::{Host, HostOptions, Lab};
 
 use crate::common::Daemon;
-use crate::world::{Program, SOON, look_until, programs};
+use crate::world::{Program, SOON, SYNC_DAEMONS, look_until, no_sync_daemon, programs, shows};
 
 /// Modules besides those of every director: tunnels at the servers, and marks on what comes in.
-pub(crate) const MODULES: [&str; 6] = [
+pub(crate) const MODULES: [&str; 7] = [
     "ipip",
+    "ip_gre",
     "fou",
     "ip6_tunnel",
     "sch_ingress",
@@ -38,7 +39,12 @@ const ROUTED: &str = "10.0.0.4";
 const TUNNELLED: &str = "10.0.0.5";
 const GUE: &str = "10.0.0.6";
 const MARKED: &str = "10.0.0.7";
-const ALL: [&str; 7] = [NAT, WEIGHTED, PERSISTENT, ROUTED, TUNNELLED, GUE, MARKED];
+const GRE: &str = "10.0.0.8";
+/// Its servers are known by IPv6 addresses.
+const MIXED: &str = "10.0.0.9";
+const ALL: [&str; 9] = [
+    NAT, WEIGHTED, PERSISTENT, ROUTED, TUNNELLED, GUE, MARKED, GRE, MIXED,
+];
 /// Its number.
 const MARK: u32 = 7;
 
@@ -94,11 +100,15 @@ impl Site {
                 "ip rule add from 10.0.0.0/24 table 100",
                 "ip route add 10.2.0.0/24 dev eth0 table 100",
                 "ip link set tunl0 up",
+                "ip link set gre0 up",
                 "ip fou add port 5555 gue",
             ] {
                 server.call(line)?;
             }
-            for address in [ROUTED, TUNNELLED, GUE, MARKED] {
+            let local = format!("local fd00:1::{number} remote ::");
+            server.call(&format!("ip link add six type ip6tnl mode any {local}"))?;
+            server.call("ip link set six up")?;
+            for address in [ROUTED, TUNNELLED, GUE, MARKED, GRE, MIXED] {
                 server.add_address("lo", &format!("{address}/32"))?;
             }
             servers.push(server);
@@ -164,6 +174,8 @@ fn configuration(more: &str) -> String {
         (ROUTED, "rr", "DR", "", 1),
         (TUNNELLED, "rr", "TUN", "", 1),
         (GUE, "rr", "TUN type gue port 5555", "", 1),
+        (GRE, "rr", "TUN type gre", "", 1),
+        (MIXED, "rr", "TUN", "", 1),
         ("fd00::1", "rr", "NAT", "", 1),
         ("fwmark", "rr", "DR", "", 1),
     ] {
@@ -172,7 +184,7 @@ fn configuration(more: &str) -> String {
             address => format!("{address} 80\n protocol TCP"),
         };
         let (head, rest) = name.split_once('\n').unwrap_or((&name, ""));
-        let network = if address.contains(':') {
+        let network = if address.contains(':') || address == MIXED {
             "fd00:1::"
         } else {
             "10.1.0."
@@ -192,7 +204,7 @@ fn configuration(more: &str) -> String {
     text
 }
 
-/// Over NAT, direct routing and both tunnels, by address and by mark, in both families; and when a server fails.
+/// Over NAT, direct routing and all tunnels, by address and by mark, in both families; and when a server fails.
 pub(crate) fn balanced(lab: &mut Lab) -> Result<()> {
     for program in programs()? {
         let site = Site::new(lab, program.name, 1)?;
@@ -205,12 +217,29 @@ fn balance(site: &Site, program: &Program) -> Result<()> {
     let servers = site.answering()?;
     let mut daemon = Daemon::start(site.director()?, &program.binary, &configuration(""))?;
     let half = [VISITS / 2, VISITS / 2];
-    let everywhere = [NAT, ROUTED, TUNNELLED, GUE, MARKED];
+    let everywhere = [NAT, ROUTED, TUNNELLED, GUE, MARKED, GRE, MIXED];
     for address in everywhere {
         site.shares(&format!("{address}:80"), half)?;
     }
     site.shares("[fd00::1]:80", half)?;
     site.shares(&format!("{WEIGHTED}:80"), [VISITS / 4 * 3, VISITS / 4])?;
+    // Each answers by its own way, and not by another that would do as well.
+    let forwarded = site.director()?.call("ipvsadm -Sn")?;
+    for (service, method) in [
+        (format!("-t {NAT}:80"), "-m -w 1"),
+        (format!("-t {PERSISTENT}:80"), "-m -w 1"),
+        (format!("-t {ROUTED}:80"), "-g -w 1"),
+        (format!("-t {TUNNELLED}:80"), "-i -w 1 --tun-type ipip"),
+        (format!("-t {GUE}:80"), "-i -w 1 --tun-type gue"),
+        (format!("-t {GRE}:80"), "-i -w 1 --tun-type gre"),
+        (format!("-f {MARK}"), "-g -w 1"),
+    ] {
+        let rows = forwarded.lines().filter(|row| {
+            row.starts_with(&format!("-a {service} -r 10.1.0."))
+                && row.contains(&format!(" {method}"))
+        });
+        ensure!(rows.count() == 2, "{service} has not {method}: {forwarded}");
+    }
     // Whoever answers first answers always.
     let [one, two] = site.visit(&format!("{PERSISTENT}:80"))?;
     ensure!(one == VISITS || two == VISITS, "{one} and {two}");
@@ -251,18 +280,10 @@ fn synchronize(site: &Site, program: &Program) -> Result<()> {
     for director in &site.directors {
         daemons.push(Daemon::start(director, &program.binary, &text)?);
     }
-    let shows = |director: &Host, line: &str, wanted: &str| -> Result<()> {
-        let mut last = String::new();
-        look_until(&format!("{} shows {wanted}", director.name()), || {
-            last = director.call(line)?;
-            Ok(last.contains(wanted))
-        })
-        .context(last)
-    };
     for director in &site.directors {
         for state in ["master", "backup"] {
             let wanted = format!("{state} sync daemon (mcast=eth0, syncid=21");
-            shows(director, "ipvsadm -Ln --daemon", &wanted)?;
+            shows(director, SYNC_DAEMONS, &wanted)?;
         }
     }
     let address: SocketAddr = format!("{NAT}:80").parse()?;
@@ -291,8 +312,7 @@ fn synchronize(site: &Site, program: &Program) -> Result<()> {
         daemon.stop()?;
     }
     for director in &site.directors {
-        let left = director.call("ipvsadm -Ln --daemon")?;
-        ensure!(!left.contains("sync daemon"), "{left}");
+        no_sync_daemon(director)?;
     }
     Ok(())
 }

@@ -137,11 +137,7 @@ pub(crate) fn every_check(lab: &mut Lab) -> Result<()> {
     }
     // With alpha nobody is well before a check has said so.
     story.stop()?;
-    for host in &network.directors {
-        look_until("nothing is balanced", || {
-            Ok(host.call("ipvsadm -Sn")?.trim().is_empty())
-        })?;
-    }
+    story.same_saved(&[])?;
     let proven = configuration.replace(" protocol TCP\n", " protocol TCP\n alpha\n");
     ensure!(proven != configuration);
     story.start_all(&proven, &[])?;
@@ -225,7 +221,7 @@ fn nginx(host: &Host, listen: &str) -> Result<Process> {
 }
 
 /// haproxy in front of a web server, with a certificate that nobody knows.
-fn haproxy(host: &Host, listen: &str, server: &str) -> Result<Process> {
+pub(crate) fn haproxy(host: &Host, listen: &str, server: &str) -> Result<Process> {
     let directory = host.directory();
     let pem = certificate(host)?;
     let file = directory.join("haproxy.cfg");
@@ -248,7 +244,7 @@ fn haproxy(host: &Host, listen: &str, server: &str) -> Result<Process> {
 }
 
 /// A file with a key and a certificate for it.
-pub(crate) fn certificate(host: &Host) -> Result<String> {
+fn certificate(host: &Host) -> Result<String> {
     let directory = host.directory().display().to_string();
     let (key, certificate) = (
         format!("{directory}/key"),
@@ -301,7 +297,7 @@ fn dnsmasq(host: &Host, address: &str, port: u16) -> Result<Process> {
 }
 
 /// Waits until somebody accepts there.
-pub(crate) fn listens(host: &Host, address: &str) -> Result<()> {
+fn listens(host: &Host, address: &str) -> Result<()> {
     let address: std::net::SocketAddr = address.parse()?;
     look_until(&format!("somebody listens on {address}"), || {
         host.run(move || std::net::TcpStream::connect(address).is_ok())

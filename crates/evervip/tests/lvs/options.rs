@@ -3,12 +3,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use lab::Lab;
 
 use crate::world::{
-    Network, Story, globals, look_until, real_server, real_server_with, virtual_server,
-    virtual_server_at,
+    Network, SYNC_DAEMONS, Story, globals, look_until, real_server, real_server_with,
+    virtual_server, virtual_server_at,
 };
 
 /// A group of addresses, ranges and marks: each a service with all real servers.
@@ -89,6 +89,45 @@ pub(crate) fn groups(lab: &mut Lab) -> Result<()> {
     )
 }
 
+/// Modules of the schedulers that directors do not have anyway. `twos` is in no kernel of Debian's.
+pub(crate) const SCHEDULERS: [&str; 7] = [
+    "ip_vs_lblc",
+    "ip_vs_lblcr",
+    "ip_vs_dh",
+    "ip_vs_fo",
+    "ip_vs_ovf",
+    "ip_vs_sed",
+    "ip_vs_nq",
+];
+
+/// Each scheduler by its name.
+pub(crate) fn schedulers(lab: &mut Lab) -> Result<()> {
+    const NAMES: [&str; 13] = [
+        "dh", "fo", "lblc", "lblcr", "lc", "mh", "nq", "ovf", "rr", "sed", "sh", "wlc", "wrr",
+    ];
+    let network = Network::new(lab)?;
+    let _servers = network.servers(1)?;
+    let mut text = globals("");
+    let (mut services, mut destinations) = (Vec::new(), Vec::new());
+    for (port, name) in (11..).zip(NAMES) {
+        let options = format!("lb_algo {name}\nlb_kind NAT");
+        let address = format!("10.0.0.1 {port}");
+        text += &virtual_server_at(&address, &options, &[real_server(1, "")]);
+        services.push(format!("-A -t 10.0.0.1:{port} -s {name}"));
+        destinations.push(format!("-a -t 10.0.0.1:{port} -r 10.1.0.1:80 -m -w 1"));
+    }
+    let mut story = Story::prepare(&network, "")?;
+    story.start_all(&text, &[])?;
+    let lines: Vec<&str> = services
+        .iter()
+        .chain(&destinations)
+        .map(String::as_str)
+        .collect();
+    story.same_saved(&lines)?;
+    story.stop()?;
+    story.same_saved(&[])
+}
+
 /// Weights that a script and a file have a say in.
 pub(crate) fn weights(lab: &mut Lab) -> Result<()> {
     const SCRIPT: &str = "/run/weigh";
@@ -142,8 +181,7 @@ pub(crate) fn weights(lab: &mut Lab) -> Result<()> {
     story.same("the script says 253", ".1:253 .2:0", &["RS .1 UP", "VS UP"])?;
     set("0", "0")?;
     story.same("as configured", ".1:20 .2:20", &[])?;
-    story.stop()?;
-    story.same("stop", "nothing", &[])
+    story.end(&[])
 }
 
 /// Checks wait for the address of their service.
@@ -173,14 +211,12 @@ pub(crate) fn suspended(lab: &mut Lab) -> Result<()> {
     story.same("the server is up, nobody looks", "", &[])?;
     story.call("ip address add 10.0.0.1/32 dev lo")?;
     story.same("the address is back", ".1:1", &["RS .1 UP", "VS UP"])?;
-    story.stop()?;
-    story.same("stop", "nothing", &[])
+    story.end(&[])
 }
 
 /// The kernel's time-outs and synchronisation daemons, as asked for, and as they were.
 pub(crate) fn timeouts(lab: &mut Lab) -> Result<()> {
     const TIMEOUTS: &str = "ipvsadm -Ln --timeout";
-    const DAEMONS: &str = "ipvsadm -Ln --daemon";
     let network = Network::new(lab)?;
     let _servers = network.servers(1)?;
     let configuration = |more: &str| {
@@ -195,7 +231,7 @@ pub(crate) fn timeouts(lab: &mut Lab) -> Result<()> {
     story.shows(TIMEOUTS, "(tcp tcpfin udp): 100 20 30")?;
     let wanted =
         "sync daemon (mcast=eth0, syncid=33, maxlen=1400, group=224.0.0.99, port=9999, ttl=3)";
-    story.shows(DAEMONS, &format!("master {wanted} backup {wanted}"))?;
+    story.shows(SYNC_DAEMONS, &format!("master {wanted} backup {wanted}"))?;
     story.reload(&configuration("lvs_timeouts udp 40"))?;
     story.shows(TIMEOUTS, "(tcp tcpfin udp): 900 120 40")?;
     story.reload(&configuration(""))?;
@@ -204,12 +240,7 @@ pub(crate) fn timeouts(lab: &mut Lab) -> Result<()> {
     story.shows(TIMEOUTS, "(tcp tcpfin udp): 100 20 30")?;
     story.stop()?;
     story.shows(TIMEOUTS, "(tcp tcpfin udp): 900 120 300")?;
-    for host in &network.directors {
-        look_until("no daemon is left", || {
-            Ok(!host.call(DAEMONS)?.contains("sync daemon"))
-        })
-        .with_context(|| host.name().to_owned())?;
-    }
+    story.no_sync_daemon()?;
     story.same("stop", "nothing", &[])
 }
 
@@ -248,7 +279,6 @@ pub(crate) fn another_namespace(lab: &mut Lab) -> Result<()> {
 
 /// The synchronisation daemon of a virtual router: who is master tells, whoever is not listens.
 pub(crate) fn follows_the_master(lab: &mut Lab) -> Result<()> {
-    const DAEMONS: &str = "ipvsadm -Ln --daemon";
     let network = Network::new(lab)?;
     let _servers = network.servers(1)?;
     let instance = "vrrp_instance VI {\n interface v0\n state MASTER\n virtual_router_id 7\n priority 150\n advert_int \
@@ -267,16 +297,12 @@ pub(crate) fn follows_the_master(lab: &mut Lab) -> Result<()> {
     }
     story.start_all(&text, &[])?;
     story.same("started", ".1:1", &["VS UP"])?;
-    story.shows(DAEMONS, "master sync daemon (mcast=eth0, syncid=9")?;
+    story.shows(SYNC_DAEMONS, "master sync daemon (mcast=eth0, syncid=9")?;
     story.call("ip link set v1 down")?;
-    story.shows(DAEMONS, "backup sync daemon (mcast=eth0, syncid=9")?;
+    story.shows(SYNC_DAEMONS, "backup sync daemon (mcast=eth0, syncid=9")?;
     story.call("ip link set v1 up")?;
-    story.shows(DAEMONS, "master sync daemon (mcast=eth0, syncid=9")?;
+    story.shows(SYNC_DAEMONS, "master sync daemon (mcast=eth0, syncid=9")?;
     story.stop()?;
-    for host in &network.directors {
-        look_until("no daemon is left", || {
-            Ok(!host.call(DAEMONS)?.contains("sync daemon"))
-        })?;
-    }
+    story.no_sync_daemon()?;
     story.same("stop", "nothing", &[])
 }

@@ -1,13 +1,11 @@
 //! Configurations as people type them from the documents they learn from: what they ask of IPVS.
 
-use std::process::Command;
-
 use anyhow::{Context as _, Result};
 use lab::backend::{Act, Backend, http};
 use lab::{Host, HostOptions, Lab};
 
-use crate::checks::{certificate, listens};
-use crate::common::{Daemon, program};
+use crate::checks::haproxy;
+use crate::common::Daemon;
 use crate::table::table;
 use crate::world::{look_until, ours, programs, run};
 
@@ -41,23 +39,7 @@ pub(crate) fn lvs_sample(lab: &mut Lab) -> Result<()> {
         .map(|address| Backend::start(&web, address.parse()?, http(200, page)))
         .collect::<Result<_>>()?;
     let behind = Backend::start(&web, "127.0.0.1:8080".parse()?, http(200, page))?;
-    let pem = certificate(&web)?;
-    let file = web.directory().join("haproxy.cfg");
-    std::fs::write(
-        &file,
-        format!(
-            "defaults\n mode http\n timeout connect 2s\n timeout client 5s\n timeout server 5s\n\
-             frontend tls\n bind 192.168.201.100:443 ssl crt {pem}\n default_backend web\n\
-             backend web\n server one 127.0.0.1:8080\n"
-        ),
-    )?;
-    let _haproxy = web.spawn(
-        Command::new(program("haproxy")?)
-            .arg("-db")
-            .arg("-f")
-            .arg(&file),
-    )?;
-    listens(&web, "192.168.201.100:443")?;
+    let _haproxy = haproxy(&web, "192.168.201.100:443", "127.0.0.1:8080")?;
 
     let asked = [
         "-s",

@@ -4,7 +4,7 @@
 use anyhow::{Context as _, Result, bail};
 use lab::Lab;
 
-use crate::world::{Network, Story, globals, real_server, virtual_server};
+use crate::world::{Network, Story, globals, real_server, virtual_server, virtual_server_at};
 
 /// Weights 1, 2 and 3.
 fn three(options: &str, of_each: &str) -> String {
@@ -63,8 +63,7 @@ fn through(lab: &mut Lab, column: &Column<'_>) -> Result<()> {
         }
         story.same(step, rows, events)?;
     }
-    story.stop()?;
-    story.same("stop", "nothing", column.stop)
+    story.end(column.stop)
 }
 
 pub(crate) fn plain(lab: &mut Lab) -> Result<()> {
@@ -237,8 +236,7 @@ pub(crate) fn quorum_of_two(lab: &mut Lab) -> Result<()> {
     )?;
     second.up()?;
     story.same(".2 recovers", ".1:1 .2:1", &["RS .2 UP", "VS UP"])?;
-    story.stop()?;
-    story.same("stop", "nothing", &[])
+    story.end(&[])
 }
 
 /// Shows the limits of connections.
@@ -301,8 +299,15 @@ pub(crate) fn reloads(lab: &mut Lab) -> Result<()> {
         &format!("{sh} .3:3/Route"),
         &[],
     )?;
-    story.stop()?;
-    story.same("stop", "nothing", &[])
+    // Who was known to be down is another server there.
+    let elsewhere = virtual_server_at("10.0.0.1 8080", "lb_kind NAT\nlb_algo rr", &[three]);
+    story.reload(&(globals("") + &elsewhere))?;
+    story.same(
+        "port 80 to 8080",
+        "TCP 10.0.0.1:8080 rr = .3:3",
+        &["RS .3 DOWN", "VS DOWN", "VS UP"],
+    )?;
+    story.end(&[])
 }
 
 /// What is in the kernel before the start, and what is left after the stop.

@@ -1,10 +1,14 @@
 //! When others meddle with the kernel's table, when processes die, and when there is no IPVS at all.
 
+use std::process::Command;
+
 use anyhow::{Context as _, Result, bail, ensure};
 use lab::{ExitStatus, Lab};
 
 use crate::common::{Daemon, SIGKILL, pid_in};
-use crate::world::{Network, Story, globals, look_until, ours, real_server, virtual_server};
+use crate::world::{
+    Network, Story, globals, look_until, ours, real_server, said, virtual_server, virtual_server_at,
+};
 
 fn configuration() -> String {
     globals("")
@@ -33,8 +37,12 @@ pub(crate) fn behind_our_back(lab: &mut Lab) -> Result<()> {
             "(weight 50, wanted 2)",
         ),
         (
+            "ipvsadm -e -t 10.0.0.1:80 -r 10.1.0.1:80 -g -x 9",
+            "(lvs_method DR, wanted NAT; uthreshold 9, wanted 0)",
+        ),
+        (
             "ipvsadm -E -t 10.0.0.1:80 -s rr",
-            "was changed by somebody else (rr)",
+            "was changed by somebody else (lvs_sched rr, wanted wlc)",
         ),
         (
             "ipvsadm -a -t 10.0.0.1:80 -r 10.1.0.9:80 -m",
@@ -51,8 +59,7 @@ pub(crate) fn behind_our_back(lab: &mut Lab) -> Result<()> {
     }
     story.call("ipvsadm --clear")?;
     story.same("cleared", ".1:1 .2:2", &[])?;
-    story.stop()?;
-    story.same("stop", "nothing", &[])
+    story.end(&[])
 }
 
 /// The process that checks is killed, and its successor carries on with what is in the kernel.
@@ -76,8 +83,40 @@ pub(crate) fn killed(lab: &mut Lab) -> Result<()> {
     };
     first.down()?;
     story.same(".1 fails", ".2:2", &["RS .1 DOWN"])?;
+    story.end(&[])
+}
+
+/// A service that the kernel refuses is said, in keepalived's words, and costs the others nothing; as soon as it is possible it
+/// is there.
+pub(crate) fn a_scheduler_that_is_missing(lab: &mut Lab) -> Result<()> {
+    const MODULE: &str = "/usr/lib/uml/modules";
+    let network = Network::of(lab, vec![ours()])?;
+    let _servers = network.servers(2)?;
+    let text = configuration()
+        + &virtual_server_at(
+            "10.0.0.2 80",
+            "lb_algo sed\nlb_kind NAT",
+            &[real_server(1, "")],
+        );
+    let mut story = Story::prepare(&network, "")?;
+    story.start_all(&text, &[])?;
+    let without = "TCP 10.0.0.1:80 wlc = .1:1 .2:2";
+    story.table("the others are there", without)?;
+    story.say(
+        "IPVS cmd IP_VS_SO_SET_ADD(1154) error: Scheduler or persistence engine not found(2) (10.0.0.2:tcp:80)",
+    )?;
+    story.say("TCP connection to [10.1.0.2]:tcp:80 success.")?;
+    let found = said(
+        network.directors.first().context("there is one")?,
+        Command::new("find").args([MODULE, "-name", "ip_vs_sed.ko*"]),
+    )?;
+    story.call(&format!("insmod {}", found.trim()))?;
+    story.table(
+        "now it is there",
+        "TCP 10.0.0.1:80 wlc = .1:1 .2:2; TCP 10.0.0.2:80 sed = .1:1",
+    )?;
     story.stop()?;
-    story.same("stop", "nothing", &[])
+    story.table("stop", "nothing")
 }
 
 /// Without IPVS in the kernel there is a clear message, and the virtual addresses are kept.

@@ -275,6 +275,19 @@ impl<'n> Story<'n> {
         Ok(())
     }
 
+    /// The same, and nothing is left in their tables; of the stop they have told so.
+    pub(crate) fn end(mut self, events: &[&str]) -> Result<()> {
+        self.stop()?;
+        self.same("stop", "nothing", events)
+    }
+
+    /// No director's kernel has a synchronisation daemon any more.
+    pub(crate) fn no_sync_daemon(&self) -> Result<()> {
+        self.sides
+            .iter()
+            .try_for_each(|side| no_sync_daemon(side.host))
+    }
+
     /// Runs a command on every director's host.
     pub(crate) fn call(&self, line: &str) -> Result<()> {
         for side in &self.sides {
@@ -333,7 +346,7 @@ impl<'n> Story<'n> {
     /// What a command says on every director comes to contain this; blanks are alike.
     pub(crate) fn shows(&self, line: &str, wanted: &str) -> Result<()> {
         for side in &self.sides {
-            side.shows(line, wanted)?;
+            shows(side.host, line, wanted)?;
         }
         Ok(())
     }
@@ -342,7 +355,7 @@ impl<'n> Story<'n> {
     pub(crate) fn shows_of(&self, program: &str, line: &str, wanted: &str) -> Result<()> {
         for side in &self.sides {
             if side.program.name == program {
-                side.shows(line, wanted)?;
+                shows(side.host, line, wanted)?;
             }
         }
         Ok(())
@@ -391,20 +404,6 @@ fn reloads(daemon: &Daemon) -> usize {
 }
 
 impl Side<'_> {
-    fn shows(&self, line: &str, wanted: &str) -> Result<()> {
-        let mut last = String::new();
-        look_until(
-            &format!("`{line}` of {} shows {wanted}", self.program.name),
-            || {
-                let said = self.host.call(line)?;
-                let words: Vec<&str> = said.split_whitespace().collect();
-                last = words.join(" ");
-                Ok(last.contains(wanted))
-            },
-        )
-        .with_context(|| last.clone())
-    }
-
     fn comes_to(&self, service: &str, step: &str, rows: &str) -> Result<()> {
         let what = format!("step \"{step}\" of {}", self.program.name);
         let wanted = wanted(service, rows);
@@ -507,6 +506,29 @@ pub(crate) fn look_until(what: &str, mut holds: impl FnMut() -> Result<bool>) ->
         }
         pause(PACE);
     }
+}
+
+/// What a command says on a host comes to contain this; blanks are alike.
+pub(crate) fn shows(host: &Host, line: &str, wanted: &str) -> Result<()> {
+    let mut last = String::new();
+    let what = format!("`{line}` of {} shows {wanted}", host.name());
+    look_until(&what, || {
+        let said = host.call(line)?;
+        let words: Vec<&str> = said.split_whitespace().collect();
+        last = words.join(" ");
+        Ok(last.contains(wanted))
+    })
+    .with_context(|| last.clone())
+}
+
+/// Shows the synchronisation daemons of the kernel.
+pub(crate) const SYNC_DAEMONS: &str = "ipvsadm -Ln --daemon";
+
+/// A host's kernel comes to have none.
+pub(crate) fn no_sync_daemon(host: &Host) -> Result<()> {
+    look_until(&format!("{} has no sync daemon", host.name()), || {
+        Ok(!host.call(SYNC_DAEMONS)?.contains("sync daemon"))
+    })
 }
 
 /// Runs a program of this host to its end, and gives what it said.

@@ -28,7 +28,7 @@ use crate::settings::octets::Octets;
 use crate::settings::peer::PeerName;
 
 /// An answer may take as many times `connect_timeout`.
-const PATIENCE: u32 = 10;
+pub const PATIENCE: u32 = 10;
 /// An answer's body may have as many bytes.
 const MOST_BODY: u64 = 1 << 30;
 

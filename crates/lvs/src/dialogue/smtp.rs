@@ -47,6 +47,8 @@ pub enum SmtpFailure {
     Greeting(Box<str>),
     /// To HELO came this line, and not one that begins with `250`.
     Helo(Box<str>),
+    /// A line that begins so has no end where it must have ended.
+    TooLong(Box<str>),
     /// The connection was closed before the greeting, or before the reply to HELO or QUIT, was whole.
     Closed,
 }
@@ -54,10 +56,24 @@ pub enum SmtpFailure {
 impl fmt::Display for SmtpFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Greeting(got) => write!(f, "it greets with {got:?}, wanted 220"),
-            Self::Helo(got) => write!(f, "it answers HELO with {got:?}, wanted 250"),
+            Self::Greeting(got) => write!(f, "it greets with {got:?}, wanted 220{}", alone(got)),
+            Self::Helo(got) => {
+                write!(f, "it answers HELO with {got:?}, wanted 250{}", alone(got))
+            }
+            Self::TooLong(got) => write!(
+                f,
+                "a line of more than {LONGEST_LINE} bytes, it begins with {got:?}"
+            ),
             Self::Closed => f.write_str("it closed the connection, wanted a reply"),
         }
+    }
+}
+
+/// What a code that would do lacks, if further lines follow.
+fn alone(got: &str) -> &'static str {
+    match got.as_bytes() {
+        [b'2', _, b'0', b'-', ..] => " in a single line",
+        _ => "",
     }
 }
 
@@ -111,13 +127,16 @@ impl Smtp {
         let line = std::mem::take(&mut self.line);
         let line = line.strip_suffix(b"\r").unwrap_or(&line);
         match self.step {
-            Step::Greeting if has_code(line, *b"220") && !is_too_long => {
+            Step::Greeting | Step::Helo if is_too_long => {
+                self.fail(Failure::Smtp(SmtpFailure::TooLong(shown(line))));
+            }
+            Step::Greeting if has_code(line, *b"220") => {
                 self.outbox.extend_from_slice(b"HELO ");
                 self.outbox.extend_from_slice(self.helo_name.as_bytes());
                 self.outbox.extend_from_slice(b"\r\n");
                 self.enter(now, Step::Helo);
             }
-            Step::Helo if has_code(line, *b"250") && !is_too_long => {
+            Step::Helo if has_code(line, *b"250") => {
                 self.outbox.extend_from_slice(b"QUIT\r\n");
                 self.enter(now, Step::Quit);
             }

@@ -192,6 +192,7 @@ impl Subject<'_> {
             Failure::Send(_) => "Write failure to server",
             Failure::Smtp(SmtpFailure::Greeting(_)) => "Bad greeting banner from server",
             Failure::Smtp(SmtpFailure::Helo(_)) => "Bad HELO response from server",
+            Failure::Smtp(SmtpFailure::TooLong(_)) => "Buffer overflow reading from server",
             _ => "Read failure from server",
         };
         format!("{text} {}", bracketed(self.address))

@@ -126,6 +126,16 @@ fn is_right(bench: &Bench) {
             state.sorry_in_use,
             service.sorry_server.is_some() && !state.quorum_up
         );
+        // Whatever the way was: between what keeps a quorum and what gains it, both are right.
+        let alive = service.real_servers.iter().zip(&state.servers);
+        let alive = alive.filter(|(_, state)| state.is_alive());
+        let sum: u32 = alive.map(|(server, _)| server.weight).sum();
+        let (quorum, hysteresis) = (service.quorum, service.hysteresis);
+        if state.quorum_up {
+            assert!(sum > 0 && sum >= quorum - hysteresis.min(quorum));
+        } else {
+            assert!(quorum == 0 || sum < quorum + hysteresis);
+        }
     }
     let known: usize = lvs
         .services
@@ -187,5 +197,100 @@ proptest! {
         bench.drain();
         prop_assert!(keep || bench.kernel.services.is_empty());
         prop_assert_eq!(bench.lvs.next_deadline(), None);
+    }
+}
+
+/// What others do to the kernel's table.
+#[derive(Clone, Debug)]
+enum Trouble {
+    /// What else happens.
+    Input(Input),
+    /// The kernel refuses everything for so many seconds.
+    Refuses(u16),
+    /// The first service is balanced in another way.
+    Scheduler,
+    /// Its first destination has another weight and method.
+    Destination,
+    /// It has one more.
+    Stranger(u8),
+    /// Everything is gone.
+    Cleared,
+}
+
+fn trouble() -> impl Strategy<Value = Trouble> {
+    prop_oneof![
+        6 => input().prop_map(Trouble::Input),
+        2 => (0_u16..40).prop_map(Trouble::Refuses),
+        1 => Just(Trouble::Scheduler),
+        1 => Just(Trouble::Destination),
+        1 => (1_u8..9).prop_map(Trouble::Stranger),
+        1 => Just(Trouble::Cleared),
+    ]
+}
+
+fn cause(bench: &mut Bench, trouble: Trouble) {
+    let now = bench.now;
+    let later = |seconds: u16| now + Duration::from_secs(u64::from(seconds));
+    match trouble {
+        Trouble::Input(Input::Pass(seconds, failing)) => bench.pass(later(seconds), &failing),
+        Trouble::Input(Input::Reload(settings)) => bench.settings(*settings),
+        Trouble::Refuses(seconds) => {
+            bench.kernel.stubborn = true;
+            bench.pass(later(seconds), &[1, 3]);
+            bench.kernel.stubborn = false;
+        }
+        Trouble::Cleared => bench.kernel.services.clear(),
+        Trouble::Input(Input::Meddle(_))
+        | Trouble::Scheduler
+        | Trouble::Destination
+        | Trouble::Stranger(_) => {
+            let Some(mut entry) = bench.kernel.services.first_entry() else {
+                return;
+            };
+            let (options, destinations) = entry.get_mut();
+            match trouble {
+                Trouble::Scheduler => options.scheduler = "sed".into(),
+                Trouble::Destination => {
+                    if let Some(mut first) = destinations.first_entry() {
+                        first.get_mut().weight += 7;
+                        first.get_mut().forwarding = Forwarding::DirectRouting;
+                    }
+                }
+                Trouble::Stranger(number) => {
+                    let name = DestinationKey {
+                        address: IpAddr::V4(Ipv4Addr::new(10, 1, 0, number)),
+                        port: 80,
+                    };
+                    let options = DestinationOptions {
+                        forwarding: Forwarding::Nat,
+                        weight: 99,
+                        upper_threshold: 0,
+                        lower_threshold: 0,
+                    };
+                    destinations.insert(name, options);
+                }
+                Trouble::Input(Input::Meddle(false)) => drop(destinations.pop_first()),
+                Trouble::Input(_) | Trouble::Refuses(_) | Trouble::Cleared => drop(entry.remove()),
+            }
+        }
+    }
+}
+
+proptest! {
+    /// Whatever others do and whatever the kernel refuses, at whatever moment: two minutes of peace later all is right.
+    #[test]
+    fn the_kernel_comes_to_hold_what_it_should(
+        first in settings(),
+        troubles in prop::collection::vec(trouble(), 0..24),
+    ) {
+        let mut bench = Bench::new();
+        bench.meddled = true;
+        bench.settings(first);
+        for trouble in troubles {
+            cause(&mut bench, trouble);
+        }
+        let until = bench.now + Duration::from_secs(120);
+        bench.pass(until, &[]);
+        is_right(&bench);
     }
 }

@@ -48,7 +48,7 @@ fn what_somebody_else_changed_is_said_and_put_right() {
     let lines = bench.lines("somebody else");
     assert_eq!(lines.len(), 4, "{lines:#?}");
     for (line, words) in lines.iter().zip([
-        "(rr): it is set right",
+        "(lvs_sched rr, wanted wlc): it is set right",
         "10.1.0.1:80 was removed",
         "10.1.0.2:80 in IPVS service 10.0.0.1:tcp:80 was changed by somebody else (weight 9, wanted 2)",
         "10.1.0.7:80 was added",
@@ -121,12 +121,12 @@ fn what_the_kernel_refuses_is_tried_again_and_blamed_on_nobody() {
 #[test]
 fn an_attempt_that_does_not_end_is_made_again() {
     let mut bench = Bench::begin(one(virtual_server(&[1])));
-    // Every ten seconds: 30 are allowed, and 80 for the steps of an attempt.
+    // Every ten seconds: 30 are allowed, and 5 for an attempt.
     bench.wait(11);
     assert_eq!(bench.open.len(), 1);
     let first = bench.now;
     let said = |bench: &mut Bench| bench.lines("has not come to an end").len();
-    bench.wait(98);
+    bench.wait(23);
     assert_eq!((said(&mut bench), bench.open.len()), (0, 1));
     bench.wait(20);
     assert_eq!((said(&mut bench), bench.open.len()), (1, 1));
@@ -265,4 +265,36 @@ fn what_came_instead_of_an_echo_reply() {
     assert_eq!(said, ["send ICMP packet fail ([10.1.0.1]:tcp:80)"]);
     let late = fails(Failure::ReadTimeout(Duration::from_secs(5)));
     assert_eq!(late, [""; 0]);
+}
+
+/// All services go, and come back before the kernel was asked whether they have gone: somebody looks at them as before.
+#[test]
+fn the_watch_goes_on_when_services_come_back_at_once() {
+    let mut bench = Bench::begin(quiet(&[1, 2]));
+    bench.meddled = true;
+    bench.settings(Settings::default());
+    bench.settings(quiet(&[1, 2]));
+    bench.wait(1);
+    let (options, _) = bench.kernel.services.get_mut(&service_key()).unwrap();
+    options.scheduler = "rr".into();
+    bench.wait(60);
+    assert_eq!(bench.kernel.services[&service_key()].0.scheduler, "wlc");
+}
+
+/// What keeps one check from running may keep all of them: the log stays short.
+#[test]
+fn many_that_hang_are_counted() {
+    let mut service = virtual_server(&[1; 100]);
+    for server in &mut service.real_servers {
+        // All at once.
+        server.checkers[0].warmup = Microseconds(0);
+    }
+    let mut bench = Bench::begin(one(service));
+    bench.wait(60);
+    let lines = bench.lines("not come to an end");
+    assert_eq!(lines.len(), 21, "{lines:#?}");
+    let last = lines.last().unwrap();
+    assert_eq!(last, "80 more checks have not come to an end for as long");
+    bench.wait(60);
+    assert_eq!(bench.lines("not come to an end"), [""; 0]);
 }

@@ -56,6 +56,8 @@ fn other_answers_fail_with_what_came() {
     let head = "220 ".to_owned() + &"x".repeat(76);
     let greeting = |text: &str| Failure::Smtp(SmtpFailure::Greeting(text.into()));
     let helo = |text: &str| Failure::Smtp(SmtpFailure::Helo(text.into()));
+    let long_line = |text: &str| Failure::Smtp(SmtpFailure::TooLong(text.into()));
+    let long_helo = format!("220 x\r\n{long}");
     for (answer, expected) in [
         ("554 no\r\n", greeting("554 no")),
         (
@@ -65,7 +67,8 @@ fn other_answers_fail_with_what_came() {
         ("2200 x\r\n", greeting("2200 x")),
         (" 220 x\r\n", greeting(" 220 x")),
         ("\r\n", greeting("")),
-        (&long, greeting(&head)),
+        (&long, long_line(&head)),
+        (&long_helo, long_line(&head)),
         ("220 x\r\n502 no\r\n", helo("502 no")),
         ("220 x\r\n250-x\r\n250 y\r\n", helo("250-x")),
         ("220 x\r\n220 x\r\n", helo("220 x")),
@@ -78,8 +81,20 @@ fn other_answers_fail_with_what_came() {
         "it greets with \"554 no\", wanted 220"
     );
     assert_eq!(
+        helo("550 x").to_string(),
+        "it answers HELO with \"550 x\", wanted 250"
+    );
+    assert_eq!(
+        greeting("220-x").to_string(),
+        "it greets with \"220-x\", wanted 220 in a single line"
+    );
+    assert_eq!(
         helo("250-x").to_string(),
-        "it answers HELO with \"250-x\", wanted 250"
+        "it answers HELO with \"250-x\", wanted 250 in a single line"
+    );
+    assert_eq!(
+        long_line("220 x").to_string(),
+        "a line of more than 512 bytes, it begins with \"220 x\""
     );
 }
 
@@ -103,7 +118,7 @@ fn memory_is_bounded() {
     assert!(smtp.line.capacity() <= 2 * LONGEST_LINE);
     assert!(matches!(
         smtp.verdict(),
-        Some(Verdict::Failure(Failure::Smtp(SmtpFailure::Greeting(_))))
+        Some(Verdict::Failure(Failure::Smtp(SmtpFailure::TooLong(_))))
     ));
 }
 

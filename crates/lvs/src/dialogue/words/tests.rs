@@ -114,7 +114,7 @@ fn each_failure_has_its_text() {
     let smtp = CheckerKind::Smtp(Box::new(smtp_check()));
     let dns = CheckerKind::Dns(Box::new(dns_check("")));
     let ping = CheckerKind::Ping(endpoint());
-    let table: [(&CheckerKind, Failure, &str); 22] = [
+    let table: [(&CheckerKind, Failure, &str); 23] = [
         (
             &tcp,
             Failure::ConnectTimeout(LIMIT),
@@ -184,6 +184,11 @@ fn each_failure_has_its_text() {
             &smtp,
             Failure::Smtp(SmtpFailure::Helo("250-x".into())),
             "SMTP_CHECK Bad HELO response from server [10.0.0.1]:25",
+        ),
+        (
+            &smtp,
+            Failure::Smtp(SmtpFailure::TooLong("220 x".into())),
+            "SMTP_CHECK Buffer overflow reading from server [10.0.0.1]:25",
         ),
         (
             &dns,
