@@ -565,7 +565,7 @@ fn no_process_is_no_result(lab: &mut Lab) -> Result<()> {
 
 fn a_command_runs_as_its_user(lab: &mut Lab) -> Result<()> {
     if !is_real_root()? {
-        return Err(lab::Skipped("only root can become another user".to_owned()).into());
+        return Err(Skipped("only root can become another user".to_owned()).into());
     }
     let lan = lab.segment()?;
     let host = host(lab, &lan, "a", 1)?;
