@@ -83,7 +83,7 @@ impl EventLoop {
     }
 
     /// Reports `token` each time that `source` becomes readable or writable, or its other end goes away, by
-    /// [`poll_changes`](Self::poll_changes): once, not again until something new happens. So a descriptor that lives for a
+    /// [`wait_for_changes`](Self::wait_for_changes): once, not again until something new happens. So a descriptor that lives for a
     /// moment costs one system call, but whoever hears of it must read until there is nothing left, or remember that there is.
     ///
     /// # Errors
