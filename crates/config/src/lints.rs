@@ -9,6 +9,7 @@
 use crate::diagnostics::Diagnostic;
 
 mod addresses;
+pub(crate) mod certificates;
 mod passwords;
 mod priorities;
 mod reachability;
@@ -58,6 +59,7 @@ const ALL: &[Lint] = &[
     scripts::NO_SHELL,
     servers::SORRY_IN_POOL,
     reachability::STRICT,
+    certificates::WITHOUT_NAME,
     addresses::VIP_OUTSIDE,
     addresses::VIP_TWICE,
     vrids::SAME_SEGMENT,

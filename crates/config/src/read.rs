@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use lvs::settings::Octets;
 use types::IfName;
 
 use crate::diagnostics::{Class, Diagnostic, Found, Reporter, Severity, Span};
@@ -530,6 +531,12 @@ impl Reading<'_> {
             );
         }
         Some(crate::bytes::shown(text))
+    }
+
+    /// A word whose bytes are used as they are, whatever they are.
+    pub(crate) fn octets(&mut self, statement: &Statement, index: usize) -> Option<Octets> {
+        let text = self.required(statement, index)?;
+        Some(Octets::new(crate::bytes::encode(text)))
     }
 
     /// The user that the words from `index` name: `USER [[:][GROUP]]`; `None`: nobody, the unknown name is handed back.

@@ -8,6 +8,7 @@ mod balancer;
 mod commands;
 mod downs;
 mod dumps;
+mod given;
 mod hands;
 mod ipvs_tuning;
 mod marker;
@@ -24,18 +25,20 @@ use sys::heartbeat::Heartbeat;
 use sys::nftables::MarkTable;
 use sys::pid_file::PidFile;
 use sys::process;
-use sys::signals::SignalSet;
 use types::Instant;
 
 use self::addresses::{Addresses, News};
+use self::balancer::Look;
 use self::downs::Downs;
+use self::given::Given;
 use self::hands::Hands;
 use self::ipvs_tuning::IpvsTuning;
 use crate::child::beginning::{Beginning, CHANNEL, SIGNALS};
 use crate::child::files::{self, Files};
-use crate::child::line::{Heard, Line};
+use crate::child::line::Line;
+use crate::child::orders::{Order, Orders};
 use crate::child::tuning::Tuning;
-use crate::child::{self, PARTING_TIME, READING_TIME, SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use crate::child::{self, PARTING_TIME, READING_TIME};
 use crate::exit::Exit;
 use crate::messages::{Dump, Role, ToParent};
 
@@ -61,7 +64,7 @@ pub(crate) fn run(beginning: Beginning) -> Exit {
 
 struct CheckerProcess {
     parent: Line,
-    signals: SignalSet,
+    orders: Orders,
     events: EventLoop,
     heartbeat: Option<Heartbeat>,
     core: Lvs,
@@ -69,6 +72,7 @@ struct CheckerProcess {
     files: Files,
     addresses: Addresses,
     downs: Downs,
+    given: Given,
     settings: Settings,
     dump_directory: String,
     keep: bool,
@@ -90,7 +94,7 @@ impl CheckerProcess {
     fn begin(beginning: Beginning) -> Result<Self> {
         let Beginning {
             line: parent,
-            signals,
+            orders,
             events,
             start,
             heartbeat,
@@ -101,7 +105,8 @@ impl CheckerProcess {
         if start.successor {
             // What is there is what the predecessor made.
             settings.lvs.global.flush = false;
-            core.handle_predecessor(start.resume.iter().map(|name| name.as_str().into()));
+            let down = start.resume.iter().map(|name| name.as_str().into());
+            core.handle_predecessor(down, start.marks.iter().cloned());
         }
         let mut overridden = start.overridden;
         let ipvs_tuning = IpvsTuning::new(&mut overridden);
@@ -109,7 +114,7 @@ impl CheckerProcess {
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
         let mut process = Self {
             parent,
-            signals,
+            orders,
             events,
             heartbeat,
             core,
@@ -117,6 +122,7 @@ impl CheckerProcess {
             files: Files::new(FILES),
             addresses: Addresses::new(ADDRESSES),
             downs: Downs::new(start.resume),
+            given: Given::new(start.marks.len()),
             settings: Settings::default(),
             dump_directory: start.dump_directory,
             keep: start.keep,
@@ -180,10 +186,8 @@ impl CheckerProcess {
         }
         let values = self.files.tick(now);
         self.hear_of_files(now, values);
-        if let Some(listing) = self.hands.tick(now) {
-            self.core.handle_new_table(listing);
-            self.carry_out(now);
-        }
+        let look = self.hands.tick(now);
+        self.hear_of_ipvs(now, look);
         self.core.handle_timeout(now);
         self.carry_out(now);
         self.hands.tick_attempts(now, &self.core);
@@ -234,6 +238,17 @@ impl CheckerProcess {
             .carry_out(now, &mut self.core, settings, settings);
     }
 
+    fn hear_of_ipvs(&mut self, now: Instant, look: Look) {
+        match look {
+            Look::Nothing => {}
+            Look::Absent => self.core.handle_no_table(),
+            Look::Found(listing) => {
+                self.core.handle_new_table(listing);
+                self.carry_out(now);
+            }
+        }
+    }
+
     fn hear_of_files(&mut self, now: Instant, values: Vec<(String, i32)>) {
         for (name, value) in values {
             self.core.handle_file(now, &name, value);
@@ -252,50 +267,34 @@ impl CheckerProcess {
     }
 
     fn hear_signals(&mut self, now: Instant) -> Result<()> {
-        while let Some(signal) = self.signals.read()? {
-            match signal.number {
-                SIGTERM => self.stop(now),
-                SIGCHLD => self.reap(now)?,
-                SIGHUP => self.parent.tell(ToParent::ReloadWanted),
-                // A terminal sends SIGINT to everybody; the parent decides what comes of it.
-                SIGINT => {}
-                number => {
-                    if let Some(dump) = Dump::asked_by(number) {
-                        self.dump(now, dump);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn reap(&mut self, now: Instant) -> Result<()> {
-        while let Some(exit) = process::reap()? {
-            if let Some((check, end)) = self.hands.process_ended(&exit) {
-                self.core.handle_command_end(now, check, end);
-                self.carry_out(now);
-            }
+        while let Some(order) = self.orders.next_of_signals(&mut self.parent)? {
+            self.obey(now, order);
         }
         Ok(())
     }
 
     fn hear_parent(&mut self, now: Instant) -> Result<()> {
-        loop {
-            match self.parent.hear()? {
-                Heard::Nothing => return Ok(()),
-                Heard::Gone => {
-                    self.parent.hang_up(&self.events)?;
-                    self.stop(now);
-                    return Ok(());
+        while let Some(order) = self.orders.next_of_parent(&self.parent, &self.events)? {
+            self.obey(now, order);
+        }
+        Ok(())
+    }
+
+    fn obey(&mut self, now: Instant, order: Order) {
+        match order {
+            Order::Reload(settings) if self.state == Running::Yes => {
+                info!("Reloading");
+                self.take_settings(*settings);
+            }
+            // Whoever leaves needs none any more.
+            Order::Reload(_) => {}
+            Order::Stop => self.stop(now),
+            Order::Dump(dump) => self.dump(now, dump),
+            Order::Bury(exit) => {
+                if let Some((check, end)) = self.hands.process_ended(now, &exit) {
+                    self.core.handle_command_end(now, check, end);
+                    self.carry_out(now);
                 }
-                Heard::Reload(settings) if self.state == Running::Yes => {
-                    info!("Reloading");
-                    self.take_settings(*settings);
-                }
-                // Whoever leaves needs none any more.
-                Heard::Reload(_) => {}
-                Heard::Stop => self.stop(now),
-                Heard::Dump(dump) => self.dump(now, dump),
             }
         }
     }
@@ -322,10 +321,8 @@ impl CheckerProcess {
         if !lvs.virtual_servers.is_empty() {
             debug!("Initializing ipvs");
             let namespace = &settings.global.namespaces.ipvs;
-            if let Some(listing) = self.hands.begin_to_balance(now, namespace) {
-                self.core.handle_new_table(listing);
-                self.carry_out(now);
-            }
+            let look = self.hands.begin_to_balance(now, namespace);
+            self.hear_of_ipvs(now, look);
         }
         let balances = !lvs.virtual_servers.is_empty();
         let whole = balances.then_some(&lvs.global);
@@ -334,6 +331,8 @@ impl CheckerProcess {
         self.tell_overrides();
         self.hands.mark_by(now, mark_table(&lvs, &settings));
         self.core.handle_settings(now, lvs);
+        // Before anything goes by them.
+        self.given.tell(&self.core, &mut self.parent);
         // What is removed by these settings is announced with the scripts of the old ones.
         let old = std::mem::replace(&mut self.settings, settings);
         self.hands

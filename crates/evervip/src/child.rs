@@ -1,4 +1,4 @@
-//! What every child process does the same way, whatever its protocol: how it begins and what the parent tells it, how it is
+//! What every child process does the same way, whatever its protocol: how it begins, what it is told to do, how it is
 //! scheduled, the programs it starts, the FIFOs and dumps it writes, the files it watches.
 
 pub(crate) mod beginning;
@@ -6,6 +6,7 @@ pub(crate) mod dump_file;
 pub(crate) mod fifo;
 pub(crate) mod files;
 pub(crate) mod line;
+pub(crate) mod orders;
 pub(crate) mod scripts;
 pub(crate) mod tuning;
 
@@ -20,12 +21,12 @@ use crate::exit::{Exit, NEEDED_RIGHTS};
 use crate::messages::Role;
 use crate::{checker_process, vrrp_process};
 
-pub(crate) const SIGHUP: i32 = 1;
-pub(crate) const SIGINT: i32 = 2;
-pub(crate) const SIGTERM: i32 = 15;
-pub(crate) const SIGCHLD: i32 = 17;
+const SIGHUP: i32 = 1;
+const SIGINT: i32 = 2;
+const SIGTERM: i32 = 15;
+const SIGCHLD: i32 = 17;
 /// Those that ask for a dump.
-pub(crate) const DUMP_SIGNALS: [i32; 5] = [10, 12, 36, 37, 63];
+const DUMP_SIGNALS: [i32; 5] = [10, 12, 36, 37, 63];
 
 /// How long notify scripts may take when the daemon stops (keepalived: 1 s).
 pub(crate) const PARTING_TIME: Duration = Duration::from_secs(1);

@@ -78,9 +78,11 @@ impl Conversation {
         let Some(between) = &mut self.tls else {
             return self.dialogue.handle_connected(now);
         };
-        let name = self.dialogue.tls().and_then(|wish| wish.name.as_deref());
+        let wish = self.dialogue.tls();
+        let name = wish.and_then(|wish| wish.name.as_ref());
+        let peer = wish.and_then(|wish| wish.peer.as_ref());
         let session = match between.context.take() {
-            Some(context) => context.begin(name),
+            Some(context) => context.begin(name, peer),
             None => Err(Trouble {
                 kind: TroubleKind::Tls,
                 number: 0,
@@ -147,6 +149,7 @@ impl Conversation {
                 }
                 tls::Event::End => self.dialogue.handle_end(now),
                 tls::Event::Trouble(trouble) => self.dialogue.handle_trouble(now, trouble),
+                tls::Event::Refused(bad) => self.dialogue.handle_bad_certificate(bad),
             }
         }
     }

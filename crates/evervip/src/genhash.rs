@@ -85,8 +85,9 @@ fn show(options: &Options, out: &mut impl Write) -> anyhow::Result<()> {
     }
     if options.verbose {
         let took = sys::clock::now().since(begin).as_micros();
-        let url = &options.url;
-        writeln!(out, "\nGlobal response time for [{url}] = {took} usecs")?;
+        out.write_all(b"\nGlobal response time for [")?;
+        out.write_all(options.url.as_bytes())?;
+        writeln!(out, "] = {took} usecs")?;
     }
     out.flush()?;
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lvs::GivenMark;
 use serde::{Deserialize, Serialize};
 
 use crate::command_line::LogOptions;
@@ -67,6 +68,8 @@ pub(crate) struct Start {
     pub resume: BTreeSet<String>,
     /// Settings of the kernel that a predecessor changed and did not put back, and what they were before.
     pub overridden: BTreeMap<String, i64>,
+    /// Marks that predecessors have given to groups ([`ToParent::Marks`]).
+    pub marks: BTreeSet<GivenMark>,
 }
 
 /// The files that a signal asks for.
@@ -110,6 +113,8 @@ pub(crate) enum ToParent {
     },
     /// Settings of the kernel that it changed, each with what it was before; `None`: that is put back.
     Overridden(Vec<(String, Option<i64>)>),
+    /// Marks that were given to groups of virtual servers. What was told before stays so.
+    Marks(Vec<GivenMark>),
     /// Somebody sent SIGHUP to the child instead of the parent.
     ReloadWanted,
 }

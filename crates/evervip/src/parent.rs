@@ -387,11 +387,13 @@ impl Parent {
             initialise_files: self.fresh,
             resume: BTreeSet::new(),
             overridden: BTreeMap::new(),
+            marks: BTreeSet::new(),
         };
         let slot = self.slot(role);
         start.successor = slot.bereft;
         start.resume = slot.pace.names().clone();
         start.overridden = slot.pace.overridden().clone();
+        start.marks = slot.pace.marks().clone();
         let (name, token) = (slot.name(), slot.token());
         let now = sys::clock::now();
         let [vrrp, checkers] = &mut self.slots;
@@ -508,6 +510,11 @@ impl Parent {
                     child.note_overridden(news);
                 }
             }
+            ToParent::Marks(marks) => {
+                if let Some(child) = &mut slot.child {
+                    child.note_marks(marks);
+                }
+            }
             ToParent::SettingsTaken => {
                 if slot.settings_taken() && !has_work {
                     match role {
@@ -541,6 +548,13 @@ impl Parent {
             );
             return Ok(());
         };
+        if settings.global.namespaces.ipvs != self.settings.global.namespaces.ipvs {
+            // keepalived refuses, too: what is there would have to go first, and connections with it.
+            error!(
+                "net_namespace_ipvs cannot be changed by a reload: everything stays as it was until evervip is restarted"
+            );
+            return Ok(());
+        }
         let new = Packed::new(settings, may_run(Role::Checkers, &self.options))?;
         let old = std::mem::replace(&mut self.settings, new);
         self.keep_common_fifo();
@@ -595,9 +609,12 @@ impl Parent {
 
     /// All children have ended.
     fn end(&mut self) {
+        let namespace = &self.settings.global.namespaces.ipvs;
         for slot in &self.slots {
-            let namespace = &self.settings.global.namespaces.ipvs;
             release::put_back(slot.pace.overridden().clone(), namespace);
+        }
+        if self.slots.iter().any(|slot| slot.bereft) {
+            self.stop_daemons();
         }
         self.remove_common_fifo();
         if !self.options.dont_release_ipvs {
@@ -735,11 +752,33 @@ impl Parent {
             return;
         }
         let previous = slot.previous.take();
+        let marks = slot.pace.marks().clone();
         let current = self.settings.part(Role::Checkers);
         for part in previous.as_deref().into_iter().chain([current]) {
-            if let Err(problem) = unpack(part).and_then(release::release_services) {
+            let released =
+                unpack(part).and_then(|settings| release::release_services(settings, &marks));
+            if let Err(problem) = released {
                 error!("services of the dead checker process may be left behind: {problem:#}");
             }
+        }
+    }
+
+    /// The daemon ends. Sync daemons of the kernel that a dead process has left end, too.
+    fn stop_daemons(&self) {
+        let bereft = self.slots.iter().filter(|slot| slot.bereft);
+        let parts = bereft.flat_map(|slot| {
+            let previous = slot.previous.as_deref();
+            previous.into_iter().chain([self.settings.part(slot.role)])
+        });
+        let mut wanted = false;
+        for part in parts {
+            match unpack(part) {
+                Ok(settings) => wanted |= release::has_sync_daemon(&settings),
+                Err(problem) => error!("{problem:#}"),
+            }
+        }
+        if wanted {
+            release::stop_sync_daemons(&self.settings.global.namespaces.ipvs);
         }
     }
 }

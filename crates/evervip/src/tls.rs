@@ -1,20 +1,25 @@
 //! TLS without sockets, for SSL_GET: bytes from the network in, bytes for the network out, what is within on the other side.
 //!
-//! As in keepalived no certificate is verified, and any version of the protocol will do that the library allows. An end
-//! without close_notify is an end.
+//! As in keepalived any version of the protocol will do that the library allows, and no certificate is verified unless a check
+//! wants that. An end without close_notify is an end.
 
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::sync::Arc;
 
+use lvs::dialogue::http::BadCertificate;
 use lvs::dialogue::{Trouble, TroubleKind};
-use lvs::settings::Ssl;
+use lvs::settings::peer::PeerName;
+use lvs::settings::{Octets, Ssl};
 use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
 use openssl::ssl::{
     self, ErrorCode, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions,
     SslSessionCacheMode, SslStream, SslVerifyMode,
 };
+
+mod verify;
 
 /// As much may wait to be sent, in bytes: far above any handshake. Whoever makes us answer without end is left alone.
 const MOST_UNSENT: usize = 256 * 1024;
@@ -54,7 +59,11 @@ impl std::fmt::Display for ContextError {
 
 /// What all connections have in common.
 #[derive(Clone)]
-pub(crate) struct Context(SslContext);
+pub(crate) struct Context {
+    ssl: SslContext,
+    /// Why no certificate can be verified.
+    distrust: Option<Arc<str>>,
+}
 
 impl std::fmt::Debug for Context {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -63,11 +72,12 @@ impl std::fmt::Debug for Context {
 }
 
 impl Context {
-    /// Reads the files that the `SSL` block names.
+    /// Reads the files that the `SSL` block names. `verifies`: some certificates will be verified, by those that the system
+    /// trusts if the block names none; see [`distrust`](Self::distrust).
     ///
     /// # Errors
-    /// When one of them cannot be used.
-    pub(crate) fn new(settings: Option<&Ssl>) -> Result<Self, ContextError> {
+    /// When one of the files cannot be used.
+    pub(crate) fn new(settings: Option<&Ssl>, verifies: bool) -> Result<Self, ContextError> {
         let library = |error: ErrorStack| ContextError::Library(words(&error));
         let mut builder = SslContextBuilder::new(SslMethod::tls_client()).map_err(library)?;
         builder.set_verify(SslVerifyMode::NONE);
@@ -78,29 +88,62 @@ impl Context {
         if let Some(settings) = settings {
             use_files(&mut builder, settings)?;
         }
-        Ok(Self(builder.build()))
+        let by_system = verifies && settings.is_none_or(|settings| settings.ca.is_none());
+        let distrust = by_system.then(|| verify::trust_system(&mut builder).err());
+        Ok(Self {
+            ssl: builder.build(),
+            distrust: distrust.flatten().map(Into::into),
+        })
     }
 
-    /// Begins the handshake. `name`: the server name to send.
+    /// Why no certificate can be verified, though that is wanted; `None`: it can.
+    pub(crate) fn distrust(&self) -> Option<&str> {
+        self.distrust.as_deref()
+    }
+
+    /// Begins the handshake. `name`: the server name to send. `peer`: whom the server's certificate must be for; `None`: any
+    /// will do.
     ///
     /// # Errors
-    /// When the library cannot begin: no memory, or a name that is none.
-    pub(crate) fn begin(&self, name: Option<&str>) -> Result<Session, Trouble> {
+    /// When the library cannot begin: no memory, a name that is none, or nobody who is trusted.
+    pub(crate) fn begin(
+        &self,
+        name: Option<&Octets>,
+        peer: Option<&PeerName>,
+    ) -> Result<Session, Trouble> {
+        // Whoever writes one that is no text has a certificate for a name that is none.
+        let name = match name.map(|name| (name, name.as_str())) {
+            Some((name, None)) => {
+                return Err(trouble(format!("'{name}' cannot be sent as a name (SNI)")));
+            }
+            Some((_, text)) => text,
+            None => None,
+        };
         let begin = || {
-            let mut ssl = ssl::Ssl::new(&self.0)?;
+            let mut ssl = ssl::Ssl::new(&self.ssl)?;
             if let Some(name) = name {
                 ssl.set_hostname(name)?;
             }
             ssl.set_connect_state();
-            SslStream::new(ssl, Wire::default())
+            Ok(ssl)
         };
-        let stream = begin().map_err(|error: ErrorStack| trouble(words(&error)))?;
+        let library = |error: ErrorStack| trouble(words(&error));
+        let mut ssl = begin().map_err(library)?;
+        let refusal = match (peer, &self.distrust) {
+            (Some(_), Some(why)) => return Err(trouble(&**why)),
+            (Some(peer), None) => Some(verify::demand(&mut ssl, peer)?),
+            (None, _) => None,
+        };
         let mut session = Session {
-            stream,
+            stream: SslStream::new(ssl, Wire::default()).map_err(library)?,
             step: Step::Handshake,
+            refusal,
         };
         // It says hello and waits.
-        session.shake_hands().map(|()| session)
+        match session.shake_hands() {
+            Ok(()) => Ok(session),
+            Err(error) => Err(explain(&error)),
+        }
     }
 }
 
@@ -269,6 +312,8 @@ pub(crate) enum Event {
     End,
     /// It cannot go on.
     Trouble(Trouble),
+    /// The server's certificate is no good. It cannot go on.
+    Refused(BadCertificate),
 }
 
 /// A connection.
@@ -276,6 +321,8 @@ pub(crate) enum Event {
 pub(crate) struct Session {
     stream: SslStream<Wire>,
     step: Step,
+    /// Of the server's certificate, if that is verified.
+    refusal: Option<verify::Refusal>,
 }
 
 impl Session {
@@ -292,10 +339,14 @@ impl Session {
     /// What happened next; `None`: nothing more, for now.
     pub(crate) fn poll(&mut self, buffer: &mut [u8]) -> Option<Event> {
         if self.step == Step::Handshake
-            && let Err(trouble) = self.shake_hands()
+            && let Err(error) = self.shake_hands()
         {
             self.step = Step::Over;
-            return Some(Event::Trouble(trouble));
+            return Some(if self.is_cut(&error) {
+                Event::Trouble(trouble("it closed during the handshake of TLS"))
+            } else {
+                self.end_by(&error)
+            });
         }
         match self.step {
             Step::Handshake | Step::Over => None,
@@ -307,16 +358,21 @@ impl Session {
         }
     }
 
-    fn shake_hands(&mut self) -> Result<(), Trouble> {
+    fn shake_hands(&mut self) -> Result<(), ssl::Error> {
         match self.stream.do_handshake() {
             Ok(()) => self.step = Step::Shaken,
             Err(error) if waits(&error) => {}
-            Err(error) if self.is_cut(&error) => {
-                return Err(trouble("it closed during the handshake of TLS"));
-            }
-            Err(error) => return Err(explain(&error)),
+            Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    /// What happened when the library gave up.
+    fn end_by(&self, error: &ssl::Error) -> Event {
+        match self.refusal.as_ref().and_then(|refusal| refusal.get()) {
+            Some(bad) => Event::Refused(bad.clone()),
+            None => Event::Trouble(explain(error)),
+        }
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> Option<Event> {
@@ -329,7 +385,7 @@ impl Session {
                 Some(if is_end {
                     Event::End
                 } else {
-                    Event::Trouble(explain(&error))
+                    self.end_by(&error)
                 })
             }
         }
@@ -381,7 +437,15 @@ fn waits(error: &ssl::Error) -> bool {
 }
 
 fn explain(error: &ssl::Error) -> Trouble {
-    trouble(error.ssl_error().map_or_else(|| error.to_string(), words))
+    let Some(stack) = error.ssl_error() else {
+        return trouble(error.to_string());
+    };
+    let first = stack.errors().first();
+    Trouble {
+        // Its largest ones are errors of the operating system, which are none of TLS.
+        number: first.map_or(0, |first| i32::try_from(first.code()).unwrap_or(0)),
+        ..trouble(words(stack))
+    }
 }
 
 #[cfg(test)]

@@ -35,7 +35,6 @@ use sys::heartbeat::Heartbeat;
 use sys::netlink::{Drained, Monitor};
 use sys::pid_file::PidFile;
 use sys::process;
-use sys::signals::SignalSet;
 use sys::timer::Timer;
 use types::{Family, IfIndex, Instant, Vrid};
 use vrrp::settings::Authentication;
@@ -49,9 +48,10 @@ use self::sync_daemon::FollowingDaemon;
 use self::trackers::{Finding, Trackers};
 use crate::child::beginning::{Beginning, CHANNEL, SIGNALS};
 use crate::child::files::FirstContent;
-use crate::child::line::{Heard, Line};
+use crate::child::line::Line;
+use crate::child::orders::{Order, Orders};
 use crate::child::tuning::Tuning;
-use crate::child::{self, PARTING_TIME, READING_TIME, SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use crate::child::{self, PARTING_TIME, READING_TIME};
 use crate::exit::Exit;
 use crate::kernel_routing::PROTOCOL;
 use crate::messages::{Dump, NAMES_PER_MESSAGE, Role, ToParent};
@@ -84,7 +84,7 @@ pub(crate) fn run(beginning: Beginning) -> Exit {
 
 struct VrrpProcess {
     parent: Line,
-    signals: SignalSet,
+    orders: Orders,
     timer: Timer,
     events: EventLoop,
     monitor: Monitor,
@@ -142,7 +142,7 @@ impl VrrpProcess {
     fn begin(beginning: Beginning) -> Result<Self> {
         let Beginning {
             line: parent,
-            signals,
+            orders,
             events,
             start,
             heartbeat,
@@ -167,7 +167,7 @@ impl VrrpProcess {
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
         let mut process = Self {
             parent,
-            signals,
+            orders,
             timer,
             events,
             monitor,
@@ -392,51 +392,36 @@ impl VrrpProcess {
     }
 
     fn hear_signals(&mut self, now: Instant) -> Result<()> {
-        while let Some(signal) = self.signals.read()? {
-            match signal.number {
-                SIGTERM => self.stop(now),
-                SIGCHLD => self.reap(now)?,
-                SIGHUP => self.parent.tell(ToParent::ReloadWanted),
-                // A terminal sends SIGINT to everybody; the parent decides what comes of it.
-                SIGINT => {}
-                number => {
-                    if let Some(dump) = Dump::asked_by(number) {
-                        self.dump(now, dump);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn reap(&mut self, now: Instant) -> Result<()> {
-        while let Some(exit) = process::reap()? {
-            if let Some((script, outcome)) = self.hands.script_ended(&exit) {
-                self.core.handle_script_exit(now, &script, outcome);
-                self.carry_out(now);
-            }
+        while let Some(order) = self.orders.next_of_signals(&mut self.parent)? {
+            self.obey(now, order)?;
         }
         Ok(())
     }
 
     fn hear_parent(&mut self, now: Instant) -> Result<()> {
-        loop {
-            match self.parent.hear()? {
-                Heard::Nothing => return Ok(()),
-                Heard::Gone => {
-                    self.parent.hang_up(&self.events)?;
-                    self.stop(now);
-                    return Ok(());
+        while let Some(order) = self.orders.next_of_parent(&self.parent, &self.events)? {
+            self.obey(now, order)?;
+        }
+        Ok(())
+    }
+
+    fn obey(&mut self, now: Instant, order: Order) -> Result<()> {
+        match order {
+            Order::Reload(settings) => {
+                info!("Reloading");
+                self.take_settings(*settings, FirstContent::Leave)?;
+                self.hands.write_states(&self.core, &self.settings);
+            }
+            Order::Stop => self.stop(now),
+            Order::Dump(dump) => self.dump(now, dump),
+            Order::Bury(exit) => {
+                if let Some((script, outcome)) = self.hands.script_ended(now, &exit) {
+                    self.core.handle_script_exit(now, &script, outcome);
+                    self.carry_out(now);
                 }
-                Heard::Reload(settings) => {
-                    info!("Reloading");
-                    self.take_settings(*settings, FirstContent::Leave)?;
-                    self.hands.write_states(&self.core, &self.settings);
-                }
-                Heard::Stop => self.stop(now),
-                Heard::Dump(dump) => self.dump(now, dump),
             }
         }
+        Ok(())
     }
 
     /// First settings or new ones.

@@ -4,11 +4,12 @@
 mod common;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use lab::{Host, Lab, scenario, uml, wait_until};
 
-use common::{Daemon, SIGKILL, SOON, evervip, host, pid_in, program};
+use common::{Daemon, SIGKILL, SIGUSR1, SOON, evervip, host, pid_in, program};
 
 fn main() -> ExitCode {
     scenario::main(&[
@@ -19,6 +20,10 @@ fn main() -> ExitCode {
             uml::scenario(lab, &["ip_vs", "ip_vs_rr"], another_namespace)
         }),
         ("a_group_is_marked", a_group_is_marked),
+        ("flushed_marks_come_back", flushed_marks_come_back),
+        ("marks_outlive_a_process", |lab| {
+            uml::scenario(lab, &["ip_vs", "ip_vs_rr"], marks_outlive_a_process)
+        }),
         ("a_group_is_one_service", |lab| {
             uml::scenario(lab, &["ip_vs", "ip_vs_rr"], a_group_is_one_service)
         }),
@@ -129,9 +134,11 @@ fn timeouts_and_both_daemons(lab: &mut Lab) -> Result<()> {
     // It has told its parent by the time that it balances.
     let service = "-A -t 198.18.0.100:80 -s rr\n-a -t 198.18.0.100:80 -r 198.18.0.3:80 -m -w 1";
     says(&a, "ipvsadm -Sn", service)?;
+    both_daemons(&a, started)?;
     sys::process::kill(checkers()?, SIGKILL)?;
     daemon.process.wait_timeout(SOON)?;
-    timeouts(&a, "900 120 300")
+    timeouts(&a, "900 120 300")?;
+    says(&a, "ipvsadm -Ln --daemon", "")
 }
 
 /// `net_namespace_ipvs`: IPVS is programmed there, and everything else happens here.
@@ -167,15 +174,59 @@ fn another_namespace(lab: &mut Lab) -> Result<()> {
     timeouts(&a, "900 120 300")?;
     let there = "ip netns exec balancer ipvsadm -Ln --timeout";
     says(&a, there, "Timeout (tcp tcpfin udp): 100 120 300")?;
+    // It is for good: a reload that names another one changes nothing at all.
+    make("other")?;
+    let stays = |daemon: &mut Daemon, text: &str, times: usize| -> Result<()> {
+        daemon.reload(text)?;
+        wait_until(SOON, "the reload is refused", || {
+            daemon.times_said("net_namespace_ipvs cannot be changed by a reload") == times
+        })?;
+        says(&a, inside, service)?;
+        says(&a, there, "Timeout (tcp tcpfin udp): 100 120 300")
+    };
+    let tcp_50 = text.replace("tcp 100", "tcp 50");
+    stays(
+        &mut daemon,
+        &format!("net_namespace_ipvs other\n{tcp_50}"),
+        1,
+    )?;
+    stays(&mut daemon, &tcp_50, 2)?;
+    says(&a, "ip netns exec other ipvsadm -Sn", "")?;
+    // Nor does a successor touch what is not here: it knows where what it knows of was.
+    let checkers = || pid_in(&a.directory().join("checkers.pid"));
+    let first = checkers()?;
+    sys::process::kill(first, SIGKILL)?;
+    wait_until(SOON, "there is a successor", || {
+        checkers().is_ok_and(|pid| pid != first) && daemon.times_said("Gained quorum") == 2
+    })?;
+    says(&a, there, "Timeout (tcp tcpfin udp): 100 120 300")?;
+    timeouts(&a, "900 120 300")?;
     daemon.stop()?;
     says(&a, inside, "")?;
     says(&a, there, "Timeout (tcp tcpfin udp): 900 120 300")?;
-    // One that is not there: said, and put right when it is.
-    let missing = elsewhere.replace("balancer", "later");
-    let daemon = Daemon::start(&a, &evervip(), &missing)?;
+    timeouts(&a, "900 120 300")?;
+    // One that is not there: said, and put right when it is. What is in it by then goes, if that is wanted, as it would have
+    // gone at the start.
+    let missing = format!(
+        "net_namespace_ipvs later\n{}",
+        director("lvs_timeouts tcp 100\nlvs_flush")
+    );
+    let mut daemon = Daemon::start(&a, &evervip(), &missing)?;
     daemon.says("cannot open /run/netns/later: No such file or directory")?;
-    make("later")?;
-    says(&a, "ip netns exec later ipvsadm -Sn", service)
+    is_set(&mut daemon, false)?;
+    make("prepared")?;
+    a.call("ip netns exec prepared ipvsadm -A -f 77 -s rr")?;
+    a.call("ln -s prepared /run/netns/later")?;
+    says(&a, "ip netns exec prepared ipvsadm -Sn", service)?;
+    is_set(&mut daemon, true)
+}
+
+/// Whether the dump says that the kernel has the virtual server.
+fn is_set(daemon: &mut Daemon, wanted: bool) -> Result<()> {
+    let line = format!("VS alive = {}", u8::from(wanted));
+    let text = daemon.dump(SIGUSR1, "keepalived_check.data", |_| true)?;
+    ensure!(text.contains(&line), "{line} is missing in\n{text}");
+    Ok(())
 }
 
 /// A site whose group goes by marks, if these lines of `global_defs` say so.
@@ -247,7 +298,32 @@ fn a_group_is_marked(lab: &mut Lab) -> Result<()> {
     let mut keeping = Daemon::start_with(&director, &evervip(), &again, &["-I"])?;
     shows(changed)?;
     keeping.stop()?;
-    shows(changed)
+    shows(changed)?;
+    // If nobody comes after a process that dies, the parent removes them.
+    let mut last = Daemon::start_with(&director, &evervip(), &again, &["-R"])?;
+    last.says("Gained quorum")?;
+    shows(changed)?;
+    sys::process::kill(checkers()?, SIGKILL)?;
+    last.process.wait_timeout(SOON)?;
+    says(&director, "nft list ruleset", "")
+}
+
+/// Somebody flushes all tables of nftables, and nothing else happens: that is found out with the next look, a minute later at
+/// most.
+fn flushed_marks_come_back(lab: &mut Lab) -> Result<()> {
+    program("nft")?;
+    let lan = lab.segment()?;
+    let director = host(lab, &lan, "a", 1)?;
+    let site = site("nftables_ipvs marks", "198.18.0.100-102 80");
+    let daemon = Daemon::start(&director, &evervip(), &site)?;
+    let list = || director.call("nft list ruleset").unwrap_or_default();
+    let entry = "198.18.0.100-198.18.0.102 . 80 : 0x000003e8";
+    wait_until(SOON, "packets are marked", || list().contains(entry))?;
+    director.call("nft flush ruleset")?;
+    wait_until(Duration::from_secs(60) + SOON, "they are again", || {
+        list().contains(entry)
+    })?;
+    daemon.says("what was in the tables marks was changed by somebody else")
 }
 
 /// The other half: one service for all addresses; and a kernel that cannot mark is named.
@@ -270,4 +346,52 @@ fn a_group_is_one_service(lab: &mut Lab) -> Result<()> {
     daemon.says("groups with automatic marks get no packets")?;
     daemon.stop()?;
     says(&director, "ipvsadm -Sn", "")
+}
+
+/// A reload that removes a group leaves the others their marks, and so does the death of a process after it: no service is
+/// left behind by a successor that counts anew, nor by the parent if there is none.
+fn marks_outlive_a_process(lab: &mut Lab) -> Result<()> {
+    program("ipvsadm")?;
+    let lan = lab.segment()?;
+    let director = host(lab, &lan, "a", 1)?;
+    let text = |names: &[&str]| -> String {
+        let groups = names.iter().zip(1..).map(|(name, number)| {
+            format!(
+                "virtual_server_group {name} {{\n 198.18.0.{number} 80\n}}\nvirtual_server group {name} {{\n protocol TCP\n \
+                 lb_algo rr\n lb_kind NAT\n real_server 198.19.0.2 8080 {{\n }}\n}}\n"
+            )
+        });
+        "global_defs {\n nftables_ipvs marks\n}\n".to_owned() + &groups.collect::<String>()
+    };
+    let services = |marks: &[u32]| -> Result<()> {
+        let line =
+            |mark: &u32| format!("-A -f {mark} -s rr\n-a -f {mark} -r 198.19.0.2:8080 -m -w 1");
+        let lines: Vec<String> = marks.iter().map(line).collect();
+        says(&director, "ipvsadm -Sn", &lines.join("\n"))
+    };
+    let checkers = || pid_in(&director.directory().join("checkers.pid"));
+    for arguments in [&[][..], &["-R"]] {
+        let mut daemon = Daemon::start_with(&director, &evervip(), &text(&["A", "B"]), arguments)?;
+        services(&[1000, 1001])?;
+        daemon.reload(&text(&["B"]))?;
+        daemon.says("Reload complete")?;
+        services(&[1001])?;
+        let first = checkers()?;
+        let gained = daemon.times_said("Gained quorum");
+        sys::process::kill(first, SIGKILL)?;
+        if arguments.is_empty() {
+            wait_until(SOON, "there is a successor", || {
+                checkers().is_ok_and(|pid| pid != first)
+                    && daemon.times_said("Gained quorum") > gained
+            })?;
+            services(&[1001])?;
+            daemon.reload(&text(&["B", "C"]))?;
+            services(&[1001, 1002])?;
+            daemon.stop()?;
+        } else {
+            daemon.process.wait_timeout(SOON)?;
+        }
+        services(&[])?;
+    }
+    Ok(())
 }

@@ -6,6 +6,8 @@ mod balance;
 #[path = "lvs/checks.rs"]
 mod checks;
 mod common;
+#[path = "lvs/details.rs"]
+mod details;
 #[path = "lvs/hostile.rs"]
 mod hostile;
 #[path = "lvs/options.rs"]
@@ -39,7 +41,7 @@ fn main() -> ExitCode {
     .main()
 }
 
-const SCENARIOS: [Scenario; 32] = [
+const SCENARIOS: [Scenario; 34] = [
     ("plain", |lab| with_ipvs(lab, steps::plain)),
     ("inhibit", |lab| with_ipvs(lab, steps::inhibit)),
     ("sorry", |lab| with_ipvs(lab, steps::sorry)),
@@ -99,6 +101,10 @@ const SCENARIOS: [Scenario; 32] = [
     }),
     ("synchronized", |lab| {
         with_modules(lab, &balance::MODULES, balance::synchronized)
+    }),
+    ("last_errors", |lab| with_ipvs(lab, details::last_errors)),
+    ("bytes_of_a_request", |lab| {
+        with_ipvs(lab, details::bytes_of_a_request)
     }),
     ("every_check", |lab| with_ipvs(lab, checks::every_check)),
     ("reloads", |lab| with_ipvs(lab, steps::reloads)),

@@ -140,7 +140,14 @@ fn it_follows_its_instance(lab: &mut Lab) -> Result<()> {
     runs(&a, "")?;
     runs(&b, master)?;
     second.stop()?;
-    runs(&b, "")
+    runs(&b, "")?;
+
+    // Nobody comes after a process that is not restarted: the parent stops what it has left.
+    let mut last = Daemon::start_with(&a, &evervip(), &sharing, &["-R"])?;
+    runs(&a, master)?;
+    sys::process::kill(last.vrrp_pid()?, SIGKILL)?;
+    last.process.wait_timeout(SOON)?;
+    runs(&a, "")
 }
 
 /// Without IPVS, and on an interface that is not there yet: said once, and put right when it can be.

@@ -96,7 +96,7 @@ struct Listening {
 struct Shared {
     script: Mutex<Vec<Act>>,
     connections: AtomicU64,
-    requests: Mutex<VecDeque<String>>,
+    requests: Mutex<VecDeque<Vec<u8>>>,
     /// Of the connections that are open, by their number.
     open: Mutex<Vec<(u64, TcpStream)>>,
 }
@@ -182,6 +182,13 @@ impl<'h> Backend<'h> {
 
     /// What was said in the newest connections that have ended, the newest last.
     pub fn requests(&self) -> Vec<String> {
+        let bytes = self.raw_requests();
+        let texts = bytes.iter().map(|bytes| String::from_utf8_lossy(bytes));
+        texts.map(Into::into).collect()
+    }
+
+    /// The same, where they need not be text.
+    pub fn raw_requests(&self) -> Vec<Vec<u8>> {
         lock(&self.shared.requests).iter().cloned().collect()
     }
 }
@@ -233,7 +240,7 @@ fn serve(socket: &TcpListener, shared: &Arc<Shared>) {
             if requests.len() == REQUESTS {
                 requests.pop_front();
             }
-            requests.push_back(String::from_utf8_lossy(&connection.said).into_owned());
+            requests.push_back(connection.said);
             drop(requests);
             lock(&shared.open).retain(|(open, _)| *open != number);
         });

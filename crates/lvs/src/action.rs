@@ -91,8 +91,6 @@ pub struct Announcement {
     pub command: Option<CommandId>,
     /// It is about something that the new settings no longer have.
     pub before: bool,
-    /// A mail is wanted.
-    pub mail: bool,
     /// Because the daemon stops.
     pub stopping: bool,
 }

@@ -13,10 +13,13 @@ impl Lvs {
     pub(crate) fn converge(&mut self) {
         for key in std::mem::take(&mut self.dirty) {
             let wanted = self.wanted(&key);
-            let actions = &mut self.actions;
+            let (actions, unmade) = (&mut self.actions, &mut self.watch.unmade);
             let mut removed = false;
             self.table.converge(key, wanted, |command: Command| {
                 removed |= matches!(command, Command::RemoveService(_));
+                if removed || matches!(command, Command::AddService(..)) {
+                    unmade.remove(&key);
+                }
                 actions.push_back(Action::Ipvs(command));
             });
             if removed {

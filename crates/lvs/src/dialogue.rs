@@ -108,7 +108,8 @@ pub enum Obstacle {
 pub struct Trouble {
     /// Which one.
     pub kind: TroubleKind,
-    /// The operating system's number for it, for messages and dumps that have it; 0: none.
+    /// The operating system's number for it, or that of the library that speaks TLS, for messages and dumps that have it;
+    /// 0: none.
     pub number: i32,
     /// In its words.
     pub text: Box<str>,
@@ -125,6 +126,19 @@ pub enum TroubleKind {
     Tls,
     /// Anything else.
     Other,
+}
+
+impl Verdict {
+    /// What the operating system or the library has to say of it, if anything.
+    pub const fn trouble(&self) -> Option<&Trouble> {
+        match self {
+            Self::Failure(
+                Failure::Connect(trouble) | Failure::Broken(trouble) | Failure::Send(trouble),
+            ) => Some(trouble),
+            Self::NoResult(obstacle) => Some(obstacle.trouble()),
+            Self::Success | Self::Failure(_) => None,
+        }
+    }
 }
 
 impl Obstacle {
@@ -316,6 +330,14 @@ impl Dialogue {
             Self::Udp(udp) => udp.handle_trouble(trouble),
             Self::Ping(ping) => ping.handle_trouble(trouble),
             Self::Http(http) => http.handle_trouble(trouble),
+        }
+    }
+
+    /// TLS found the server's certificate to be no good. Only for those whose [`tls`](Self::tls) names a peer.
+    pub fn handle_bad_certificate(&mut self, bad: http::BadCertificate) {
+        match self {
+            Self::Http(http) => http.handle_bad_certificate(bad),
+            Self::Tcp(_) | Self::Smtp(_) | Self::Dns(_) | Self::Udp(_) | Self::Ping(_) => {}
         }
     }
 

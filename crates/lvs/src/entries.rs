@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use serde::{Deserialize, Serialize};
 use types::Family;
 use types::ipvs::{
     DestinationKey, Forwarding, Netmask, PersistenceOptions, Protocol, ServiceKey, ServiceOptions,
@@ -13,6 +14,17 @@ use types::ipvs::{
 use types::marks::MarkClaim;
 
 use crate::settings::{Group, GroupEntry, Service, Settings, VirtualServer};
+
+/// A firewall mark that stands for the addresses of a group (`nftables_ipvs`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GivenMark {
+    /// The name of the group.
+    pub group: String,
+    /// For packets of this protocol.
+    pub protocol: Protocol,
+    /// The mark; not 0.
+    pub mark: u32,
+}
 
 /// Firewall marks that were given out by `nftables_ipvs`, by group and protocol. A number is used once only: packets with it
 /// may be under way while it changes its meaning.
@@ -37,6 +49,30 @@ impl Marks {
         self.last = Some(mark);
         self.given.insert(key, mark);
         Some(mark)
+    }
+
+    /// Takes the numbers that a predecessor has given out; to be called before any others are.
+    pub(crate) fn inherit(&mut self, given: impl IntoIterator<Item = GivenMark>) {
+        let given = given.into_iter();
+        self.given
+            .extend(given.map(|given| ((given.group, given.protocol), given.mark)));
+        self.last = self.given.values().max().copied();
+    }
+
+    /// All that were ever given out.
+    pub(crate) fn all(&self) -> impl Iterator<Item = GivenMark> {
+        self.given
+            .iter()
+            .map(|((group, protocol), mark)| GivenMark {
+                group: group.clone(),
+                protocol: *protocol,
+                mark: *mark,
+            })
+    }
+
+    /// How many these are.
+    pub(crate) fn count(&self) -> usize {
+        self.given.len()
     }
 
     /// The mark that was given to a group.
@@ -217,5 +253,28 @@ mod tests {
         assert_eq!(marks.of("b", Protocol::Tcp, 7), None);
         assert_eq!(marks.of("b", Protocol::Tcp, 7), None);
         assert_eq!(marks.of("a", Protocol::Tcp, 7), Some(first));
+    }
+
+    #[test]
+    fn a_successor_goes_on_where_its_predecessor_was() {
+        let mut marks = Marks::default();
+        for group in ["a", "b", "c"] {
+            marks.of(group, Protocol::Tcp, 1000);
+        }
+        let mut heir = Marks::default();
+        heir.inherit(marks.all());
+        assert_eq!(heir.count(), 3);
+        // Whatever it is asked for first, and wherever the settings begin by now.
+        for (group, protocol, mark) in [
+            ("c", Protocol::Tcp, 1002),
+            ("d", Protocol::Tcp, 1003),
+            ("c", Protocol::Udp, 1004),
+            ("a", Protocol::Tcp, 1000),
+        ] {
+            assert_eq!(heir.of(group, protocol, 7), Some(mark), "{group}");
+        }
+        let mut nobody = Marks::default();
+        nobody.inherit([]);
+        assert_eq!(nobody.of("x", Protocol::Tcp, 7), Some(7));
     }
 }

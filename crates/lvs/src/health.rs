@@ -56,12 +56,6 @@ impl Lvs {
 
     /// Nothing was found out.
     pub(crate) fn no_result(&mut self, now: Instant, id: CheckId, obstacle: &Obstacle) {
-        let Some(wait) = self
-            .checker(id)
-            .map(|checker| checker.delay_loop.as_duration())
-        else {
-            return;
-        };
         // A pattern and the files of TLS stay as they are until a reload: once is enough.
         let lasts = matches!(obstacle, Obstacle::Pattern(_) | Obstacle::Tls(_));
         let said = self
@@ -73,7 +67,7 @@ impl Lvs {
         {
             self.say(Level::Warning, text);
         }
-        self.plan(id, now + wait);
+        self.plan_after_nothing(now, id);
     }
 
     /// The command of a MISC_CHECK has ended.
@@ -94,10 +88,12 @@ impl Lvs {
         } else {
             misc::meaning(end, misc.dynamic, weight)
         };
-        if let Some(check) = self.checks.get_mut(id) {
+        if let Some(check) = self.checks.get_mut(id)
+            && meaning != Meaning::Nothing
+        {
             check.last_status = match end {
                 CommandEnd::Exited(status) => Some(status),
-                CommandEnd::Signalled(_) | CommandEnd::NotStarted => None,
+                CommandEnd::Signalled(_) | CommandEnd::NotStarted | CommandEnd::NoProcess => None,
             };
         }
         match meaning {
@@ -110,6 +106,18 @@ impl Lvs {
                 self.conclude(now, id, Err(Reason::Command { end, overdue }));
                 self.take_back(id);
             }
+            // The host says why, once for all of them.
+            Meaning::Nothing => self.plan_after_nothing(now, id),
+        }
+    }
+
+    /// Nothing was found out: the check is made again after its `delay_loop` (keepalived).
+    fn plan_after_nothing(&mut self, now: Instant, id: CheckId) {
+        if let Some(wait) = self
+            .checker(id)
+            .map(|checker| checker.delay_loop.as_duration())
+        {
+            self.plan(id, now + wait);
         }
     }
 
@@ -327,7 +335,6 @@ impl Lvs {
                 settings.notify_down
             },
             before: false,
-            mail: settings.smtp_alert,
             stopping: false,
         };
         self.announcements.push(announcement);
@@ -335,7 +342,7 @@ impl Lvs {
 
     pub(crate) fn announce_quorum(
         &mut self,
-        (command, up, mail): QuorumAnnouncement,
+        (command, up): QuorumAnnouncement,
         service: String,
         before: bool,
     ) {
@@ -346,7 +353,6 @@ impl Lvs {
             up,
             command,
             before,
-            mail,
             stopping: false,
         });
     }
@@ -361,6 +367,11 @@ impl Lvs {
         result: Result<(), Reason<'_>>,
     ) {
         let chatty = checker.log_all_failures || self.settings.global.log_all_failures;
+        if let Err(Reason::Dialogue(failure)) = result
+            && let Some(Some(text)) = self.text(id, |told| messages::detail(told, failure))
+        {
+            self.info(text);
+        }
         let text = self.text(id, |told| {
             messages::result(told, checker, (turn, page), result, chatty)
         });
@@ -455,8 +466,8 @@ pub(crate) enum Occasion {
     Settings,
 }
 
-/// The script, the direction, and whether a mail is wanted.
-pub(crate) type QuorumAnnouncement = (Option<crate::settings::checkers::CommandId>, bool, bool);
+/// The script, and the direction.
+pub(crate) type QuorumAnnouncement = (Option<crate::settings::checkers::CommandId>, bool);
 
 pub(crate) const fn quorum_announcement(settings: &VirtualServer, up: bool) -> QuorumAnnouncement {
     let command = if up {
@@ -464,7 +475,7 @@ pub(crate) const fn quorum_announcement(settings: &VirtualServer, up: bool) -> Q
     } else {
         settings.quorum_down
     };
-    (command, up, settings.smtp_alert)
+    (command, up)
 }
 
 /// The server that a check belongs to.

@@ -74,6 +74,7 @@ pub mod view;
 mod watch;
 
 pub use action::{Action, Activation, Announcement, CheckId, Level, Line, LineText, Subject};
+pub use entries::GivenMark;
 pub use lvs::{Lvs, RefusalKind};
 pub use misc::{CommandEnd, Signal};
 pub use names::{ServerName, ServiceName};

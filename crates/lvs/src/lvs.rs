@@ -12,13 +12,13 @@ use types::marks::MarkClaim;
 use crate::action::{Action, Announcement, CheckId, Level, Line, LineText};
 use crate::check::{Check, Checks, Phase};
 use crate::dialogue::{Attempt, Verdict};
-use crate::entries::Marks;
+use crate::entries::{GivenMark, Marks};
 use crate::messages;
 use crate::misc::{CommandEnd, Run};
 use crate::names::{ServerName, ServiceName};
 use crate::random::Random;
 use crate::settings::checkers::{Checker, CheckerKind};
-use crate::settings::{RealServer, Settings, VirtualServer};
+use crate::settings::{Octets, RealServer, Settings, VirtualServer};
 use crate::table::{Held, Table};
 use crate::timeline::Timeline;
 use crate::watch::Watch;
@@ -43,6 +43,10 @@ pub struct Lvs {
     /// IPVS services that may differ from what they should be.
     pub(crate) dirty: BTreeSet<ServiceKey>,
     pub(crate) watch: Watch,
+    /// There is no table of the kernel's that commands could change.
+    pub(crate) no_table: bool,
+    /// All of it is still to be emptied once (`lvs_flush`).
+    pub(crate) flush_is_due: bool,
     /// IPVS services that were ours: not gone until the kernel says that it has none.
     pub(crate) leaving: BTreeSet<ServiceKey>,
     /// The time of the last input that had one.
@@ -130,6 +134,8 @@ impl Lvs {
             marked: Vec::new(),
             dirty: BTreeSet::new(),
             watch: Watch::default(),
+            no_table: false,
+            flush_is_due: false,
             leaving: BTreeSet::new(),
             now: Instant::ZERO,
             files: BTreeMap::new(),
@@ -191,7 +197,7 @@ impl Lvs {
             "RS {} VS {} url {}{}",
             ServerName::of(server, service),
             ServiceName { service, settings },
-            http.host(url).unwrap_or_default(),
+            http.host(url).map(Octets::to_string).unwrap_or_default(),
             url.path
         ))
     }
@@ -210,6 +216,9 @@ impl Lvs {
             return;
         }
         check.phase = Phase::Waiting;
+        if let Some(trouble) = verdict.trouble() {
+            self.checks.remember(id, trouble);
+        }
         match verdict {
             Verdict::Success => self.conclude(now, id, Ok(())),
             Verdict::Failure(failure) => self.conclude(now, id, Err(failure.into())),
@@ -250,6 +259,8 @@ impl Lvs {
     /// What the kernel's table holds: told before the first settings, and whenever it is another one than before, because there
     /// was none or nobody knew what it holds. What is missing is then made.
     pub fn handle_new_table(&mut self, services: impl IntoIterator<Item = (ServiceKey, Held)>) {
+        self.no_table = false;
+        self.watch.unmade.clear();
         self.table.clear();
         for (key, held) in services {
             self.table.learn(key, Some(held));
@@ -257,11 +268,27 @@ impl Lvs {
         if self.first {
             return;
         }
+        self.flush_if_due();
         let (users, leaving) = (&self.users, &self.leaving);
         self.table
             .retain(|key| users.contains_key(key) || leaving.contains(key));
         self.dirty.extend(users.keys().chain(leaving).copied());
         self.finish();
+    }
+
+    /// There is no table, or none that anybody can change: commands are carried out by nobody until
+    /// [`handle_new_table`](Self::handle_new_table) says what there is.
+    pub const fn handle_no_table(&mut self) {
+        self.no_table = true;
+    }
+
+    /// Empties all of the table, if that is still to be done and can be.
+    pub(crate) fn flush_if_due(&mut self) {
+        if self.flush_is_due && !self.no_table {
+            self.flush_is_due = false;
+            self.actions.push_back(Action::Ipvs(Command::Flush));
+            self.table.clear();
+        }
     }
 
     /// Grows when a server may have come to life or died. [`Lvs::down`] says the same as before as long as it does not.
@@ -278,9 +305,25 @@ impl Lvs {
     }
 
     /// Names of real servers, as `SERVICE SERVER`, that a predecessor of this process knew to be down; told before the first
-    /// settings. They begin so.
-    pub fn handle_predecessor(&mut self, down: impl IntoIterator<Item = Box<str>>) {
+    /// settings. They begin so. With them the [marks](Self::given_marks) that it had given out: they go on meaning what they
+    /// did.
+    pub fn handle_predecessor(
+        &mut self,
+        down: impl IntoIterator<Item = Box<str>>,
+        marks: impl IntoIterator<Item = GivenMark>,
+    ) {
         self.known_down.extend(down);
+        self.marks.inherit(marks);
+    }
+
+    /// The marks that were ever given out to groups, as [`Lvs::handle_predecessor`] takes them. There are only ever more.
+    pub fn given_marks(&self) -> impl Iterator<Item = GivenMark> {
+        self.marks.all()
+    }
+
+    /// How many these are.
+    pub fn count_of_marks(&self) -> usize {
+        self.marks.count()
     }
 
     /// The kernel did not carry out a command.
@@ -293,8 +336,14 @@ impl Lvs {
             | Command::AddDestination(key, ..)
             | Command::EditDestination(key, ..)
             | Command::RemoveDestination(key, _) => *key,
-            Command::Flush => return,
+            Command::Flush => {
+                self.flush_is_due = !self.services.is_empty();
+                return;
+            }
         };
+        if let (Command::AddService(..), RefusalKind::Other) = (command, kind) {
+            self.watch.unmade.insert(key);
+        }
         self.watch.suspect(now, key, kind);
     }
 

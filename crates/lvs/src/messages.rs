@@ -43,6 +43,7 @@ impl fmt::Display for Reason<'_> {
                 CommandEnd::Exited(status) => write!(f, "exited with status {status}"),
                 CommandEnd::Signalled(signal) => write!(f, "due to signal {signal}"),
                 CommandEnd::NotStarted => f.write_str("it could not be started"),
+                CommandEnd::NoProcess => f.write_str("there was no process for it"),
             },
             Self::Told => f.write_str("it is told so"),
         }
@@ -102,6 +103,13 @@ pub(crate) fn result(
         (Turn::Down { retried }, Err(reason)) => Some(failure(told, checker, retried, reason)),
         (Turn::Nothing | Turn::Retry(_) | Turn::Down { .. }, _) => None,
     }
+}
+
+/// What came instead of an echo reply, or that nothing could be sent, has a line of its own (keepalived): for each attempt,
+/// whether it counts or not.
+pub(crate) fn detail(told: &Told<'_>, failure: &Failure) -> Option<String> {
+    let line = told.subject().detail(failure)?;
+    Some(format!("{line} ({})", told.server))
 }
 
 /// The server is well.

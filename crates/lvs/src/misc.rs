@@ -27,8 +27,10 @@ pub enum CommandEnd {
     Exited(i32),
     /// By this signal.
     Signalled(i32),
-    /// It could not even be started.
+    /// Its program could not be executed.
     NotStarted,
+    /// There was no process for it, for a reason on our side: nothing was found out.
+    NoProcess,
 }
 
 /// A command that runs.
@@ -77,6 +79,8 @@ pub(crate) enum Meaning {
     Good(i64),
     /// It is not.
     Bad,
+    /// What was known stays known.
+    Nothing,
 }
 
 /// What the end of a command means for a server with this configured weight. With `misc_dynamic` an exit status of 2 to 255
@@ -88,6 +92,7 @@ pub(crate) fn meaning(end: CommandEnd, dynamic: bool, weight: u32) -> Meaning {
             Meaning::Good(i64::from(status) - 2 - i64::from(weight))
         }
         CommandEnd::Exited(_) | CommandEnd::Signalled(_) | CommandEnd::NotStarted => Meaning::Bad,
+        CommandEnd::NoProcess => Meaning::Nothing,
     }
 }
 
@@ -98,7 +103,7 @@ mod tests {
 
     #[test]
     fn statuses() {
-        use CommandEnd::{Exited, NotStarted, Signalled};
+        use CommandEnd::{Exited, NoProcess, NotStarted, Signalled};
         for (end, plain, dynamic) in [
             (Exited(0), Meaning::Good(0), Meaning::Good(0)),
             (Exited(1), Meaning::Bad, Meaning::Bad),
@@ -106,6 +111,7 @@ mod tests {
             (Exited(255), Meaning::Bad, Meaning::Good(243)),
             (Signalled(9), Meaning::Bad, Meaning::Bad),
             (NotStarted, Meaning::Bad, Meaning::Bad),
+            (NoProcess, Meaning::Nothing, Meaning::Nothing),
         ] {
             assert_eq!(meaning(end, false, 10), plain, "{end:?}");
             assert_eq!(meaning(end, true, 10), dynamic, "{end:?}");

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use types::Instant;
-use types::ipvs::{Command, ServiceKey};
+use types::ipvs::ServiceKey;
 use types::marks::MarkClaim;
 
 use crate::action::{Action, Activation, CheckId, Level, Line, LineText};
@@ -77,9 +77,12 @@ impl Lvs {
         self.now = now;
         let first = self.first;
         self.turns += 1;
-        if first && new.global.flush && !new.virtual_servers.is_empty() {
-            self.actions.push_back(Action::Ipvs(Command::Flush));
-            self.table.clear();
+        if first {
+            self.flush_is_due = !new.virtual_servers.is_empty();
+        }
+        self.flush_is_due &= new.global.flush;
+        if first {
+            self.flush_if_due();
         }
         let counterparts = self.counterparts(&new);
         self.let_go(&new, &counterparts);
@@ -469,6 +472,7 @@ impl Lvs {
             contribution: 0,
             last_status: None,
             sequence: 0,
+            last_errno: 0,
             lateness_said: false,
             obstacle_said: false,
         };

@@ -7,10 +7,13 @@ use serde::{Deserialize, Serialize};
 pub mod checkers;
 pub mod global;
 pub mod group;
+pub mod octets;
+pub mod peer;
 pub mod server;
 pub mod ssl;
 
 pub use group::{Group, GroupEntry, GroupId};
+pub use octets::Octets;
 pub use server::{
     Forwarding, Granularity, GueChecksum, Persistence, Protocol, RealServer, Service, SorryServer,
     Timing, Tunnel, VirtualServer,
@@ -24,7 +27,7 @@ pub struct Settings {
     pub virtual_servers: Vec<VirtualServer>,
     /// The `virtual_server_group`s, in the order of the file, used or not. Names are unique.
     pub groups: Vec<Group>,
-    /// What SSL_GET shows and trusts (`SSL`); `None`: no certificate, any server is trusted.
+    /// What SSL_GET shows and trusts (`SSL`); `None`: no certificate of ours, and whom the system trusts.
     pub ssl: Option<Box<Ssl>>,
     /// What concerns all virtual servers together.
     pub global: global::GlobalSettings,

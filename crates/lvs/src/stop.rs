@@ -80,7 +80,7 @@ impl Lvs {
         } else {
             ""
         };
-        let (command, mail) = (settings.notify_down, settings.smtp_alert);
+        let command = settings.notify_down;
         let Some((server, service)) = self.names(place) else {
             return;
         };
@@ -96,7 +96,6 @@ impl Lvs {
                 up: false,
                 command,
                 before: false,
-                mail,
                 stopping: true,
             });
         }

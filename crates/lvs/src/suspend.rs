@@ -9,8 +9,8 @@ use types::Instant;
 
 use crate::action::{Action, Activation, Level, Line, LineText};
 use crate::check::Phase;
-use crate::lvs::{Lvs, index};
-use crate::settings::{GroupEntry, Service, VirtualServer};
+use crate::lvs::Lvs;
+use crate::settings::{GroupEntry, Service, Settings, VirtualServer};
 
 impl Lvs {
     /// All addresses of this machine, each as often as there are interfaces that have it.
@@ -35,7 +35,8 @@ impl Lvs {
                 self.local.remove(&address);
             }
         }
-        self.suspend_or_resume(now);
+        // A take-over brings thousands, one by one: only those that go by this one are looked at.
+        self.suspend_or_resume_of(now, |settings, service| goes_by(settings, service, address));
         self.finish();
     }
 
@@ -68,10 +69,21 @@ impl Lvs {
     }
 
     pub(crate) fn suspend_or_resume(&mut self, now: Instant) {
+        self.suspend_or_resume_of(now, |_, _| true);
+    }
+
+    fn suspend_or_resume_of(
+        &mut self,
+        now: Instant,
+        concerned: impl Fn(&Settings, &VirtualServer) -> bool,
+    ) {
         for service in 0..self.services.len() {
             let Some(settings) = self.settings.virtual_servers.get(service) else {
                 continue;
             };
+            if !concerned(&self.settings, settings) {
+                continue;
+            }
             let pause = self.is_to_pause(settings);
             let Some(state) = self.services.get_mut(service) else {
                 continue;
@@ -84,14 +96,21 @@ impl Lvs {
 
     /// The checks of a virtual server pause, or go on.
     fn pause_checks(&mut self, now: Instant, service: usize, pause: bool) {
-        let ids: Vec<_> = self
-            .checks
-            .iter()
-            .filter(|(_, check)| index(check.place.service) == Some(service))
-            .filter(|(_, check)| check.phase != Phase::Told)
-            .map(|(id, _)| id)
+        let Some(state) = self.services.get(service) else {
+            return;
+        };
+        let servers = state.servers.iter();
+        let ids: Vec<_> = servers
+            .flat_map(|server| server.checks.iter().copied())
             .collect();
         for id in ids {
+            if self
+                .checks
+                .get(id)
+                .is_none_or(|check| check.phase == Phase::Told)
+            {
+                continue;
+            }
             if pause {
                 self.abandon(id);
             }
@@ -118,4 +137,21 @@ impl Lvs {
             }));
         }
     }
+}
+
+/// Whether it may be up to this address if the checks of a virtual server are made.
+fn goes_by(settings: &Settings, service: &VirtualServer, address: IpAddr) -> bool {
+    service.ha_suspend
+        && match &service.service {
+            Service::Address { address: own, .. } => *own == address,
+            Service::Mark { .. } => false,
+            Service::Group { group, .. } => settings.group(*group).is_some_and(|group| {
+                group.entries.iter().any(|entry| match entry {
+                    GroupEntry::Addresses { first, last, .. } => {
+                        (*first..=*last).contains(&address)
+                    }
+                    GroupEntry::Mark { .. } => false,
+                })
+            }),
+        }
 }

@@ -4,7 +4,7 @@ use types::ipvs::{Protocol, ServiceKey};
 use types::{Family, Instant};
 
 use crate::action::CheckId;
-use crate::check::{Check, Phase};
+use crate::check::{Check, Checks, Phase};
 use crate::lvs::{Lvs, ServerState, ServiceState, place};
 use crate::names::{ServerName, ServiceName};
 use crate::settings::checkers::Checker;
@@ -38,6 +38,7 @@ pub struct CheckView<'a> {
     /// Its number.
     pub id: CheckId,
     state: &'a Check,
+    all: &'a Checks,
 }
 
 /// A `virtual_server_group` and what is known of it.
@@ -145,10 +146,12 @@ impl<'a> ServiceView<'a> {
         self.state.reloaded
     }
 
-    /// Whether the kernel has a service for each of its addresses and marks.
+    /// Whether the kernel has a service for each of its addresses and marks: none if there is no table, or if it refused.
     pub fn is_set(&self) -> bool {
+        let Lvs { table, watch, .. } = self.lvs;
+        let is_there = |key| table.get(key).is_some() && !watch.unmade.contains(key);
         let keys = &self.state.keys;
-        !keys.is_empty() && keys.iter().all(|key| self.lvs.table.get(key).is_some())
+        !self.lvs.no_table && !keys.is_empty() && keys.iter().all(is_there)
     }
 
     fn present_servers(&self) -> usize {
@@ -213,6 +216,7 @@ impl<'a> ServerView<'a> {
                 settings,
                 id: *id,
                 state: lvs.checks.get(*id)?,
+                all: &lvs.checks,
             })
         })
     }
@@ -257,6 +261,16 @@ impl CheckView<'_> {
     /// The exit status of its command.
     pub const fn last_status(&self) -> Option<i32> {
         self.state.last_status
+    }
+
+    /// The operating system's number (errno) for the last trouble that it has met, however long ago.
+    pub fn last_errno(&self) -> Option<u16> {
+        Some(self.state.last_errno).filter(|number| *number != 0)
+    }
+
+    /// The number that the library has for the last trouble with TLS that a page has met, counted from 0.
+    pub fn last_tls_error(&self, page: u16) -> Option<i32> {
+        self.all.tls_error(self.id, page)
     }
 
     /// The number of its last echo request.

@@ -43,6 +43,8 @@ pub(crate) struct Watch {
     suspects: BTreeMap<ServiceKey, Instant>,
     /// Services that differ because the kernel refused a command, not because of somebody else.
     refused: BTreeSet<ServiceKey>,
+    /// Services that the kernel refused to make, and was not asked for again since.
+    pub(crate) unmade: BTreeSet<ServiceKey>,
 }
 
 impl Watch {
@@ -128,6 +130,7 @@ impl Lvs {
             return;
         }
         self.leaving.remove(&key);
+        self.watch.unmade.remove(&key);
         if !self.watch.refused.remove(&key) {
             for line in differences(&key, self.table.get(&key), held.as_ref()) {
                 self.say(Level::Warning, line);

@@ -17,7 +17,7 @@ use config::{
     FileProblem, InterfaceFacts, LoadOptions, Machine, ResolvedScript, ScriptProblem, Settings,
 };
 use evervip_observe::{CheckContext, WallClock, check_data};
-use lvs::dialogue::{Failure, Verdict};
+use lvs::dialogue::{Failure, Trouble, TroubleKind, Verdict};
 use lvs::settings::checkers::CheckerKind;
 use lvs::{Action, CommandEnd, Lvs};
 use types::Instant;
@@ -196,6 +196,72 @@ fn beside_keepalived() {
     let text = dump(&lvs, &settings);
     assert!(!text.contains("hush"), "no secret reaches a dump");
     insta::assert_snapshot!("differences", differences(KEEPALIVED, &text));
+}
+
+/// A keyword that keepalived does not have changes no line but its own.
+#[test]
+fn a_verified_certificate_is_mentioned() {
+    let [with, without] = [
+        "virtual_server 192.0.2.1 443 {\n protocol TCP\n lvs_sched rr\n lvs_method NAT\n real_server 198.18.0.1 443 {\n SSL_GET {\n \
+         verify_peer\n url {\n path /\n }\n }\n }\n}\n",
+        "virtual_server 192.0.2.1 443 {\n protocol TCP\n lvs_sched rr\n lvs_method NAT\n real_server 198.18.0.1 443 {\n SSL_GET {\n \
+         url {\n path /\n }\n }\n }\n}\n",
+    ]
+    .map(|text| {
+        let settings = settings(text);
+        let mut lvs = Lvs::new(1);
+        lvs.handle_settings(Instant::ZERO, settings.lvs.clone());
+        dump(&lvs, &settings)
+    });
+    assert_eq!(differences(&without, &with), "+   verify_peer set\n");
+}
+
+/// Numbers of errors stand where keepalived has them, and stay when the server is well again.
+#[test]
+fn the_last_errors() {
+    let settings = settings(
+        "virtual_server 192.0.2.1 443 {\n protocol TCP\n lvs_sched rr\n lvs_method NAT\n real_server 198.18.0.1 443 {\n SSL_GET {\n \
+         retry 0\n url {\n path /\n virtualhost a\n }\n url {\n path /b\n }\n }\n }\n}\n",
+    );
+    let mut lvs = Lvs::new(1);
+    lvs.handle_settings(Instant::ZERO, settings.lvs.clone());
+    let before = dump(&lvs, &settings);
+    let mut attempt = |seconds: u64, verdict: &Verdict| {
+        let now = Instant::from_nanos(seconds * 1_000_000_000);
+        lvs.handle_timeout(now);
+        while let Some(action) = lvs.poll_action() {
+            if let Action::Attempt(id, _) = action {
+                lvs.handle_verdict(now, id, verdict);
+            }
+        }
+    };
+    let trouble = |kind, number| Trouble {
+        kind,
+        number,
+        text: "trouble".into(),
+    };
+    let refused = trouble(TroubleKind::Refused, 111);
+    attempt(100, &Verdict::Failure(Failure::Connect(refused)));
+    let spoilt = trouble(TroubleKind::Tls, 0xa00_010b);
+    attempt(200, &Verdict::Failure(Failure::Broken(spoilt)));
+    for seconds in [300, 400, 500, 600] {
+        attempt(seconds, &Verdict::Success);
+    }
+    let text = dump(&lvs, &settings);
+    let wanted = "+     Last errno = 111\n+     Last SSL error = 0xa00010b\n";
+    let of_errors: String = differences(&before, &text)
+        .lines()
+        .filter(|line| line.contains("Last"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert_eq!(of_errors, wanted);
+    assert!(text.contains("   Up = yes\n"));
+    assert!(text.contains("     Timeout = 5.000000\n     Last errno = 111\n   Keepalive method"));
+    assert!(
+        text.contains(
+            "     Virtual host = a\n     Last SSL error = 0xa00010b\n   Checked url = /b\n"
+        )
+    );
 }
 
 /// What checks have found out, what nftables marks, and what a reload kept.

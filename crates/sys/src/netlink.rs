@@ -19,7 +19,7 @@ mod socket;
 mod stacked;
 
 // What the packet filter and IPVS, netlink of other families, are told and answer by.
-pub(crate) use numbers::{ACK, DONE, DUMP, ERROR, REQUEST};
+pub(crate) use numbers::{ACK, DONE, DUMP, DUMP_INTERRUPTED, ERROR, REQUEST};
 pub(crate) use refusal::{answer as read_answer, end_of_list};
 pub(crate) use socket::{Socket, is_from_kernel};
 

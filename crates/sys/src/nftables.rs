@@ -7,6 +7,7 @@
 //! Requests travel in batches, which the kernel carries out whole or not at all: there is no moment in which half a
 //! table filters.
 
+mod look;
 mod marks;
 mod numbers;
 mod rule;

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         ("marks have keepalived's shape", marks_shape),
         ("marks come and go, the others stay", marks_change),
         ("ten thousand marks", many_marks),
+        ("marks are looked at", marks_are_looked_at),
         ("packets get their marks", marks_effect),
         ("a blocked address neither takes nor sends", effect),
     ];
@@ -578,12 +579,54 @@ fn many_marks() {
     let (first, second) = (some(0), some(5000));
     firewall.replace_marks(&table, &first).unwrap();
     assert_eq!(count(), 10_000);
+    assert!(firewall.holds_marks(&table, &first).unwrap());
     firewall.change_marks(&table, &first, &second).unwrap();
     assert_eq!(count(), 10_000);
+    assert!(firewall.holds_marks(&table, &second).unwrap());
+    assert!(!firewall.holds_marks(&table, &first).unwrap());
     firewall
         .change_marks(&table, &second, &Marks::default())
         .unwrap();
     assert_eq!(ruleset(), Vec::<String>::new());
+}
+
+/// What we put there is found again, and whatever somebody else does to it.
+fn marks_are_looked_at() {
+    let (_namespace, mut firewall) = lab();
+    let table = mark_table(true);
+    let wanted = marks(
+        "10.0.0.1 80 tcp 1000
+         10.0.0.2-10.0.0.9 0 tcp 1001
+         10.0.0.1 80 udp 1002
+         fd00::1-fd00::9 80 tcp 1000",
+    );
+    assert!(!firewall.holds_marks(&table, &wanted).unwrap(), "no table");
+    assert!(firewall.holds_marks(&table, &Marks::default()).unwrap());
+    let name = &table.name;
+    for change in [
+        "flush ruleset".to_owned(),
+        format!("delete table ip6 {name}"),
+        format!("flush chain ip {name} in"),
+        format!("add rule ip {name} in tcp dport 7 accept"),
+        format!("flush map ip {name} udp_map"),
+        format!("delete element ip {name} tcp_map {{ 10.0.0.1 . 80 }}"),
+        format!("add element ip {name} tcp_map {{ 10.0.0.77 . 80 : 1000 }}"),
+        format!(
+            "delete element ip {name} tcp_map {{ 10.0.0.1 . 80 }}; add element ip {name} tcp_map {{ 10.0.0.1 . 80 : 7 }}"
+        ),
+    ] {
+        firewall.replace_marks(&table, &wanted).unwrap();
+        nft(&["add table ip somebody_else; add chain ip somebody_else in"]);
+        assert!(firewall.holds_marks(&table, &wanted).unwrap(), "{change}");
+        nft(&[change.as_str()]);
+        assert!(!firewall.holds_marks(&table, &wanted).unwrap(), "{change}");
+    }
+    // After changes of ours, too.
+    firewall.replace_marks(&table, &wanted).unwrap();
+    let others = marks("10.0.0.1 80 tcp 1000\n10.0.0.1 80 sctp 1003");
+    firewall.change_marks(&table, &wanted, &others).unwrap();
+    assert!(firewall.holds_marks(&table, &others).unwrap());
+    assert!(!firewall.holds_marks(&table, &wanted).unwrap());
 }
 
 /// A rule behind ours counts what comes with which mark.

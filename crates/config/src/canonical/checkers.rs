@@ -180,15 +180,21 @@ fn http(page: &mut Page, check: &HttpCheck, real: &RealServer, service: &Virtual
             HttpVersion::V1_1 => "1.1",
         },
     );
-    let host = own_host(check, real, service).then_some(virtualhost.as_deref());
-    page.word("virtualhost", host.flatten());
-    if let Some(Tls { sni, compliant }) = tls {
+    let host = own_host(check, real, service).then_some(virtualhost.as_ref());
+    page.octets("virtualhost", host.flatten());
+    if let Some(Tls {
+        sni,
+        compliant,
+        verify_peer,
+    }) = tls
+    {
         match sni {
             Sni::Off => {}
-            Sni::Named(name) => page.word("sni_name", Some(name)),
+            Sni::Named(name) => page.octets("sni_name", Some(name)),
             Sni::Virtualhost(_) => page.line("enable_sni"),
         }
         page.flag("tls_compliant", *compliant);
+        page.flag("verify_peer", *verify_peer);
     }
     page.flag("fast_recovery", *fast_recovery);
     for url in urls {
@@ -219,8 +225,8 @@ fn of_url(page: &mut Page, url: &Url) {
         tls_compliant,
     } = url;
     page.block("url", |page| {
-        page.word("path", Some(path));
-        page.word("virtualhost", virtualhost.as_deref());
+        page.octets("path", Some(path));
+        page.octets("virtualhost", virtualhost.as_ref());
         if let Some(digest) = digest {
             let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
             page.value("digest", digits);

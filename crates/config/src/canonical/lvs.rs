@@ -175,7 +175,7 @@ fn virtual_server(
         page.flag("inhibit_on_failure", *inhibit_on_failure);
         page.flag("ha_suspend", *ha_suspend);
         page.switch("smtp_alert", *smtp_alert);
-        page.word("virtualhost", virtualhost.as_deref());
+        page.octets("virtualhost", virtualhost.as_ref());
         page.word("snmp_name", snmp_name.as_deref());
         page.command("quorum_up", quorum_up.and_then(|id| commands.get(id)));
         page.command("quorum_down", quorum_down.and_then(|id| commands.get(id)));
@@ -304,7 +304,7 @@ fn real_server(
                 snmp_name,
                 timing,
             } = &**rare;
-            page.word("virtualhost", virtualhost.as_deref());
+            page.octets("virtualhost", virtualhost.as_ref());
             page.word("snmp_name", snmp_name.as_deref());
             if let Some(timing) = timing {
                 of_timing(page, timing);

@@ -3,6 +3,8 @@
 use std::fmt::{self, Display, Write};
 use std::time::Duration;
 
+use lvs::settings::Octets;
+
 use crate::read::show_decimal;
 use crate::settings::{Command, RunAs};
 
@@ -67,6 +69,12 @@ impl Page {
     /// A keyword with a text of one word.
     pub(super) fn word(&mut self, name: &str, text: Option<&str>) {
         self.option(name, text.map(Word));
+    }
+
+    /// The same with bytes that need not be text.
+    pub(super) fn octets(&mut self, name: &str, octets: Option<&Octets>) {
+        let text = octets.map(|octets| crate::bytes::decode(octets.as_bytes().to_vec()));
+        self.word(name, text.as_deref());
     }
 
     /// A keyword with some words.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 
+use lvs::settings::Octets;
 use lvs::settings::checkers::{
     DnsType, FileWeight, HttpVersion, Microseconds, RegexOptions, RegexStack, StatusRange,
 };
@@ -134,10 +135,12 @@ pub(crate) struct ReplyDraft {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HttpDraft {
     pub(crate) version: HttpVersion,
-    pub(crate) virtualhost: Option<String>,
+    pub(crate) virtualhost: Option<Octets>,
     pub(crate) enable_sni: bool,
-    pub(crate) sni_name: Option<String>,
+    pub(crate) sni_name: Option<Octets>,
     pub(crate) tls_compliant: bool,
+    /// Where `verify_peer` switches it on.
+    pub(crate) verify_peer: Option<Span>,
     pub(crate) fast_recovery: bool,
     /// Those with a path.
     pub(crate) urls: Vec<UrlDraft>,
@@ -146,8 +149,8 @@ pub(crate) struct HttpDraft {
 /// `url`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct UrlDraft {
-    pub(crate) path: Option<String>,
-    pub(crate) virtualhost: Option<String>,
+    pub(crate) path: Option<Octets>,
+    pub(crate) virtualhost: Option<Octets>,
     pub(crate) digest: Option<[u8; 16]>,
     pub(crate) status_codes: Vec<StatusRange>,
     pub(crate) tls_compliant: bool,

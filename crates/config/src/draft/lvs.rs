@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use lvs::settings::checkers::{CommandId, Microseconds};
-use lvs::settings::{Forwarding, Granularity, Group, GroupId, Protocol, Ssl, VirtualServer};
+use lvs::settings::{
+    Forwarding, Granularity, Group, GroupId, Octets, Protocol, Ssl, VirtualServer,
+};
 use types::Family;
 
 use super::checkers::CheckerDraft;
@@ -109,7 +111,7 @@ pub(crate) struct VirtualServerDraft {
     pub(crate) alpha: bool,
     pub(crate) omega: bool,
     pub(crate) smtp_alert: Option<bool>,
-    pub(crate) virtualhost: Option<String>,
+    pub(crate) virtualhost: Option<Octets>,
     pub(crate) snmp_name: Option<String>,
     pub(crate) quorum_up: Option<CommandDraft>,
     pub(crate) quorum_down: Option<CommandDraft>,
@@ -177,7 +179,7 @@ pub(crate) struct RealServerDraft {
     pub(crate) smtp_alert: Option<bool>,
     pub(crate) notify_up: Option<Box<CommandDraft>>,
     pub(crate) notify_down: Option<Box<CommandDraft>>,
-    pub(crate) virtualhost: Option<String>,
+    pub(crate) virtualhost: Option<Octets>,
     pub(crate) snmp_name: Option<String>,
     pub(crate) checkers: Vec<CheckerDraft>,
 }

@@ -4,6 +4,7 @@
 
 use std::num::NonZeroU16;
 
+use lvs::settings::Octets;
 use lvs::settings::checkers::Microseconds;
 use types::IfName;
 
@@ -338,10 +339,29 @@ fn text(
     statement: &Statement,
     slot: fn(&mut CheckerDraft) -> &mut Option<String>,
 ) {
-    let Some(text) = reading.text(statement, 1) else {
-        return;
-    };
-    if slot(&mut reading.checker).replace(text).is_some() {
+    if let Some(text) = reading.text(statement, 1) {
+        keep(reading, statement, slot, text);
+    }
+}
+
+/// The same with bytes that need not be text.
+fn octets(
+    reading: &mut Reading<'_>,
+    statement: &Statement,
+    slot: fn(&mut CheckerDraft) -> &mut Option<Octets>,
+) {
+    if let Some(octets) = reading.octets(statement, 1) {
+        keep(reading, statement, slot, octets);
+    }
+}
+
+fn keep<T>(
+    reading: &mut Reading<'_>,
+    statement: &Statement,
+    slot: fn(&mut CheckerDraft) -> &mut Option<T>,
+    value: T,
+) {
+    if slot(&mut reading.checker).replace(value).is_some() {
         let message = format!(
             "{} is given twice; the last one is used",
             statement.argument(0)

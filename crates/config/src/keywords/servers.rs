@@ -112,14 +112,14 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         default: "none; a real server: its virtual server's",
         help: "Host header of HTTP_GET and SSL_GET",
         role: Role::Set(|r, s| {
-            let Some(text) = r.text(s, 1) else { return };
+            let Some(host) = r.octets(s, 1) else { return };
             let (server, real) = (r.lvs.server.as_mut(), r.lvs.real.as_mut());
             let slot = if r.block == REAL_SERVER {
                 real.map(|real| &mut real.virtualhost)
             } else {
                 server.map(|server| &mut server.virtualhost)
             };
-            if slot.is_some_and(|slot| slot.replace(text).is_some()) {
+            if slot.is_some_and(|slot| slot.replace(host).is_some()) {
                 last_counts(r, s);
             }
         }),

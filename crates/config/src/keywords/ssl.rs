@@ -55,7 +55,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     },
     Keyword {
         name: "ca",
-        help: "the authorities that are trusted",
+        default: "those that the system trusts",
+        help: "the authorities that are trusted where SSL_GET has verify_peer",
         role: Role::Set(|r, s| file(r, s, |ssl| &mut ssl.ca)),
         ..ROW
     },

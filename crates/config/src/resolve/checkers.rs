@@ -2,13 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use lvs::settings::Octets;
 use lvs::settings::checkers::{
     Checker, CheckerKind, CommandId, DnsCheck, Endpoint, FileCheck, HttpCheck, Microseconds,
     MiscCheck, Regex, Reply, ReplyPattern, SmtpCheck, Sni, Source, StatusRange, Tls, UdpCheck, Url,
 };
 use types::Family;
 
-use crate::diagnostics::{Class, Diagnostic, Found, Reporter};
+use crate::diagnostics::{Class, Diagnostic, Found, Reporter, Span};
 use crate::draft::CommandDraft;
 use crate::draft::checkers::{
     CheckerBlock, CheckerDraft, ConnectionDraft, HttpDraft, MiscDraft, RegexDraft, UdpDraft,
@@ -28,8 +29,8 @@ pub(crate) struct Inherited<'a> {
     pub(crate) alpha: bool,
     /// The real server, with the port it has in the end; 0: none.
     pub(crate) server: SocketAddr,
-    pub(crate) real_virtualhost: Option<&'a str>,
-    pub(crate) virtual_virtualhost: Option<&'a str>,
+    pub(crate) real_virtualhost: Option<&'a Octets>,
+    pub(crate) virtual_virtualhost: Option<&'a Octets>,
     /// `delay_loop` of the virtual server alone: what a MISC_CHECK's command may take.
     pub(crate) virtual_delay_loop: Option<Microseconds>,
 }
@@ -133,7 +134,13 @@ fn kind(
         CheckerBlock::Udp => CheckerKind::Udp(Box::new(udp(draft.udp, endpoint))),
         CheckerBlock::Http | CheckerBlock::Ssl => {
             let tls = block == CheckerBlock::Ssl;
-            CheckerKind::Http(Box::new(http(draft.http, tls, endpoint, around)))
+            let verified = draft.http.verify_peer.filter(|_| tls);
+            let check = http(draft.http, tls, endpoint, around);
+            if let Some(span) = verified {
+                possible_peers(&check, span, report);
+                lints::certificates::check(&check, around.server.ip(), span, report);
+            }
+            CheckerKind::Http(Box::new(check))
         }
         CheckerBlock::Smtp => CheckerKind::Smtp(Box::new(SmtpCheck {
             endpoint,
@@ -301,26 +308,38 @@ fn udp(draft: UdpDraft, endpoint: Endpoint) -> UdpCheck {
 }
 
 fn http(draft: HttpDraft, tls: bool, endpoint: Endpoint, around: &Inherited<'_>) -> HttpCheck {
-    let owned = |name: Option<&str>| name.map(str::to_owned);
-    let own = draft.virtualhost.as_deref();
+    let own = draft.virtualhost.as_ref();
     let sni = match draft.sni_name {
         _ if !draft.enable_sni => Sni::Off,
         Some(name) => Sni::Named(name),
-        None => Sni::Virtualhost(owned(own.or(around.virtual_virtualhost))),
+        None => Sni::Virtualhost(own.or(around.virtual_virtualhost).cloned()),
     };
     HttpCheck {
         endpoint,
         tls: tls.then_some(Tls {
             sni,
             compliant: draft.tls_compliant,
+            verify_peer: draft.verify_peer.is_some(),
         }),
         version: draft.version,
-        virtualhost: owned(
-            own.or(around.real_virtualhost)
-                .or(around.virtual_virtualhost),
-        ),
+        virtualhost: own
+            .or(around.real_virtualhost)
+            .or(around.virtual_virtualhost)
+            .cloned(),
         fast_recovery: draft.fast_recovery,
         urls: draft.urls.into_iter().filter_map(url).collect(),
+    }
+}
+
+/// Says for whom there can be no certificate; `span`: where `verify_peer` is written.
+fn possible_peers(check: &HttpCheck, span: Span, report: &mut Reporter) {
+    let peers = check.urls.iter().filter_map(|url| check.peer(url));
+    for peer in peers.filter(|peer| !peer.is_possible()) {
+        let message =
+            format!("verify_peer: no certificate can be for '{peer}', so there is no result");
+        let diagnostic = Diagnostic::error(Class::Uncounted, message)
+            .help("ask for a name as DNS has it: ASCII, such as xn--mnchen-3ya.example");
+        report.at(span, diagnostic);
     }
 }
 

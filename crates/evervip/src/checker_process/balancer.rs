@@ -25,6 +25,16 @@ const MOST_REFUSALS: usize = 10_000;
 /// What IPVS holds.
 pub(super) type Listing = Vec<(ServiceKey, Held)>;
 
+/// What came of looking for IPVS.
+pub(super) enum Look {
+    /// Nobody looked: it is known, or it is not time yet.
+    Nothing,
+    /// There is none, or no way to it.
+    Absent,
+    /// It is there, and holds this.
+    Found(Listing),
+}
+
 /// The kernel's IPVS.
 #[derive(Default)]
 pub(super) struct Balancer {
@@ -39,18 +49,12 @@ pub(super) struct Balancer {
 }
 
 impl Balancer {
-    /// Settings with virtual servers are about to count: looks for IPVS, if that has not been found yet. Yields what it holds
-    /// when it is found.
-    pub(super) fn begin(&mut self, now: Instant, namespace: &IpvsNamespace) -> Option<Listing> {
+    /// Settings with virtual servers are about to count: looks for IPVS, if that has not been found yet. The namespace is the
+    /// same as long as the daemon runs.
+    pub(super) fn begin(&mut self, now: Instant, namespace: &IpvsNamespace) -> Look {
         self.refusals.clear();
         if self.ipvs.is_some() {
-            if self.namespace != *namespace {
-                // What is there would have to be removed first, and connections with it.
-                warn!(
-                    "net_namespace_ipvs: virtual servers stay where they are until evervip is restarted"
-                );
-            }
-            return None;
+            return Look::Nothing;
         }
         self.namespace = namespace.clone();
         self.look(now, true)
@@ -66,30 +70,32 @@ impl Balancer {
         self.look_at
     }
 
-    /// Looks again, if it is time. Yields what IPVS holds when it is found.
-    pub(super) fn tick(&mut self, now: Instant) -> Option<Listing> {
+    /// Looks again, if it is time.
+    pub(super) fn tick(&mut self, now: Instant) -> Look {
         if self.look_at.is_none_or(|at| at > now) {
-            return None;
+            return Look::Nothing;
         }
         self.look(now, false)
     }
 
-    fn look(&mut self, now: Instant, load: bool) -> Option<Listing> {
+    fn look(&mut self, now: Instant, load: bool) -> Look {
         self.look_at = None;
         let module = if load { Module::Load } else { Module::Leave };
         match ipvs::open(&self.namespace, module) {
             Ok(ipvs) => {
                 self.ipvs = Some(ipvs);
-                let listing = self.list(now)?;
+                let Some(listing) = self.list(now) else {
+                    return Look::Absent;
+                };
                 if std::mem::take(&mut self.said) {
                     info!("IPVS is there now: it gets all virtual servers");
                 }
-                return Some(listing);
+                return Look::Found(listing);
             }
             Err(problem) => self.complain(format!("{problem:#}")),
         }
         self.look_at = Some(now + AGAIN);
-        None
+        Look::Absent
     }
 
     fn complain(&mut self, problem: String) {
@@ -116,6 +122,10 @@ impl Balancer {
             Ok(results) => results,
             Err(problem) => {
                 self.lose(now, &problem);
+                // All is read anew, except whether this was done.
+                if commands.contains(&Command::Flush) {
+                    refused(Command::Flush, RefusalKind::Other);
+                }
                 return;
             }
         };

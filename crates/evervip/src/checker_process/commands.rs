@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use config::settings::Command;
-use log::{error, warn};
+use log::{debug, error, warn};
 use lvs::{CheckId, CommandEnd, Signal};
 use sys::process::{self, Exit, ExitStatus, Pid};
 use types::Instant;
@@ -42,9 +42,20 @@ pub(super) struct Commands {
 }
 
 impl Commands {
-    /// Starts the command of a check.
-    pub(super) fn run(&mut self, check: CheckId, command: &Command) -> Result<()> {
-        self.running.run(check, command)
+    /// Starts the command of a check. False: no process can be made for it, which has been said.
+    pub(super) fn run(&mut self, now: Instant, check: CheckId, command: &Command) -> bool {
+        let Err(problem) = self.running.run(check, command) else {
+            return true;
+        };
+        debug!("a MISC_CHECK has no result: {problem:#}");
+        let cause = match problem.downcast_ref() {
+            Some(sys::Error::System { reason, .. } | sys::Error::Object { reason, .. }) => {
+                reason.to_string()
+            }
+            _ => problem.to_string(),
+        };
+        self.running.say_hindered(now, &cause);
+        false
     }
 
     /// Starts a notify script and forgets about it; if many are running, a little later.
@@ -105,13 +116,13 @@ impl Commands {
     }
 
     /// A process ended: if it was the command of a check, whose and how.
-    pub(super) fn ended(&mut self, exit: &Exit) -> Option<(CheckId, CommandEnd)> {
+    pub(super) fn ended(&mut self, now: Instant, exit: &Exit) -> Option<(CheckId, CommandEnd)> {
         if self.signalled.remove(&exit.pid) {
             // The rest of its group.
             send(exit.pid, SIGKILL);
         }
         self.dismissed.remove(&exit.pid);
-        let ended = self.running.ended(exit);
+        let ended = self.running.ended(now, exit);
         if !self.waiting.is_empty() {
             self.notify_waiting(MOST_NOTIFYING.saturating_sub(self.running.notifying()));
         }
@@ -120,6 +131,7 @@ impl Commands {
             Ended::With(ExitStatus::Code(code)) => CommandEnd::Exited(code),
             Ended::With(ExitStatus::Signal(signal)) => CommandEnd::Signalled(signal),
             Ended::NotStarted => CommandEnd::NotStarted,
+            Ended::Hindered => CommandEnd::NoProcess,
         };
         Some((check, end))
     }
@@ -194,20 +206,20 @@ mod tests {
 
     fn end_of(commands: &mut Commands, pid: Pid) -> Option<(CheckId, CommandEnd)> {
         let status = process::wait_for(pid).unwrap();
-        commands.ended(&Exit { pid, status })
+        commands.ended(Instant::ZERO, &Exit { pid, status })
     }
 
     #[test]
     fn how_they_end() {
         let mut commands = Commands::default();
         let (one, two) = (CheckId(1), CheckId(2));
-        commands.run(one, &shell("exit 7")).unwrap();
+        assert!(commands.run(Instant::ZERO, one, &shell("exit 7")));
         let pid = commands.running.processes(&one)[0];
         assert_eq!(
             end_of(&mut commands, pid),
             Some((one, CommandEnd::Exited(7)))
         );
-        commands.run(two, &shell("exec sleep 1000")).unwrap();
+        assert!(commands.run(Instant::ZERO, two, &shell("exec sleep 1000")));
         let pid = commands.running.processes(&two)[0];
         commands.signal(one, Signal::Kill);
         commands.signal(two, Signal::Kill);
@@ -248,6 +260,19 @@ mod tests {
         assert_eq!(ended, MOST_NOTIFYING + 3);
     }
 
+    /// Neither a path that no process can be made for nor a user who has as many processes as they may is the server's fault.
+    #[test]
+    fn without_a_process_there_is_no_result() {
+        let mut commands = Commands::default();
+        let check = CheckId(1);
+        let impossible = Command {
+            path: "/bin/\0".to_owned(),
+            ..shell("")
+        };
+        assert!(!commands.run(Instant::ZERO, check, &impossible));
+        assert!(!commands.any_running());
+    }
+
     /// With `misc_dynamic` each of these statuses would be a weight.
     #[test]
     fn one_that_was_not_executed_is_no_status() {
@@ -262,7 +287,7 @@ mod tests {
             (shell("exit 127"), CommandEnd::Exited(127)),
             (shell("exit 125"), CommandEnd::Exited(125)),
         ] {
-            commands.run(check, &command).unwrap();
+            assert!(commands.run(Instant::ZERO, check, &command));
             let pid = commands.running.processes(&check)[0];
             assert_eq!(end_of(&mut commands, pid), Some((check, wanted)));
         }
@@ -272,16 +297,15 @@ mod tests {
     fn one_that_is_dismissed_is_killed_in_the_end_and_says_nothing() {
         let mut commands = Commands::default();
         let check = CheckId(1);
-        commands
-            .run(check, &shell("trap '' TERM; while :; do sleep 1000; done"))
-            .unwrap();
+        let stubborn = shell("trap '' TERM; while :; do sleep 1000; done");
+        assert!(commands.run(Instant::ZERO, check, &stubborn));
         let pid = commands.running.processes(&check)[0];
         let now = Instant::ZERO;
         commands.dismiss(now, check);
         assert_eq!(commands.next_wake(), Some(now + PATIENCE));
         assert!(commands.any_running());
         // The number of the check may be another one's now.
-        commands.run(check, &shell("exit 0")).unwrap();
+        assert!(commands.run(Instant::ZERO, check, &shell("exit 0")));
         let second = commands.running.processes(&check);
         assert!(second.len() == 1 && second[0] != pid);
         assert_eq!(

@@ -21,7 +21,7 @@ use types::Instant;
 use types::ipvs::{Command, ServiceKey};
 
 use super::attempts::{Attempts, Ended, Plans};
-use super::balancer::{Balancer, Listing};
+use super::balancer::{Balancer, Look};
 use super::commands::Commands;
 use super::marker::Marker;
 use super::remarks::Remarks;
@@ -103,12 +103,8 @@ impl Hands {
         self.attempts.as_fd()
     }
 
-    /// Looks for IPVS; what it holds, if it was not known before.
-    pub(super) fn begin_to_balance(
-        &mut self,
-        now: Instant,
-        namespace: &IpvsNamespace,
-    ) -> Option<Listing> {
+    /// Looks for IPVS.
+    pub(super) fn begin_to_balance(&mut self, now: Instant, namespace: &IpvsNamespace) -> Look {
         self.balancer.begin(now, namespace)
     }
 
@@ -124,12 +120,26 @@ impl Hands {
         };
         self.patterns = Patterns::of(lvs);
         self.remarks = Remarks::default();
-        let wants_tls =
-            |kind: &CheckerKind| matches!(kind, CheckerKind::Http(check) if check.tls.is_some());
+        let wants_tls = || {
+            kinds().filter_map(|kind| {
+                let CheckerKind::Http(check) = kind else {
+                    return None;
+                };
+                check.tls.as_ref()
+            })
+        };
         self.tls = None;
-        if kinds().any(wants_tls) {
-            match tls::Context::new(lvs.ssl.as_deref()) {
-                Ok(context) => self.tls = Some(context),
+        if wants_tls().next().is_some() {
+            let verifies = wants_tls().any(|tls| tls.verify_peer);
+            match tls::Context::new(lvs.ssl.as_deref(), verifies) {
+                Ok(context) => {
+                    if let Some(why) = context.distrust() {
+                        error!(
+                            "SSL: {why}: SSL_GET checks with verify_peer have no result until a reload finds it better"
+                        );
+                    }
+                    self.tls = Some(context);
+                }
                 Err(problem) => {
                     error!(
                         "{problem}: SSL_GET checks have no result until a reload finds it better"
@@ -244,12 +254,12 @@ impl Hands {
             }
             Action::Attempt(check, attempt) => self.attempts.start(check, attempt),
             Action::RunCommand(check, command) => {
-                let started = program(settings, command)
-                    .ok_or_else(|| anyhow::anyhow!("the settings have no command for it"))
-                    .and_then(|program| self.commands.run(check, program));
-                if let Err(problem) = started {
-                    error!("a MISC_CHECK cannot be started: {problem:#}");
-                    let end = Input::CommandEnded(check, CommandEnd::NotStarted);
+                let program = program(settings, command);
+                if program.is_none() {
+                    error!("a MISC_CHECK cannot be started: the settings have no command for it");
+                }
+                if !program.is_some_and(|program| self.commands.run(now, check, program)) {
+                    let end = Input::CommandEnded(check, CommandEnd::NoProcess);
                     self.later.inputs.push_back(end);
                 }
             }
@@ -318,19 +328,23 @@ impl Hands {
         wakes.into_iter().flatten().min()
     }
 
-    /// Time has passed. What IPVS holds, if it was not known before.
-    pub(super) fn tick(&mut self, now: Instant) -> Option<Listing> {
+    /// Time has passed; if it was time to look for IPVS, what came of it.
+    pub(super) fn tick(&mut self, now: Instant) -> Look {
         self.commands.tick(now);
         self.marker.tick(now);
         self.balancer.tick(now)
     }
 
     /// A process ended: if it was the command of a check, whose and how.
-    pub(super) fn process_ended(&mut self, exit: &Exit) -> Option<(CheckId, CommandEnd)> {
+    pub(super) fn process_ended(
+        &mut self,
+        now: Instant,
+        exit: &Exit,
+    ) -> Option<(CheckId, CommandEnd)> {
         if self.fifos.ended(exit) {
             return None;
         }
-        self.commands.ended(exit)
+        self.commands.ended(now, exit)
     }
 
     /// Whether anything that was told of the end is still at work: scripts, readers of FIFOs.

@@ -67,10 +67,8 @@ impl IpvsTuning {
         namespace: &IpvsNamespace,
         settings: Option<&GlobalSettings>,
     ) {
-        if self.namespace != *namespace {
-            self.end();
-            self.namespace = namespace.clone();
-        }
+        // The same as long as the daemon runs.
+        self.namespace = namespace.clone();
         let wanted = settings.map_or_else(Default::default, |settings| settings.timeouts);
         let daemon = settings.and_then(|settings| settings.sync_daemon.as_ref());
         // With an instance it is the VRRP process'.

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use log::{debug, error, info};
+use log::{debug, error, info, warn};
 use sys::nftables::{Firewall, MarkTable};
 use types::Instant;
 use types::marks::{MarkClaim, Marks};
 
 /// Until it is tried again.
 const RETRY: Duration = Duration::from_secs(5);
+/// How often the tables are looked at: as often as the table of IPVS. Whoever flushes them tells nobody.
+const ROUND: Duration = Duration::from_secs(60);
 
 /// The tables that mark packets.
 #[derive(Default)]
@@ -23,6 +25,7 @@ pub(super) struct Marker {
     /// Names of tables that we made and that have to go.
     stale: BTreeSet<String>,
     retry_at: Option<Instant>,
+    look_at: Option<Instant>,
     complaint: Option<String>,
 }
 
@@ -42,14 +45,45 @@ impl Marker {
     }
 
     /// When [`tick`](Self::tick) has something to do.
-    pub(super) const fn next_wake(&self) -> Option<Instant> {
-        self.retry_at
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        self.retry_at.into_iter().chain(self.look_at).min()
     }
 
-    /// Tries again what did not work, if it is time.
+    /// Tries again what did not work, and looks at what did, if it is time.
     pub(super) fn tick(&mut self, now: Instant) {
+        if self.look_at.is_some_and(|at| at <= now) {
+            self.look(now);
+        }
         if self.retry_at.is_some_and(|at| at <= now) {
             self.turn(now);
+        }
+    }
+
+    /// Whether the tables hold what they should. If not, they are made anew.
+    fn look(&mut self, now: Instant) {
+        self.look_at = Some(now + ROUND);
+        let (Some((table, holds)), Some(firewall)) = (&mut self.made, &mut self.firewall) else {
+            return;
+        };
+        let Some(marks) = holds else {
+            return;
+        };
+        match firewall.holds_marks(table, marks) {
+            Ok(true) => {}
+            Ok(false) => {
+                let name = &table.name;
+                warn!(
+                    "nftables_ipvs: what was in the tables {name} was changed by somebody else: they are made anew"
+                );
+                *holds = None;
+                self.turn(now);
+            }
+            Err(problem) => {
+                warn!("nftables_ipvs: {problem}: making the tables anew");
+                *holds = None;
+                self.firewall = None;
+                self.turn(now);
+            }
         }
     }
 
@@ -72,6 +106,10 @@ impl Marker {
                 Some(now + RETRY)
             }
         };
+        self.look_at = self
+            .made
+            .is_some()
+            .then(|| self.look_at.unwrap_or(now + ROUND));
     }
 
     /// Makes the tables what they should be.

@@ -9,6 +9,7 @@ use sys::process;
 use sys::signals::SignalSet;
 
 use super::line::Line;
+use super::orders::Orders;
 use super::{DUMP_SIGNALS, SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use crate::messages::{LONGEST, Start, ToChild};
 
@@ -16,8 +17,8 @@ use crate::messages::{LONGEST, Start, ToChild};
 pub(crate) struct Beginning {
     /// The parent is at its other end. It is in `events`, under [`CHANNEL`].
     pub line: Line,
-    /// In `events`, too, under [`SIGNALS`]: all that a child has to hear of.
-    pub signals: SignalSet,
+    /// What it says, and signals: these are in `events`, too, under [`SIGNALS`].
+    pub orders: Orders,
     /// The epoll set.
     pub events: EventLoop,
     /// What the parent said.
@@ -62,7 +63,7 @@ pub(super) fn wait_for_start(channel: Channel) -> Result<Option<Beginning>> {
                         events.add(&signals, SIGNALS)?;
                         return Ok(Some(Beginning {
                             line: Line::new(channel),
-                            signals,
+                            orders: Orders::new(signals),
                             events,
                             start,
                             heartbeat,

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use config::Settings;
 use log::{error, warn};
 use sys::channel::{Channel, Delivery, Receipt};
 use sys::event_loop::EventLoop;
 use types::Instant;
 
-use crate::messages::{Dump, LONGEST, OVERRIDDEN_PER_MESSAGE, ToChild, ToParent};
+use super::orders::Order;
+use crate::messages::{LONGEST, OVERRIDDEN_PER_MESSAGE, ToChild, ToParent};
 
 /// When to try again to tell a parent that has too much to read.
 const PACE: Duration = Duration::from_millis(100);
@@ -26,17 +26,13 @@ pub(crate) struct Line {
 }
 
 /// What the parent has said.
-pub(crate) enum Heard {
+pub(super) enum Heard {
     /// Nothing more, for now.
     Nothing,
     /// It is gone. SIGTERM is on its way; nobody is left to listen to.
     Gone,
-    /// There are other settings.
-    Reload(Box<Settings>),
-    /// Stop cleanly.
-    Stop,
-    /// Write a dump.
-    Dump(Dump),
+    /// What to do.
+    Order(Order),
 }
 
 impl Line {
@@ -49,7 +45,7 @@ impl Line {
     }
 
     /// The next thing that the parent has said.
-    pub(crate) fn hear(&self) -> Result<Heard> {
+    pub(super) fn hear(&self) -> Result<Heard> {
         let mut buffer = vec![0; LONGEST];
         loop {
             let (length, attachment) = match self.channel.receive(&mut buffer)? {
@@ -64,10 +60,10 @@ impl Line {
                     let bytes = sys::channel::read_sealed(&memory)?;
                     let settings =
                         postcard::from_bytes(&bytes).context("settings from the parent")?;
-                    Heard::Reload(Box::new(settings))
+                    Heard::Order(Order::Reload(Box::new(settings)))
                 }
-                (ToChild::Stop, _) => Heard::Stop,
-                (ToChild::Dump(dump), _) => Heard::Dump(dump),
+                (ToChild::Stop, _) => Heard::Order(Order::Stop),
+                (ToChild::Dump(dump), _) => Heard::Order(Order::Dump(dump)),
                 (other, _) => {
                     warn!("the parent sent {other:?} at the wrong time");
                     continue;
@@ -77,7 +73,7 @@ impl Line {
     }
 
     /// There is nobody to hear any more.
-    pub(crate) fn hang_up(&self, events: &EventLoop) -> Result<()> {
+    pub(super) fn hang_up(&self, events: &EventLoop) -> Result<()> {
         Ok(events.remove(&self.channel)?)
     }
 

@@ -2,11 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use config::settings::Command;
 use log::{debug, error, info};
 use sys::process::{self, Beginning, Credentials, Exit, ExitStatus, Pid, Script, ScriptProcess};
+use types::Instant;
+
+/// A shortage that has not been met for so long is news when it comes again.
+const CALM: Duration = Duration::from_secs(60);
+/// Kinds of shortages that are remembered: more than the system has words for.
+const MOST_SHORTAGES: usize = 100;
 
 pub(crate) const SIGKILL: i32 = 9;
 pub(crate) const SIGTERM: i32 = 15;
@@ -17,6 +24,22 @@ pub(crate) struct Scripts<K> {
     notifications: BTreeMap<Pid, Running<()>>,
     /// Programs of check scripts that could not be executed: that is said once, until it can be again.
     missing: BTreeSet<String>,
+    shortages: Shortages,
+}
+
+/// What we lacked to make a process, and when last: it is said once for all scripts.
+#[derive(Default)]
+struct Shortages(BTreeMap<String, Instant>);
+
+impl Shortages {
+    /// Notes one. True if it is news: it was not so for a while.
+    fn note(&mut self, now: Instant, cause: &str) -> bool {
+        let before = self.0.insert(cause.to_owned(), now);
+        if self.0.len() > MOST_SHORTAGES {
+            self.0.pop_first();
+        }
+        before.is_none_or(|before| now.since(before) >= CALM)
+    }
 }
 
 /// A process that was started.
@@ -46,6 +69,8 @@ pub(crate) enum Ended {
     With(ExitStatus),
     /// Its program was not executed, which has been said.
     NotStarted,
+    /// The same, for want of processes, memory or descriptors, which says nothing of the program.
+    Hindered,
 }
 
 impl<K> Default for Scripts<K> {
@@ -54,6 +79,7 @@ impl<K> Default for Scripts<K> {
             checks: BTreeMap::new(),
             notifications: BTreeMap::new(),
             missing: BTreeSet::new(),
+            shortages: Shortages::default(),
         }
     }
 }
@@ -91,7 +117,7 @@ impl<K: PartialEq> Scripts<K> {
     }
 
     /// A process ended: if it was a check script, which one and how.
-    pub(crate) fn ended(&mut self, exit: &Exit) -> Option<(K, Ended)> {
+    pub(crate) fn ended(&mut self, now: Instant, exit: &Exit) -> Option<(K, Ended)> {
         if let Some(Running {
             program, beginning, ..
         }) = self.notifications.remove(&exit.pid)
@@ -120,11 +146,22 @@ impl<K: PartialEq> Scripts<K> {
             }
             return Some((key, Ended::With(exit.status)));
         };
+        if problem.is_shortage() {
+            self.say_hindered(now, &problem.to_string());
+            return Some((key, Ended::Hindered));
+        }
         if !self.missing.contains(&program) {
             error!("check script {program} {problem}");
             self.missing.insert(program);
         }
         Some((key, Ended::NotStarted))
+    }
+
+    /// A check script cannot even be started; that is said if it is news.
+    pub(crate) fn say_hindered(&mut self, now: Instant, cause: &str) {
+        if self.shortages.note(now, cause) {
+            error!("check scripts cannot be started: {cause}");
+        }
     }
 
     /// How many notify scripts have not ended.
@@ -168,4 +205,26 @@ pub(crate) fn start(command: &Command) -> Result<ScriptProcess> {
         credentials: &credentials,
     };
     process::spawn_script(&script).with_context(|| command.argv.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shortage_is_said_once_until_it_is_over() {
+        let mut said = Shortages::default();
+        let at = |seconds| Instant::ZERO + Duration::from_secs(seconds);
+        for (second, cause, news) in [
+            (0, "a", true),
+            (1, "a", false),
+            (2, "b", true),
+            (59, "a", false),
+            (118, "a", false),
+            (178, "a", true),
+            (179, "b", true),
+        ] {
+            assert_eq!(said.note(at(second), cause), news, "{second} {cause}");
+        }
+    }
 }

@@ -25,6 +25,7 @@ fn check(compliant: bool) -> CheckerKind {
         tls: Some(Tls {
             sni: Sni::Named("www".into()),
             compliant,
+            verify_peer: false,
         }),
         version: HttpVersion::V1_0,
         virtualhost: None,
@@ -96,7 +97,7 @@ fn run(
 
 #[test]
 fn a_page() {
-    let client = Context::new(None).unwrap();
+    let client = Context::new(None, false).unwrap();
     for version in [SslVersion::TLS1_2, SslVersion::TLS1_3] {
         let context = ServerContext::new(version, false);
         for piece in [1, 50, usize::MAX] {
@@ -113,7 +114,7 @@ fn a_page() {
 /// The server closes after every possible byte: the check fails at once, and knows why.
 #[test]
 fn every_end() {
-    let client = Context::new(None).unwrap();
+    let client = Context::new(None, false).unwrap();
     for version in [SslVersion::TLS1_2, SslVersion::TLS1_3] {
         let context = ServerContext::new(version, false);
         let (verdict, total, _) = run((&client, &context), usize::MAX, usize::MAX, false);
@@ -140,6 +141,40 @@ fn every_end() {
     }
 }
 
+/// A certificate that its owner has signed, for another name.
+#[test]
+fn a_certificate_that_is_verified() {
+    let client = Context::new(None, true).unwrap();
+    let CheckerKind::Http(mut wanted) = check(false) else {
+        panic!("an SSL_GET");
+    };
+    wanted.tls.as_mut().unwrap().verify_peer = true;
+    let kind = CheckerKind::Http(wanted);
+    for version in [SslVersion::TLS1_2, SslVersion::TLS1_3] {
+        for piece in [1, usize::MAX] {
+            let mut conversation =
+                Conversation::begin(NOW, &kind, Attempt::default(), &NoPatterns, Some(&client))
+                    .unwrap();
+            conversation.handle_connected(NOW);
+            let mut server = Server::new(&ServerContext::new(version, false));
+            server.feed(&conversation.poll_transmit(NOW).unwrap());
+            for piece in server.take_output().chunks(piece) {
+                conversation.handle_bytes(NOW, piece);
+            }
+            let Some(Verdict::Failure(Failure::Http(failure))) = conversation.verdict() else {
+                panic!("{:?}", conversation.verdict());
+            };
+            let http::HttpFailure::Certificate(bad) = &**failure else {
+                panic!("{failure:?}");
+            };
+            assert_eq!((&*bad.subject, bad.depth), ("CN=test.example", 0));
+            // The server is told, and nothing is asked of it.
+            server.feed(&conversation.poll_transmit(NOW).unwrap());
+            assert!(server.trouble.is_some() && server.heard.is_empty());
+        }
+    }
+}
+
 #[test]
 fn without_tls_there_is_no_result() {
     let conversation = begin(false, None);
@@ -154,7 +189,7 @@ fn without_tls_there_is_no_result() {
 
 #[test]
 fn the_handshake_has_its_own_time() {
-    let client = Context::new(None).unwrap();
+    let client = Context::new(None, false).unwrap();
     let attempt = Attempt::default();
     let mut conversation =
         Conversation::begin(NOW, &check(false), attempt, &NoPatterns, Some(&client)).unwrap();

@@ -31,7 +31,7 @@ pub(super) fn fetch(
     options: &Options,
     see: &mut dyn FnMut(&[u8]) -> anyhow::Result<()>,
 ) -> anyhow::Result<Page> {
-    let context = options.tls.then(|| Context::new(None)).transpose();
+    let context = options.tls.then(|| Context::new(None, false)).transpose();
     let context = match context {
         Ok(context) => context,
         Err(problem) => bail!("{problem}"),
@@ -73,6 +73,7 @@ fn check(options: &Options) -> CheckerKind {
         tls: options.tls.then_some(Tls {
             sni,
             compliant: false,
+            verify_peer: false,
         }),
         version: options.version,
         virtualhost: options.virtualhost.clone(),

@@ -1,9 +1,11 @@
 //! genhash's command line.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::net::IpAddr;
+use std::os::unix::ffi::OsStrExt as _;
 
 use lexopt::Arg;
+use lvs::settings::Octets;
 use lvs::settings::checkers::HttpVersion;
 
 /// What is printed for whoever needs help.
@@ -38,10 +40,10 @@ const PATIENCE: u32 = 4294;
 pub(super) struct Options {
     pub(super) server: IpAddr,
     pub(super) port: u16,
-    pub(super) url: String,
+    pub(super) url: Octets,
     pub(super) tls: bool,
     pub(super) sni: bool,
-    pub(super) virtualhost: Option<String>,
+    pub(super) virtualhost: Option<Octets>,
     pub(super) version: HttpVersion,
     pub(super) mark: u32,
     /// In seconds.
@@ -54,10 +56,10 @@ pub(super) struct Options {
 struct Draft {
     server: Option<IpAddr>,
     port: Option<u16>,
-    url: Option<String>,
+    url: Option<Octets>,
     tls: bool,
     sni: bool,
-    virtualhost: Option<String>,
+    virtualhost: Option<Octets>,
     version: HttpVersion,
     mark: u32,
     timeout: Option<u32>,
@@ -130,7 +132,7 @@ pub(super) fn parse(words: &[OsString]) -> Result<Options, Vec<String>> {
             continue;
         };
         // It ends with the first value that is none.
-        if let Err(message) = draft.set(*letter, &value.to_string_lossy()) {
+        if let Err(message) = draft.set(*letter, &value) {
             messages.push(message);
             return Err(messages);
         }
@@ -168,7 +170,9 @@ impl Draft {
         true
     }
 
-    fn set(&mut self, letter: char, value: &str) -> Result<(), String> {
+    fn set(&mut self, letter: char, word: &OsStr) -> Result<(), String> {
+        let octets = || Some(Octets::new(word.as_bytes().to_vec()));
+        let value = &*word.to_string_lossy();
         match letter {
             's' => {
                 let server = value.parse();
@@ -180,8 +184,8 @@ impl Draft {
                 let port = port.ok_or_else(|| format!("invalid port number '{value}'"))?;
                 self.port = Some(port);
             }
-            'u' => self.url = Some(value.to_owned()),
-            'V' => self.virtualhost = Some(value.to_owned()),
+            'u' => self.url = octets(),
+            'V' => self.virtualhost = octets(),
             'm' => {
                 let mark = value.parse();
                 self.mark = mark.map_err(|_| format!("invalid fwmark '{value}'"))?;
@@ -270,6 +274,15 @@ mod tests {
         ] {
             assert_eq!(says(line), wanted, "{line}");
         }
+    }
+
+    #[test]
+    fn what_is_sent_need_not_be_text() {
+        let words = [&b"-s"[..], b"::1", b"-p80", b"-u/caf\xe9", b"-V", b"m\xfcn"];
+        let words = words.map(|word| OsStr::from_bytes(word).to_owned());
+        let options = parse(&words).unwrap();
+        assert_eq!(options.url.as_bytes(), b"/caf\xe9");
+        assert_eq!(options.virtualhost.unwrap().as_bytes(), b"m\xfcn");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use log::{error, warn};
+use lvs::GivenMark;
 use sys::channel::{Channel, Delivery, sealed_memory};
 use sys::event_loop::EventLoop;
 use sys::heartbeat::Heartbeat;
@@ -30,6 +31,7 @@ pub(super) struct Child {
     listened_to: bool,
     names: BTreeSet<String>,
     overridden: BTreeMap<String, i64>,
+    marks: BTreeSet<GivenMark>,
 }
 
 impl Child {
@@ -55,6 +57,7 @@ impl Child {
             listened_to: true,
             names: start.resume.clone(),
             overridden: start.overridden.clone(),
+            marks: start.marks.clone(),
         };
         child.send(&ToChild::Heartbeat, Some(heartbeat.fd()))?;
         child.send(&ToChild::Start, Some(memory.as_fd()))?;
@@ -133,6 +136,10 @@ impl Child {
         }
     }
 
+    pub(super) fn note_marks(&mut self, marks: Vec<GivenMark>) {
+        self.marks.extend(marks);
+    }
+
     /// Names of the instances that were master when it last spoke, or of the real servers that were down.
     pub(super) const fn names(&self) -> &BTreeSet<String> {
         &self.names
@@ -145,6 +152,7 @@ pub(super) struct RestartPace {
     early_ends: usize,
     names: BTreeSet<String>,
     overridden: BTreeMap<String, i64>,
+    marks: BTreeSet<GivenMark>,
     heartbeat: Option<Heartbeat>,
 }
 
@@ -171,11 +179,16 @@ impl RestartPace {
 
     /// A child has ended. `tidily`: what it left changed is to stay.
     pub(super) fn ended(&mut self, child: &Child, tidily: bool) {
-        self.overridden = if tidily {
-            BTreeMap::new()
+        (self.overridden, self.marks) = if tidily {
+            (BTreeMap::new(), BTreeSet::new())
         } else {
-            child.overridden.clone()
+            (child.overridden.clone(), child.marks.clone())
         };
+    }
+
+    /// The marks that the last child and those before it have given to groups: the services that it has left go by them.
+    pub(super) const fn marks(&self) -> &BTreeSet<GivenMark> {
+        &self.marks
     }
 
     /// The settings of the kernel that the last child has left changed, and what they were.

@@ -6,11 +6,14 @@ use anyhow::Result;
 use config::Settings;
 use config::settings::global::IpvsNamespace;
 use log::{info, warn};
-use lvs::{Action, Lvs};
+use lvs::{Action, GivenMark, Lvs};
 use sys::netlink::{AddressChange, Change, KernelAddress, RouteSocket};
+use sys::nftables::Firewall;
 use sys::sysctl::Overrides;
+use types::ipvs::Command;
 use types::{IfIndex, IfName};
 
+use crate::ipvs::sync_daemons::{self, Wanted};
 use crate::ipvs::{self as balancer, Module, timeouts};
 use crate::kernel_routing::{self, Names};
 
@@ -71,15 +74,37 @@ pub(super) fn release(settings: &Settings, masters: &BTreeSet<String>) -> Result
     Ok(())
 }
 
-/// Takes the services of these settings out of IPVS, as the stop of a checker process would.
-pub(super) fn release_services(mut settings: Settings) -> Result<()> {
-    let mut core = Lvs::new(0);
-    settings.lvs.global.flush = false;
+/// Takes the services of these settings out of IPVS, and the tables that mark packets for them out of nftables, as the stop of
+/// a checker process would. `marks`: those that it had given to groups.
+pub(super) fn release_services(settings: Settings, marks: &BTreeSet<GivenMark>) -> Result<()> {
     if settings.lvs.virtual_servers.is_empty() {
         return Ok(());
     }
-    let mut ipvs = balancer::open(&settings.global.namespaces.ipvs, Module::Leave)?;
-    core.handle_settings(sys::clock::now(), settings.lvs);
+    let namespace = settings.global.namespaces.ipvs;
+    let tables = settings.lvs.global.nftables.table.clone();
+    let commands = last_commands(settings.lvs, marks);
+    info!("Removing what the checker process left in IPVS");
+    // First they get no marks, then there is nothing that they would be for.
+    if let Some(name) = tables
+        && let Err(problem) = Firewall::new().and_then(|mut all| all.remove_marks(&name))
+    {
+        warn!("nftables_ipvs: {problem}");
+    }
+    let mut ipvs = balancer::open(&namespace, Module::Leave)?;
+    for problem in ipvs.apply(&commands)?.into_iter().filter_map(Result::err) {
+        if !problem.is_done_already() {
+            warn!("{problem}");
+        }
+    }
+    Ok(())
+}
+
+/// What a process with these settings tells IPVS when it stops.
+fn last_commands(mut settings: lvs::Settings, marks: &BTreeSet<GivenMark>) -> Vec<Command> {
+    let mut core = Lvs::new(0);
+    settings.global.flush = false;
+    core.handle_predecessor([], marks.iter().cloned());
+    core.handle_settings(sys::clock::now(), settings);
     // What the settings want is not made any more.
     while core.poll_action().is_some() {}
     core.handle_stop(false);
@@ -89,13 +114,27 @@ pub(super) fn release_services(mut settings: Settings) -> Result<()> {
             commands.push(command);
         }
     }
-    info!("Removing what the checker process left in IPVS");
-    for problem in ipvs.apply(&commands)?.into_iter().filter_map(Result::err) {
-        if !problem.is_done_already() {
-            warn!("{problem}");
-        }
+    commands
+}
+
+/// Whether a process with these settings has sync daemons of the kernel run.
+pub(super) fn has_sync_daemon(settings: &Settings) -> bool {
+    let instances = &settings.vrrp.instances;
+    settings.lvs.global.sync_daemon.is_some()
+        || instances
+            .iter()
+            .any(|instance| instance.lvs_sync_daemon_interface.is_some())
+}
+
+/// Stops the kernel's sync daemons: nobody is left whom they could follow.
+pub(super) fn stop_sync_daemons(namespace: &IpvsNamespace) {
+    let stopped = balancer::open(namespace, Module::Leave).and_then(|mut ipvs| {
+        sync_daemons::turn(&mut ipvs, &Wanted::new())
+            .map_err(|problem| anyhow::anyhow!(problem.to_string()))
+    });
+    if let Err(problem) = stopped {
+        warn!("lvs_sync_daemon: {problem:#}");
     }
-    Ok(())
 }
 
 /// Gives the kernel's settings the values that they had before the dead child: nobody comes after it.

@@ -2,19 +2,25 @@
 
 use openssl::pkey::{PKey, Private};
 use openssl::ssl::{
-    NameType, ShutdownResult, Ssl, SslContext, SslContextBuilder, SslMethod, SslStream,
+    NameType, ShutdownResult, Ssl, SslContext, SslContextBuilder, SslMethod, SslMode, SslStream,
     SslVerifyMode, SslVersion,
 };
 use openssl::x509::X509;
 
 use super::{Step, Wire, waits};
 
-#[path = "../../tests/common/identity.rs"]
-mod identity;
+pub(crate) mod certificates;
 
-/// A key, and a certificate for it.
+use certificates::{Content, Identity};
+
+/// A key, and a certificate for it that its owner has signed.
 pub(crate) fn identity() -> (X509, PKey<Private>) {
-    identity::identity().unwrap()
+    let content = Content {
+        subject: "test.example",
+        ..Content::server(&[])
+    };
+    let Identity { certificate, key } = content.by_itself();
+    (certificate, key)
 }
 
 /// What servers have in common.
@@ -35,6 +41,25 @@ impl ServerContext {
             // Whoever it is.
             builder.set_verify_callback(mode, |_, _| true);
         }
+        Self(builder.build())
+    }
+}
+
+impl ServerContext {
+    /// Speaks this version only, and shows these certificates: its own, and those of whoever has issued it.
+    pub(crate) fn showing(version: SslVersion, shown: &[&Identity]) -> Self {
+        let mut builder = SslContextBuilder::new(SslMethod::tls_server()).unwrap();
+        let (own, others) = shown.split_first().unwrap();
+        builder.set_certificate(&own.certificate).unwrap();
+        builder.set_private_key(&own.key).unwrap();
+        for other in others {
+            let certificate = other.certificate.clone();
+            builder.add_extra_chain_cert(certificate).unwrap();
+        }
+        // It must not complete the chain by itself.
+        builder.set_mode(SslMode::NO_AUTO_CHAIN);
+        builder.set_min_proto_version(Some(version)).unwrap();
+        builder.set_max_proto_version(Some(version)).unwrap();
         Self(builder.build())
     }
 }

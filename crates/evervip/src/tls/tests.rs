@@ -10,7 +10,7 @@ use super::*;
 const VERSIONS: [SslVersion; 2] = [SslVersion::TLS1_2, SslVersion::TLS1_3];
 
 /// Carries bytes to and fro, in pieces of this size, until nobody has more to say.
-fn exchange(client: &mut Session, server: &mut Server, piece: usize) -> Vec<Event> {
+pub(super) fn exchange(client: &mut Session, server: &mut Server, piece: usize) -> Vec<Event> {
     let mut events = Vec::new();
     let mut buffer = [0; 64];
     loop {
@@ -32,7 +32,7 @@ fn exchange(client: &mut Session, server: &mut Server, piece: usize) -> Vec<Even
 }
 
 fn context() -> Context {
-    Context::new(None).unwrap()
+    Context::new(None, false).unwrap()
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn a_conversation() {
     for version in VERSIONS {
         for piece in [1, 100, usize::MAX] {
             let mut server = Server::new(&ServerContext::new(version, false));
-            let mut client = context().begin(None).unwrap();
+            let mut client = context().begin(None, None).unwrap();
             assert_eq!(
                 exchange(&mut client, &mut server, piece),
                 [Event::Connected]
@@ -61,7 +61,7 @@ fn a_conversation() {
 fn an_end_without_goodbye() {
     for version in VERSIONS {
         let mut server = Server::new(&ServerContext::new(version, false));
-        let mut client = context().begin(None).unwrap();
+        let mut client = context().begin(None, None).unwrap();
         exchange(&mut client, &mut server, 100);
         client.end();
         assert_eq!(client.poll(&mut [0; 10]), Some(Event::End));
@@ -72,7 +72,7 @@ fn an_end_without_goodbye() {
 fn goodbye_is_said_when_it_is_wanted() {
     for version in VERSIONS {
         let mut server = Server::new(&ServerContext::new(version, false));
-        let mut client = context().begin(None).unwrap();
+        let mut client = context().begin(None, None).unwrap();
         exchange(&mut client, &mut server, 100);
         assert!(!server.goodbye);
         client.say_goodbye();
@@ -85,14 +85,23 @@ fn goodbye_is_said_when_it_is_wanted() {
 fn the_name_of_the_server() {
     for name in [None, Some("www.example.com")] {
         let mut server = Server::new(&ServerContext::new(SslVersion::TLS1_3, false));
-        let mut client = context().begin(name).unwrap();
+        let mut client = context()
+            .begin(name.map(Octets::from).as_ref(), None)
+            .unwrap();
         exchange(&mut client, &mut server, 100);
         assert_eq!(server.name().as_deref(), name);
     }
     // What cannot be sent is said.
-    let trouble = context().begin(Some(&"x".repeat(300))).unwrap_err();
+    let long = Octets::new(vec![b'x'; 300]);
+    let trouble = context().begin(Some(&long), None).unwrap_err();
     assert_eq!(trouble.kind, TroubleKind::Tls);
     assert!(trouble.text.contains("ssl3 ext invalid servername"));
+    let bytes = Octets::new(b"m\xfcnchen".to_vec());
+    let trouble = context().begin(Some(&bytes), None).unwrap_err();
+    assert_eq!(
+        trouble.to_string(),
+        "'m\\xfcnchen' cannot be sent as a name (SNI)"
+    );
 }
 
 #[track_caller]
@@ -109,12 +118,18 @@ fn trouble_of(events: &[Event]) -> &str {
 #[test]
 fn what_is_no_tls() {
     let mut server = Server::new(&ServerContext::new(SslVersion::TLS1_3, false));
-    let mut client = context().begin(None).unwrap();
+    let mut client = context().begin(None, None).unwrap();
     server.spoil(b"HTTP/1.0 400 Bad Request\r\n\r\n");
     let events = exchange(&mut client, &mut server, 100);
     assert_eq!(trouble_of(&events), "wrong version number");
+    let [Event::Trouble(trouble)] = &events[..] else {
+        panic!("{events:?}");
+    };
+    // ERR_LIB_SSL and SSL_R_WRONG_VERSION_NUMBER.
+    assert_eq!(trouble.number & 0xfff, 267);
+    assert_ne!(trouble.number >> 23, 0);
 
-    let mut client = context().begin(None).unwrap();
+    let mut client = context().begin(None, None).unwrap();
     client.end();
     let event = client.poll(&mut [0; 10]).unwrap();
     assert_eq!(
@@ -128,7 +143,7 @@ fn an_alert() {
     for version in VERSIONS {
         // The client has no certificate.
         let mut server = Server::new(&ServerContext::new(version, true));
-        let mut client = context().begin(None).unwrap();
+        let mut client = context().begin(None, None).unwrap();
         let events = exchange(&mut client, &mut server, 100);
         let text = trouble_of(&events);
         assert!(
@@ -142,7 +157,7 @@ fn an_alert() {
 #[test]
 fn what_is_spoilt_on_the_way() {
     let mut server = Server::new(&ServerContext::new(SslVersion::TLS1_3, false));
-    let mut client = context().begin(None).unwrap();
+    let mut client = context().begin(None, None).unwrap();
     exchange(&mut client, &mut server, 100);
     server.say(b"world");
     let mut bytes = server.take_output();
@@ -153,16 +168,16 @@ fn what_is_spoilt_on_the_way() {
 }
 
 /// A directory of a test's own, removed with it.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("evervip-tls-{name}-{}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         Self(path)
     }
 
-    fn file(&self, name: &str, content: &[u8]) -> String {
+    pub(super) fn file(&self, name: &str, content: &[u8]) -> String {
         let path: &Path = &self.0.join(name);
         fs::write(path, content).unwrap();
         path.to_str().unwrap().to_owned()
@@ -192,8 +207,8 @@ fn a_certificate_of_our_own() {
                 key: Some(file.clone()),
             };
             let mut server = Server::new(&ServerContext::new(version, true));
-            let context = Context::new(Some(&settings)).unwrap();
-            let mut client = context.begin(None).unwrap();
+            let context = Context::new(Some(&settings), false).unwrap();
+            let mut client = context.begin(None, None).unwrap();
             let events = exchange(&mut client, &mut server, 100);
             assert_eq!(events, [Event::Connected]);
             assert!(server.knows_client());
@@ -254,7 +269,9 @@ fn files_that_cannot_be_used() {
         (own(&encrypted, Some("wrong")), "key", &encrypted, ""),
         (own(&other, None), "key", &other, "key values mismatch"),
     ] {
-        let error = Context::new(Some(&settings)).unwrap_err().to_string();
+        let error = Context::new(Some(&settings), false)
+            .unwrap_err()
+            .to_string();
         let wanted = format!("SSL: {keyword} {file} cannot be used: ");
         assert!(error.starts_with(&wanted), "{error}");
         assert!(error.contains(why) && error.len() > wanted.len(), "{error}");

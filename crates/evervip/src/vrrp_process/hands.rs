@@ -626,11 +626,15 @@ impl Hands {
     }
 
     /// The name and outcome of a check script that ended; `None` for a notify script.
-    pub(super) fn script_ended(&mut self, exit: &Exit) -> Option<(Arc<str>, ScriptOutcome)> {
+    pub(super) fn script_ended(
+        &mut self,
+        now: Instant,
+        exit: &Exit,
+    ) -> Option<(Arc<str>, ScriptOutcome)> {
         if self.fifos.ended(exit) {
             return None;
         }
-        self.scripts.ended(exit)
+        self.scripts.ended(now, exit)
     }
 
     pub(super) fn scripts_are_running(&self) -> bool {

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use config::settings::Command;
 use log::error;
 use sys::process::{self, Exit, ExitStatus};
+use types::Instant;
 use vrrp::settings::ScriptSettings;
 use vrrp::{ScriptOutcome, Signal};
 
@@ -48,12 +49,12 @@ impl Scripts {
     }
 
     /// A process ended: if it was a check script, which one and how.
-    pub(super) fn ended(&mut self, exit: &Exit) -> Option<(Arc<str>, ScriptOutcome)> {
-        let (name, ended) = self.running.ended(exit)?;
+    pub(super) fn ended(&mut self, now: Instant, exit: &Exit) -> Option<(Arc<str>, ScriptOutcome)> {
+        let (name, ended) = self.running.ended(now, exit)?;
         let outcome = match ended {
             Ended::With(ExitStatus::Code(code)) => ScriptOutcome::Exited(code),
             Ended::With(ExitStatus::Signal(signal)) => ScriptOutcome::Signalled(signal),
-            Ended::NotStarted => ScriptOutcome::NotStarted,
+            Ended::NotStarted | Ended::Hindered => ScriptOutcome::NotStarted,
         };
         Some((name, outcome))
     }

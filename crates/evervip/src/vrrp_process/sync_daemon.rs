@@ -60,12 +60,8 @@ impl FollowingDaemon {
     /// First settings or new ones. The daemon moves with the next [`follow`](Self::follow).
     pub(super) fn settings_change(&mut self, settings: &Settings, vrrp: &vrrp::Settings) {
         let settled = self.settled;
-        let namespace = &settings.global.namespaces.ipvs;
-        if self.namespace != *namespace {
-            // What we started elsewhere is not ours to keep.
-            self.end();
-            self.namespace = namespace.clone();
-        }
+        // The same as long as the daemon runs.
+        self.namespace = settings.global.namespaces.ipvs.clone();
         self.settings = configured(settings, vrrp);
         self.read_at = None;
         self.retry_at = None;

@@ -12,16 +12,20 @@ use std::fmt;
 use types::Instant;
 
 mod answer;
+mod certificate;
 mod failure;
 mod request;
 
 pub use answer::{Answer, Header, MOST_HEADER};
+pub use certificate::{BadCertificate, Got};
 pub use failure::{HttpFailure, reason};
 pub use request::request;
 
 use super::pattern::Patterns;
 use super::{Failure, Obstacle, Trouble, Verdict};
 use crate::settings::checkers::{HttpCheck, Microseconds, StatusRange, Url};
+use crate::settings::octets::Octets;
+use crate::settings::peer::PeerName;
 
 /// An answer may take as many times `connect_timeout`.
 pub const PATIENCE: u32 = 10;
@@ -32,9 +36,11 @@ const MOST_BODY: u64 = 1 << 30;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsWish {
     /// The server name to send (SNI); `None`: none.
-    pub name: Option<Box<str>>,
+    pub name: Option<Octets>,
     /// `tls_compliant`: the end is announced (close_notify).
     pub compliant: bool,
+    /// `verify_peer`: whom the server's certificate must be for; `None`: any will do.
+    pub peer: Option<PeerName>,
 }
 
 /// What is worth a line, whatever the verdict is.
@@ -145,8 +151,9 @@ impl Http {
 
     fn ask_for(&mut self, check: &HttpCheck, page: &Url, patterns: &dyn Patterns) {
         self.tls = check.tls.as_ref().map(|tls| TlsWish {
-            name: check.sni(page).map(Into::into),
+            name: check.sni(page).cloned(),
             compliant: tls.compliant || page.tls_compliant,
+            peer: check.peer(page),
         });
         self.request = Some(request(
             &page.path,
@@ -222,6 +229,10 @@ impl Http {
             Step::Reading { .. } => Failure::Broken(trouble),
         };
         self.end(Verdict::Failure(failure));
+    }
+
+    pub(super) fn handle_bad_certificate(&mut self, bad: BadCertificate) {
+        self.fail(HttpFailure::Certificate(Box::new(bad)));
     }
 
     pub(super) fn handle_send_trouble(&mut self, trouble: Trouble) {

@@ -3,7 +3,7 @@
 //! What is not compared, such as delays, is simply used from then on.
 
 use crate::settings::Settings;
-use crate::settings::checkers::{Checker, CheckerKind, HttpCheck, Regex, Sni, Tls, Url};
+use crate::settings::checkers::{Checker, CheckerKind, HttpCheck, Regex, Sni, Url};
 
 /// Whether it is the same check.
 pub(super) fn is_same(
@@ -30,7 +30,7 @@ pub(super) fn is_same(
 fn is_same_http(before: &HttpCheck, after: &HttpCheck) -> bool {
     // keepalived takes HTTP_GET and SSL_GET for the same; what was known of one says nothing of the other.
     before.endpoint == after.endpoint
-        && before.tls.as_ref().map(sni_name) == after.tls.as_ref().map(sni_name)
+        && tls(before) == tls(after)
         && before.virtualhost == after.virtualhost
         && before.urls.len() == after.urls.len()
         && before
@@ -40,12 +40,13 @@ fn is_same_http(before: &HttpCheck, after: &HttpCheck) -> bool {
             .all(|(before, after)| is_same_page(before, after))
 }
 
-/// Whether SNI is sent at all does not count, nor does a virtual host that stands in for its name (keepalived).
-const fn sni_name(tls: &Tls) -> Option<&String> {
-    match &tls.sni {
-        Sni::Named(name) => Some(name),
-        Sni::Off | Sni::Virtualhost(_) => None,
-    }
+/// What of TLS says whether a server is well. A name counts where it is verified; else only `sni_name` does: whether SNI is
+/// sent at all, and a virtual host that stands in for its name, do not (keepalived).
+fn tls(check: &HttpCheck) -> Option<(bool, Option<&Sni>)> {
+    check.tls.as_ref().map(|tls| {
+        let counts = tls.verify_peer || matches!(tls.sni, Sni::Named(_));
+        (tls.verify_peer, counts.then_some(&tls.sni))
+    })
 }
 
 fn is_same_page(before: &Url, after: &Url) -> bool {
@@ -79,7 +80,7 @@ mod tests {
     use crate::settings::CommandFacts;
     use crate::settings::checkers::{
         CommandId, DnsCheck, DnsType, Endpoint, FileCheck, FileWeight, HttpVersion, Microseconds,
-        MiscCheck, RegexOptions, RegexStack, Reply, SmtpCheck, Source, StatusRange, UdpCheck,
+        MiscCheck, RegexOptions, RegexStack, Reply, SmtpCheck, Source, StatusRange, Tls, UdpCheck,
     };
 
     fn endpoint() -> Endpoint {
@@ -124,6 +125,7 @@ mod tests {
             tls: Some(Tls {
                 sni: Sni::Off,
                 compliant: false,
+                verify_peer: false,
             }),
             version: HttpVersion::V1_0,
             virtualhost: None,
@@ -320,7 +322,7 @@ mod tests {
     #[test]
     fn what_is_compared_of_pages() {
         type Change = fn(&mut HttpCheck);
-        let cases: [(Change, bool); 20] = [
+        let cases: [(Change, bool); 21] = [
             (|it| it.version = HttpVersion::V1_1, true),
             (|it| it.fast_recovery = true, true),
             (|it| it.urls[0].tls_compliant = true, true),
@@ -331,6 +333,7 @@ mod tests {
             ),
             (|it| tls(it).sni = Sni::Named("www".into()), false),
             (|it| it.tls = None, false),
+            (|it| tls(it).verify_peer = true, false),
             (|it| it.virtualhost = Some("www".into()), false),
             (|it| it.urls[0].virtualhost = Some("www".into()), false),
             (|it| it.urls[0].path = "/3".into(), false),

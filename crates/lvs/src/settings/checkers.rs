@@ -12,6 +12,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use types::IfName;
 
+use super::octets::Octets;
+use super::peer::PeerName;
+
 /// A command of the configuration: its place in `config::Settings::lvs_commands`. Equal commands share an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CommandId(pub u32);
@@ -175,7 +178,7 @@ pub struct HttpCheck {
     pub version: HttpVersion,
     /// `virtualhost` of the checker, else of the real server, else of the virtual server: the Host header of the pages
     /// that have none of their own. `None`: the destination's address and port.
-    pub virtualhost: Option<String>,
+    pub virtualhost: Option<Octets>,
     /// `fast_recovery`: no delay between two pages until all are known to be good.
     pub fast_recovery: bool,
     /// The pages, in the order of the file; at least one.
@@ -184,17 +187,28 @@ pub struct HttpCheck {
 
 impl HttpCheck {
     /// The Host header of a page; `None`: the destination's address and port.
-    pub fn host<'a>(&'a self, url: &'a Url) -> Option<&'a str> {
-        url.virtualhost.as_deref().or(self.virtualhost.as_deref())
+    pub fn host<'a>(&'a self, url: &'a Url) -> Option<&'a Octets> {
+        url.virtualhost.as_ref().or(self.virtualhost.as_ref())
     }
 
     /// The name that is sent when TLS begins; `None`: none.
-    pub fn sni<'a>(&'a self, url: &'a Url) -> Option<&'a str> {
+    pub fn sni<'a>(&'a self, url: &'a Url) -> Option<&'a Octets> {
         match &self.tls.as_ref()?.sni {
             Sni::Off => None,
             Sni::Named(name) => Some(name),
-            Sni::Virtualhost(otherwise) => url.virtualhost.as_deref().or(otherwise.as_deref()),
+            Sni::Virtualhost(otherwise) => url.virtualhost.as_ref().or(otherwise.as_ref()),
         }
+    }
+
+    /// Whom the server's certificate must be for: the name that TLS begins with, else the Host header of the page, else the
+    /// address that is connected to. `None`: nobody looks (without `verify_peer`).
+    pub fn peer(&self, url: &Url) -> Option<PeerName> {
+        let name = || self.sni(url).or_else(|| self.host(url));
+        self.tls.as_ref()?.verify_peer.then(|| match name() {
+            // What is no text is in no certificate either.
+            Some(name) => PeerName::of(&name.to_string()),
+            None => PeerName::Address(self.endpoint.destination.ip()),
+        })
     }
 }
 
@@ -205,6 +219,9 @@ pub struct Tls {
     pub sni: Sni,
     /// `tls_compliant`: the end is announced (close_notify) for every page; a page can ask for it by itself too.
     pub compliant: bool,
+    /// `verify_peer`: the server's certificate must be good, and for the [right one](HttpCheck::peer). keepalived has nothing
+    /// like it.
+    pub verify_peer: bool,
 }
 
 /// The server name sent with a TLS handshake.
@@ -213,10 +230,10 @@ pub enum Sni {
     /// None.
     Off,
     /// `sni_name`.
-    Named(String),
+    Named(Octets),
     /// The page's virtualhost, else this one: the checker's own, else the virtual server's.
     /// keepalived passes over the real server's.
-    Virtualhost(Option<String>),
+    Virtualhost(Option<Octets>),
 }
 
 /// `http_protocol`.
@@ -235,9 +252,9 @@ pub enum HttpVersion {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Url {
     /// `path`, sent as it is.
-    pub path: String,
+    pub path: Octets,
     /// `virtualhost` of the page itself.
-    pub virtualhost: Option<String>,
+    pub virtualhost: Option<Octets>,
     /// `digest`: the MD5 of the body.
     pub digest: Option<[u8; 16]>,
     /// `status_code`: ranges of good ones, as written; never empty.
@@ -529,7 +546,7 @@ mod tests {
     fn host_and_sni() {
         let url = |virtualhost: Option<&str>| Url {
             path: "/".into(),
-            virtualhost: virtualhost.map(str::to_owned),
+            virtualhost: virtualhost.map(Octets::from),
             digest: None,
             status_codes: vec![StatusRange::SUCCESS],
             regex: None,
@@ -544,6 +561,7 @@ mod tests {
             tls: Some(Tls {
                 sni,
                 compliant: false,
+                verify_peer: false,
             }),
             version: HttpVersion::V1_1,
             virtualhost: Some("checker".into()),
@@ -551,18 +569,60 @@ mod tests {
             urls: vec![],
         };
         let (own, plain) = (url(Some("own")), url(None));
+        let name = |name: Option<&Octets>| name.map(Octets::to_string).unwrap_or_default();
         let named = check(Sni::Named("sni".into()));
-        assert_eq!(
-            (named.host(&own), named.sni(&own)),
-            (Some("own"), Some("sni"))
-        );
-        assert_eq!(named.host(&plain), Some("checker"));
+        assert_eq!(name(named.host(&own)), "own");
+        assert_eq!(name(named.sni(&own)), "sni");
+        assert_eq!(name(named.host(&plain)), "checker");
         let host = check(Sni::Virtualhost(Some("virtual".into())));
-        assert_eq!(
-            (host.sni(&own), host.sni(&plain)),
-            (Some("own"), Some("virtual"))
-        );
+        assert_eq!(name(host.sni(&own)), "own");
+        assert_eq!(name(host.sni(&plain)), "virtual");
         assert_eq!(check(Sni::Off).sni(&own), None);
         assert!(own.accepts(204) && !own.accepts(302));
+    }
+
+    #[test]
+    fn whom_the_certificate_is_for() {
+        let mut check = HttpCheck {
+            endpoint: Endpoint {
+                destination: SocketAddr::from(([192, 0, 2, 1], 443)),
+                connect_timeout: Microseconds::from_secs(5),
+                source: None,
+            },
+            tls: None,
+            version: HttpVersion::V1_1,
+            virtualhost: None,
+            fast_recovery: false,
+            urls: vec![],
+        };
+        let url = Url {
+            path: "/".into(),
+            virtualhost: None,
+            digest: None,
+            status_codes: vec![StatusRange::SUCCESS],
+            regex: None,
+            tls_compliant: false,
+        };
+        assert_eq!(check.peer(&url), None);
+        let tls = |sni, verify_peer| {
+            Some(Tls {
+                sni,
+                compliant: false,
+                verify_peer,
+            })
+        };
+        check.tls = tls(Sni::Named("sni".into()), false);
+        assert_eq!(check.peer(&url), None);
+        check.tls = tls(Sni::Off, true);
+        let peer = |check: &HttpCheck| check.peer(&url).unwrap().to_string();
+        assert_eq!(peer(&check), "192.0.2.1");
+        check.virtualhost = Some("host:8443".into());
+        assert_eq!(peer(&check), "host");
+        check.tls = tls(Sni::Virtualhost(Some("virtual".into())), true);
+        assert_eq!(peer(&check), "virtual");
+        check.tls = tls(Sni::Virtualhost(None), true);
+        assert_eq!(peer(&check), "host");
+        check.tls = tls(Sni::Named("sni".into()), true);
+        assert_eq!(peer(&check), "sni");
     }
 }

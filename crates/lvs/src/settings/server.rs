@@ -11,6 +11,7 @@ pub use types::ipvs::{Forwarding, GueChecksum, Protocol, Tunnel};
 
 use super::checkers::{Checker, CommandId, Microseconds};
 use super::group::GroupId;
+use super::octets::Octets;
 
 /// A `virtual_server`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +48,7 @@ pub struct VirtualServer {
     /// `quorum_down`.
     pub quorum_down: Option<CommandId>,
     /// `virtualhost`, already handed on to the checkers.
-    pub virtualhost: Option<String>,
+    pub virtualhost: Option<Octets>,
     /// `snmp_name`.
     pub snmp_name: Option<String>,
     /// Times that real servers without their own take, already handed on to the checkers.
@@ -176,7 +177,7 @@ impl RealServer {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RareSettings {
     /// `virtualhost`, already handed on to the checkers.
-    pub virtualhost: Option<String>,
+    pub virtualhost: Option<Octets>,
     /// `snmp_name`.
     pub snmp_name: Option<String>,
     /// Times that differ from the service's, already handed on to the checkers.

@@ -166,3 +166,34 @@ fn a_slow_command_is_not_reported() {
     assert_eq!(bench.running.len(), 1);
     assert_eq!(bench.lines("has not come to an end"), [""; 0]);
 }
+
+/// That we have no process for a command says nothing of the server.
+#[test]
+fn without_a_process_there_is_no_result() {
+    let mut settings = weighed(3, true);
+    settings.virtual_servers[0].real_servers[0].checkers[0].retry = 1;
+    let mut bench = Bench::begin(settings);
+    bench.command_ends(CommandEnd::Exited(12));
+    assert_eq!(bench.table(), ".1:10 .2:10");
+    bench.news();
+    bench.lines("");
+    for _again in 0..5 {
+        let before = bench.now;
+        bench.command_ends(CommandEnd::NoProcess);
+        // No retry, which would be a second later.
+        assert!(bench.now >= before + Duration::from_secs(9));
+        assert_eq!(
+            (bench.table().as_str(), bench.news().as_str()),
+            (".1:10 .2:10", "")
+        );
+    }
+    assert_eq!(bench.lines("Misc check"), [""; 0]);
+    // The first failure is still the first one.
+    bench.command_ends(CommandEnd::Exited(1));
+    assert_eq!(bench.table(), ".1:10 .2:10");
+    bench.command_ends(CommandEnd::Exited(1));
+    assert_eq!(bench.table(), ".2:10");
+    // Nor does it bring a server back.
+    bench.command_ends(CommandEnd::NoProcess);
+    assert_eq!(bench.table(), ".2:10");
+}

@@ -201,6 +201,18 @@ fn marks_survive_reloads() {
             "Fwm 1002 wlc .1:1"
         ]
     );
+    // Nor does a successor begin anew, which knows nothing of A: its own reload of today could otherwise give C another
+    // number, and nobody would ever remove the old one's service.
+    bench.settings(settings(&["C", "B"]));
+    let given: Vec<_> = bench.lvs.given_marks().collect();
+    assert_eq!((given.len(), bench.lvs.count_of_marks()), (3, 3));
+    let mut successor = Bench::new();
+    successor.lvs.handle_predecessor([], given);
+    successor.settings(settings(&["C", "B"]));
+    assert_eq!(successor.tables(), bench.tables());
+    assert_eq!(successor.marked.0, bench.marked.0);
+    successor.settings(settings(&["C", "B", "D"]));
+    assert_eq!(successor.tables()[2], "Fwm 1003 wlc .1:1");
     bench.lvs.handle_stop(false);
     bench.drain();
     assert_eq!((bench.tables(), marks(&bench)), (vec![], vec![]));

@@ -228,12 +228,59 @@ fn left_overs_are_adopted_and_foreign_services_are_left_alone() {
     assert_eq!(bench.kernel.services.keys().collect::<Vec<_>>(), [&ours]);
 }
 
+/// `lvs_flush` without a table: it waits for one, and is done once. Who does not want it any more is not obeyed late.
+#[test]
+fn a_flush_waits_for_a_table() {
+    let mut wanted = one(virtual_server(&[1]));
+    wanted.global.flush = true;
+    let unwanted = one(virtual_server(&[1]));
+    let foreign = ServiceKey::Mark {
+        mark: 7,
+        family: types::Family::V4,
+    };
+    let flushes = |bench: &mut Bench| {
+        let mut count = 0;
+        while let Some(action) = bench.lvs.poll_action() {
+            if let Action::Ipvs(command) = action {
+                count += usize::from(command == Command::Flush);
+                bench.kernel.try_apply(command).unwrap();
+            }
+        }
+        count
+    };
+    let full = Bench::begin(wanted.clone()).kernel.services;
+    for (later, expected) in [(&wanted, 1), (&unwanted, 0)] {
+        let mut bench = Bench::new();
+        bench.lvs.handle_no_table();
+        bench.lvs.handle_settings(bench.now, wanted.clone());
+        while bench.lvs.poll_action().is_some() {}
+        bench.lvs.handle_settings(bench.now, later.clone());
+        while bench.lvs.poll_action().is_some() {}
+        let options = full.values().next().unwrap().0.clone();
+        let entry = (options.clone(), BTreeMap::new());
+        bench.kernel.services.insert(foreign, entry);
+        let listing = [(foreign, Held::new(options.clone(), Vec::new()))];
+        bench.lvs.handle_new_table(listing);
+        assert_eq!(flushes(&mut bench), expected);
+        assert_eq!(bench.kernel.services.contains_key(&foreign), expected == 0);
+        assert_eq!(bench.kernel.services.len(), 2 - expected);
+        // Nor is it done again, neither by a reload nor with another table.
+        bench.lvs.handle_settings(bench.now, wanted.clone());
+        assert_eq!(flushes(&mut bench), 0);
+        bench.kernel.services.clear();
+        bench.lvs.handle_no_table();
+        bench.lvs.handle_new_table([]);
+        assert_eq!(flushes(&mut bench), 0);
+        assert_eq!(bench.kernel.services, full);
+    }
+}
+
 #[test]
 fn a_successor_knows_who_was_down() {
     let mut bench = Bench::new();
     bench
         .lvs
-        .handle_predecessor(["[10.0.0.1]:tcp:80 [10.1.0.1]:tcp:80".into()]);
+        .handle_predecessor(["[10.0.0.1]:tcp:80 [10.1.0.1]:tcp:80".into()], []);
     bench.settings(one(virtual_server(&[1, 2])));
     assert_eq!(
         (bench.table().as_str(), bench.news().as_str()),
@@ -265,7 +312,7 @@ fn who_is_down_is_known_to_the_host_and_what_it_knows_makes_a_successor() {
     let mut successor = Bench::new();
     successor
         .lvs
-        .handle_predecessor(down.iter().map(|name| name.as_str().into()));
+        .handle_predecessor(down.iter().map(|name| name.as_str().into()), []);
     successor.settings(one(virtual_server(&[1, 2])));
     assert_eq!(successor.lvs.down().collect::<Vec<_>>(), down);
     assert_eq!(successor.table(), ".1:1");

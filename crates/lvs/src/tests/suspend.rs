@@ -134,3 +134,35 @@ fn of_a_group_any_address_will_do() {
     bench.wait(0);
     assert_eq!(bench.open.len(), 1);
 }
+
+/// A take-over of many addresses, which come one by one: each is a look at the checks that it is about, not at all.
+#[test]
+fn an_address_costs_its_own_checks() {
+    let address = |number: u32| IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + number));
+    let services: Vec<VirtualServer> = (0..300)
+        .map(|number| {
+            let mut service = suspended(&[1, 1]);
+            service.service = Service::Address {
+                address: address(number),
+                port: 80,
+                protocol: Protocol::Tcp,
+            };
+            service
+        })
+        .collect();
+    let mut bench = Bench::begin(Settings {
+        virtual_servers: services,
+        ..Settings::default()
+    });
+    for there in [true, false] {
+        bench.lines("");
+        bench.lvs.checks.looks.set(0);
+        for number in 0..300 {
+            bench.lvs.handle_address(bench.now, address(number), there);
+        }
+        let looks = bench.lvs.checks.looks.get();
+        assert!(looks <= 600 * 3, "{looks} looks at 600 checks");
+        bench.drain();
+        assert_eq!(bench.lines("healthchecker").len(), 600);
+    }
+}

@@ -223,3 +223,78 @@ fn many_that_hang_are_counted() {
     bench.wait(60);
     assert_eq!(bench.lines("not come to an end"), [""; 0]);
 }
+
+/// What is shown of a virtual server is what the kernel has.
+#[test]
+fn it_is_set_when_the_kernel_has_it() {
+    let is_set = |bench: &Bench| bench.lvs.services().next().unwrap().is_set();
+    let mut bench = Bench::new();
+    bench.lvs.handle_no_table();
+    bench.settings(quiet(&[1]));
+    assert!(!is_set(&bench), "there is nothing to have it");
+    bench.kernel.services.clear();
+    bench.lvs.handle_new_table([]);
+    bench.drain();
+    assert!(is_set(&bench));
+    bench.lvs.handle_no_table();
+    assert!(!is_set(&bench));
+    // A kernel that refuses it.
+    let mut bench = Bench::new();
+    bench.meddled = true;
+    bench.kernel.stubborn = true;
+    bench.settings(quiet(&[1, 2]));
+    for _look in 0..5 {
+        assert!(!is_set(&bench));
+        bench.wait(7);
+    }
+    bench.kernel.stubborn = false;
+    bench.wait(20);
+    assert!(is_set(&bench));
+    // A change that it refuses does not undo it.
+    bench.kernel.stubborn = true;
+    bench.settings(quiet(&[1, 5]));
+    assert!(is_set(&bench));
+}
+
+/// What came instead of an echo reply is said each time (keepalived), before what it means.
+#[test]
+fn what_came_instead_of_an_echo_reply() {
+    use crate::dialogue::{EchoFailure, Trouble, TroubleKind};
+    let mut service = virtual_server(&[1]);
+    let checker = &mut service.real_servers[0].checkers[0];
+    let CheckerKind::Tcp(endpoint) = checker.kind.clone() else {
+        panic!("a TCP_CHECK");
+    };
+    checker.kind = CheckerKind::Ping(endpoint);
+    let mut bench = Bench::begin(one(service));
+    bench.round(&[]);
+    let mut fails = |failure: Failure| {
+        bench.log.clear();
+        while bench.open.is_empty() {
+            bench.wait(1);
+        }
+        let id = bench.open.remove(0);
+        let verdict = Verdict::Failure(failure);
+        bench.lvs.handle_verdict(bench.now, id, &verdict);
+        bench.drain();
+        bench.log.clone()
+    };
+    let unsent = Trouble {
+        kind: TroubleKind::Other,
+        number: 1,
+        text: "Operation not permitted".into(),
+    };
+    // The first one does not count yet, the second one does.
+    let said = fails(Failure::Ping(EchoFailure::Type(3)));
+    assert_eq!(said, ["Got ICMP packet with type 0x3 ([10.1.0.1]:tcp:80)"]);
+    let said = fails(Failure::Ping(EchoFailure::Sequence { got: 7, wanted: 2 }));
+    assert_eq!(
+        said[0],
+        "Ping reply expected seq no 2, received 7 ([10.1.0.1]:tcp:80)"
+    );
+    assert!(said[1].starts_with("ICMP CHECK on service"), "{said:?}");
+    let said = fails(Failure::Send(unsent));
+    assert_eq!(said, ["send ICMP packet fail ([10.1.0.1]:tcp:80)"]);
+    let late = fails(Failure::ReadTimeout(Duration::from_secs(5)));
+    assert_eq!(late, [""; 0]);
+}

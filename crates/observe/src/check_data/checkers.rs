@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use lvs::settings::VirtualServer;
 use lvs::settings::checkers::{
     Checker, CheckerKind, Endpoint, FileWeight, HttpCheck, HttpVersion, MiscCheck, Regex, Reply,
     Sni, UdpCheck, Url,
 };
+use lvs::settings::{Octets, VirtualServer};
 use lvs::view::{CheckView, ServerView};
 
 use super::{Dump, on, seconds, yes};
@@ -83,7 +83,7 @@ impl Dump<'_> {
         let chatty = yes(checker.log_all_failures);
         self.field(format_args!("Log all failures = {chatty}"));
         if let Some(endpoint) = checker.endpoint() {
-            self.connection(endpoint);
+            self.connection(endpoint, check.last_errno());
         }
         self.method(service, server, check);
     }
@@ -103,7 +103,7 @@ impl Dump<'_> {
         self.field(format_args!("Default delay before retry = {usual} us"));
     }
 
-    fn connection(&mut self, endpoint: &Endpoint) {
+    fn connection(&mut self, endpoint: &Endpoint, errno: Option<u16>) {
         self.field(format_args!("Connection"));
         self.entry(format_args!("Dest = {}", end(endpoint.destination)));
         if let Some(source) = &endpoint.source {
@@ -128,6 +128,9 @@ impl Dump<'_> {
         }
         let patience = seconds(endpoint.connect_timeout);
         self.entry(format_args!("Timeout = {patience}"));
+        if let Some(errno) = errno {
+            self.entry(format_args!("Last errno = {errno}"));
+        }
     }
 
     fn method(&mut self, service: &VirtualServer, server: &ServerView<'_>, check: &CheckView<'_>) {
@@ -154,7 +157,7 @@ impl Dump<'_> {
                 let around = rare
                     .and_then(|rare| rare.virtualhost.as_ref())
                     .or(service.virtualhost.as_ref());
-                self.http(http, around, check.failed_url());
+                self.http(http, around, check);
             }
             CheckerKind::Smtp(smtp) => self.field(format_args!("helo = {}", smtp.helo_name)),
             CheckerKind::Dns(dns) => {
@@ -197,7 +200,7 @@ impl Dump<'_> {
     }
 
     /// `around`: the virtual host that the check took from the servers around it, if it has none of its own.
-    fn http(&mut self, http: &HttpCheck, around: Option<&String>, failed: Option<u16>) {
+    fn http(&mut self, http: &HttpCheck, around: Option<&Octets>, check: &CheckView<'_>) {
         if let Some(host) = &http.virtualhost
             && Some(host) != around
         {
@@ -212,17 +215,22 @@ impl Dump<'_> {
         self.field(format_args!("Fast recovery {}", set(http.fast_recovery)));
         if let Some(tls) = &http.tls {
             self.field(format_args!("tls_compliant {}", set(tls.compliant)));
+            if tls.verify_peer {
+                self.field(format_args!("verify_peer set"));
+            }
         }
-        for url in &http.urls {
-            self.url(url, http);
+        for (number, url) in (0..).zip(&http.urls) {
+            self.url(url, http, check.last_tls_error(number));
         }
-        let failed = failed.and_then(|at| http.urls.get(usize::from(at)));
+        let failed = check
+            .failed_url()
+            .and_then(|at| http.urls.get(usize::from(at)));
         if let Some(url) = failed {
             self.field(format_args!("Failed URL = {}", url.path));
         }
     }
 
-    fn url(&mut self, url: &Url, http: &HttpCheck) {
+    fn url(&mut self, url: &Url, http: &HttpCheck, tls_error: Option<i32>) {
         self.field(format_args!("Checked url = {}", url.path));
         if let Some(digest) = url.digest {
             let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -237,6 +245,9 @@ impl Dump<'_> {
         }
         if let Some(host) = &url.virtualhost {
             self.entry(format_args!("Virtual host = {host}"));
+        }
+        if let Some(number) = tls_error {
+            self.entry(format_args!("Last SSL error = 0x{number:x}"));
         }
         if let Some(regex) = &url.regex {
             let twins = self.users_of(regex);

@@ -13,7 +13,7 @@ pub(crate) const REQUEST: u16 = 0x1;
 /// `NLM_F_ACK`.
 pub(crate) const ACK: u16 = 0x4;
 /// `NLM_F_DUMP_INTR`: what is being listed changed meanwhile.
-pub(super) const DUMP_INTERRUPTED: u16 = 0x10;
+pub(crate) const DUMP_INTERRUPTED: u16 = 0x10;
 /// `NLM_F_DUMP`.
 pub(crate) const DUMP: u16 = 0x300;
 /// `NLM_F_CREATE | NLM_F_EXCL`: a new object, not an existing one.

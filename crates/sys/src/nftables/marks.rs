@@ -128,7 +128,7 @@ impl Firewall {
     }
 }
 
-const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
+pub(super) const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
 
 impl Transaction<'_> {
     /// Makes and removes maps, and the rules that look them up: all rules of the chain are ours, and are made again.
@@ -245,7 +245,7 @@ impl Transaction<'_> {
     }
 }
 
-const fn map_name(protocol: Protocol) -> &'static str {
+pub(super) const fn map_name(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Tcp => "tcp_map",
         Protocol::Udp => "udp_map",
@@ -254,7 +254,7 @@ const fn map_name(protocol: Protocol) -> &'static str {
 }
 
 /// One end of an entry: an address, a port, and two bytes that fill it up.
-fn key(address: IpAddr, port: u16) -> Vec<u8> {
+pub(super) fn key(address: IpAddr, port: u16) -> Vec<u8> {
     let mut key = match address {
         IpAddr::V4(address) => address.octets().to_vec(),
         IpAddr::V6(address) => address.octets().to_vec(),

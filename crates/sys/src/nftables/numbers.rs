@@ -20,6 +20,8 @@ pub(super) const DELETE_TABLE: u16 = message(2);
 pub(super) const NEW_CHAIN: u16 = message(3);
 /// `NFT_MSG_NEWRULE`.
 pub(super) const NEW_RULE: u16 = message(6);
+/// `NFT_MSG_GETRULE`.
+pub(super) const GET_RULE: u16 = message(7);
 /// `NFT_MSG_DELRULE`: without a handle, all rules of a chain.
 pub(super) const DELETE_RULE: u16 = message(8);
 /// `NFT_MSG_DELSET`.
@@ -28,6 +30,8 @@ pub(super) const DELETE_SET: u16 = message(11);
 pub(super) const NEW_SET: u16 = message(9);
 /// `NFT_MSG_NEWSETELEM`.
 pub(super) const NEW_ELEMENTS: u16 = message(12);
+/// `NFT_MSG_GETSETELEM`.
+pub(super) const GET_ELEMENTS: u16 = message(13);
 /// `NFT_MSG_DELSETELEM`.
 pub(super) const DELETE_ELEMENTS: u16 = message(14);
 

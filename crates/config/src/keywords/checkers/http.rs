@@ -41,7 +41,7 @@ pub(in crate::keywords) const KEYWORDS: &[Keyword] = &[
         arguments: optional("NAME"),
         default: "the real server's, else the virtual server's, else the address and port",
         help: "the Host header of pages without one of their own",
-        role: Role::Set(|r, s| super::text(r, s, |checker| &mut checker.http.virtualhost)),
+        role: Role::Set(|r, s| super::octets(r, s, |checker| &mut checker.http.virtualhost)),
         ..ROW
     },
     Keyword {
@@ -115,6 +115,20 @@ pub(in crate::keywords) const KEYWORDS: &[Keyword] = &[
         ..ROW
     },
     Keyword {
+        blocks: &[super::SSL],
+        name: "verify_peer",
+        arguments: SWITCH_WORD,
+        default: "off",
+        help: "the certificate must be good: in date, from somebody whom SSL { ca } or else the system trusts, and for the name \
+               that is asked for, else for the address; keepalived does not know this keyword",
+        role: Role::Set(|r, s| {
+            if let Some(on) = r.boolean(s) {
+                r.checker.http.verify_peer = on.then(|| s.whole());
+            }
+        }),
+        ..ROW
+    },
+    Keyword {
         name: "url",
         help: "a page; repeatable, asked for in this order",
         role: Role::Block {
@@ -131,7 +145,7 @@ pub(in crate::keywords) const KEYWORDS: &[Keyword] = &[
         arguments: required("PATH"),
         default: "required",
         help: "what is asked for, sent as it is",
-        role: Role::Set(|r, s| super::text(r, s, |checker| &mut checker.url.path)),
+        role: Role::Set(|r, s| super::octets(r, s, |checker| &mut checker.url.path)),
         ..URL
     },
     Keyword {
@@ -154,7 +168,7 @@ pub(in crate::keywords) const KEYWORDS: &[Keyword] = &[
         arguments: optional("NAME"),
         default: "the checker's",
         help: "the Host header of this page",
-        role: Role::Set(|r, s| super::text(r, s, |checker| &mut checker.url.virtualhost)),
+        role: Role::Set(|r, s| super::octets(r, s, |checker| &mut checker.url.virtualhost)),
         ..URL
     },
     Keyword {
@@ -262,7 +276,7 @@ fn sni_name(reading: &mut Reading<'_>, statement: &Statement) {
     }
     reading.checker.http.enable_sni = true;
     if statement.word(1).is_some() {
-        super::text(reading, statement, |checker| &mut checker.http.sni_name);
+        super::octets(reading, statement, |checker| &mut checker.http.sni_name);
     } else if let Some(name) = &reading.checker.http.sni_name {
         let message = format!("sni_name is given twice; '{name}' is kept");
         reading.complain(statement, 0, Diagnostic::warning(Class::General, message));

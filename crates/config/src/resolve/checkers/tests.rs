@@ -117,9 +117,10 @@ fn a_command_may_run_as_long_as_the_virtual_server_waits() {
 
 #[test]
 fn host_names() {
+    let (real, of_service) = (Octets::from("real"), Octets::from("virtual"));
     let around = Inherited {
-        real_virtualhost: Some("real"),
-        virtual_virtualhost: Some("virtual"),
+        real_virtualhost: Some(&real),
+        virtual_virtualhost: Some(&of_service),
         ..SILENT
     };
     let names = |lines: &str, around: &Inherited<'_>| {
@@ -130,8 +131,8 @@ fn host_names() {
         };
         let url = &check.urls[0];
         (
-            check.host(url).map(str::to_owned),
-            check.sni(url).map(str::to_owned),
+            check.host(url).map(Octets::to_string),
+            check.sni(url).map(Octets::to_string),
         )
     };
     let both = |host: &str, sni: &str| (Some(host.to_owned()), Some(sni.to_owned()));
@@ -149,7 +150,7 @@ fn a_command_that_cannot_run_takes_its_checker_along() {
     let draft = {
         let mut draft = CheckerDraft::new(
             CheckerBlock::Misc,
-            crate::diagnostics::Span {
+            Span {
                 file: 0,
                 line: 1,
                 start: 0,

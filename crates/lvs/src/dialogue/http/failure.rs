@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::{Failure, Trouble, TroubleKind};
 use super::answer::MOST_HEADER;
+use super::certificate::BadCertificate;
 use crate::settings::checkers::StatusRange;
 
 /// What was got, and what was wanted.
@@ -13,6 +14,8 @@ use crate::settings::checkers::StatusRange;
 pub enum HttpFailure {
     /// TLS was not established within `connect_timeout`.
     HandshakeTimeout(Duration),
+    /// The server has no good certificate (`verify_peer`).
+    Certificate(Box<BadCertificate>),
     /// The answer stopped: nothing more came within `connect_timeout`.
     Stalled {
         /// `connect_timeout`.
@@ -80,6 +83,7 @@ impl fmt::Display for HttpFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::HandshakeTimeout(limit) => write!(f, "no TLS within {limit:?}"),
+            Self::Certificate(bad) => bad.fmt(f),
             Self::Stalled { limit, body } => {
                 write!(f, "nothing more for {limit:?}, after {body} bytes of body")
             }
@@ -154,6 +158,8 @@ pub fn reason(failure: &Failure, tls: bool) -> &'static str {
 fn page(failure: &HttpFailure, tls: bool) -> &'static str {
     match failure {
         HttpFailure::HandshakeTimeout(_) => "Timeout connecting",
+        // keepalived has no such thing.
+        HttpFailure::Certificate(_) => "SSL certificate refused of",
         HttpFailure::Stalled { .. }
         | HttpFailure::Endless { .. }
         | HttpFailure::TooLarge { .. } => {

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::settings::Octets;
 use crate::settings::checkers::HttpVersion;
 
 /// The request is cut here (keepalived: its buffer, but one byte).
@@ -11,26 +12,33 @@ const MOST: usize = 2047;
 ///
 /// Nothing is escaped: what the configuration has is sent.
 pub fn request(
-    path: &str,
+    path: &Octets,
     version: HttpVersion,
-    host: Option<&str>,
+    host: Option<&Octets>,
     destination: SocketAddr,
 ) -> Vec<u8> {
     let (digit, close) = match version {
-        HttpVersion::V1_0 => ('0', ""),
-        HttpVersion::V1_0Close => ('0', "Connection: close\r\n"),
-        HttpVersion::V1_1 => ('1', "Connection: close\r\n"),
+        HttpVersion::V1_0 => ("0", ""),
+        HttpVersion::V1_0Close => ("0", "Connection: close\r\n"),
+        HttpVersion::V1_1 => ("1", "Connection: close\r\n"),
     };
-    let own = match (host, destination.ip()) {
-        (Some(host), _) => host.to_owned(),
-        (None, IpAddr::V4(address)) => format!("{address}:{}", destination.port()),
+    let own = match destination.ip() {
+        IpAddr::V4(address) => format!("{address}:{}", destination.port()),
         // Without the zone that `SocketAddr` would write.
-        (None, IpAddr::V6(address)) => format!("[{address}]:{}", destination.port()),
+        IpAddr::V6(address) => format!("[{address}]:{}", destination.port()),
     };
-    let mut bytes = format!(
-        "GET {path} HTTP/1.{digit}\r\nUser-Agent: KeepAliveClient\r\n{close}Host: {own}\r\n\r\n"
-    )
-    .into_bytes();
+    let pieces: [&[u8]; 9] = [
+        b"GET ",
+        path.as_bytes(),
+        b" HTTP/1.",
+        digit.as_bytes(),
+        b"\r\nUser-Agent: KeepAliveClient\r\n",
+        close.as_bytes(),
+        b"Host: ",
+        host.map_or(own.as_bytes(), Octets::as_bytes),
+        b"\r\n\r\n",
+    ];
+    let mut bytes = pieces.concat();
     bytes.truncate(MOST);
     bytes
 }
@@ -41,7 +49,13 @@ mod tests {
 
     #[track_caller]
     fn judge(version: HttpVersion, host: Option<&str>, destination: &str, wanted: &str) {
-        let bytes = request("/a b", version, host, destination.parse().unwrap());
+        let host = host.map(Octets::from);
+        let bytes = request(
+            &"/a b".into(),
+            version,
+            host.as_ref(),
+            destination.parse().unwrap(),
+        );
         assert_eq!(String::from_utf8(bytes).unwrap(), wanted);
     }
 
@@ -74,8 +88,21 @@ mod tests {
     }
 
     #[test]
+    fn bytes_that_are_no_text() {
+        let (path, host) = (
+            Octets::new(b"/caf\xe9/\xe2\x80\x8b".to_vec()),
+            Octets::new(b"m\xfcnchen\x01".to_vec()),
+        );
+        let destination = SocketAddr::from(([192, 0, 2, 1], 80));
+        assert_eq!(
+            request(&path, HttpVersion::V1_0, Some(&host), destination),
+            b"GET /caf\xe9/\xe2\x80\x8b HTTP/1.0\r\nUser-Agent: KeepAliveClient\r\nHost: m\xfcnchen\x01\r\n\r\n"
+        );
+    }
+
+    #[test]
     fn a_long_one_is_cut() {
-        let path = "/".repeat(3000);
+        let path = Octets::new(vec![b'/'; 3000]);
         let destination = SocketAddr::from(([192, 0, 2, 1], 80));
         let bytes = request(&path, HttpVersion::V1_0, None, destination);
         assert_eq!(bytes.len(), 2047);

@@ -362,6 +362,7 @@ fn tls(compliant: bool) -> Option<Tls> {
     Some(Tls {
         sni: Sni::Named("www".into()),
         compliant,
+        verify_peer: false,
     })
 }
 
@@ -378,6 +379,7 @@ fn with_tls() {
             Some(&TlsWish {
                 name: Some("www".into()),
                 compliant: whole || own,
+                peer: None,
             })
         );
     }
@@ -406,6 +408,36 @@ fn with_tls() {
         "it has not closed within 5s, after 0 bytes of body"
     );
     assert_eq!(reason(failure(&dialogue), true), "Timeout SSL read");
+}
+
+#[test]
+fn a_bad_certificate() {
+    let mut wanted = tls(false);
+    wanted.as_mut().unwrap().verify_peer = true;
+    for connected in [false, true] {
+        let mut dialogue = begin(page(), wanted.clone());
+        let peer = dialogue.tls().unwrap().peer.clone().unwrap();
+        assert_eq!(peer, PeerName::Name("www".into()));
+        dialogue.handle_tls_begins(at(0));
+        if connected {
+            dialogue.handle_connected(at(0));
+        }
+        dialogue.handle_bad_certificate(BadCertificate {
+            depth: 1,
+            subject: "CN=ca".into(),
+            why: "certificate has expired".into(),
+            got: Got::Until("yesterday".into()),
+            wanted: peer,
+        });
+        assert_eq!(
+            failure(&dialogue).to_string(),
+            "certificate 'CN=ca' (depth 1): certificate has expired; it is valid until yesterday, wanted a good one for www"
+        );
+        assert_eq!(
+            reason(failure(&dialogue), true),
+            "SSL certificate refused of"
+        );
+    }
 }
 
 #[test]

@@ -30,6 +30,18 @@ pub enum NotExecuted {
     Program(#[source] io::Error),
 }
 
+impl NotExecuted {
+    /// Whether processes, memory or descriptors were lacking, which may pass and says nothing of the program.
+    #[must_use]
+    pub fn is_shortage(&self) -> bool {
+        let (Self::Identity(reason) | Self::Program(reason)) = self;
+        matches!(
+            reason.raw_os_error(),
+            Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE)
+        )
+    }
+}
+
 /// What a process says about its beginning, see [`spawn_script`](crate::process::spawn_script).
 #[derive(Debug)]
 pub struct Beginning {
@@ -95,5 +107,32 @@ impl Drop for Beginning {
         // Unmapping what was mapped cannot fail.
         let unmapped = unsafe { rustix::mm::munmap(self.page.as_ptr().cast(), LENGTH) };
         debug_assert!(unmapped.is_ok());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_machine_lacks_is_told_apart_from_what_is_wrong_with_the_program() {
+        for (errno, shortage) in [
+            (libc::EAGAIN, true),
+            (libc::ENOMEM, true),
+            (libc::EMFILE, true),
+            (libc::ENFILE, true),
+            (libc::ENOENT, false),
+            (libc::EACCES, false),
+            (libc::ENOEXEC, false),
+        ] {
+            let (program, user) = (Beginning::new().unwrap(), Beginning::new().unwrap());
+            assert!(program.problem().is_none());
+            program.note_program(errno);
+            user.note_identity(errno);
+            for beginning in [program, user] {
+                let problem = beginning.problem().unwrap();
+                assert_eq!(problem.is_shortage(), shortage, "{problem}");
+            }
+        }
     }
 }

@@ -1,13 +1,19 @@
+use lvs::settings::Octets;
 use lvs::settings::checkers::{Checker, CheckerKind, HttpCheck};
 
 use super::super::tests::{GENERAL, LOGGED, MISSING, NUMBER, SILENT, outcome, table};
 use super::*;
+use crate::testing::Fake;
 
 fn http(checker: &Checker) -> &HttpCheck {
     let CheckerKind::Http(check) = &checker.kind else {
         panic!("{checker:?}");
     };
     check
+}
+
+fn shown(octets: Option<&Octets>) -> String {
+    octets.map(Octets::to_string).unwrap_or_default()
 }
 
 const CHECKERS: [&str; 2] = [
@@ -38,7 +44,7 @@ fn keywords_of_the_checker() {
         );
         table(
             block,
-            |checker| http(checker).virtualhost.clone().unwrap_or_default(),
+            |checker| shown(http(checker).virtualhost.as_ref()),
             &[
                 ("", "", &[]),
                 ("virtualhost a", "a", &[]),
@@ -75,8 +81,14 @@ fn keywords_of_the_checker() {
 fn tls() {
     let show = |checker: &Checker| {
         let http = http(checker);
-        let compliant = http.tls.as_ref().unwrap().compliant;
-        format!("{} {compliant}", http.sni(&http.urls[0]).unwrap_or("-"))
+        let tls = http.tls.as_ref().unwrap();
+        let verified = if tls.verify_peer { " verified" } else { "" };
+        let name = http.sni(&http.urls[0]).map(Octets::to_string);
+        format!(
+            "{} {}{verified}",
+            name.as_deref().unwrap_or("-"),
+            tls.compliant
+        )
     };
     table(
         CHECKERS[1],
@@ -85,6 +97,10 @@ fn tls() {
             ("", "- false", &[]),
             ("tls_compliant", "- true", &[]),
             ("tls_compliant maybe", "- false", GENERAL),
+            ("verify_peer", "- false verified", &[]),
+            ("verify_peer on", "- false verified", &[]),
+            ("verify_peer\nverify_peer off", "- false", &[]),
+            ("verify_peer maybe", "- false", GENERAL),
             ("virtualhost a", "- false", &[]),
             ("virtualhost a\nenable_sni", "a false", &[]),
             ("virtualhost a\nenable_sni\nenable_sni off", "- false", &[]),
@@ -103,6 +119,7 @@ fn tls() {
         &[
             ("enable_sni\nsni_name a", "None", &[]),
             ("tls_compliant", "None", &[Class::UnknownKeyword]),
+            ("verify_peer", "None", &[Class::UnknownKeyword]),
         ],
     );
 }
@@ -113,7 +130,7 @@ fn pages() {
         let paths: Vec<_> = http(checker)
             .urls
             .iter()
-            .map(|url| url.path.as_str())
+            .map(|url| url.path.to_string())
             .collect();
         paths.join(" ")
     };
@@ -138,12 +155,7 @@ fn pages() {
             ),
         ],
     );
-    let host = |checker: &Checker| {
-        http(checker).urls[0]
-            .virtualhost
-            .clone()
-            .unwrap_or_default()
-    };
+    let host = |checker: &Checker| shown(http(checker).urls[0].virtualhost.as_ref());
     for block in URLS {
         table(
             block,
@@ -308,7 +320,7 @@ fn patterns() {
 #[test]
 fn a_url_with_a_wrong_pattern_is_left_out() {
     let show = |checker: &Checker| {
-        let paths = http(checker).urls.iter().map(|url| url.path.clone());
+        let paths = http(checker).urls.iter().map(|url| url.path.to_string());
         paths.collect::<Vec<_>>().join(" ")
     };
     table(
@@ -340,4 +352,55 @@ fn a_number_may_be_too_large() {
         |checker| checker.retry.to_string(),
         &[("retry 99999999999999999999", "1", NUMBER)],
     );
+}
+
+#[test]
+fn whom_no_certificate_can_be_for() {
+    let said = |lines: &str| {
+        let block = format!("SSL_GET {{\n{lines}\nurl {{\npath /\n}}\n}}");
+        let outcome = outcome(&block, &SILENT, "");
+        assert_eq!(outcome.checkers.len(), 1);
+        outcome.messages
+    };
+    for name in ["www.example.com", "192.0.2.1:443", "[::1]"] {
+        assert!(said(&format!("virtualhost {name}\nverify_peer")).is_empty());
+    }
+    for (name, shown) in [
+        (".example.com", ".example.com"),
+        ("m\u{fc}nchen.example:443", "m\u{fc}nchen.example"),
+        (":443", ""),
+    ] {
+        assert_eq!(
+            said(&format!("virtualhost {name}\nverify_peer")),
+            [format!(
+                "verify_peer: no certificate can be for '{shown}', so there is no result"
+            )]
+        );
+        assert!(said(&format!("virtualhost {name}")).is_empty());
+    }
+}
+
+/// keepalived takes its file for bytes, and sends them.
+#[test]
+fn bytes_that_are_no_text_are_kept() {
+    let text = b"virtual_server 192.0.2.1 80 {\n protocol TCP\n lvs_sched rr\n lvs_method NAT\n virtualhost s\xe9\n \
+        real_server 10.0.0.1 80 {\n virtualhost r\xe9\n SSL_GET {\n virtualhost c\x01\xe9\n sni_name n\xff\n url {\n \
+        path \"/caf\xe9 \xe2\x80\x8b\"\n virtualhost u\xe9\n }\n }\n }\n}\n";
+    let loaded = Fake::default().load(text);
+    assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+    let service = loaded.settings.unwrap().lvs.virtual_servers.remove(0);
+    let real = &service.real_servers[0];
+    let check = http(&real.checkers[0]);
+    let url = &check.urls[0];
+    let rare = real.rare.as_ref().unwrap();
+    for (octets, bytes) in [
+        (service.virtualhost.as_ref(), &b"s\xe9"[..]),
+        (rare.virtualhost.as_ref(), b"r\xe9"),
+        (check.virtualhost.as_ref(), b"c\x01\xe9"),
+        (check.sni(url), b"n\xff"),
+        (check.host(url), b"u\xe9"),
+        (Some(&url.path), b"/caf\xe9 \xe2\x80\x8b"),
+    ] {
+        assert_eq!(octets.unwrap().as_bytes(), bytes);
+    }
 }
