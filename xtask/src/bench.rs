@@ -123,12 +123,6 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         Some(other) => bail!("there is no benchmark {other}\n{USAGE}"),
         None => bail!("which benchmark?\n{USAGE}"),
     };
-    if matches!(which, Benchmark::Lvs) && !lab::uml::is_inside() {
-        if only.as_deref() != Some("keepalived") {
-            build_evervip()?;
-        }
-        return lvs::outside(arguments);
-    }
     let programs: Vec<Program> = match only.as_deref() {
         None => vec![evervip()?, keepalived()?],
         Some("evervip") => vec![evervip()?],
@@ -157,6 +151,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         Benchmark::Hmac => hmac::run(&programs, &of(hmac::options()))?,
         Benchmark::Failover => failover::run(&programs, crashes)?,
         Benchmark::Scale => scale::run(&programs, &of(scale::Options::default()))?,
+        Benchmark::Lvs if lab::uml::is_inside() => return lvs::inside(&programs, &lvs),
         Benchmark::Lvs => lvs::run(&programs, &lvs)?,
         Benchmark::Config => config::run(&programs, &config)?,
     };

@@ -243,29 +243,31 @@ fn run(options: Options) {
 struct Loop {
     attempts: Attempts,
     events: EventLoop,
-    ready: Vec<u64>,
+    now: Instant,
 }
 
 impl Loop {
     fn new(checks: usize) -> Self {
-        let mut attempts = Attempts::new().expect("attempts");
+        let mut attempts = Attempts::new();
         attempts.make_room_for(checks).expect("descriptors");
-        let events = EventLoop::new().expect("a set");
-        events.add(&attempts, 1).expect("waited on");
         Self {
             attempts,
-            events,
-            ready: Vec::new(),
+            events: EventLoop::new().expect("a set"),
+            now: sys::clock::now(),
         }
     }
 
     fn wait(&mut self, until: Option<Instant>) -> Instant {
         let wake = until.into_iter().chain(self.attempts.next_wake()).min();
-        let waited = self.events.wait_until(&mut self.ready, wake);
+        let limit = wake.map(|at| at.since(self.now));
+        let attempts = &mut self.attempts;
+        let waited = self
+            .events
+            .wait_for_changes(limit, |change| attempts.note(change));
         waited.expect("events");
-        let now = sys::clock::now();
-        self.attempts.hear(now).expect("events");
-        now
+        self.now = sys::clock::now();
+        self.attempts.hear(self.now);
+        self.now
     }
 }
 
@@ -288,7 +290,7 @@ fn fast(endpoints: &[Endpoint], length: Duration) -> Figures {
     let mut figures = Figures::default();
     while figures.wall < length {
         let now = host.wait(None);
-        host.attempts.tick(now, &checks);
+        host.attempts.tick(now, &checks, &host.events);
         while let Some(ended) = host.attempts.poll_verdict() {
             figures.count(&ended.verdict);
             host.attempts.start(ended.check, Attempt::default());
@@ -330,7 +332,7 @@ fn paced(endpoints: &[Endpoint], every: Duration, length: Duration) -> Figures {
         let due = plans.core.next_deadline().unwrap_or(now).min(now);
         plans.core.handle_timeout(now);
         carry_out(&mut plans, &mut host.attempts, due);
-        host.attempts.tick(now, &plans);
+        host.attempts.tick(now, &plans, &host.events);
         if let Some((begin, before)) = counting {
             figures.wall = now.since(begin);
             if figures.wall >= length {

@@ -15,6 +15,7 @@ mod marker;
 mod remarks;
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use config::Settings;
@@ -28,6 +29,7 @@ use sys::process;
 use types::Instant;
 
 use self::addresses::{Addresses, News};
+use self::attempts::FIRST_TOKEN;
 use self::balancer::Look;
 use self::downs::Downs;
 use self::given::Given;
@@ -45,7 +47,13 @@ use crate::messages::{Dump, Role, ToParent};
 // Tokens of the epoll set, after those of every child.
 const FILES: u64 = 2;
 const ADDRESSES: u64 = 3;
-const ATTEMPTS: u64 = 4;
+
+/// A turn of more pieces of work than that may have taken a while.
+const BRIEF: usize = 4;
+
+/// Time has steps here: whose turns come within one wake the process once. No multiple of a tick of any kernel (1, 4 or 10 ms):
+/// where CPU time is counted by ticks, who always begins with one would seem to need none.
+const STEP: Duration = Duration::from_micros(3_703);
 
 /// Runs the child until its parent stops it.
 pub(crate) fn run(beginning: Beginning) -> Exit {
@@ -118,7 +126,7 @@ impl CheckerProcess {
             events,
             heartbeat,
             core,
-            hands: Hands::new(overridden)?,
+            hands: Hands::new(overridden),
             files: Files::new(FILES),
             addresses: Addresses::new(ADDRESSES),
             downs: Downs::new(start.resume),
@@ -131,7 +139,6 @@ impl CheckerProcess {
             tuning: Tuning::new(Role::Checkers),
             ipvs_tuning,
         };
-        process.events.add(process.hands.attempts(), ATTEMPTS)?;
         drop(start.settings);
         if start.initialise_files {
             files::write_first_content(&settings.vrrp.track_files);
@@ -143,16 +150,26 @@ impl CheckerProcess {
 
     fn serve(&mut self) -> Result<()> {
         let mut ready = Vec::new();
+        let mut now = sys::clock::now();
         loop {
-            let planned = self.next_wake();
+            let planned = self.next_wake().map(|at| step(at, now));
+            // No timer: thousands of attempts a second would arm and read it.
+            let limit = planned.map(|at| at.since(now));
+            let hands = &mut self.hands;
+            self.events.wait_for_changes(limit, |change| {
+                if change.token >= FIRST_TOKEN {
+                    hands.note_attempt(change);
+                } else {
+                    ready.push(change.token);
+                }
+            })?;
             // There may be more to do at once: that is not late by all the time before.
-            let before = sys::clock::now();
-            // No timer: thousands of attempts a second would arm and read it, and a millisecond does not matter here.
-            self.events.wait_until(&mut ready, planned)?;
-            let now = sys::clock::now();
-            self.tuning.woke(planned.map(|at| at.max(before)), now);
-            for token in &ready {
-                match *token {
+            let planned = planned.map(|at| at.max(now));
+            now = sys::clock::now();
+            self.tuning.woke(planned, now);
+            let is_brief = ready.is_empty();
+            for token in ready.drain(..) {
+                match token {
                     SIGNALS => self.hear_signals(now)?,
                     CHANNEL => self.hear_parent(now)?,
                     FILES => {
@@ -167,30 +184,31 @@ impl CheckerProcess {
                 }
             }
             match self.state {
-                Running::Yes => self.tick(now, ready.contains(&ATTEMPTS))?,
+                Running::Yes => self.tick(now),
                 Running::Leaving(until) => {
                     if now >= until || !self.hands.are_busy() {
                         return self.end();
                     }
                 }
             }
+            // Reading the clock is as dear as anything else that a check takes; after a few of them it is as late as before.
+            if !is_brief || self.hands.take_strokes() > BRIEF {
+                now = sys::clock::now();
+            }
         }
     }
 
     /// The rest has been heard: now attempts, of which there is news or not, and what time brings.
-    fn tick(&mut self, now: Instant, news: bool) -> Result<()> {
-        // Every other time somebody's turn has come, and nobody has said anything.
-        if news || self.hands.attempts_wait() {
-            self.hands.hear_attempts(now)?;
-            self.take_verdicts(now);
-        }
+    fn tick(&mut self, now: Instant) {
+        self.hands.hear_attempts(now);
+        self.take_verdicts(now);
         let values = self.files.tick(now);
         self.hear_of_files(now, values);
         let look = self.hands.tick(now);
         self.hear_of_ipvs(now, look);
         self.core.handle_timeout(now);
         self.carry_out(now);
-        self.hands.tick_attempts(now, &self.core);
+        self.hands.tick_attempts(now, &self.core, &self.events);
         self.take_verdicts(now);
         if let Some(heartbeat) = &self.heartbeat {
             heartbeat.beat(now);
@@ -201,7 +219,6 @@ impl CheckerProcess {
         self.parent.tick(now);
         self.downs.tell(now, &self.core, &self.parent);
         self.tell_overrides();
-        Ok(())
     }
 
     fn take_verdicts(&mut self, now: Instant) {
@@ -388,6 +405,15 @@ impl CheckerProcess {
     }
 }
 
+/// When to wake for what is due at `at`: at the end of its step, unless it is due already.
+fn step(at: Instant, now: Instant) -> Instant {
+    if at <= now {
+        return at;
+    }
+    let step = u64::try_from(STEP.as_nanos()).unwrap_or(u64::MAX);
+    Instant::from_nanos(at.as_nanos().div_ceil(step).saturating_mul(step))
+}
+
 /// The tables for automatic marks (`nftables_ipvs`).
 fn mark_table(lvs: &lvs::Settings, settings: &Settings) -> Option<MarkTable> {
     let nftables = &lvs.global.nftables;
@@ -404,5 +430,19 @@ fn seed() -> u64 {
         Ok(number) => number,
         // Without /dev the clock's lowest digits have to do.
         Err(_) => u64::from(sys::clock::wall().nanos()) << 32 | u64::from(std::process::id()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_come_at_the_end_of_a_step_and_what_is_due_at_once() {
+        let at = |micros: u64| Instant::from_nanos(micros * 1000);
+        assert_eq!(step(at(7_407), at(1)), at(3_703 * 3));
+        assert_eq!(step(at(7_406), at(1)), at(7_406));
+        assert_eq!(step(at(5), at(5)), at(5));
+        assert_eq!(step(at(5), at(9_000)), at(5));
     }
 }

@@ -27,7 +27,6 @@ use lvs::settings::checkers::{
 use sys::event_loop::EventLoop;
 use sys::ping_groups::PingGroups;
 use sys::sysctl::Overrides;
-use sys::timer::Timer;
 use types::Instant;
 
 use attempts::{Attempts, Plans};
@@ -87,21 +86,15 @@ impl Plans for Checks {
 struct Loop {
     attempts: Attempts,
     events: EventLoop,
-    timer: Timer,
     checks: Checks,
     sequence: u16,
 }
 
 impl Loop {
     fn new() -> Result<Self> {
-        let attempts = Attempts::new()?;
-        let (events, timer) = (EventLoop::new()?, Timer::new()?);
-        events.add(&attempts, 1)?;
-        events.add(&timer, 2)?;
         Ok(Self {
-            attempts,
-            events,
-            timer,
+            attempts: Attempts::new(),
+            events: EventLoop::new()?,
             checks: Checks::default(),
             sequence: 0,
         })
@@ -122,18 +115,21 @@ impl Loop {
         self.attempts.start(CheckId(check), attempt);
     }
 
+    /// Hears what has arrived; waits for it for at most `limit`.
+    fn hear(&mut self, limit: Duration) -> Result<Instant> {
+        let attempts = &mut self.attempts;
+        self.events
+            .wait_for_changes(Some(limit), |change| attempts.note(change))?;
+        let now = sys::clock::now();
+        self.attempts.hear(now);
+        Ok(now)
+    }
+
     /// One turn; waits at most until `until`.
     fn turn(&mut self, until: Instant) -> Result<Vec<(u32, Verdict)>> {
         let wake = self.attempts.next_wake().map_or(until, |at| at.min(until));
-        self.timer.arm(Some(wake))?;
-        let mut ready = Vec::new();
-        self.events.wait(&mut ready)?;
-        if ready.contains(&2) {
-            self.timer.acknowledge()?;
-        }
-        let now = sys::clock::now();
-        self.attempts.hear(now)?;
-        self.attempts.tick(now, &self.checks);
+        let now = self.hear(wake.since(sys::clock::now()))?;
+        self.attempts.tick(now, &self.checks, &self.events);
         Ok(self.ended())
     }
 
@@ -702,14 +698,14 @@ fn late_but_not_too_late(_lab: &mut Lab) -> Result<()> {
     // Begun, but nothing heard of any.
     for _turn in 0..=2 * COUNT {
         let now = sys::clock::now();
-        host.attempts.tick(now, &host.checks);
+        host.attempts.tick(now, &host.checks, &host.events);
     }
     pause(LIMIT * 3 / 2);
     let mut verdicts = BTreeMap::from_iter(host.ended());
     let now = sys::clock::now();
     // Not even now: time-outs come first.
     while host.attempts.open() > 0 {
-        host.attempts.tick(now, &host.checks);
+        host.attempts.tick(now, &host.checks, &host.events);
         verdicts.extend(host.ended());
     }
     let late = verdicts.remove(&(2 * COUNT)).context("the silent one")?;
@@ -782,11 +778,12 @@ fn abandoned(_lab: &mut Lab) -> Result<()> {
     let end = sys::clock::now() + SOON;
     while host.attempts.open() == 0 {
         ensure!(sys::clock::now() < end);
-        host.attempts.tick(sys::clock::now(), &host.checks);
+        host.attempts
+            .tick(sys::clock::now(), &host.checks, &host.events);
     }
     while host.attempts.open() > 0 {
         ensure!(sys::clock::now() < end);
-        host.attempts.hear(sys::clock::now())?;
+        host.hear(Duration::ZERO)?;
     }
     host.attempts.abandon(CheckId(0));
     ensure!(host.attempts.poll_verdict().is_none());

@@ -2,23 +2,22 @@
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::time::Timespec;
-use types::Instant;
 
-use crate::clock;
 use crate::error::Error;
 
 /// Events taken from the kernel per call. A process has a handful of descriptors; what does not fit is
 /// still there at the next call, because the set is level triggered.
 const EVENTS_PER_WAIT: usize = 64;
 
-/// Events taken from the kernel per call of [`EventLoop::poll_changes`].
+/// Events taken from the kernel per call of [`EventLoop::wait_for_changes`].
 const CHANGES_PER_CALL: usize = 128;
 
-/// What has become of a descriptor that [`EventLoop::add_for_changes`] put into the set.
+/// What has become of a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The host's number for it.
@@ -135,23 +134,6 @@ impl EventLoop {
         self.wait_for(ready, None)
     }
 
-    /// Like [`wait`](Self::wait), but no longer than until `deadline`, or up to a millisecond after; `ready` may become empty.
-    /// Cheaper than a [timer](crate::timer) in the set for whoever can be that late: no call arms it, none reads it.
-    ///
-    /// # Errors
-    /// Not expected.
-    pub fn wait_until(&self, ready: &mut Vec<u64>, deadline: Option<Instant>) -> Result<(), Error> {
-        let limit = deadline.map(|deadline| {
-            let left = deadline.since(clock::now());
-            Timespec {
-                // Who waits for longer than a day may look again.
-                tv_sec: i64::try_from(left.as_secs().min(86_400)).unwrap_or(0),
-                tv_nsec: i64::from(left.subsec_nanos()),
-            }
-        });
-        self.wait_for(ready, limit.as_ref())
-    }
-
     /// Takes what is ready now without waiting; `ready` may become empty.
     ///
     /// # Errors
@@ -166,19 +148,27 @@ impl EventLoop {
         )
     }
 
-    /// Takes changes of descriptors that [`add_for_changes`](Self::add_for_changes) put in, without waiting: at most 128, which
-    /// `hear` is told one by one. Returns how many.
+    /// Waits for at most `limit` (`None`: for as long as it takes), and tells `hear` what has become of descriptors, of whatever
+    /// kind they are: at most 128 at a time. Interrupted by a signal handler it waits on. Returns how many it told; none: the
+    /// time was up, to the microsecond or up to a millisecond late.
+    ///
+    /// Cheaper than a [timer](crate::timer) in the set for whoever can be that late: no call arms it, none reads it.
     ///
     /// # Errors
     /// Not expected.
-    pub fn poll_changes(&self, mut hear: impl FnMut(Change)) -> Result<usize, Error> {
+    pub fn wait_for_changes(
+        &self,
+        limit: Option<Duration>,
+        mut hear: impl FnMut(Change),
+    ) -> Result<usize, Error> {
         let mut room = [const { MaybeUninit::uninit() }; CHANGES_PER_CALL];
-        let at_once = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
+        let limit = limit.map(|limit| Timespec {
+            // Who waits for longer than a day may look again.
+            tv_sec: i64::try_from(limit.as_secs().min(86_400)).unwrap_or(0),
+            tv_nsec: i64::from(limit.subsec_nanos()),
+        });
         let events = loop {
-            match epoll::wait(&self.epoll, &mut room, Some(&at_once)) {
+            match epoll::wait(&self.epoll, &mut room, limit.as_ref()) {
                 Ok((events, _)) => break events,
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(Error::system("wait for events")(errno)),
@@ -230,11 +220,10 @@ fn flags(interest: Interest) -> epoll::EventFlags {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::clock;
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
-    use std::time::Duration;
-
-    use super::*;
 
     #[test]
     fn it_reports_who_is_ready_until_they_are_served() {
@@ -266,39 +255,46 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_ends_at_its_deadline_and_not_before() {
+    fn a_wait_ends_with_its_limit_and_not_before() {
         let events = EventLoop::new().unwrap();
         let (near, mut far) = UnixStream::pair().unwrap();
         events.add(&near, 1).unwrap();
-        let mut ready = Vec::new();
-        let deadline = clock::now() + Duration::from_micros(20_300);
-        events.wait_until(&mut ready, Some(deadline)).unwrap();
-        assert!(clock::now() >= deadline);
-        assert!(ready.is_empty());
-        events.wait_until(&mut ready, Some(deadline)).unwrap();
-        assert!(ready.is_empty(), "it has passed");
+        let limit = Duration::from_micros(20_300);
+        let begin = clock::now();
+        let nobody = |change| panic!("{change:?}");
+        assert_eq!(events.wait_for_changes(Some(limit), nobody).unwrap(), 0);
+        assert!(clock::now().since(begin) >= limit);
+        assert_eq!(
+            events
+                .wait_for_changes(Some(Duration::ZERO), nobody)
+                .unwrap(),
+            0
+        );
         far.write_all(b"x").unwrap();
-        for deadline in [Some(deadline), None] {
-            events.wait_until(&mut ready, deadline).unwrap();
-            assert_eq!(ready, [1]);
+        for limit in [Some(limit), None] {
+            let mut heard = Vec::new();
+            events
+                .wait_for_changes(limit, |change| heard.push((change.token, change.readable)))
+                .unwrap();
+            assert_eq!(heard, [(1, true)]);
         }
     }
 
     #[test]
     fn changes_are_reported_once() {
-        let (outer, events) = (EventLoop::new().unwrap(), EventLoop::new().unwrap());
-        outer.add(&events, 3).unwrap();
+        let events = EventLoop::new().unwrap();
         let (near, mut far) = UnixStream::pair().unwrap();
+        let (level, mut other_far) = UnixStream::pair().unwrap();
         events.add_for_changes(&near, 7).unwrap();
+        events.add(&level, 8).unwrap();
         let changes = || {
             let mut heard = Vec::new();
-            let count = events.poll_changes(|change| heard.push(change)).unwrap();
+            let count = events
+                .wait_for_changes(Some(Duration::ZERO), |change| heard.push(change))
+                .unwrap();
             assert_eq!(count, heard.len());
             heard
         };
-        let mut ready = Vec::new();
-        outer.wait(&mut ready).unwrap();
-        assert_eq!(ready, [3], "one set within another");
         let idle = Change {
             token: 7,
             readable: false,
@@ -308,8 +304,6 @@ mod tests {
         };
         assert_eq!(changes(), [idle]);
         assert_eq!(changes(), []);
-        outer.poll(&mut ready).unwrap();
-        assert!(ready.is_empty());
 
         far.write_all(b"x").unwrap();
         let readable = Change {
@@ -318,11 +312,23 @@ mod tests {
         };
         assert_eq!(changes(), [readable]);
         assert_eq!(changes(), [], "though nobody has read it");
+        other_far.write_all(b"z").unwrap();
+        for _ in 0..2 {
+            assert_eq!(
+                changes().len(),
+                1,
+                "in the same set another one is level triggered"
+            );
+        }
         far.write_all(b"y").unwrap();
-        assert_eq!(changes(), [readable]);
+        assert!(changes().contains(&readable));
         drop(far);
-        let gone = changes();
-        assert!(gone.len() == 1 && gone[0].ending, "{gone:?}");
+        assert!(
+            changes()
+                .iter()
+                .any(|change| change.token == 7 && change.ending),
+            "gone"
+        );
     }
 
     #[test]

@@ -2,22 +2,24 @@
 //! adds one real server, the CPU time of a check, and memory.
 //!
 //! A director and a host that is all the real servers: every address of 10.1.0.0/16 is its own, and one server answers on
-//! all of them. Each round starts a director afresh and, when it has been measured, ends it as a power cut would and empties
-//! the kernel's table, so that nobody pays for what another one leaves.
+//! all of them. Each part of each round of each program has a kernel of its own: for two minutes IPVS keeps every destination
+//! that was removed, and looks through all of them whenever one is added, so that whoever is second would wait for seconds.
 //!
 //! The kernel is User Mode Linux with one processor; what it costs to look is paid by those who are looked at. So the
-//! table is looked at by its last service, ten times a second, and once as a whole when that is there. The CPU time of a
-//! check is that of the director's processes, divided by the connections that the servers have counted meanwhile.
+//! table is looked at by its last service, fifty times a second and without starting a program, and once as a whole when
+//! that is there. The CPU time of a check is that of the director's processes, divided by the connections that the servers
+//! have counted meanwhile.
 
 mod changes;
 mod site;
 
+use std::collections::BTreeMap;
 use std::env;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use lab::backend::{Backend, http};
+use lab::backend::{Act, Backend, http};
 use lab::uml::{self, UmlJob, UmlOutput};
 use lab::{Lab, Pid, pause};
 
@@ -33,8 +35,8 @@ const MODULES: [&str; 3] = ["ip_vs", "ip_vs_rr", "nlmon"];
 /// Memory of the machine, in MiB: a table of tens of thousands of destinations and both programs.
 const MEMORY: u32 = 2048;
 
-/// All rounds of both programs, by a wide margin.
-const TIMEOUT: Duration = Duration::from_secs(5400);
+/// One part of one program, by a wide margin.
+const TIMEOUT: Duration = Duration::from_secs(900);
 
 /// Until everything is in the kernel.
 const ARRIVAL: Duration = Duration::from_secs(180);
@@ -77,175 +79,248 @@ impl Default for Options {
 /// The parts, which can be measured alone.
 pub(super) const PARTS: [&str; 4] = ["table", "memory", "web", "ports"];
 
-impl Options {
-    fn has(&self, part: &str) -> bool {
-        self.part.as_deref().is_none_or(|only| only == part)
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Figure {
+    /// From the start until everything is in the kernel.
+    Start,
+    /// From the signal until one more real server is there.
+    Reload,
+    /// CPU time for all of that reload.
+    ReloadCpu,
+    /// Commands that change the kernel's table, sent by that reload.
+    Changes,
+    /// Of all its processes then, without checks.
+    Memory,
+    /// With a check of each.
+    MemoryWithChecks,
+    /// CPU time for a web check.
+    Web,
+    /// For a check of a port.
+    Port,
+    /// What part of these were done in their time.
+    KeptUp,
+}
+
+/// A figure as it stands in the table.
+struct Known {
+    figure: Figure,
+    /// How it is called from one kernel to the other.
+    word: &'static str,
+    /// Its row; `{}`: so many real servers.
+    row: &'static str,
+    unit: &'static str,
+    target: Target,
+}
+
+/// The rows of the table.
+const FIGURES: [Known; 9] = [
+    known(
+        Figure::Start,
+        "start",
+        "{} in the kernel",
+        "s",
+        Target::Ratio(0.5),
+    ),
+    known(
+        Figure::Reload,
+        "reload",
+        "reload adding one",
+        "s",
+        Target::Ratio(0.25),
+    ),
+    known(
+        Figure::ReloadCpu,
+        "reload-cpu",
+        "cpu of that reload",
+        "s",
+        Target::Ratio(0.25),
+    ),
+    known(
+        Figure::Changes,
+        "changes",
+        "changes sent by it",
+        "",
+        Target::Most(1.0),
+    ),
+    known(
+        Figure::Memory,
+        "memory",
+        "memory of {}",
+        "KiB",
+        Target::Ratio(1.0),
+    ),
+    known(
+        Figure::MemoryWithChecks,
+        "checked",
+        "memory of them with checks",
+        "KiB",
+        Target::Ratio(1.0),
+    ),
+    known(
+        Figure::Web,
+        "web",
+        "cpu per HTTP_GET",
+        "ms",
+        Target::Ratio(0.5),
+    ),
+    known(
+        Figure::Port,
+        "port",
+        "cpu per TCP_CHECK",
+        "ms",
+        Target::Ratio(0.5),
+    ),
+    known(
+        Figure::KeptUp,
+        "in-time",
+        "TCP_CHECKs done in time",
+        "%",
+        Target::Least(95.0),
+    ),
+];
+
+const fn known(
+    figure: Figure,
+    word: &'static str,
+    row: &'static str,
+    unit: &'static str,
+    target: Target,
+) -> Known {
+    Known {
+        figure,
+        word,
+        row,
+        unit,
+        target,
     }
 }
 
-/// Does the same in a kernel of its own, and prints what comes of it.
+/// What a line begins with that holds a figure.
+const FIGURE: &str = "figure: ";
+
+/// Measures each program in turn, each time in a kernel of its own.
 ///
 /// # Errors
-/// When the kernel is not installed, or the run fails in it.
-pub(super) fn outside(arguments: &[&str]) -> Result<()> {
+/// When the kernel is not installed, or a program does not get its table into it.
+pub(super) fn run(programs: &[Program], options: &Options) -> Result<Table> {
+    let rounds = options.rounds.max(1);
+    let mut seen: BTreeMap<(Figure, &str), Vec<f64>> = BTreeMap::new();
+    let parts = PARTS
+        .iter()
+        .filter(|part| options.part.as_deref().is_none_or(|only| only == **part));
+    for part in parts {
+        for round in 1..=rounds {
+            for program in programs {
+                let name = program.name();
+                eprint!("{part}, round {round} of {rounds}, {name}:");
+                let figures = in_a_kernel(name, part, options.services)
+                    .with_context(|| format!("{name}: {part}"))?;
+                for (known, value) in figures {
+                    eprint!(" {} {value:.3}", known.word);
+                    seen.entry((known.figure, name)).or_default().push(value);
+                }
+                eprintln!();
+            }
+        }
+    }
+    let large = (options.services * REAL_SERVERS).to_string();
+    let mut rows = Vec::new();
+    for known in FIGURES {
+        let figures: Option<Vec<f64>> = programs
+            .iter()
+            .map(|program| median(seen.get(&(known.figure, program.name()))?))
+            .collect();
+        // Of a part that was left out there is none.
+        if let Some(figures) = figures {
+            let name = known.row.replace("{}", &large);
+            rows.push(Row::new(
+                &name,
+                known.unit,
+                Some(known.target),
+                programs,
+                &figures,
+            ));
+        }
+    }
+    Ok(Table {
+        name: "lvs",
+        heading: format!(
+            "{} virtual servers with {REAL_SERVERS} real servers each; {WEB} HTTP_GETs every {WEB_EVERY} s; {PORTS} \
+             TCP_CHECKs every {PORTS_EVERY} s; medians of {rounds} rounds in User Mode Linux",
+            options.services,
+        ),
+        rows,
+    })
+}
+
+/// One part of one program, once.
+fn in_a_kernel(program: &str, part: &str, services: usize) -> Result<Vec<(Known, f64)>> {
     let mut command = Command::new(env::current_exe().context("cannot find this program")?);
-    command.arg("bench").args(arguments);
+    command.args(["bench", "lvs", "--only", program, "--part", part]);
+    command.args(["--services", &services.to_string()]);
     let UmlOutput { output, status } = uml::run(&UmlJob {
         modules: &MODULES,
         command: &command,
         timeout: TIMEOUT,
         memory: MEMORY,
     })?;
-    print!("{output}");
     if status != 0 {
-        bail!("inside User Mode Linux it ended with status {status}");
+        bail!("inside User Mode Linux it ended with status {status}: {output}");
+    }
+    let figures = output.lines().filter_map(|line| line.strip_prefix(FIGURE));
+    figures
+        .map(|line| {
+            let (word, value) = line.split_once(' ').context("half a figure")?;
+            let known = FIGURES
+                .into_iter()
+                .find(|known| known.word == word)
+                .with_context(|| format!("there is no figure {word}"))?;
+            Ok((known, value.parse()?))
+        })
+        .collect()
+}
+
+/// The same within that kernel: prints what it finds for [`in_a_kernel`] to read.
+///
+/// # Errors
+/// When the program does not get its table into the kernel.
+pub(super) fn inside(programs: &[Program], options: &Options) -> Result<()> {
+    let ([program], Some(part)) = (programs, options.part.as_deref()) else {
+        bail!("a kernel is for one part of one program");
+    };
+    let lab = Lab::new("bench")?;
+    let site = Site::new(&lab)?;
+    let figures = match part {
+        "table" => table(&site, program, options)?,
+        "memory" => vec![(Figure::MemoryWithChecks, memory(&site, program, options)?)],
+        "web" => {
+            let (per_check, _) = checks(&site, program, &WEB_CHECKS)?;
+            vec![(Figure::Web, per_check)]
+        }
+        _ => {
+            let (per_check, done) = checks(&site, program, &PORT_CHECKS)?;
+            vec![(Figure::Port, per_check), (Figure::KeptUp, done)]
+        }
+    };
+    for (figure, value) in figures {
+        if let Some(known) = FIGURES.into_iter().find(|known| known.figure == figure) {
+            println!("{FIGURE}{} {value}", known.word);
+        }
     }
     Ok(())
 }
 
-/// What the rounds of one program showed.
-#[derive(Default)]
-struct Findings {
-    /// Seconds from the start until everything is in the kernel.
-    start: Vec<f64>,
-    /// Seconds from the signal until one more real server is there.
-    reload: Vec<f64>,
-    /// Seconds of CPU time for all of that reload.
-    reload_cpu: Vec<f64>,
-    /// Commands that change the kernel's table, sent by that reload.
-    changes: Vec<f64>,
-    /// KiB of all its processes then, without checks and with them.
-    without: Vec<f64>,
-    with: Vec<f64>,
-    /// Milliseconds of CPU time for a web check.
-    web: Vec<f64>,
-    /// The same for a check of a port, and what part of them was done in their time, in per cent.
-    port: Vec<f64>,
-    kept_up: Vec<f64>,
-}
-
-/// Measures each program in turn, where there is IPVS.
-///
-/// # Errors
-/// When a program does not get its table into the kernel.
-pub(super) fn run(programs: &[Program], options: &Options) -> Result<Table> {
-    let lab = Lab::new("bench")?;
-    let site = Site::new(&lab)?;
-    let server = Backend::start(site.servers(), "0.0.0.0:80".parse()?, Vec::new())?;
-    let mut seen: Vec<Findings> = programs.iter().map(|_| Findings::default()).collect();
-    for round in 0..options.rounds.max(1) {
-        for (program, seen) in programs.iter().zip(&mut seen) {
-            let name = program.name();
-            eprintln!("round {} of {}: {name}", round + 1, options.rounds.max(1));
-            if options.has("table") {
-                table(&site, program, options, seen).with_context(|| format!("{name}: table"))?;
-            }
-            if options.has("memory") {
-                let figure = memory(&site, program, options);
-                seen.with
-                    .push(figure.with_context(|| format!("{name}: memory"))?);
-            }
-            if options.has("web") {
-                server.answer(http(200, b"good"));
-                let (per_check, _) = checks(&site, &server, program, &WEB_CHECKS)
-                    .with_context(|| format!("{name}: web"))?;
-                seen.web.push(per_check);
-            }
-            if options.has("ports") {
-                server.answer(Vec::new());
-                let (per_check, done) = checks(&site, &server, program, &PORT_CHECKS)
-                    .with_context(|| format!("{name}: ports"))?;
-                seen.port.push(per_check);
-                seen.kept_up.push(done);
-            }
-        }
-    }
-    let large = options.services * REAL_SERVERS;
-    let mut rows = Vec::new();
-    let mut row = |name: String, unit, target, pick: fn(&Findings) -> &Vec<f64>| {
-        let figures: Option<Vec<f64>> = seen.iter().map(|seen| median(pick(seen))).collect();
-        // Of a part that was left out there is none.
-        if let Some(figures) = figures {
-            rows.push(Row::new(&name, unit, Some(target), programs, &figures));
-        }
-    };
-    row(
-        format!("{large} in the kernel"),
-        "s",
-        Target::Ratio(0.5),
-        |seen| &seen.start,
-    );
-    row(
-        "reload adding one".to_owned(),
-        "s",
-        Target::Ratio(0.25),
-        |seen| &seen.reload,
-    );
-    row(
-        "cpu of that reload".to_owned(),
-        "s",
-        Target::Ratio(0.25),
-        |seen| &seen.reload_cpu,
-    );
-    row(
-        "changes sent by it".to_owned(),
-        "",
-        Target::Most(1.0),
-        |seen| &seen.changes,
-    );
-    row(
-        format!("memory of {large}"),
-        "KiB",
-        Target::Ratio(1.0),
-        |seen| &seen.without,
-    );
-    row(
-        "memory of them with checks".to_owned(),
-        "KiB",
-        Target::Ratio(1.0),
-        |seen| &seen.with,
-    );
-    row(
-        "cpu per HTTP_GET".to_owned(),
-        "ms",
-        Target::Ratio(0.5),
-        |seen| &seen.web,
-    );
-    row(
-        "cpu per TCP_CHECK".to_owned(),
-        "ms",
-        Target::Ratio(0.5),
-        |seen| &seen.port,
-    );
-    row(
-        format!("of {PORTS} TCP_CHECKs done in time"),
-        "%",
-        Target::Least(95.0),
-        |seen| &seen.kept_up,
-    );
-    Ok(Table {
-        name: "lvs",
-        heading: format!(
-            "{} virtual servers with {REAL_SERVERS} real servers each; {WEB} HTTP_GETs every {WEB_EVERY} s; {PORTS} \
-             TCP_CHECKs every {PORTS_EVERY} s; medians of {} rounds in User Mode Linux",
-            options.services,
-            options.rounds.max(1)
-        ),
-        rows,
-    })
-}
-
 /// The large table without checks: start, memory, and a reload that adds one real server.
-fn table(site: &Site, program: &Program, options: &Options, seen: &mut Findings) -> Result<()> {
+fn table(site: &Site, program: &Program, options: &Options) -> Result<Vec<(Figure, f64)>> {
     let host = site.director();
     let mut servers = vec![REAL_SERVERS; options.services];
     let before = sys::clock::now();
     let mut process = program.start(host, &configuration(&servers, "", ""))?;
-    let arrived = site.arrived(&servers, ARRIVAL)?;
-    seen.start.push(arrived.since(before).as_secs_f64());
+    let start = site.arrived(&servers, ARRIVAL)?.since(before);
     pause(SETTLING);
     let family = process.family()?;
-    seen.without.push(kibibytes(pss(&family)?));
+    let memory = kibibytes(pss(&family)?);
 
     if let Some(last) = servers.last_mut() {
         *last += 1;
@@ -254,13 +329,17 @@ fn table(site: &Site, program: &Program, options: &Options, seen: &mut Findings)
     program.configure(host, &configuration(&servers, "", ""))?;
     let (cpu, before) = (cpu_time(&family)?, sys::clock::now());
     process.kill(SIGHUP)?;
-    let arrived = site.arrived(&servers, ARRIVAL)?;
-    seen.reload.push(arrived.since(before).as_secs_f64());
+    let reload = site.arrived(&servers, ARRIVAL)?.since(before);
     let cpu = settled(&family)?.saturating_sub(cpu);
-    seen.reload_cpu.push(cpu.as_secs_f64());
-    seen.changes.push(changes.count()?);
+    let changes = changes.count()?;
     process.crash()?;
-    site.clear()
+    Ok(vec![
+        (Figure::Start, start.as_secs_f64()),
+        (Figure::Memory, memory),
+        (Figure::Reload, reload.as_secs_f64()),
+        (Figure::ReloadCpu, cpu.as_secs_f64()),
+        (Figure::Changes, changes),
+    ])
 }
 
 /// The CPU time of processes that have come to rest: what they had to do is done.
@@ -288,6 +367,7 @@ const SIGHUP: i32 = 1;
 
 /// The large table with a check of each, none of which has run.
 fn memory(site: &Site, program: &Program, options: &Options) -> Result<f64> {
+    let _server = Backend::start(site.servers(), "0.0.0.0:80".parse()?, Vec::new())?;
     let servers = vec![REAL_SERVERS; options.services];
     // The first check is at a random time within the interval.
     let text = configuration(
@@ -300,7 +380,6 @@ fn memory(site: &Site, program: &Program, options: &Options) -> Result<f64> {
     pause(SETTLING);
     let figure = pss(&process.family()?)?;
     process.crash()?;
-    site.clear()?;
     Ok(kibibytes(figure))
 }
 
@@ -310,27 +389,27 @@ struct Watched {
     /// Seconds.
     every: u64,
     check: &'static str,
+    /// What the servers do with a connection.
+    answer: fn() -> Vec<Act>,
 }
 
 const WEB_CHECKS: Watched = Watched {
     count: WEB,
     every: WEB_EVERY,
     check: "HTTP_GET {\n url {\n path /\n status_code 200\n }\n connect_timeout 3\n }",
+    answer: || http(200, b"good"),
 };
 
 const PORT_CHECKS: Watched = Watched {
     count: PORTS,
     every: PORTS_EVERY,
     check: "TCP_CHECK {\n connect_timeout 3\n }",
+    answer: Vec::new,
 };
 
 /// Milliseconds of CPU time for each check, and what per cent of them was done in their time.
-fn checks(
-    site: &Site,
-    server: &Backend<'_>,
-    program: &Program,
-    watched: &Watched,
-) -> Result<(f64, f64)> {
+fn checks(site: &Site, program: &Program, watched: &Watched) -> Result<(f64, f64)> {
+    let server = Backend::start(site.servers(), "0.0.0.0:80".parse()?, (watched.answer)())?;
     let every = watched.every;
     let servers = vec![REAL_SERVERS; watched.count.div_ceil(REAL_SERVERS)];
     let count: usize = servers.iter().sum();
@@ -349,7 +428,6 @@ fn checks(
         server.connections() - connections,
     );
     process.crash()?;
-    site.clear()?;
     if connections == 0 {
         bail!("nothing was checked");
     }

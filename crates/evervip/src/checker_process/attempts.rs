@@ -1,5 +1,5 @@
-//! The attempts that are under way: each a dialogue of `lvs` and a socket of `sys`, on one epoll set, with one heap of
-//! deadlines and one buffer.
+//! The attempts that are under way: each a dialogue of `lvs` and a socket of `sys` in the epoll set of the process, with one
+//! heap of deadlines and one buffer.
 //!
 //! # What is promised
 //! - Nobody starves: each turn is bounded (so many sockets, so much time, so many openings), and whoever has more to say
@@ -10,11 +10,11 @@
 //! - A socket is closed with the verdict, and no event of it reaches its successor in the same place.
 //!
 //! # How it is used
-//! The set is waited on within that of the process ([`AsFd`]). After each wake-up [`Attempts::hear`], then
-//! [`Attempts::tick`], then [`Attempts::poll_verdict`] until there is none, and sleep until [`Attempts::next_wake`].
+//! Whoever waits for the set [notes](Attempts::note) what it says of tokens from [`FIRST_TOKEN`] on. After each wake-up
+//! [`Attempts::hear`], then [`Attempts::tick`], then [`Attempts::poll_verdict`] until there is none, and sleep until
+//! [`Attempts::next_wake`].
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use log::debug;
@@ -40,8 +40,9 @@ const SERVED_PER_TURN: usize = 128;
 /// How long a turn may take: what is read may be deciphered, hashed and searched on the way.
 const TURN: Duration = Duration::from_millis(4);
 
-/// After so many sockets that had nothing to say the clock is read, too: a handshake of TLS begins without a word.
+/// After so many sockets, or so many bytes, the clock is read: that costs, too, and a handshake of TLS begins without a word.
 const SERVED_UNTIMED: usize = 16;
+const BYTES_UNTIMED: usize = 1024;
 
 /// Attempts that are begun in one turn.
 const BEGUN_PER_TURN: usize = 64;
@@ -63,6 +64,9 @@ const RESERVED: u64 = 256;
 
 /// The fewest attempts that may be open at a time, however low the limit.
 const FEWEST: usize = 16;
+
+/// Tokens below are those of others in the same set.
+pub(crate) const FIRST_TOKEN: u64 = 16;
 
 /// Who knows what an attempt is to be.
 pub(crate) trait Plans {
@@ -92,7 +96,6 @@ pub(crate) struct Ended {
 /// All attempts.
 #[derive(Debug)]
 pub(crate) struct Attempts {
-    events: EventLoop,
     slots: Slots<Slot>,
     /// The sockets of checks that have one.
     open: BTreeMap<CheckId, Token>,
@@ -149,12 +152,8 @@ struct Run {
 
 impl Attempts {
     /// None yet.
-    ///
-    /// # Errors
-    /// When the kernel has no descriptor left.
-    pub(crate) fn new() -> Result<Self, sys::Error> {
-        Ok(Self {
-            events: EventLoop::new()?,
+    pub(crate) fn new() -> Self {
+        Self {
             slots: Slots::default(),
             open: BTreeMap::new(),
             waiting: VecDeque::new(),
@@ -166,7 +165,7 @@ impl Attempts {
             kept: BTreeSet::new(),
             most: FEWEST,
             buffer: vec![0; BUFFER].into(),
-        })
+        }
     }
 
     /// There are so many checks with sockets: as many sockets may be open, as far as the system lets us. Returns how many may.
@@ -220,55 +219,47 @@ impl Attempts {
         self.verdicts.pop_front()
     }
 
-    /// Hears what has arrived, up to one turn's worth.
-    ///
-    /// # Errors
-    /// When the kernel does not tell; not expected.
-    pub(crate) fn hear(&mut self, now: Instant) -> Result<(), sys::Error> {
-        if self.slots.len() == 0 {
-            // Who had something to say is gone, too.
-            self.ready.clear();
-            return Ok(());
-        }
-        let (slots, ready) = (&mut self.slots, &mut self.ready);
-        self.events.poll_changes(|change| {
-            let token = Token::from(change.token);
-            // Otherwise nobody: it was closed meanwhile.
-            if let Some(slot) = slots.get_mut(token) {
-                slot.note(change);
-                if !std::mem::replace(&mut slot.is_queued, true) {
-                    ready.push_back(token);
-                }
+    /// What the set says of a token from [`FIRST_TOKEN`] on.
+    pub(crate) fn note(&mut self, change: Change) {
+        let token = Token::from(change.token.wrapping_sub(FIRST_TOKEN));
+        // Otherwise nobody: it was closed meanwhile.
+        if let Some(slot) = self.slots.get_mut(token) {
+            slot.note(change);
+            if !std::mem::replace(&mut slot.is_queued, true) {
+                self.ready.push_back(token);
             }
-        })?;
-        if self.ready.is_empty() {
-            return Ok(());
         }
-        let begin = sys::clock::now();
-        let mut untimed = 0;
-        for _served in 0..SERVED_PER_TURN {
+    }
+
+    /// Hears what has arrived, up to one turn's worth. Returns how many sockets had something to say.
+    pub(crate) fn hear(&mut self, now: Instant) -> usize {
+        let (mut untimed, mut bytes) = (0, 0);
+        for served in 0..SERVED_PER_TURN {
             let Some(token) = self.ready.pop_front() else {
-                break;
+                return served;
             };
             untimed += 1;
-            if self.serve(now, token) > 0 || untimed >= SERVED_UNTIMED {
-                if sys::clock::now().since(begin) >= TURN {
-                    break;
+            bytes += self.serve(now, token);
+            if untimed >= SERVED_UNTIMED || bytes >= BYTES_UNTIMED {
+                if sys::clock::now().since(now) >= TURN {
+                    return served + 1;
                 }
-                untimed = 0;
+                (untimed, bytes) = (0, 0);
             }
         }
-        Ok(())
+        SERVED_PER_TURN
     }
 
     /// Ends what has taken too long, and begins what waits, up to one turn's worth. To be called after
-    /// [`hear`](Self::hear).
-    pub(crate) fn tick(&mut self, now: Instant, plans: &impl Plans) {
+    /// [`hear`](Self::hear). What begins goes into `events`. Returns how many ended or began.
+    pub(crate) fn tick(&mut self, now: Instant, plans: &impl Plans, events: &EventLoop) -> usize {
+        let mut count = 0;
         for _served in 0..SERVED_PER_TURN {
             match self.deadlines.first() {
                 Some(&(at, token)) if at <= now => self.expire(now, token),
                 _ => break,
             }
+            count += 1;
         }
         for _begun in 0..BEGUN_PER_TURN {
             if self.waiting.is_empty() || !self.make_room() {
@@ -278,13 +269,15 @@ impl Attempts {
                 && self.tickets.get(&check) == Some(&ticket)
             {
                 self.tickets.remove(&check);
-                self.begin(now, check, attempt, plans);
+                self.begin(now, check, attempt, plans, events);
+                count += 1;
             }
         }
         if self.waiting.is_empty() {
             // Without `warmup` all checks begin at once.
             self.waiting.shrink_to(BEGUN_PER_TURN);
         }
+        count
     }
 
     fn has_room(&self) -> bool {
@@ -304,7 +297,14 @@ impl Attempts {
         true
     }
 
-    fn begin(&mut self, now: Instant, check: CheckId, attempt: Attempt, plans: &impl Plans) {
+    fn begin(
+        &mut self,
+        now: Instant,
+        check: CheckId,
+        attempt: Attempt,
+        plans: &impl Plans,
+        events: &EventLoop,
+    ) {
         let url = attempt.url;
         let Some((mut dialogue, endpoint)) = plans.begin(now, check, attempt) else {
             return self.close(check);
@@ -318,42 +318,27 @@ impl Attempts {
         if let Some(token) = self.resumable(check, carrier, endpoint) {
             return self.run(now, token, (dialogue, url), true);
         }
-        match open(carrier, endpoint) {
-            Ok(Opened::Connected(socket)) => {
-                self.admit(now, (check, url), (dialogue, endpoint), socket, true);
-            }
-            Ok(Opened::InProgress(socket)) => {
-                self.admit(now, (check, url), (dialogue, endpoint), socket, false);
-            }
+        let (socket, is_connected) = match open(carrier, endpoint) {
+            Ok(Opened::Connected(socket)) => (socket, true),
+            Ok(Opened::InProgress(socket)) => (socket, false),
             Ok(Opened::Refused(problem)) => {
                 dialogue.handle_trouble(now, trouble(&problem));
-                self.conclude(check, url, &dialogue);
+                return self.conclude(check, url, &dialogue);
             }
             Err(problem) => {
                 dialogue.handle_obstacle(obstacle(&problem));
-                self.conclude(check, url, &dialogue);
+                return self.conclude(check, url, &dialogue);
             }
-        }
-    }
-
-    /// A new socket.
-    fn admit(
-        &mut self,
-        now: Instant,
-        (check, url): (CheckId, usize),
-        (mut dialogue, endpoint): (Conversation, &Endpoint),
-        socket: CheckSocket,
-        is_connected: bool,
-    ) {
+        };
         let token = self.slots.next();
-        if let Err(problem) = self.events.add_for_changes(&socket, token.into()) {
+        let number = u64::from(token).wrapping_add(FIRST_TOKEN);
+        if let Err(problem) = events.add_for_changes(&socket, number) {
             let problem = check_socket::Trouble::from(problem);
             dialogue.handle_obstacle(Obstacle::Socket(trouble(&problem)));
             return self.conclude(check, url, &dialogue);
         }
         // Only these may outlive their attempt.
-        let resumable = carrier(&dialogue) == Carrier::Echo;
-        let kept_for = resumable.then(|| Box::new(endpoint.clone()));
+        let kept_for = (carrier == Carrier::Echo).then(|| Box::new(endpoint.clone()));
         self.slots.insert(Slot::new(check, socket, kept_for));
         self.open.insert(check, token);
         self.run(now, token, (dialogue, url), is_connected);
@@ -505,13 +490,6 @@ impl Attempts {
         {
             self.deadlines.remove(&(run.wake, token));
         }
-    }
-}
-
-impl AsFd for Attempts {
-    /// Readable when there is something to [`hear`](Attempts::hear).
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.events.as_fd()
     }
 }
 

@@ -4,7 +4,6 @@
 //! one, each with all that it leads to.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::os::fd::AsFd;
 
 use config::Settings;
 use config::settings::Command as Program;
@@ -13,6 +12,7 @@ use log::{debug, error, info, warn};
 use lvs::dialogue::Attempt;
 use lvs::settings::checkers::{CheckerKind, CommandId, Endpoint};
 use lvs::{Action, Announcement, CheckId, CommandEnd, Held, Level, Line, Lvs, RefusalKind};
+use sys::event_loop::{Change, EventLoop};
 use sys::nftables::MarkTable;
 use sys::ping_groups::PingGroups;
 use sys::process::Exit;
@@ -43,6 +43,8 @@ pub(super) struct Hands {
     fifos: Fifos,
     marker: Marker,
     later: Later,
+    /// What has been done since somebody asked, in pieces that take some tens of microseconds, or more.
+    strokes: usize,
 }
 
 /// What waits for the end of a drain.
@@ -83,10 +85,10 @@ impl Plans for Plan<'_> {
 
 impl Hands {
     /// `overridden`: settings of the kernel that a predecessor has left changed.
-    pub(super) fn new(overridden: BTreeMap<String, i64>) -> Result<Self, sys::Error> {
-        Ok(Self {
+    pub(super) fn new(overridden: BTreeMap<String, i64>) -> Self {
+        Self {
             balancer: Balancer::default(),
-            attempts: Attempts::new()?,
+            attempts: Attempts::new(),
             patterns: Patterns::default(),
             tls: None,
             remarks: Remarks::default(),
@@ -95,12 +97,8 @@ impl Hands {
             fifos: Fifos::new(Role::Checkers),
             marker: Marker::default(),
             later: Later::default(),
-        })
-    }
-
-    /// Readable when there is something to hear of attempts.
-    pub(super) fn attempts(&self) -> impl AsFd + '_ {
-        self.attempts.as_fd()
+            strokes: 0,
+        }
     }
 
     /// Looks for IPVS.
@@ -176,24 +174,29 @@ impl Hands {
         self.pings.put_back_inherited();
     }
 
-    /// Whether some attempts have not had their turn yet.
-    pub(super) fn attempts_wait(&self) -> bool {
-        self.attempts.next_wake() == Some(Instant::ZERO)
+    /// What the epoll set says of the socket of an attempt.
+    pub(super) fn note_attempt(&mut self, change: Change) {
+        self.attempts.note(change);
     }
 
     /// Hears of attempts, up to one turn's worth.
-    pub(super) fn hear_attempts(&mut self, now: Instant) -> Result<(), sys::Error> {
-        self.attempts.hear(now)
+    pub(super) fn hear_attempts(&mut self, now: Instant) {
+        self.strokes += self.attempts.hear(now);
     }
 
     /// Ends attempts that have taken too long, and begins those that wait.
-    pub(super) fn tick_attempts(&mut self, now: Instant, core: &Lvs) {
+    pub(super) fn tick_attempts(&mut self, now: Instant, core: &Lvs, events: &EventLoop) {
         let plan = Plan {
             core,
             patterns: &self.patterns,
             tls: self.tls.as_ref(),
         };
-        self.attempts.tick(now, &plan);
+        self.strokes += self.attempts.tick(now, &plan, events);
+    }
+
+    /// How much has been done since the last time.
+    pub(super) const fn take_strokes(&mut self) -> usize {
+        std::mem::replace(&mut self.strokes, 0)
     }
 
     /// The next attempt that is over. What else there is to say of it has been said.
@@ -244,6 +247,8 @@ impl Hands {
         core: &Lvs,
         (settings, old): (&Settings, &Settings),
     ) {
+        // To ask for an attempt is nothing yet.
+        self.strokes += usize::from(!matches!(action, Action::Attempt(..)));
         match action {
             Action::Ipvs(command) => self.later.changes.push(command),
             Action::Read(key) => self.later.reads.push(key),

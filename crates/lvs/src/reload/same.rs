@@ -359,6 +359,15 @@ mod tests {
                 change(check);
             });
         }
+        // Where the name is verified, any name counts.
+        let mut verified = http();
+        tls(&mut verified).verify_peer = true;
+        judge(CheckerKind::Http(Box::new(verified)), false, |it| {
+            let CheckerKind::Http(check) = &mut it.kind else {
+                panic!("it is one");
+            };
+            tls(check).sni = Sni::Virtualhost(Some("www".into()));
+        });
         judge(CheckerKind::Http(Box::new(http())), false, |it| {
             let CheckerKind::Http(check) = &mut it.kind else {
                 panic!("it is one");

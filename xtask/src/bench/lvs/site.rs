@@ -1,17 +1,16 @@
 //! A director, a host that is all real servers, and the configuration that balances between them.
 
-use std::process::Command;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
-use lab::{ExitStatus, Host, HostOptions, Lab, pause};
+use anyhow::{Result, bail};
+use lab::{Host, HostOptions, Lab, pause};
+use sys::ipvs::Ipvs;
 use types::Instant;
+use types::ipvs::{Protocol, ServiceKey};
 
 /// How often the table is looked at.
-const PACE: Duration = Duration::from_millis(100);
-
-/// How long a look may take, and emptying the table.
-const LOOK: Duration = Duration::from_secs(60);
+const PACE: Duration = Duration::from_millis(20);
 
 /// The hosts.
 pub(super) struct Site {
@@ -49,7 +48,7 @@ impl Site {
         let last_count = servers.last().copied().unwrap_or_default();
         let all: usize = servers.iter().sum();
         loop {
-            let of_last = self.destinations_of(&last)?;
+            let of_last = self.destinations_of(last)?;
             let at = sys::clock::now();
             if of_last == last_count {
                 let found = self.destinations()?;
@@ -68,17 +67,23 @@ impl Site {
         }
     }
 
-    /// How many destinations one service has; none while there is no such service.
-    fn destinations_of(&self, address: &str) -> Result<usize> {
-        let mut look = self.director.spawn(
-            Command::new("ipvsadm")
-                .args(["-Ln", "-t"])
-                .arg(format!("{address}:80")),
-        )?;
-        if look.wait_timeout(LOOK)? != ExitStatus::Code(0) {
-            return Ok(0);
-        }
-        Ok(destinations(&look.output_so_far()))
+    /// How many destinations one service has; none while there is no such service. Asked of the kernel directly: a program
+    /// that is started for each look would take more of the only processor than who is looked at.
+    fn destinations_of(&self, address: IpAddr) -> Result<usize> {
+        let key = ServiceKey::Address {
+            protocol: Protocol::Tcp,
+            address,
+            port: 80,
+        };
+        self.director.run(move || {
+            let Some(mut ipvs) = Ipvs::open(None)? else {
+                return Ok(0);
+            };
+            if ipvs.service(&key)?.is_none() {
+                return Ok(0);
+            }
+            Ok(ipvs.destinations(&key)?.len())
+        })?
     }
 
     /// How many destinations there are.
@@ -88,16 +93,6 @@ impl Site {
             .director
             .run(|| std::fs::read_to_string("/proc/thread-self/net/ip_vs"))??;
         Ok(destinations(&table))
-    }
-
-    /// Empties the kernel's table.
-    pub(super) fn clear(&self) -> Result<()> {
-        let mut clear = self
-            .director
-            .spawn(Command::new("ipvsadm").arg("--clear"))?;
-        let status = clear.wait_timeout(LOOK)?;
-        ensure!(status == ExitStatus::Code(0), "{}", clear.output_so_far());
-        Ok(())
     }
 }
 
@@ -110,9 +105,9 @@ fn destinations(table: &str) -> usize {
 }
 
 /// The address of a virtual server, by its place in the file.
-fn virtual_address(number: usize) -> String {
+fn virtual_address(number: usize) -> IpAddr {
     let [a, b] = low_bytes(number);
-    format!("10.2.{a}.{b}")
+    Ipv4Addr::new(10, 2, a, b).into()
 }
 
 /// The lowest two bytes of a number above 0.
@@ -155,7 +150,7 @@ mod tests {
         let common = before.trim_end_matches("}\n");
         assert!(after.starts_with(common));
         assert!(after.contains("real_server 10.1.0.5 80 {"));
-        assert_eq!(virtual_address(2276), "10.2.8.229");
+        assert_eq!(virtual_address(2276).to_string(), "10.2.8.229");
     }
 
     #[test]
