@@ -16,8 +16,9 @@
     reason = "a bench stops at the first surprise"
 )]
 
-#[path = "../tests/common/identity.rs"]
-mod identity;
+#[allow(dead_code, reason = "unit tests use all of it")]
+#[path = "../src/tls/testing/certificates.rs"]
+mod certificates;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -31,7 +32,7 @@ use std::time::Duration;
 use lab::{ExitStatus, Host, HostOptions, Lab, Pid, Process, pause, wait_until};
 use openssl::ssl::{Ssl, SslContext, SslContextBuilder, SslMethod, SslStream, SslVersion};
 
-use identity::identity;
+use certificates::{Content, Identity};
 
 /// What this program does when it is the other process.
 const SERVER: &str = "--serve";
@@ -93,7 +94,7 @@ fn listen(version: &str) {
         "1.2" => SslVersion::TLS1_2,
         _ => SslVersion::TLS1_3,
     };
-    let (certificate, key) = identity().expect("a certificate");
+    let Identity { certificate, key } = Content::server(&[]).by_itself();
     let mut builder = SslContextBuilder::new(SslMethod::tls_server()).expect("a context");
     builder
         .set_certificate(&certificate)

@@ -2,9 +2,15 @@
 //! said, break TLS off in the middle, name what has no end, flood and dawdle. Each fails with its reason, in bounded time and
 //! memory, and the checks of those who are well go on.
 
+#[allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "unit tests use it, too, and all of it"
+)]
+#[path = "../src/tls/testing/certificates.rs"]
+mod certificates;
 mod common;
-#[path = "common/identity.rs"]
-mod identity;
 #[path = "bad_servers/streams.rs"]
 mod streams;
 

@@ -38,10 +38,10 @@ fn main() -> ExitCode {
             commands_and_those_who_are_told,
         ),
         ("no_command_is_left_behind", no_command_is_left_behind),
-        ("no_process_is_no_result", no_process_is_no_result),
         ("a_command_runs_as_its_user", a_command_runs_as_its_user),
         ("a_file_that_is_checked_begins_as_it_is_told", first_content),
         ("pings_are_let_out_for_a_while", pings_are_let_out),
+        ("no_process_is_no_result", no_process_is_no_result),
         ("a_dump", a_dump),
         ("reloads_leave_nothing_open", reloads_leave_nothing_open),
     ])
@@ -494,75 +494,6 @@ fn no_command_is_left_behind(lab: &mut Lab) -> Result<()> {
     Ok(())
 }
 
-/// A control group of ours that limits how many processes there are.
-struct Limited(PathBuf);
-
-impl Limited {
-    /// Puts a process in one, if this machine lets us make one.
-    fn new(process: Pid) -> Result<Self> {
-        let name = format!("evervip-lab-{}", std::process::id());
-        for place in ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"] {
-            let group = Path::new(place).join(&name);
-            if fs::create_dir(&group).is_err() {
-                continue;
-            }
-            let limited = Self(group);
-            if limited.0.join("pids.max").exists() {
-                fs::write(limited.0.join("cgroup.procs"), process.to_string())?;
-                return Ok(limited);
-            }
-        }
-        Err(Skipped("no control group of processes can be made here".to_owned()).into())
-    }
-
-    fn allow(&self, count: &str) -> Result<()> {
-        Ok(fs::write(self.0.join("pids.max"), count)?)
-    }
-}
-
-impl Drop for Limited {
-    fn drop(&mut self) {
-        // Whoever is still there goes back; who has ended takes a moment to leave.
-        let home = self.0.with_file_name("cgroup.procs");
-        let removed = wait_until(SOON, "the control group is empty", || {
-            let inside = fs::read_to_string(self.0.join("cgroup.procs")).unwrap_or_default();
-            inside.lines().all(|pid| fs::write(&home, pid).is_ok())
-                && fs::remove_dir(&self.0).is_ok()
-        });
-        if let Err(problem) = removed {
-            println!("{} stays: {problem}", self.0.display());
-        }
-    }
-}
-
-/// While no process can be made for a command, nothing is known of the server, and what was known stays.
-fn no_process_is_no_result(lab: &mut Lab) -> Result<()> {
-    let lan = lab.segment()?;
-    let host = host(lab, &lan, "a", 1)?;
-    let directory = host.directory().to_owned();
-    let at = directory.display().to_string();
-    script(&directory, "check", "echo ran >> \"${0%/*}/runs\"")?;
-    let runs_so_far = || {
-        let text = fs::read_to_string(directory.join("runs")).unwrap_or_default();
-        text.lines().count()
-    };
-    let text = global("") + &checked(&format!("{at}/check"), "");
-    let mut daemon = Daemon::start(&host, &evervip(), &text)?;
-    wait_until(SOON, "the command runs", || runs_so_far() > 0)?;
-    let limited = Limited::new(runs(&host)?)?;
-    limited.allow("0")?;
-    wait_until(SOON, "some attempts without a process", || {
-        daemon.times_said("a MISC_CHECK has no result: ") >= 3
-    })?;
-    let stopped_at = runs_so_far();
-    limited.allow("max")?;
-    wait_until(SOON, "it runs again", || runs_so_far() > stopped_at)?;
-    let said = "check scripts cannot be started: Resource temporarily unavailable";
-    ensure!(daemon.times_said(said) == 1, "once for all of them");
-    ensure!(daemon.times_said("Removing service") == 0, "it is well");
-    daemon.stop()
-}
-
 fn a_command_runs_as_its_user(lab: &mut Lab) -> Result<()> {
     if !is_real_root()? {
         return Err(Skipped("only root can become another user".to_owned()).into());
@@ -666,6 +597,75 @@ fn pings_are_let_out(lab: &mut Lab) -> Result<()> {
     daemon.stop()?;
     ensure!(range()? == before, "{}", range()?);
     Ok(())
+}
+
+/// A control group of ours that limits how many processes there are.
+struct Limited(PathBuf);
+
+impl Limited {
+    /// Puts a process in one, if this machine lets us make one.
+    fn new(process: Pid) -> Result<Self> {
+        let name = format!("evervip-lab-{}", std::process::id());
+        for place in ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"] {
+            let group = Path::new(place).join(&name);
+            if fs::create_dir(&group).is_err() {
+                continue;
+            }
+            let limited = Self(group);
+            if limited.0.join("pids.max").exists() {
+                fs::write(limited.0.join("cgroup.procs"), process.to_string())?;
+                return Ok(limited);
+            }
+        }
+        Err(Skipped("no control group of processes can be made here".to_owned()).into())
+    }
+
+    fn allow(&self, count: &str) -> Result<()> {
+        Ok(fs::write(self.0.join("pids.max"), count)?)
+    }
+}
+
+impl Drop for Limited {
+    fn drop(&mut self) {
+        // Whoever is still there goes back; who has ended takes a moment to leave.
+        let home = self.0.with_file_name("cgroup.procs");
+        let removed = wait_until(SOON, "the control group is empty", || {
+            let inside = fs::read_to_string(self.0.join("cgroup.procs")).unwrap_or_default();
+            inside.lines().all(|pid| fs::write(&home, pid).is_ok())
+                && fs::remove_dir(&self.0).is_ok()
+        });
+        if let Err(problem) = removed {
+            println!("{} stays: {problem}", self.0.display());
+        }
+    }
+}
+
+/// While no process can be made for a command, nothing is known of the server, and what was known stays.
+fn no_process_is_no_result(lab: &mut Lab) -> Result<()> {
+    let lan = lab.segment()?;
+    let host = host(lab, &lan, "a", 1)?;
+    let directory = host.directory().to_owned();
+    let at = directory.display().to_string();
+    script(&directory, "check", "echo ran >> \"${0%/*}/runs\"")?;
+    let runs_so_far = || {
+        let text = fs::read_to_string(directory.join("runs")).unwrap_or_default();
+        text.lines().count()
+    };
+    let text = global("") + &checked(&format!("{at}/check"), "");
+    let mut daemon = Daemon::start(&host, &evervip(), &text)?;
+    wait_until(SOON, "the command runs", || runs_so_far() > 0)?;
+    let limited = Limited::new(runs(&host)?)?;
+    limited.allow("0")?;
+    wait_until(SOON, "some attempts without a process", || {
+        daemon.times_said("a MISC_CHECK has no result: ") >= 3
+    })?;
+    let stopped_at = runs_so_far();
+    limited.allow("max")?;
+    wait_until(SOON, "it runs again", || runs_so_far() > stopped_at)?;
+    let said = "check scripts cannot be started: Resource temporarily unavailable";
+    ensure!(daemon.times_said(said) == 1, "once for all of them");
+    ensure!(daemon.times_said("Removing service") == 0, "it is well");
+    daemon.stop()
 }
 
 fn reloads_leave_nothing_open(lab: &mut Lab) -> Result<()> {

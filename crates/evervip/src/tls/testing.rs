@@ -10,14 +10,17 @@ use openssl::x509::X509;
 use super::{Step, Wire, waits};
 
 pub(crate) mod certificates;
-#[path = "../../tests/common/identity.rs"]
-mod identity;
 
-use certificates::Identity;
+use certificates::{Content, Identity};
 
-/// A key, and a certificate for it.
+/// A key, and a certificate for it that its owner has signed.
 pub(crate) fn identity() -> (X509, PKey<Private>) {
-    identity::identity().unwrap()
+    let content = Content {
+        subject: "test.example",
+        ..Content::server(&[])
+    };
+    let Identity { certificate, key } = content.by_itself();
+    (certificate, key)
 }
 
 /// What servers have in common.

@@ -10,7 +10,7 @@ use anyhow::Result;
 use lab::Host;
 use openssl::ssl::{Ssl, SslContext, SslContextBuilder, SslMethod, SslStream, SslVersion};
 
-use crate::identity::identity;
+use crate::certificates::{Content, Identity};
 
 /// Nobody waits longer for whom it serves.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -153,7 +153,7 @@ pub(crate) struct TlsServer(SslContext);
 impl TlsServer {
     /// Of this version only, with a certificate of its own.
     pub(crate) fn new(version: SslVersion) -> Result<Self> {
-        let (certificate, key) = identity()?;
+        let Identity { certificate, key } = Content::server(&[]).by_itself();
         let mut builder = SslContextBuilder::new(SslMethod::tls_server())?;
         builder.set_certificate(&certificate)?;
         builder.set_private_key(&key)?;

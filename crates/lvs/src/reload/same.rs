@@ -2,9 +2,8 @@
 //!
 //! What is not compared, such as delays, is simply used from then on.
 
-use crate::settings::Octets;
 use crate::settings::Settings;
-use crate::settings::checkers::{Checker, CheckerKind, HttpCheck, Regex, Sni, Tls, Url};
+use crate::settings::checkers::{Checker, CheckerKind, HttpCheck, Regex, Sni, Url};
 
 /// Whether it is the same check.
 pub(super) fn is_same(
@@ -31,7 +30,7 @@ pub(super) fn is_same(
 fn is_same_http(before: &HttpCheck, after: &HttpCheck) -> bool {
     // keepalived takes HTTP_GET and SSL_GET for the same; what was known of one says nothing of the other.
     before.endpoint == after.endpoint
-        && before.tls.as_ref().map(tls) == after.tls.as_ref().map(tls)
+        && tls(before) == tls(after)
         && before.virtualhost == after.virtualhost
         && before.urls.len() == after.urls.len()
         && before
@@ -41,14 +40,13 @@ fn is_same_http(before: &HttpCheck, after: &HttpCheck) -> bool {
             .all(|(before, after)| is_same_page(before, after))
 }
 
-/// What of TLS says whether a server is well. Whether SNI is sent at all does not count, nor does a virtual host that stands in
-/// for its name (keepalived).
-const fn tls(tls: &Tls) -> (Option<&Octets>, bool) {
-    let name = match &tls.sni {
-        Sni::Named(name) => Some(name),
-        Sni::Off | Sni::Virtualhost(_) => None,
-    };
-    (name, tls.verify_peer)
+/// What of TLS says whether a server is well. A name counts where it is verified; else only `sni_name` does: whether SNI is
+/// sent at all, and a virtual host that stands in for its name, do not (keepalived).
+fn tls(check: &HttpCheck) -> Option<(bool, Option<&Sni>)> {
+    check.tls.as_ref().map(|tls| {
+        let counts = tls.verify_peer || matches!(tls.sni, Sni::Named(_));
+        (tls.verify_peer, counts.then_some(&tls.sni))
+    })
 }
 
 fn is_same_page(before: &Url, after: &Url) -> bool {
@@ -82,7 +80,7 @@ mod tests {
     use crate::settings::CommandFacts;
     use crate::settings::checkers::{
         CommandId, DnsCheck, DnsType, Endpoint, FileCheck, FileWeight, HttpVersion, Microseconds,
-        MiscCheck, RegexOptions, RegexStack, Reply, SmtpCheck, Source, StatusRange, UdpCheck,
+        MiscCheck, RegexOptions, RegexStack, Reply, SmtpCheck, Source, StatusRange, Tls, UdpCheck,
     };
 
     fn endpoint() -> Endpoint {
@@ -334,8 +332,8 @@ mod tests {
                 true,
             ),
             (|it| tls(it).sni = Sni::Named("www".into()), false),
-            (|it| tls(it).verify_peer = true, false),
             (|it| it.tls = None, false),
+            (|it| tls(it).verify_peer = true, false),
             (|it| it.virtualhost = Some("www".into()), false),
             (|it| it.urls[0].virtualhost = Some("www".into()), false),
             (|it| it.urls[0].path = "/3".into(), false),
@@ -361,6 +359,15 @@ mod tests {
                 change(check);
             });
         }
+        // Where the name is verified, any name counts.
+        let mut verified = http();
+        tls(&mut verified).verify_peer = true;
+        judge(CheckerKind::Http(Box::new(verified)), false, |it| {
+            let CheckerKind::Http(check) = &mut it.kind else {
+                panic!("it is one");
+            };
+            tls(check).sni = Sni::Virtualhost(Some("www".into()));
+        });
         judge(CheckerKind::Http(Box::new(http())), false, |it| {
             let CheckerKind::Http(check) = &mut it.kind else {
                 panic!("it is one");

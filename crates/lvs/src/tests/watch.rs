@@ -192,6 +192,38 @@ fn what_is_in_the_way_is_said_once() {
     assert_eq!(tries(&lasting).len(), 1);
 }
 
+/// All services go, and come back before the kernel was asked whether they have gone: somebody looks at them as before.
+#[test]
+fn the_watch_goes_on_when_services_come_back_at_once() {
+    let mut bench = Bench::begin(quiet(&[1, 2]));
+    bench.meddled = true;
+    bench.settings(Settings::default());
+    bench.settings(quiet(&[1, 2]));
+    bench.wait(1);
+    let (options, _) = bench.kernel.services.get_mut(&service_key()).unwrap();
+    options.scheduler = "rr".into();
+    bench.wait(60);
+    assert_eq!(bench.kernel.services[&service_key()].0.scheduler, "wlc");
+}
+
+/// What keeps one check from running may keep all of them: the log stays short.
+#[test]
+fn many_that_hang_are_counted() {
+    let mut service = virtual_server(&[1; 100]);
+    for server in &mut service.real_servers {
+        // All at once.
+        server.checkers[0].warmup = Microseconds(0);
+    }
+    let mut bench = Bench::begin(one(service));
+    bench.wait(60);
+    let lines = bench.lines("not come to an end");
+    assert_eq!(lines.len(), 21, "{lines:#?}");
+    let last = lines.last().unwrap();
+    assert_eq!(last, "80 more checks have not come to an end for as long");
+    bench.wait(60);
+    assert_eq!(bench.lines("not come to an end"), [""; 0]);
+}
+
 /// What is shown of a virtual server is what the kernel has.
 #[test]
 fn it_is_set_when_the_kernel_has_it() {
@@ -265,36 +297,4 @@ fn what_came_instead_of_an_echo_reply() {
     assert_eq!(said, ["send ICMP packet fail ([10.1.0.1]:tcp:80)"]);
     let late = fails(Failure::ReadTimeout(Duration::from_secs(5)));
     assert_eq!(late, [""; 0]);
-}
-
-/// All services go, and come back before the kernel was asked whether they have gone: somebody looks at them as before.
-#[test]
-fn the_watch_goes_on_when_services_come_back_at_once() {
-    let mut bench = Bench::begin(quiet(&[1, 2]));
-    bench.meddled = true;
-    bench.settings(Settings::default());
-    bench.settings(quiet(&[1, 2]));
-    bench.wait(1);
-    let (options, _) = bench.kernel.services.get_mut(&service_key()).unwrap();
-    options.scheduler = "rr".into();
-    bench.wait(60);
-    assert_eq!(bench.kernel.services[&service_key()].0.scheduler, "wlc");
-}
-
-/// What keeps one check from running may keep all of them: the log stays short.
-#[test]
-fn many_that_hang_are_counted() {
-    let mut service = virtual_server(&[1; 100]);
-    for server in &mut service.real_servers {
-        // All at once.
-        server.checkers[0].warmup = Microseconds(0);
-    }
-    let mut bench = Bench::begin(one(service));
-    bench.wait(60);
-    let lines = bench.lines("not come to an end");
-    assert_eq!(lines.len(), 21, "{lines:#?}");
-    let last = lines.last().unwrap();
-    assert_eq!(last, "80 more checks have not come to an end for as long");
-    bench.wait(60);
-    assert_eq!(bench.lines("not come to an end"), [""; 0]);
 }
