@@ -46,13 +46,15 @@ fn say_open_quote(reader: &Reader<'_>, report: &mut Reporter, text: Text) {
 
 /// Reads everything into a tree.
 pub(crate) fn build(reader: Reader<'_>, report: &mut Reporter) -> Tree {
+    let statements = reader.sources().read() / USUAL_STATEMENT;
+    let statements = statements.min(MOST_RESERVED);
     let mut builder = Builder {
         table: Table::get(),
         reader,
         report,
         levels: Vec::new(),
-        nodes: Vec::new(),
-        words: Vec::new(),
+        nodes: Vec::with_capacity(statements),
+        words: Vec::with_capacity(2 * statements),
         ends: Vec::new(),
         last: None,
         mentioned: BTreeSet::new(),
@@ -123,6 +125,13 @@ const ADDRESSES: [&str; 4] = [
     "unicast_peer",
     "static_ipaddress",
 ];
+
+/// Bytes of a file for each of its statements, or fewer than that: room for them is made at once. Room that is not used costs
+/// nothing, room that is not enough has to be made anew, twice as large, and filled again.
+const USUAL_STATEMENT: usize = 12;
+
+/// So many at most, whatever the file is: then it is as usual.
+const MOST_RESERVED: usize = 1 << 20;
 
 /// What `{{` and `{%` mean.
 const TEMPLATE: &str = "'{{' and '{%' are marks of a template: let its program fill it in, and check what that makes of it";

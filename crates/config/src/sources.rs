@@ -99,6 +99,11 @@ impl Sources {
         (number != MADE).then_some(number)
     }
 
+    /// How many bytes of files were read.
+    pub(crate) fn read(&self) -> usize {
+        self.files.iter().map(|file| file.text.len()).sum()
+    }
+
     /// How many bytes of lines were made.
     pub(crate) const fn made(&self) -> usize {
         self.text.len()

@@ -324,7 +324,11 @@ impl Lvs {
             };
             let home = (home, state.suspended);
             let fresh = self.take_server(now, (settings, server), home, former.as_ref(), old);
-            if let Some(former) = former {
+            // Of tens of thousands few are news.
+            let differs = |former: &Former<'_>| {
+                fresh.is_alive() != former.was_alive || fresh.weight(server) != former.weight
+            };
+            if let Some(former) = former.filter(differs) {
                 news.push(News::Server {
                     at: (service, at),
                     was_alive: former.was_alive,
@@ -540,7 +544,7 @@ impl Lvs {
 pub(crate) enum News {
     /// A line for the log.
     Line(String),
-    /// A real server stayed.
+    /// A real server stayed, and is not as it was.
     Server {
         at: (usize, usize),
         was_alive: bool,

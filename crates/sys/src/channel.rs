@@ -1,11 +1,11 @@
 //! Messages between a parent and its child: a pair of sockets that keeps message boundaries and can carry
-//! a file, and memory that cannot change any more for what is too long for a message.
+//! a file, such as [memory that cannot change any more](sealed_memory) with what is too long for a message.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{MemfdFlags, OFlags, SealFlags};
+use rustix::fs::OFlags;
 use rustix::io::{Errno, FdFlags};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
@@ -15,14 +15,10 @@ use rustix::net::{
 
 use crate::error::Error;
 
-/// The most that [`read_sealed`] takes in: a configuration of 36 000 real servers is some 20 MiB.
-const LARGEST_MEMORY: u64 = 1 << 30;
+mod sealed;
 
-/// What sealed memory must promise: neither its length nor its content changes, nor the promise.
-const SEALS: SealFlags = SealFlags::SHRINK
-    .union(SealFlags::GROW)
-    .union(SealFlags::WRITE)
-    .union(SealFlags::SEAL);
+use sealed::LARGEST_MEMORY;
+pub use sealed::{SealedBytes, read_sealed, sealed_memory};
 
 /// One end of a connection between two processes that trust each other. Never waits.
 #[derive(Debug)]
@@ -260,59 +256,6 @@ fn peer_pid(socket: &OwnedFd) -> Result<i32, Error> {
             io::Error::last_os_error(),
         ))
     }
-}
-
-/// Puts `bytes` into a file that exists in memory only and that nobody, ourselves included, can change any
-/// more. The descriptor closes on exec; send it over a [`Channel`].
-///
-/// # Errors
-/// When there is not enough memory.
-pub fn sealed_memory(bytes: &[u8]) -> Result<OwnedFd, Error> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    // Linux before 6.3 does not know NOEXEC_SEAL; later ones want to be told.
-    let fd = rustix::fs::memfd_create(c"evervip", flags | MemfdFlags::NOEXEC_SEAL)
-        .or_else(|_| rustix::fs::memfd_create(c"evervip", flags))
-        .map_err(Error::system("create a file in memory"))?;
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        match rustix::io::write(&fd, rest) {
-            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(Error::system("write a file in memory")(errno)),
-        }
-    }
-    rustix::fs::fcntl_add_seals(&fd, SEALS).map_err(Error::system("seal a file in memory"))?;
-    Ok(fd)
-}
-
-/// The content of what [`sealed_memory`] made in another process.
-///
-/// # Errors
-/// When it is not sealed (it could change while we read), or longer than 1 GiB.
-pub fn read_sealed(memory: impl AsFd) -> Result<Vec<u8>, ChannelError> {
-    let memory = memory.as_fd();
-    // What cannot be sealed at all, such as a pipe, answers with an error.
-    let seals = rustix::fs::fcntl_get_seals(memory).unwrap_or(SealFlags::empty());
-    if !seals.contains(SEALS) {
-        return Err(ChannelError::NotSealed);
-    }
-    let stat = rustix::fs::fstat(memory).map_err(Error::system("measure a file in memory"))?;
-    let length = u64::try_from(stat.st_size).unwrap_or(0);
-    if length > LARGEST_MEMORY {
-        return Err(ChannelError::TooMuchMemory { length });
-    }
-    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-    let mut filled = 0;
-    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match rustix::io::pread(memory, rest, filled as u64) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(Error::system("read a file in memory")(errno).into()),
-        }
-    }
-    bytes.truncate(filled);
-    Ok(bytes)
 }
 
 #[cfg(test)]

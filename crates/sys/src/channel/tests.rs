@@ -1,6 +1,8 @@
 use std::fs::File;
 use std::io::Write;
 
+use rustix::fs::MemfdFlags;
+
 use super::*;
 
 fn far_end(fd: OwnedFd) -> Channel {
@@ -44,7 +46,7 @@ fn a_file_comes_along_and_closes_on_exec() {
     let (length, attachment) = message(&far, &mut [0; 8]);
     assert_eq!(length, 4);
     let attachment = attachment.unwrap();
-    assert_eq!(read_sealed(&attachment).unwrap(), b"settings");
+    assert_eq!(*read_sealed(&attachment).unwrap(), *b"settings");
     assert!(
         rustix::io::fcntl_getfd(&attachment)
             .unwrap()
@@ -116,10 +118,13 @@ fn sealed_memory_refuses_every_change() {
     assert!(file.write_all(b"x").is_err());
     assert!(file.set_len(0).is_err());
     assert!(file.set_len(100).is_err());
-    assert_eq!(read_sealed(&memory).unwrap(), b"fixed");
-    assert_eq!(read_sealed(sealed_memory(b"").unwrap()).unwrap(), b"");
+    assert_eq!(*read_sealed(&memory).unwrap(), *b"fixed");
+    assert_eq!(*read_sealed(sealed_memory(b"").unwrap()).unwrap(), []);
     let large = vec![7; 3_000_000];
-    assert_eq!(read_sealed(sealed_memory(&large).unwrap()).unwrap(), large);
+    let sealed = sealed_memory(&large).unwrap();
+    let bytes = read_sealed(&sealed).unwrap();
+    drop(sealed);
+    assert_eq!(*bytes, *large, "though the descriptor is closed");
 }
 
 #[test]
