@@ -48,9 +48,6 @@ use crate::messages::{Dump, Role, ToParent};
 const FILES: u64 = 2;
 const ADDRESSES: u64 = 3;
 
-/// A turn of more pieces of work than that may have taken a while.
-const BRIEF: usize = 4;
-
 /// Time has steps here: whose turns come within one wake the process once. No multiple of a tick of any kernel (1, 4 or 10 ms):
 /// where CPU time is counted by ticks, who always begins with one would seem to need none.
 const STEP: Duration = Duration::from_micros(3_703);
@@ -167,7 +164,8 @@ impl CheckerProcess {
             let planned = planned.map(|at| at.max(now));
             now = sys::clock::now();
             self.tuning.woke(planned, now);
-            let is_brief = ready.is_empty();
+            // Reading the clock is as dear as what a check takes: after a few of these it is as late as before.
+            let is_usual = ready.is_empty() && self.next_unusual().is_none_or(|at| at > now);
             for token in ready.drain(..) {
                 match token {
                     SIGNALS => self.hear_signals(now)?,
@@ -191,8 +189,7 @@ impl CheckerProcess {
                     }
                 }
             }
-            // Reading the clock is as dear as anything else that a check takes; after a few of them it is as late as before.
-            if !is_brief || self.hands.take_strokes() > BRIEF {
+            if self.hands.did_much() || !is_usual {
                 now = sys::clock::now();
             }
         }
@@ -228,17 +225,26 @@ impl CheckerProcess {
         }
     }
 
+    /// When there is something to do besides checks.
+    fn next_unusual(&self) -> Option<Instant> {
+        let wakes = [
+            self.files.next_wake(),
+            self.hands.next_wake(),
+            self.downs.next_wake(&self.core),
+            self.ipvs_tuning.next_wake(),
+            self.parent.next_wake(),
+            self.addresses.next_wake(),
+        ];
+        wakes.into_iter().flatten().min()
+    }
+
     fn next_wake(&self) -> Option<Instant> {
         match self.state {
             Running::Yes => {
                 let wakes = [
                     self.core.next_deadline(),
-                    self.files.next_wake(),
-                    self.hands.next_wake(),
-                    self.downs.next_wake(&self.core),
-                    self.ipvs_tuning.next_wake(),
-                    self.parent.next_wake(),
-                    self.addresses.next_wake(),
+                    self.hands.next_attempt(),
+                    self.next_unusual(),
                 ];
                 wakes.into_iter().flatten().min()
             }

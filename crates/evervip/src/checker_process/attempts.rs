@@ -40,9 +40,11 @@ const SERVED_PER_TURN: usize = 128;
 /// How long a turn may take: what is read may be deciphered, hashed and searched on the way.
 const TURN: Duration = Duration::from_millis(4);
 
-/// After so many sockets, or so many bytes, the clock is read: that costs, too, and a handshake of TLS begins without a word.
+/// After so many sockets the clock is read. That costs, too; but a handshake of TLS begins without a word.
 const SERVED_UNTIMED: usize = 16;
-const BYTES_UNTIMED: usize = 1024;
+
+/// So many bytes, which may have to be deciphered, hashed and searched, count as one more socket.
+const BYTES_AS_A_SOCKET: usize = 64;
 
 /// Attempts that are begun in one turn.
 const BEGUN_PER_TURN: usize = 64;
@@ -231,23 +233,25 @@ impl Attempts {
         }
     }
 
-    /// Hears what has arrived, up to one turn's worth. Returns how many sockets had something to say.
+    /// Hears what has arrived, up to one turn's worth. Returns how much that was: sockets that had their turn, and further ones
+    /// for what they had to say.
     pub(crate) fn hear(&mut self, now: Instant) -> usize {
-        let (mut untimed, mut bytes) = (0, 0);
-        for served in 0..SERVED_PER_TURN {
+        let (mut done, mut untimed) = (0, 0);
+        for _served in 0..SERVED_PER_TURN {
             let Some(token) = self.ready.pop_front() else {
-                return served;
+                break;
             };
-            untimed += 1;
-            bytes += self.serve(now, token);
-            if untimed >= SERVED_UNTIMED || bytes >= BYTES_UNTIMED {
+            let strokes = 1 + self.serve(now, token) / BYTES_AS_A_SOCKET;
+            done += strokes;
+            untimed += strokes;
+            if untimed >= SERVED_UNTIMED {
                 if sys::clock::now().since(now) >= TURN {
-                    return served + 1;
+                    break;
                 }
-                (untimed, bytes) = (0, 0);
+                untimed = 0;
             }
         }
-        SERVED_PER_TURN
+        done
     }
 
     /// Ends what has taken too long, and begins what waits, up to one turn's worth. To be called after

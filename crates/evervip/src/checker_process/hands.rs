@@ -31,6 +31,9 @@ use crate::messages::Role;
 use crate::patterns::Patterns;
 use crate::tls;
 
+/// So many sockets served or opened, some tens of microseconds each, may have taken a while; so may anything else.
+const MANY_STROKES: usize = 5;
+
 pub(super) struct Hands {
     balancer: Balancer,
     attempts: Attempts,
@@ -43,7 +46,7 @@ pub(super) struct Hands {
     fifos: Fifos,
     marker: Marker,
     later: Later,
-    /// What has been done since somebody asked, in pieces that take some tens of microseconds, or more.
+    /// What was done since somebody asked: see [`MANY_STROKES`].
     strokes: usize,
 }
 
@@ -194,9 +197,9 @@ impl Hands {
         self.strokes += self.attempts.tick(now, &plan, events);
     }
 
-    /// How much has been done since the last time.
-    pub(super) const fn take_strokes(&mut self) -> usize {
-        std::mem::replace(&mut self.strokes, 0)
+    /// Whether what was done since the last time may have taken a while.
+    pub(super) const fn did_much(&mut self) -> bool {
+        std::mem::replace(&mut self.strokes, 0) >= MANY_STROKES
     }
 
     /// The next attempt that is over. What else there is to say of it has been said.
@@ -248,7 +251,9 @@ impl Hands {
         (settings, old): (&Settings, &Settings),
     ) {
         // To ask for an attempt is nothing yet.
-        self.strokes += usize::from(!matches!(action, Action::Attempt(..)));
+        if !matches!(action, Action::Attempt(..)) {
+            self.strokes += MANY_STROKES;
+        }
         match action {
             Action::Ipvs(command) => self.later.changes.push(command),
             Action::Read(key) => self.later.reads.push(key),
@@ -322,10 +327,14 @@ impl Hands {
         self.later.inputs.extend(inputs);
     }
 
+    /// When there is something to do for attempts.
+    pub(super) fn next_attempt(&self) -> Option<Instant> {
+        self.attempts.next_wake()
+    }
+
     /// When [`tick`](Self::tick) has something to do.
     pub(super) fn next_wake(&self) -> Option<Instant> {
         let wakes = [
-            self.attempts.next_wake(),
             self.balancer.next_wake(),
             self.commands.next_wake(),
             self.marker.next_wake(),
