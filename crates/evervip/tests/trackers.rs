@@ -136,7 +136,7 @@ fn directory_of_a_file_goes(lab: &mut Lab) -> Result<()> {
     daemon.says("(VI) Changing effective priority from 100 to 130")?;
     fs::write(&path, "40")?;
     daemon.says("(VI) Changing effective priority from 130 to 140")?;
-    ensure!(daemon.times_said("120") == 0);
+    ensure!(daemon.times_said(" to 120") == 0);
     Ok(())
 }
 
