@@ -653,7 +653,9 @@ impl Parent {
         let asked_to = retired || self.stopping.is_some();
         let slot = self.slot(role);
         slot.give_at = None;
-        slot.bereft |= !(asked_to && tidily);
+        // One that could not begin has left nothing: what is there is somebody else's, perhaps whoever kept it from beginning.
+        let began = !matches!(status, ExitStatus::Code(code) if Exit::is_final(code).is_some());
+        slot.bereft |= began && !(asked_to && tidily);
         slot.pace.ended(child, asked_to && tidily);
         if self.stopping.is_some() {
             if !tidily {

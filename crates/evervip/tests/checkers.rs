@@ -227,6 +227,20 @@ fn one_that_cannot_begin(lab: &mut Lab) -> Result<()> {
     let host = host(lab, &lan, "a", 1)?;
     let mut daemon = Daemon::start(&host, &evervip(), &router())?;
     gains(&host, VIP)?;
+    // Whoever holds the file has tables of that name, too.
+    let tables = || host.call("nft list tables");
+    host.call("nft add table ip marks")?;
+    let group = "virtual_server_group G {\n 198.18.0.101-110 80\n}\nvirtual_server group G {\n protocol TCP\n lb_algo rr\n \
+                 lb_kind NAT\n real_server 198.18.1.1 80 {\n }\n}\n";
+    let first = PidFile::claim(&host.directory().join("checkers.pid"))?;
+    daemon.reload(&(global("nftables_ipvs marks") + &router() + group))?;
+    daemon.says("the checker process ended with status 1: the virtual routers go on without it")?;
+    daemon.stop()?;
+    ensure!(tables()?.contains("marks"), "they are gone: {}", tables()?);
+    first.remove()?;
+
+    let mut daemon = Daemon::start(&host, &evervip(), &router())?;
+    gains(&host, VIP)?;
     let somebody = PidFile::claim(&host.directory().join("checkers.pid"))?;
     daemon.reload(&(router() + &service(80)))?;
     daemon.says("the checker process ended with status 1: the virtual routers go on without it")?;

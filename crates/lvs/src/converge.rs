@@ -13,13 +13,14 @@ impl Lvs {
     pub(crate) fn converge(&mut self) {
         for key in std::mem::take(&mut self.dirty) {
             let wanted = self.wanted(&key);
-            let (actions, unmade) = (&mut self.actions, &mut self.watch.unmade);
+            if self.watch.unmade.remove(&key) {
+                // What the kernel refused to make is not there to be changed or removed.
+                self.table.learn(key, None);
+            }
+            let actions = &mut self.actions;
             let mut removed = false;
             self.table.converge(key, wanted, |command: Command| {
                 removed |= matches!(command, Command::RemoveService(_));
-                if removed || matches!(command, Command::AddService(..)) {
-                    unmade.remove(&key);
-                }
                 actions.push_back(Action::Ipvs(command));
             });
             if removed {

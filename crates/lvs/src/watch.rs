@@ -59,7 +59,12 @@ impl Watch {
     }
 
     pub(crate) fn stop(&mut self) {
-        *self = Self::default();
+        // What was never made is still not to be removed.
+        let unmade = std::mem::take(&mut self.unmade);
+        *self = Self {
+            unmade,
+            ..Self::default()
+        };
     }
 
     /// A service is to be read soon.

@@ -151,7 +151,10 @@ impl Balancer {
                     self.refusals.insert(subject, text);
                 }
             }
-            refused(command, kind(&refusal));
+            // To empty the table some other time, with connections in it, is not what was asked for: it was said, and that is all.
+            if command != Command::Flush {
+                refused(command, kind(&refusal));
+            }
         }
         if count > MOST_LINES {
             warn!("IPVS refused {} more commands", count - MOST_LINES);

@@ -54,6 +54,7 @@ impl Scripts {
         let outcome = match ended {
             Ended::With(ExitStatus::Code(code)) => ScriptOutcome::Exited(code),
             Ended::With(ExitStatus::Signal(signal)) => ScriptOutcome::Signalled(signal),
+            // For a router, whoever could not be asked has not said that it is well, whatever kept us from asking.
             Ended::NotStarted | Ended::Hindered => ScriptOutcome::NotStarted,
         };
         Some((name, outcome))

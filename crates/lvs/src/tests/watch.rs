@@ -224,6 +224,29 @@ fn many_that_hang_are_counted() {
     assert_eq!(bench.lines("not come to an end"), [""; 0]);
 }
 
+/// What the kernel refused to make is not removed either: at a reload and at the stop.
+#[test]
+fn what_was_never_made_is_not_removed() {
+    let leave: [fn(&mut Bench); 2] = [
+        |bench| bench.settings(Settings::default()),
+        |bench| {
+            bench.lvs.handle_stop(false);
+            bench.drain();
+        },
+    ];
+    for leave in leave {
+        let mut bench = Bench::new();
+        bench.meddled = true;
+        bench.kernel.stubborn = true;
+        bench.settings(quiet(&[1, 2]));
+        bench.kernel.stubborn = false;
+        // From now on each command must make sense.
+        bench.meddled = false;
+        leave(&mut bench);
+        assert_eq!(bench.kernel.commands, 0);
+    }
+}
+
 /// What is shown of a virtual server is what the kernel has.
 #[test]
 fn it_is_set_when_the_kernel_has_it() {
