@@ -111,10 +111,12 @@ impl Context {
         name: Option<&Octets>,
         peer: Option<&PeerName>,
     ) -> Result<Session, Trouble> {
-        // Whoever writes one that is no text has a certificate for a name that is none.
-        let name = match name.map(|name| (name, name.as_str())) {
+        // Whoever writes such a name has a certificate for a name that is none.
+        let name = match name.map(|name| (name, name.as_server_name())) {
             Some((name, None)) => {
-                return Err(trouble(format!("'{name}' cannot be sent as a name (SNI)")));
+                return Err(trouble(format!(
+                    "'{name}' cannot be sent as a server name (SNI)"
+                )));
             }
             Some((_, text)) => text,
             None => None,

@@ -112,6 +112,8 @@ struct Bench {
     now: Instant,
     /// Commands may be refused: somebody else has been at the kernel's table.
     meddled: bool,
+    /// There is no table: commands and questions reach nobody.
+    deaf: bool,
     /// Attempts that nobody has answered.
     open: Vec<CheckId>,
     /// Commands of checks that run.
@@ -132,6 +134,7 @@ impl Bench {
             kernel: Kernel::default(),
             now: Instant::ZERO,
             meddled: false,
+            deaf: false,
             open: Vec::new(),
             running: Vec::new(),
             signals: Vec::new(),
@@ -156,6 +159,7 @@ impl Bench {
         let (mut refused, mut reads) = (Vec::new(), Vec::new());
         while let Some(action) = self.lvs.poll_action() {
             match action {
+                Action::Ipvs(_) | Action::Read(_) if self.deaf => {}
                 Action::Ipvs(command) if self.meddled => {
                     if let Err(kind) = self.kernel.try_apply(command.clone()) {
                         refused.push((command, kind));

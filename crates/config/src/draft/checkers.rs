@@ -136,7 +136,8 @@ pub(crate) struct ReplyDraft {
 pub(crate) struct HttpDraft {
     pub(crate) version: HttpVersion,
     pub(crate) virtualhost: Option<Octets>,
-    pub(crate) enable_sni: bool,
+    /// Where `enable_sni` or `sni_name` switches it on.
+    pub(crate) enable_sni: Option<Span>,
     pub(crate) sni_name: Option<Octets>,
     pub(crate) tls_compliant: bool,
     /// Where `verify_peer` switches it on.

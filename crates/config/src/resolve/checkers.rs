@@ -1,5 +1,6 @@
 //! Drafts of checkers become settings: inheritance, defaults, and what a checker's own end may be.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use lvs::settings::Octets;
@@ -135,9 +136,10 @@ fn kind(
         CheckerBlock::Http | CheckerBlock::Ssl => {
             let tls = block == CheckerBlock::Ssl;
             let verified = draft.http.verify_peer.filter(|_| tls);
+            let named = draft.http.enable_sni.filter(|_| tls);
             let check = http(draft.http, tls, endpoint, around);
+            names(&check, named, verified, report);
             if let Some(span) = verified {
-                possible_peers(&check, span, report);
                 lints::certificates::check(&check, around.server.ip(), span, report);
             }
             CheckerKind::Http(Box::new(check))
@@ -310,7 +312,7 @@ fn udp(draft: UdpDraft, endpoint: Endpoint) -> UdpCheck {
 fn http(draft: HttpDraft, tls: bool, endpoint: Endpoint, around: &Inherited<'_>) -> HttpCheck {
     let own = draft.virtualhost.as_ref();
     let sni = match draft.sni_name {
-        _ if !draft.enable_sni => Sni::Off,
+        _ if draft.enable_sni.is_none() => Sni::Off,
         Some(name) => Sni::Named(name),
         None => Sni::Virtualhost(own.or(around.virtual_virtualhost).cloned()),
     };
@@ -331,15 +333,32 @@ fn http(draft: HttpDraft, tls: bool, endpoint: Endpoint, around: &Inherited<'_>)
     }
 }
 
-/// Says for whom there can be no certificate; `span`: where `verify_peer` is written.
-fn possible_peers(check: &HttpCheck, span: Span, report: &mut Reporter) {
-    let peers = check.urls.iter().filter_map(|url| check.peer(url));
-    for peer in peers.filter(|peer| !peer.is_possible()) {
-        let message =
-            format!("verify_peer: no certificate can be for '{peer}', so there is no result");
-        let diagnostic = Diagnostic::error(Class::Uncounted, message)
-            .help("ask for a name as DNS has it: ASCII, such as xn--mnchen-3ya.example");
-        report.at(span, diagnostic);
+/// Says which names cannot be sent, and for whom there can be no certificate, each once. `named` and `verified`: where SNI and
+/// `verify_peer` are switched on.
+fn names(check: &HttpCheck, named: Option<Span>, verified: Option<Span>, report: &mut Reporter) {
+    let mut said = BTreeSet::new();
+    let mut refuse = |span, message: String| {
+        if said.insert(message.clone()) {
+            let diagnostic = Diagnostic::error(Class::Uncounted, message)
+                .help("ask for a name as DNS has it: ASCII, such as xn--mnchen-3ya.example");
+            report.at(span, diagnostic);
+        }
+    };
+    for url in &check.urls {
+        let unsent = check
+            .sni(url)
+            .filter(|name| name.as_server_name().is_none());
+        if let (Some(name), Some(span)) = (unsent, named) {
+            let message =
+                format!("'{name}' cannot be sent as a server name (SNI), so there is no result");
+            refuse(span, message);
+        } else if let (Some(peer), Some(span)) = (check.peer(url), verified)
+            && !peer.is_possible()
+        {
+            let message =
+                format!("verify_peer: no certificate can be for '{peer}', so there is no result");
+            refuse(span, message);
+        }
     }
 }
 

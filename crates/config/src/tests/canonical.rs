@@ -145,6 +145,9 @@ fn is_known(said: &Diagnostic) -> bool {
             "stays in FAULT: ",
             // Whoever tracks a session that cannot run sees it down.
             "has no neighbor_ip and is removed",
+            // These names are kept as they are, and a check without a result is not dropped.
+            "cannot be sent as a server name (SNI), so there is no result",
+            "verify_peer: no certificate can be for ",
             // That there is no limit can only be said with a number that is refused.
             "_rlimit_rttime",
         ]

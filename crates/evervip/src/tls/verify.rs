@@ -112,21 +112,21 @@ fn has_certificate(directory: &Path) -> bool {
 /// # Errors
 /// When no certificate can be for `peer`, or there is no memory.
 pub(super) fn demand(ssl: &mut SslRef, peer: &PeerName) -> Result<Refusal, Trouble> {
-    if !peer.is_possible() {
-        return Err(trouble(format!("no certificate can be for '{peer}'")));
-    }
-    let set = |ssl: &mut SslRef| {
-        let parameters = ssl.param_mut();
-        parameters.set_hostflags(
-            X509CheckFlags::NO_PARTIAL_WILDCARDS | X509CheckFlags::NEVER_CHECK_SUBJECT,
-        );
-        parameters.set_flags(X509VerifyFlags::PARTIAL_CHAIN)?;
-        match peer {
-            PeerName::Name(name) => parameters.set_host(name),
-            PeerName::Address(address) => parameters.set_ip(*address),
+    let library = |error: ErrorStack| trouble(words(&error));
+    let parameters = ssl.param_mut();
+    parameters
+        .set_hostflags(X509CheckFlags::NO_PARTIAL_WILDCARDS | X509CheckFlags::NEVER_CHECK_SUBJECT);
+    parameters
+        .set_flags(X509VerifyFlags::PARTIAL_CHAIN)
+        .map_err(library)?;
+    match peer {
+        PeerName::Name(name) if peer.is_possible() => parameters.set_host(name),
+        PeerName::Address(address) => parameters.set_ip(*address),
+        PeerName::Name(_) | PeerName::Bytes(_) => {
+            return Err(trouble(format!("no certificate can be for '{peer}'")));
         }
-    };
-    set(ssl).map_err(|error: ErrorStack| trouble(words(&error)))?;
+    }
+    .map_err(library)?;
     let refusal = Refusal::default();
     let (told, wanted) = (Arc::clone(&refusal), peer.clone());
     ssl.set_verify_callback(SslVerifyMode::PEER, move |is_good, context| {

@@ -205,8 +205,7 @@ impl HttpCheck {
     pub fn peer(&self, url: &Url) -> Option<PeerName> {
         let name = || self.sni(url).or_else(|| self.host(url));
         self.tls.as_ref()?.verify_peer.then(|| match name() {
-            // What is no text is in no certificate either.
-            Some(name) => PeerName::of(&name.to_string()),
+            Some(name) => PeerName::from(name),
             None => PeerName::Address(self.endpoint.destination.ip()),
         })
     }
@@ -624,5 +623,14 @@ mod tests {
         assert_eq!(peer(&check), "host");
         check.tls = tls(Sni::Named("sni".into()), true);
         assert_eq!(peer(&check), "sni");
+        // What is no text is in no certificate, however it is shown.
+        for (bytes, shown) in [
+            (&b"m\xfcnchen.example"[..], "m\\xfcnchen.example"),
+            (b"a\x01b", "a\\u{1}b"),
+        ] {
+            check.tls = tls(Sni::Named(Octets::new(bytes.to_vec())), true);
+            assert_eq!(peer(&check), shown);
+            assert!(!check.peer(&url).unwrap().is_possible(), "{shown}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Bytes of the configuration that are sent as they are written: paths and names of HTTP.
+//! Bytes of the configuration that are sent as they are written: paths and names of HTTP, and which of them TLS can send.
 
 use std::fmt;
 
@@ -25,6 +25,20 @@ impl Octets {
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
+    }
+}
+
+impl Octets {
+    /// The longest name that a handshake of TLS can begin with, in bytes (OpenSSL: `TLSEXT_MAXLEN_host_name`).
+    const LONGEST_NAME: usize = 255;
+
+    /// As the name of a server in TLS (SNI, RFC 6066 3); `None`: none can be sent of it. ASCII is not demanded: a server may
+    /// know itself by any text.
+    #[must_use]
+    pub fn as_server_name(&self) -> Option<&str> {
+        self.as_str().filter(|name| {
+            !name.is_empty() && name.len() <= Self::LONGEST_NAME && !name.contains('\0')
+        })
     }
 }
 
@@ -76,6 +90,18 @@ mod tests {
             assert_eq!(octets.to_string(), shown);
             assert_eq!(octets.as_str().is_some(), is_text);
             assert_eq!(format!("{octets:?}"), format!("\"{shown}\""));
+        }
+    }
+
+    #[test]
+    fn what_tls_can_send() {
+        let long = "x".repeat(255);
+        for name in ["a", "www.example.com", "m\u{fc}nchen", "a b", &*long] {
+            assert_eq!(Octets::from(name).as_server_name(), Some(name));
+        }
+        let too_long = [b'x'; 256];
+        for bytes in [&b""[..], b"m\xfcnchen", b"a\0b", &too_long] {
+            assert_eq!(Octets::new(bytes.to_vec()).as_server_name(), None);
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::Octets;
+
 /// The name, or the address, that a certificate must bear.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerName {
@@ -10,6 +12,18 @@ pub enum PeerName {
     Name(Box<str>),
     /// An address: of a server that is asked for by no name, or by this one.
     Address(IpAddr),
+    /// What is no text, and so in no certificate.
+    Bytes(Octets),
+}
+
+impl From<&Octets> for PeerName {
+    /// As [`PeerName::of`].
+    fn from(host: &Octets) -> Self {
+        match host.as_str() {
+            Some(text) => Self::of(text),
+            None => Self::Bytes(host.clone()),
+        }
+    }
 }
 
 impl PeerName {
@@ -41,6 +55,7 @@ impl PeerName {
     pub fn is_possible(&self) -> bool {
         match self {
             Self::Address(_) => true,
+            Self::Bytes(_) => false,
             Self::Name(name) => {
                 !name.is_empty()
                     && !name.starts_with('.')
@@ -55,6 +70,7 @@ impl fmt::Display for PeerName {
         match self {
             Self::Name(name) => write!(f, "{}", name.escape_debug()),
             Self::Address(address) => address.fmt(f),
+            Self::Bytes(bytes) => bytes.fmt(f),
         }
     }
 }
@@ -81,10 +97,12 @@ mod tests {
             (":443", "name "),
             ("ä\u{1b}", "name ä\\u{1b}"),
         ] {
-            let name = PeerName::of(host);
+            let name = PeerName::from(&Octets::from(host));
+            assert_eq!(name, PeerName::of(host));
             let kind = match name {
                 PeerName::Name(_) => "name",
                 PeerName::Address(_) => "address",
+                PeerName::Bytes(_) => "bytes",
             };
             assert_eq!(format!("{kind} {name}"), wanted);
         }

@@ -215,6 +215,8 @@ enum Trouble {
     Stranger(u8),
     /// Everything is gone.
     Cleared,
+    /// Nobody reaches the table for so many seconds, which the core is told or not; perhaps there is a reload meanwhile.
+    Lost(u16, bool, Option<Box<Settings>>),
 }
 
 fn trouble() -> impl Strategy<Value = Trouble> {
@@ -225,6 +227,8 @@ fn trouble() -> impl Strategy<Value = Trouble> {
         1 => Just(Trouble::Destination),
         1 => (1_u8..9).prop_map(Trouble::Stranger),
         1 => Just(Trouble::Cleared),
+        3 => (0_u16..40, any::<bool>(), prop::option::of(settings().prop_map(Box::new)))
+            .prop_map(|(seconds, told, reload)| Trouble::Lost(seconds, told, reload)),
     ]
 }
 
@@ -240,6 +244,25 @@ fn cause(bench: &mut Bench, trouble: Trouble) {
             bench.kernel.stubborn = false;
         }
         Trouble::Cleared => bench.kernel.services.clear(),
+        Trouble::Lost(seconds, told, reload) => {
+            bench.deaf = true;
+            if told {
+                bench.lvs.handle_no_table();
+            }
+            bench.pass(later(seconds), &[1, 3]);
+            if let Some(mut settings) = reload {
+                settings.global.flush = told;
+                bench.settings(*settings);
+            }
+            bench.deaf = false;
+            let keys: Vec<ServiceKey> = bench.kernel.services.keys().copied().collect();
+            let listing = keys
+                .iter()
+                .filter_map(|key| Some((*key, bench.kernel.held(key)?)));
+            let listing: Vec<_> = listing.collect();
+            bench.lvs.handle_new_table(listing);
+            bench.drain();
+        }
         Trouble::Input(Input::Meddle(_))
         | Trouble::Scheduler
         | Trouble::Destination
@@ -270,7 +293,9 @@ fn cause(bench: &mut Bench, trouble: Trouble) {
                     destinations.insert(name, options);
                 }
                 Trouble::Input(Input::Meddle(false)) => drop(destinations.pop_first()),
-                Trouble::Input(_) | Trouble::Refuses(_) | Trouble::Cleared => drop(entry.remove()),
+                Trouble::Input(_) | Trouble::Refuses(_) | Trouble::Cleared | Trouble::Lost(..) => {
+                    drop(entry.remove())
+                }
             }
         }
     }

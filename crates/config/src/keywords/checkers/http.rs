@@ -76,7 +76,7 @@ pub(in crate::keywords) const KEYWORDS: &[Keyword] = &[
         help: "TLS begins with the name of the virtualhost",
         role: Role::Set(|r, s| {
             if let Some(on) = r.boolean(s) {
-                r.checker.http.enable_sni = on;
+                r.checker.http.enable_sni = on.then(|| s.whole());
             }
         }),
         ..ROW
@@ -274,7 +274,7 @@ fn sni_name(reading: &mut Reading<'_>, statement: &Statement) {
     if statement.is_damaged() {
         return;
     }
-    reading.checker.http.enable_sni = true;
+    reading.checker.http.enable_sni = Some(statement.whole());
     if statement.word(1).is_some() {
         super::octets(reading, statement, |checker| &mut checker.http.sni_name);
     } else if let Some(name) = &reading.checker.http.sni_name {

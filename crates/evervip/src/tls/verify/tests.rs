@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use lvs::settings::Ssl;
+use lvs::settings::{Octets, Ssl};
 use openssl::ssl::SslVersion;
 
 use super::super::testing::certificates::{Content, Identity, Purpose, Season};
@@ -291,8 +291,10 @@ fn what_a_server_says_of_itself_is_bounded_and_harmless() {
 #[test]
 fn whom_no_certificate_can_be_for() {
     let context = Context::new(None, false).unwrap();
-    for host in ["", ":443", ".example.com", "a\0b", "m\u{fc}nchen.example"] {
-        let peer = PeerName::of(host);
+    let hosts = ["", ":443", ".example.com", "a\0b", "m\u{fc}nchen.example"];
+    let bytes = Octets::new(b"m\xfcnchen.example".to_vec());
+    for host in hosts.map(Octets::from).into_iter().chain([bytes]) {
+        let peer = PeerName::from(&host);
         let trouble = context.begin(None, Some(&peer)).unwrap_err();
         assert_eq!(
             trouble.to_string(),

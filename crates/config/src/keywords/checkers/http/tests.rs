@@ -380,6 +380,78 @@ fn whom_no_certificate_can_be_for() {
     }
 }
 
+/// What is said of an SSL_GET of these lines, which need not be text.
+fn said_of_bytes(lines: &[u8]) -> Vec<String> {
+    let before = b"virtual_server 192.0.2.1 443 {\n protocol TCP\n lvs_sched rr\n lvs_method NAT\n real_server 10.0.0.1 443 {\n \
+        SSL_GET {\n";
+    let text = [&before[..], lines, b"\n}\n}\n}\n"].concat();
+    let loaded = Fake::default().load(&text);
+    let diagnostics = loaded.diagnostics.iter();
+    diagnostics
+        .map(|diagnostic| diagnostic.message.to_string())
+        .collect()
+}
+
+#[test]
+fn bytes_in_no_certificate() {
+    for (host, shown) in [
+        (&b"m\xfcnchen.example"[..], "m\\xfcnchen.example"),
+        (b"m\xfcnchen.example:443", "m\\xfcnchen.example:443"),
+        (b"a\x01b", "a\\u{1}b"),
+    ] {
+        for (before, after) in [
+            (
+                &b"verify_peer\nvirtualhost "[..],
+                &b"\nurl {\npath /\n}"[..],
+            ),
+            (b"verify_peer\nurl {\npath /\nvirtualhost ", b"\n}"),
+        ] {
+            assert_eq!(
+                said_of_bytes(&[before, host, after].concat()),
+                [format!(
+                    "verify_peer: no certificate can be for '{shown}', so there is no result"
+                )]
+            );
+        }
+    }
+}
+
+/// The server would stay in the pool, and nobody would look.
+#[test]
+fn names_that_tls_cannot_send() {
+    let refused = |name: &str| {
+        [format!(
+            "'{name}' cannot be sent as a server name (SNI), so there is no result"
+        )]
+    };
+    let munich = "m\\xfcnchen.example";
+    let page = b"\nurl {\npath /\n}";
+    for lines in [
+        &b"enable_sni\nvirtualhost m\xfcnchen.example"[..],
+        b"sni_name m\xfcnchen.example",
+        b"virtualhost www\nsni_name m\xfcnchen.example",
+        // One mistake, one message.
+        b"verify_peer\nsni_name m\xfcnchen.example",
+        b"sni_name m\xfcnchen.example\nurl {\npath /a\n}",
+    ] {
+        assert_eq!(said_of_bytes(&[lines, page].concat()), refused(munich));
+    }
+    let of_page = b"enable_sni\nurl {\npath /\n}\nurl {\npath /\nvirtualhost m\xfcnchen.example\n}";
+    assert_eq!(said_of_bytes(of_page), refused(munich));
+    let long = [b'x'; 256];
+    let name = |length: usize| [b"sni_name ", &long[..length], page].concat();
+    assert_eq!(said_of_bytes(&name(256)), refused(&"x".repeat(256)));
+    assert!(said_of_bytes(&name(255)).is_empty());
+    for lines in [
+        &b"virtualhost m\xfcnchen.example"[..],
+        b"sni_name m\xfcnchen.example\nenable_sni off",
+        "sni_name m\u{fc}nchen.example".as_bytes(),
+        b"sni_name www\nvirtualhost m\xfcnchen.example",
+    ] {
+        assert!(said_of_bytes(&[lines, page].concat()).is_empty());
+    }
+}
+
 /// keepalived takes its file for bytes, and sends them.
 #[test]
 fn bytes_that_are_no_text_are_kept() {
@@ -387,7 +459,10 @@ fn bytes_that_are_no_text_are_kept() {
         real_server 10.0.0.1 80 {\n virtualhost r\xe9\n SSL_GET {\n virtualhost c\x01\xe9\n sni_name n\xff\n url {\n \
         path \"/caf\xe9 \xe2\x80\x8b\"\n virtualhost u\xe9\n }\n }\n }\n}\n";
     let loaded = Fake::default().load(text);
-    assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+    let [diagnostic] = &loaded.diagnostics[..] else {
+        panic!("{:?}", loaded.diagnostics);
+    };
+    assert!(diagnostic.message.starts_with("'n\\xff' cannot be sent"));
     let service = loaded.settings.unwrap().lvs.virtual_servers.remove(0);
     let real = &service.real_servers[0];
     let check = http(&real.checkers[0]);
