@@ -28,6 +28,9 @@
 mod attempts;
 #[path = "../tests/conversation/mod.rs"]
 mod conversation;
+#[allow(unused_imports, reason = "its tests are run with the daemon's")]
+#[path = "../src/checker_process/step.rs"]
+mod step;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -48,6 +51,7 @@ use types::ipvs::{Forwarding, Protocol};
 
 use attempts::{Attempts, Plans};
 use conversation::Conversation;
+use step::step;
 
 /// Listeners: each has room for 128 connections that nobody has accepted yet.
 const LISTENERS: usize = 64;
@@ -259,7 +263,7 @@ impl Loop {
 
     fn wait(&mut self, until: Option<Instant>) -> Instant {
         let wake = until.into_iter().chain(self.attempts.next_wake()).min();
-        let limit = wake.map(|at| at.since(self.now));
+        let limit = wake.map(|at| step(at, self.now).since(self.now));
         let attempts = &mut self.attempts;
         let waited = self
             .events

@@ -13,9 +13,9 @@ mod hands;
 mod ipvs_tuning;
 mod marker;
 mod remarks;
+mod step;
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use config::Settings;
@@ -35,6 +35,7 @@ use self::downs::Downs;
 use self::given::Given;
 use self::hands::Hands;
 use self::ipvs_tuning::IpvsTuning;
+use self::step::step;
 use crate::child::beginning::{Beginning, CHANNEL, SIGNALS};
 use crate::child::files::{self, Files};
 use crate::child::line::Line;
@@ -47,10 +48,6 @@ use crate::messages::{Dump, Role, ToParent};
 // Tokens of the epoll set, after those of every child.
 const FILES: u64 = 2;
 const ADDRESSES: u64 = 3;
-
-/// Time has steps here: whose turns come within one wake the process once. No multiple of a tick of any kernel (1, 4 or 10 ms):
-/// where CPU time is counted by ticks, who always begins with one would seem to need none.
-const STEP: Duration = Duration::from_micros(3_703);
 
 /// Runs the child until its parent stops it.
 pub(crate) fn run(beginning: Beginning) -> Exit {
@@ -164,7 +161,6 @@ impl CheckerProcess {
             let planned = planned.map(|at| at.max(now));
             now = sys::clock::now();
             self.tuning.woke(planned, now);
-            // Reading the clock is as dear as what a check takes: after a few of these it is as late as before.
             let is_usual = ready.is_empty() && self.next_unusual().is_none_or(|at| at > now);
             for token in ready.drain(..) {
                 match token {
@@ -181,22 +177,23 @@ impl CheckerProcess {
                     _ => {}
                 }
             }
+            if !is_usual {
+                now = sys::clock::now();
+            }
             match self.state {
-                Running::Yes => self.tick(now),
+                Running::Yes => now = self.tick(now, is_usual),
                 Running::Leaving(until) => {
                     if now >= until || !self.hands.are_busy() {
                         return self.end();
                     }
                 }
             }
-            if self.hands.did_much() || !is_usual {
-                now = sys::clock::now();
-            }
         }
     }
 
-    /// The rest has been heard: now attempts, of which there is news or not, and what time brings.
-    fn tick(&mut self, now: Instant) {
+    /// The rest has been heard: now attempts, of which there is news or not, and what time brings. `is_usual`: that is all.
+    /// Returns what time it is now, or was a moment ago.
+    fn tick(&mut self, now: Instant, is_usual: bool) -> Instant {
         self.hands.hear_attempts(now);
         self.take_verdicts(now);
         let values = self.files.tick(now);
@@ -205,6 +202,8 @@ impl CheckerProcess {
         self.hear_of_ipvs(now, look);
         self.core.handle_timeout(now);
         self.carry_out(now);
+        // What begins now has all of its time, whatever went before.
+        let now = self.time_after(now, is_usual);
         self.hands.tick_attempts(now, &self.core, &self.events);
         self.take_verdicts(now);
         if let Some(heartbeat) = &self.heartbeat {
@@ -216,6 +215,17 @@ impl CheckerProcess {
         self.parent.tick(now);
         self.downs.tell(now, &self.core, &self.parent);
         self.tell_overrides();
+        self.time_after(now, is_usual)
+    }
+
+    /// What time it is after what was done at `now`. Reading the clock is as dear as what a check takes: after a few of these it
+    /// is as late as before.
+    fn time_after(&mut self, now: Instant, is_usual: bool) -> Instant {
+        if self.hands.did_much() || !is_usual {
+            sys::clock::now()
+        } else {
+            now
+        }
     }
 
     fn take_verdicts(&mut self, now: Instant) {
@@ -411,15 +421,6 @@ impl CheckerProcess {
     }
 }
 
-/// When to wake for what is due at `at`: at the end of its step, unless it is due already.
-fn step(at: Instant, now: Instant) -> Instant {
-    if at <= now {
-        return at;
-    }
-    let step = u64::try_from(STEP.as_nanos()).unwrap_or(u64::MAX);
-    Instant::from_nanos(at.as_nanos().div_ceil(step).saturating_mul(step))
-}
-
 /// The tables for automatic marks (`nftables_ipvs`).
 fn mark_table(lvs: &lvs::Settings, settings: &Settings) -> Option<MarkTable> {
     let nftables = &lvs.global.nftables;
@@ -436,19 +437,5 @@ fn seed() -> u64 {
         Ok(number) => number,
         // Without /dev the clock's lowest digits have to do.
         Err(_) => u64::from(sys::clock::wall().nanos()) << 32 | u64::from(std::process::id()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn turns_come_at_the_end_of_a_step_and_what_is_due_at_once() {
-        let at = |micros: u64| Instant::from_nanos(micros * 1000);
-        assert_eq!(step(at(7_407), at(1)), at(3_703 * 3));
-        assert_eq!(step(at(7_406), at(1)), at(7_406));
-        assert_eq!(step(at(5), at(5)), at(5));
-        assert_eq!(step(at(5), at(9_000)), at(5));
     }
 }

@@ -1,7 +1,7 @@
 //! One epoll set per process: who has something to say is told apart by a number of the host's choice.
 
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::epoll;
@@ -200,13 +200,6 @@ impl EventLoop {
         };
         ready.extend(events.iter().map(|event| event.data.u64()));
         Ok(())
-    }
-}
-
-impl AsFd for EventLoop {
-    /// Readable when anything in the set is ready: a set can be waited on within another one.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.epoll.as_fd()
     }
 }
 

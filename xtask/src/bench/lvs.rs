@@ -18,7 +18,7 @@ use std::env;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use lab::backend::{Act, Backend, http};
 use lab::uml::{self, UmlJob, UmlOutput};
 use lab::{Lab, Pid, pause};
@@ -269,7 +269,7 @@ fn in_a_kernel(program: &str, part: &str, services: usize) -> Result<Vec<(Known,
         bail!("inside User Mode Linux it ended with status {status}: {output}");
     }
     let figures = output.lines().filter_map(|line| line.strip_prefix(FIGURE));
-    figures
+    let figures: Vec<(Known, f64)> = figures
         .map(|line| {
             let (word, value) = line.split_once(' ').context("half a figure")?;
             let known = FIGURES
@@ -278,7 +278,18 @@ fn in_a_kernel(program: &str, part: &str, services: usize) -> Result<Vec<(Known,
                 .with_context(|| format!("there is no figure {word}"))?;
             Ok((known, value.parse()?))
         })
-        .collect()
+        .collect::<Result<_>>()?;
+    let wanted = match part {
+        "table" => 5,
+        "ports" => 2,
+        _ => 1,
+    };
+    ensure!(
+        figures.len() == wanted,
+        "{} figures of {wanted} arrived: {output}",
+        figures.len()
+    );
+    Ok(figures)
 }
 
 /// The same within that kernel: prints what it finds for [`in_a_kernel`] to read.

@@ -46,6 +46,8 @@ pub(super) struct Balancer {
     /// The last refusal of each subject that was logged: what is tried again and again is said once, until it succeeds or
     /// the settings are others.
     refusals: BTreeMap<Subject, String>,
+    /// Why the last conversation failed, until one does not.
+    lost: Option<String>,
 }
 
 impl Balancer {
@@ -129,6 +131,7 @@ impl Balancer {
                 return;
             }
         };
+        self.lost = None;
         let (mut count, mut again): (usize, usize) = (0, 0);
         for (command, result) in commands.into_iter().zip(results) {
             let subject = subject(&command);
@@ -178,7 +181,9 @@ impl Balancer {
                 })
                 .collect()
         };
-        read().map_err(|problem| self.lose(now, &problem)).ok()
+        let held = read().map_err(|problem| self.lose(now, &problem)).ok()?;
+        self.lost = None;
+        Some(held)
     }
 
     /// All that it holds.
@@ -195,9 +200,17 @@ impl Balancer {
 
     /// Nobody knows what it holds.
     fn lose(&mut self, now: Instant, problem: &sys::Error) {
-        error!("{problem}: reading all of IPVS again");
+        let problem = problem.to_string();
+        let again = if self.lost.as_ref() == Some(&problem) {
+            debug!("{problem}: reading all of IPVS again");
+            AGAIN
+        } else {
+            error!("{problem}: reading all of IPVS again");
+            SOON
+        };
+        self.lost = Some(problem);
         self.ipvs = None;
-        self.look_at = Some(now + SOON);
+        self.look_at = Some(now + again);
     }
 }
 

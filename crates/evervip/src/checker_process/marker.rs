@@ -12,6 +12,11 @@ use types::marks::{MarkClaim, Marks};
 const RETRY: Duration = Duration::from_secs(5);
 /// How often the tables are looked at: as often as the table of IPVS. Whoever flushes them tells nobody.
 const ROUND: Duration = Duration::from_secs(60);
+/// After so many looks in a row that found something else the next ones come later, and without a word: whoever it is, or
+/// a kernel that tells it in other words, would have them made anew for ever, and packets are not marked meanwhile.
+const IN_VAIN: u32 = 3;
+/// How much later.
+const LATER: u32 = 10;
 
 /// The tables that mark packets.
 #[derive(Default)]
@@ -26,6 +31,8 @@ pub(super) struct Marker {
     stale: BTreeSet<String>,
     retry_at: Option<Instant>,
     look_at: Option<Instant>,
+    /// Looks in a row that found something else.
+    in_vain: u32,
     complaint: Option<String>,
 }
 
@@ -61,7 +68,8 @@ impl Marker {
 
     /// Whether the tables hold what they should. If not, they are made anew.
     fn look(&mut self, now: Instant) {
-        self.look_at = Some(now + ROUND);
+        let patience = if self.in_vain < IN_VAIN { 1 } else { LATER };
+        self.look_at = Some(now + ROUND * patience);
         let (Some((table, holds)), Some(firewall)) = (&mut self.made, &mut self.firewall) else {
             return;
         };
@@ -69,12 +77,21 @@ impl Marker {
             return;
         };
         match firewall.holds_marks(table, marks) {
-            Ok(true) => {}
+            Ok(true) => self.in_vain = 0,
             Ok(false) => {
                 let name = &table.name;
-                warn!(
-                    "nftables_ipvs: what was in the tables {name} was changed by somebody else: they are made anew"
-                );
+                self.in_vain = self.in_vain.saturating_add(1);
+                match self.in_vain {
+                    ..IN_VAIN => warn!(
+                        "nftables_ipvs: what was in the tables {name} was changed by somebody else: they are made anew"
+                    ),
+                    IN_VAIN => warn!(
+                        "nftables_ipvs: what was in the tables {name} was changed again: they are made anew, and looked at every \
+                         {} min from now on; find out who changes them",
+                        ROUND.as_secs() * u64::from(LATER) / 60
+                    ),
+                    _ => debug!("nftables_ipvs: the tables {name} are made anew"),
+                }
                 *holds = None;
                 self.turn(now);
             }

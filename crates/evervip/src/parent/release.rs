@@ -86,6 +86,8 @@ pub(super) fn release_services(settings: Settings, marks: &BTreeSet<GivenMark>) 
     info!("Removing what the checker process left in IPVS");
     // First they get no marks, then there is nothing that they would be for.
     if let Some(name) = tables
+        // Without marks it made none: one of that name is somebody else's.
+        && !marks.is_empty()
         && let Err(problem) = Firewall::new().and_then(|mut all| all.remove_marks(&name))
     {
         warn!("nftables_ipvs: {problem}");
