@@ -215,7 +215,8 @@ enum Trouble {
     Stranger(u8),
     /// Everything is gone.
     Cleared,
-    /// Nobody reaches the table for so many seconds, which the core is told or not; perhaps there is a reload meanwhile.
+    /// Nobody reaches the table for so many seconds, which the core is told or not; perhaps there is a reload meanwhile. Then
+    /// it is shown all of it, and all is right at once.
     Lost(u16, bool, Option<Box<Settings>>),
 }
 
@@ -230,6 +231,55 @@ fn trouble() -> impl Strategy<Value = Trouble> {
         3 => (0_u16..40, any::<bool>(), prop::option::of(settings().prop_map(Box::new)))
             .prop_map(|(seconds, told, reload)| Trouble::Lost(seconds, told, reload)),
     ]
+}
+
+/// The core gets to know all of the kernel's table.
+fn show_table(bench: &mut Bench) {
+    let kernel = &bench.kernel;
+    let keys = kernel.services.keys();
+    let listing: Vec<_> = keys
+        .filter_map(|key| Some((*key, kernel.held(key)?)))
+        .collect();
+    bench.lvs.handle_new_table(listing);
+    bench.drain();
+}
+
+/// Begins with what an earlier run has left, and a service of somebody else, in the kernel's table; which is found `late`,
+/// after so many seconds, or at once.
+fn begin_among_left_overs(first: &Settings, late: Option<u16>) -> Bench {
+    let mut bench = Bench::new();
+    bench.meddled = true;
+    bench.kernel = Bench::begin(first.clone()).kernel;
+    let foreign = ServiceKey::Mark {
+        family: types::Family::V4,
+        mark: 77,
+    };
+    let options = ServiceOptions {
+        scheduler: "rr".into(),
+        one_packet: false,
+        scheduler_flags: [false; 3],
+        persistence: None,
+    };
+    bench
+        .kernel
+        .services
+        .insert(foreign, (options, BTreeMap::new()));
+    if let Some(seconds) = late {
+        bench.deaf = true;
+        bench.lvs.handle_no_table();
+        bench.settings(first.clone());
+        let until = bench.now + Duration::from_secs(u64::from(seconds));
+        bench.pass(until, &[1, 3]);
+        bench.deaf = false;
+        show_table(&mut bench);
+    } else {
+        show_table(&mut bench);
+        bench.settings(first.clone());
+    }
+    let flushed = first.global.flush && !first.virtual_servers.is_empty();
+    let stayed = bench.kernel.services.remove(&foreign);
+    assert_eq!(stayed.is_none(), flushed, "somebody else's service");
+    bench
 }
 
 fn cause(bench: &mut Bench, trouble: Trouble) {
@@ -250,18 +300,12 @@ fn cause(bench: &mut Bench, trouble: Trouble) {
                 bench.lvs.handle_no_table();
             }
             bench.pass(later(seconds), &[1, 3]);
-            if let Some(mut settings) = reload {
-                settings.global.flush = told;
+            if let Some(settings) = reload {
                 bench.settings(*settings);
             }
             bench.deaf = false;
-            let keys: Vec<ServiceKey> = bench.kernel.services.keys().copied().collect();
-            let listing = keys
-                .iter()
-                .filter_map(|key| Some((*key, bench.kernel.held(key)?)));
-            let listing: Vec<_> = listing.collect();
-            bench.lvs.handle_new_table(listing);
-            bench.drain();
+            show_table(bench);
+            is_right(bench);
         }
         Trouble::Input(Input::Meddle(_))
         | Trouble::Scheduler
@@ -305,12 +349,14 @@ proptest! {
     /// Whatever others do and whatever the kernel refuses, at whatever moment: two minutes of peace later all is right.
     #[test]
     fn the_kernel_comes_to_hold_what_it_should(
-        first in settings(),
+        mut first in settings(),
+        flush in any::<bool>(),
+        late in prop::option::of(0_u16..40),
         troubles in prop::collection::vec(trouble(), 0..24),
     ) {
-        let mut bench = Bench::new();
-        bench.meddled = true;
-        bench.settings(first);
+        first.global.flush = flush;
+        let mut bench = begin_among_left_overs(&first, late);
+        is_right(&bench);
         for trouble in troubles {
             cause(&mut bench, trouble);
         }
