@@ -21,7 +21,7 @@ const SEALS: SealFlags = SealFlags::SHRINK
     .union(SealFlags::SEAL);
 
 /// Puts `bytes` into a file that exists in memory only and that nobody, ourselves included, can change any
-/// more. The descriptor closes on exec; send it over a [`Channel`].
+/// more. The descriptor closes on exec; send it over a [`Channel`](super::Channel).
 ///
 /// # Errors
 /// When there is not enough memory.
