@@ -475,6 +475,7 @@ impl Trial {
             let after = self.model.addresses();
             common.retain(|address| after.contains(address));
         }
+        self.come_to_rest()?;
         self.settle()?;
         let events = self.witness.events()?;
         let touched = events.iter().find(|(_, address)| common.contains(address));
@@ -482,6 +483,18 @@ impl Trial {
             touched.is_none(),
             "an address that was in all {BURST} files was touched: {touched:?}"
         );
+        Ok(())
+    }
+
+    /// Waits until the last file has been read: addresses alone do not tell, for another router may have the same. The first
+    /// reload that ends may have begun before the file was there, the next one has not.
+    fn come_to_rest(&mut self) -> Result<()> {
+        for _ in 0..2 {
+            let ended = |daemon: &Daemon| daemon.times_said("Reload complete");
+            let before = ended(&self.daemon);
+            self.daemon.process.kill(SIGHUP)?;
+            wait_until(SOON, "the end of a reload", || ended(&self.daemon) > before)?;
+        }
         Ok(())
     }
 
