@@ -51,7 +51,7 @@ use types::ipvs::{Forwarding, Protocol};
 
 use attempts::{Attempts, Plans};
 use conversation::Conversation;
-use step::step;
+use step::Steps;
 
 /// Listeners: each has room for 128 connections that nobody has accepted yet.
 const LISTENERS: usize = 64;
@@ -248,6 +248,7 @@ struct Loop {
     attempts: Attempts,
     events: EventLoop,
     now: Instant,
+    steps: Steps,
 }
 
 impl Loop {
@@ -258,19 +259,21 @@ impl Loop {
             attempts,
             events: EventLoop::new().expect("a set"),
             now: sys::clock::now(),
+            steps: Steps::new(sys::clock::now()),
         }
     }
 
     fn wait(&mut self, until: Option<Instant>) -> Instant {
         let wake = until.into_iter().chain(self.attempts.next_wake()).min();
-        let limit = wake.map(|at| step(at, self.now).since(self.now));
+        let limit = wake.map(|at| self.steps.end(at, self.now).since(self.now));
         let attempts = &mut self.attempts;
         let waited = self
             .events
             .wait_for_changes(limit, |change| attempts.note(change));
         waited.expect("events");
         self.now = sys::clock::now();
-        self.attempts.hear(self.now);
+        let done = self.attempts.hear(self.now);
+        self.steps.note(self.now, done);
         self.now
     }
 }

@@ -35,7 +35,7 @@ use self::downs::Downs;
 use self::given::Given;
 use self::hands::Hands;
 use self::ipvs_tuning::IpvsTuning;
-use self::step::step;
+use self::step::Steps;
 use crate::child::beginning::{Beginning, CHANNEL, SIGNALS};
 use crate::child::files::{self, Files};
 use crate::child::line::Line;
@@ -145,8 +145,9 @@ impl CheckerProcess {
     fn serve(&mut self) -> Result<()> {
         let mut ready = Vec::new();
         let mut now = sys::clock::now();
+        let mut steps = Steps::new(now);
         loop {
-            let planned = self.next_wake().map(|at| step(at, now));
+            let planned = self.next_wake().map(|at| steps.end(at, now));
             // No timer: thousands of attempts a second would arm and read it.
             let limit = planned.map(|at| at.since(now));
             let hands = &mut self.hands;
@@ -188,6 +189,7 @@ impl CheckerProcess {
                     }
                 }
             }
+            steps.note(now, self.hands.take_served());
         }
     }
 

@@ -48,6 +48,8 @@ pub(super) struct Hands {
     later: Later,
     /// What was done since somebody asked: see [`MANY_STROKES`].
     strokes: usize,
+    /// Sockets that were served or opened since somebody asked.
+    served: usize,
 }
 
 /// What waits for the end of a drain.
@@ -101,6 +103,7 @@ impl Hands {
             marker: Marker::default(),
             later: Later::default(),
             strokes: 0,
+            served: 0,
         }
     }
 
@@ -184,7 +187,8 @@ impl Hands {
 
     /// Hears of attempts, up to one turn's worth.
     pub(super) fn hear_attempts(&mut self, now: Instant) {
-        self.strokes += self.attempts.hear(now);
+        let done = self.attempts.hear(now);
+        self.count(done);
     }
 
     /// Ends attempts that have taken too long, and begins those that wait.
@@ -194,7 +198,18 @@ impl Hands {
             patterns: &self.patterns,
             tls: self.tls.as_ref(),
         };
-        self.strokes += self.attempts.tick(now, &plan, events);
+        let done = self.attempts.tick(now, &plan, events);
+        self.count(done);
+    }
+
+    const fn count(&mut self, sockets: usize) {
+        self.strokes += sockets;
+        self.served += sockets;
+    }
+
+    /// How many sockets were served or opened since the last time.
+    pub(super) const fn take_served(&mut self) -> usize {
+        std::mem::replace(&mut self.served, 0)
     }
 
     /// Whether what was done since the last time may have taken a while.
