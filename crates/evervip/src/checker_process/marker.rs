@@ -68,8 +68,7 @@ impl Marker {
 
     /// Whether the tables hold what they should. If not, they are made anew.
     fn look(&mut self, now: Instant) {
-        let patience = if self.in_vain < IN_VAIN { 1 } else { LATER };
-        self.look_at = Some(now + ROUND * patience);
+        self.look_at = Some(now + ROUND);
         let (Some((table, holds)), Some(firewall)) = (&mut self.made, &mut self.firewall) else {
             return;
         };
@@ -81,6 +80,9 @@ impl Marker {
             Ok(false) => {
                 let name = &table.name;
                 self.in_vain = self.in_vain.saturating_add(1);
+                if self.in_vain >= IN_VAIN {
+                    self.look_at = Some(now + ROUND * LATER);
+                }
                 match self.in_vain {
                     ..IN_VAIN => warn!(
                         "nftables_ipvs: what was in the tables {name} was changed by somebody else: they are made anew"
