@@ -3,7 +3,6 @@
 //! spoke for its virtual routers.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{MemfdFlags, SealFlags};
@@ -12,6 +11,7 @@ use types::Instant;
 
 use crate::channel::ChannelError;
 use crate::error::Error;
+use crate::mapping::Mapping;
 
 /// Bytes that are mapped: one page holds the one number.
 const LENGTH: usize = 4096;
@@ -20,7 +20,7 @@ const LENGTH: usize = 4096;
 #[derive(Debug)]
 pub struct Heartbeat {
     memory: OwnedFd,
-    page: NonNull<AtomicU64>,
+    page: Mapping,
 }
 
 // SAFETY: the page is only ever accessed as an atomic, and unmapped once, by the owner.
@@ -85,39 +85,15 @@ impl Heartbeat {
 
     fn map(memory: OwnedFd) -> Result<Self, Error> {
         let access = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: the kernel chooses an address that nothing else uses.
-        let page = unsafe {
-            rustix::mm::mmap(
-                ptr::null_mut(),
-                LENGTH,
-                access,
-                MapFlags::SHARED,
-                &memory,
-                0,
-            )
-        }
-        .map_err(Error::system("map a file in memory"))?;
-        match NonNull::new(page.cast()) {
-            Some(page) => Ok(Self { memory, page }),
-            None => Err(Error::system("map a file in memory")(
-                rustix::io::Errno::NOMEM,
-            )),
-        }
+        let page = Mapping::of_file(memory.as_fd(), LENGTH, access, MapFlags::SHARED)
+            .map_err(Error::system("map a file in memory"))?;
+        Ok(Self { memory, page })
     }
 
     fn number(&self) -> &AtomicU64 {
         // SAFETY: the page is mapped for as long as self lives, aligned, cannot shrink, and any bytes are a
         // valid number. The other processes access it as an atomic too.
-        unsafe { self.page.as_ref() }
-    }
-}
-
-impl Drop for Heartbeat {
-    fn drop(&mut self) {
-        // SAFETY: this mapping was made by us with this length, and no reference to it is left.
-        // Unmapping what was mapped cannot fail.
-        let unmapped = unsafe { rustix::mm::munmap(self.page.as_ptr().cast(), LENGTH) };
-        debug_assert!(unmapped.is_ok());
+        unsafe { self.page.start().cast().as_ref() }
     }
 }
 

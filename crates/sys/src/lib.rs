@@ -44,6 +44,7 @@ pub mod users;
 
 mod batch;
 mod filter;
+mod mapping;
 mod option;
 
 #[cfg(test)]

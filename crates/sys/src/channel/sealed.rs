@@ -2,7 +2,6 @@
 
 use std::ops::Deref;
 use std::os::fd::{AsFd, OwnedFd};
-use std::ptr::{self, NonNull};
 
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
@@ -10,6 +9,7 @@ use rustix::mm::{MapFlags, ProtFlags};
 
 use super::ChannelError;
 use crate::error::Error;
+use crate::mapping::Mapping;
 
 /// The most that [`read_sealed`] takes in: a configuration of 36 000 real servers is some 20 MiB.
 pub(super) const LARGEST_MEMORY: u64 = 1 << 30;
@@ -43,13 +43,9 @@ pub fn sealed_memory(bytes: &[u8]) -> Result<OwnedFd, Error> {
     Ok(fd)
 }
 
-/// The content of [`sealed_memory`], without a copy of it.
+/// The content of [`sealed_memory`], without a copy of it. `None`: there is none, and nothing is mapped.
 #[derive(Debug)]
-pub struct SealedBytes {
-    /// `None`: there are none, and nothing is mapped.
-    start: Option<NonNull<u8>>,
-    length: usize,
-}
+pub struct SealedBytes(Option<Mapping>);
 
 /// The content of what [`sealed_memory`] made in another process.
 ///
@@ -69,46 +65,26 @@ pub fn read_sealed(memory: impl AsFd) -> Result<SealedBytes, ChannelError> {
     }
     let length = usize::try_from(length).unwrap_or(0);
     if length == 0 {
-        return Ok(SealedBytes {
-            start: None,
-            length,
-        });
+        return Ok(SealedBytes(None));
     }
     // All of it is read, so that all of it may as well be there at once.
     let flags = MapFlags::PRIVATE | MapFlags::POPULATE;
-    // SAFETY: the kernel chooses an address that nothing else uses.
-    let start =
-        unsafe { rustix::mm::mmap(ptr::null_mut(), length, ProtFlags::READ, flags, memory, 0) }
-            .map_err(Error::system("map a file in memory"))?;
-    match NonNull::new(start.cast()) {
-        Some(start) => Ok(SealedBytes {
-            start: Some(start),
-            length,
-        }),
-        None => Err(Error::system("map a file in memory")(Errno::NOMEM).into()),
-    }
+    let bytes = Mapping::of_file(memory, length, ProtFlags::READ, flags)
+        .map_err(Error::system("map a file in memory"))?;
+    Ok(SealedBytes(Some(bytes)))
 }
 
 impl Deref for SealedBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        match self.start {
+        match &self.0 {
             // SAFETY: so many bytes are mapped for as long as self lives; their seals keep everybody from changing them and the
             // file from becoming shorter.
-            Some(start) => unsafe { std::slice::from_raw_parts(start.as_ptr(), self.length) },
+            Some(bytes) => unsafe {
+                std::slice::from_raw_parts(bytes.start().as_ptr(), bytes.length())
+            },
             None => &[],
-        }
-    }
-}
-
-impl Drop for SealedBytes {
-    fn drop(&mut self) {
-        if let Some(start) = self.start {
-            // SAFETY: this mapping was made by us with this length, and no reference to it is left.
-            // Unmapping what was mapped cannot fail.
-            let unmapped = unsafe { rustix::mm::munmap(start.as_ptr().cast(), self.length) };
-            debug_assert!(unmapped.is_ok());
         }
     }
 }

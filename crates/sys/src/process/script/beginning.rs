@@ -4,13 +4,10 @@
 //! loses the page and leaves it as it was. That takes no descriptor, of which checks may need all there are.
 
 use std::io;
-use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::io::Errno;
-use rustix::mm::{MapFlags, ProtFlags};
-
 use crate::error::Error;
+use crate::mapping::Mapping;
 
 /// Bytes that are mapped: one page holds the one number.
 const LENGTH: usize = 4096;
@@ -45,7 +42,7 @@ impl NotExecuted {
 /// What a process says about its beginning, see [`spawn_script`](crate::process::spawn_script).
 #[derive(Debug)]
 pub struct Beginning {
-    page: NonNull<AtomicU32>,
+    page: Mapping,
 }
 
 // SAFETY: the page is only ever accessed as an atomic, and unmapped once, by the owner.
@@ -53,16 +50,8 @@ unsafe impl Send for Beginning {}
 
 impl Beginning {
     pub(super) fn new() -> Result<Self, Error> {
-        let access = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: the kernel chooses an address that nothing else uses.
-        let page = unsafe {
-            rustix::mm::mmap_anonymous(ptr::null_mut(), LENGTH, access, MapFlags::SHARED)
-        }
-        .map_err(Error::system("share memory with a script"))?;
-        match NonNull::new(page.cast()) {
-            Some(page) => Ok(Self { page }),
-            None => Err(Error::system("share memory with a script")(Errno::NOMEM)),
-        }
+        let page = Mapping::shared(LENGTH).map_err(Error::system("share memory with a script"))?;
+        Ok(Self { page })
     }
 
     /// Why the process never became its program. Final once the process has ended; `None` before may mean that it has yet to
@@ -97,16 +86,7 @@ impl Beginning {
     fn number(&self) -> &AtomicU32 {
         // SAFETY: the page is mapped for as long as self lives, aligned, and any bytes are a valid number. The other process
         // accesses it as an atomic too.
-        unsafe { self.page.as_ref() }
-    }
-}
-
-impl Drop for Beginning {
-    fn drop(&mut self) {
-        // SAFETY: this mapping was made by us with this length, and no reference to it is left.
-        // Unmapping what was mapped cannot fail.
-        let unmapped = unsafe { rustix::mm::munmap(self.page.as_ptr().cast(), LENGTH) };
-        debug_assert!(unmapped.is_ok());
+        unsafe { self.page.start().cast().as_ref() }
     }
 }
 
