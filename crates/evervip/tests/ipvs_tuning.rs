@@ -264,12 +264,12 @@ fn a_group_is_marked(lab: &mut Lab) -> Result<()> {
     shows("meta mark set ip daddr . tcp dport map @tcp_map return")?;
 
     // Another priority: the table is made anew, under the same numbers.
-    daemon.reload(&by_marks("198.18.0.100-102 80\n198.18.0.110 80"))?;
+    daemon.reload_whole(&by_marks("198.18.0.100-102 80\n198.18.0.110 80"))?;
     shows("hook input priority filter + 7;")?;
     shows("198.18.0.110 . 80 : 0x000003e8")?;
     // Somebody flushes all tables: the next change makes ours again.
     director.call("nft flush ruleset")?;
-    daemon.reload(&by_marks("198.18.0.101-102 80\n198.18.0.110 80"))?;
+    daemon.reload_whole(&by_marks("198.18.0.101-102 80\n198.18.0.110 80"))?;
     let changed = "198.18.0.101-198.18.0.102 . 80 : 0x000003e8";
     shows(changed)?;
     // A successor of the process makes them anew in one step.
@@ -373,8 +373,7 @@ fn marks_outlive_a_process(lab: &mut Lab) -> Result<()> {
     for arguments in [&[][..], &["-R"]] {
         let mut daemon = Daemon::start_with(&director, &evervip(), &text(&["A", "B"]), arguments)?;
         services(&[1000, 1001])?;
-        daemon.reload(&text(&["B"]))?;
-        daemon.says("Reload complete")?;
+        daemon.reload_whole(&text(&["B"]))?;
         services(&[1001])?;
         let first = checkers()?;
         let gained = daemon.times_said("Gained quorum");

@@ -135,9 +135,9 @@ fn local_igmp(lab: &mut Lab) -> Result<()> {
     let mut daemon = Daemon::start(&host, &evervip(), &configuration("disable_local_igmp", 1))?;
     gains(&host, VIP)?;
     is("0")?;
-    daemon.reload(&configuration("", 1))?;
+    daemon.reload_whole(&configuration("", 1))?;
     is("1")?;
-    daemon.reload(&configuration("disable_local_igmp", 1))?;
+    daemon.reload_whole(&configuration("disable_local_igmp", 1))?;
     is("0")?;
     // A process that dies does not make it permanent.
     sys::process::kill(daemon.vrrp_pid()?, common::SIGKILL)?;

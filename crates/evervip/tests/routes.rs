@@ -439,14 +439,10 @@ fn secondaries_are_promoted(lab: &mut Lab) -> Result<()> {
         common::holds(&a, VIP),
         "it would have gone with the first one"
     );
-    daemon.reload(&instance(100, ""))?;
-    wait_until(SOON, "the setting is put back", || {
-        setting().is_ok_and(|text| text.trim() == "0")
-    })?;
-    daemon.reload(&instance(100, more))?;
-    wait_until(SOON, "the setting is made again", || {
-        setting().is_ok_and(|text| text.trim() == "1")
-    })?;
+    daemon.reload_whole(&instance(100, ""))?;
+    ensure!(setting()?.trim() == "0", "the setting is put back");
+    daemon.reload_whole(&instance(100, more))?;
+    ensure!(setting()?.trim() == "1", "the setting is made again");
     // A process that dies does not make it permanent.
     let child = daemon.vrrp_pid()?;
     sys::process::kill(child, common::SIGKILL)?;

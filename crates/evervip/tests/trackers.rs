@@ -157,7 +157,7 @@ fn first_content_of_files(lab: &mut Lab) -> Result<()> {
     fs::write(&other, "8")?;
     fs::remove_file(&path)?;
     daemon.says("(VI) Changing effective priority from 105 to 100")?;
-    daemon.reload(&configuration.replace("priority 100", "priority 110"))?;
+    daemon.reload_whole(&configuration.replace("priority 100", "priority 110"))?;
     daemon.says("(VI) Changing effective priority from 100 to 110")?;
     let first = daemon.vrrp_pid()?;
     sys::process::kill(first, SIGKILL)?;

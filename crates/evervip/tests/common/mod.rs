@@ -118,6 +118,15 @@ impl Daemon {
         self.process.kill(SIGHUP)
     }
 
+    /// The same, and waits for the end of it (evervip only, with no other reload under way). What a child does shows before
+    /// it has told so, and whoever dies in between has a successor that begins afresh.
+    pub(crate) fn reload_whole(&mut self, configuration: &str) -> Result<()> {
+        let ended = |daemon: &Self| daemon.times_said("Reload complete");
+        let before = ended(self);
+        self.reload(configuration)?;
+        wait_until(SOON, "the end of the reload", || ended(self) > before)
+    }
+
     /// The number of the VRRP process, from its pid file.
     pub(crate) fn vrrp_pid(&self) -> Result<Pid> {
         pid_in(&self.directory.join("vrrp.pid"))
