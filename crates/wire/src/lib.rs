@@ -11,6 +11,7 @@ extern crate alloc;
 
 pub mod ah;
 pub mod arp;
+pub mod bfd;
 pub mod checksum;
 pub mod ethernet;
 pub mod ipv4;
