@@ -7,10 +7,6 @@ use core::fmt;
 use core::num::{NonZeroU8, NonZeroU32};
 use core::time::Duration;
 
-/// The UDP port of sessions over one hop (RFC 5881 section 4).
-pub const PORT: u16 = 3784;
-/// The UDP port of sessions over several hops (RFC 5883 section 5).
-pub const MULTIHOP_PORT: u16 = 4784;
 /// The only version there is.
 pub const VERSION: u8 = 1;
 /// Bytes of a packet without authentication; no packet has fewer.
@@ -346,3 +342,6 @@ fn to_micros(interval: Duration) -> u32 {
 fn of_micros(field: [u8; 4]) -> Duration {
     Duration::from_micros(u32::from_be_bytes(field).into())
 }
+
+#[cfg(test)]
+mod tests;
