@@ -7,7 +7,6 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 
 use types::Instant;
-use types::bfd::Port;
 
 use crate::action::{Consumer, SessionId};
 use crate::bfd::Bfd;
@@ -43,7 +42,7 @@ impl Bfd {
             };
             self.order.push(id);
             if let Some(session) = self.sessions.get(&id) {
-                let key = (session.settings.neighbor, port(&session.settings));
+                let key = (session.settings.neighbor, session.settings.port());
                 self.neighbours.entry(key).or_default().push(id);
             }
         }
@@ -77,13 +76,4 @@ impl Bfd {
 /// The neighbour cannot tell a difference but by what we say.
 fn has_same_ends(old: &settings::Session, new: &settings::Session) -> bool {
     (old.neighbor, old.source, old.multihop) == (new.neighbor, new.source, new.multihop)
-}
-
-/// The port that a session's packets go to and come to.
-pub(crate) const fn port(settings: &settings::Session) -> Port {
-    if settings.multihop {
-        Port::MultiHop
-    } else {
-        Port::SingleHop
-    }
 }
