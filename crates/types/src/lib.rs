@@ -10,6 +10,7 @@
 extern crate alloc;
 
 mod address;
+pub mod bfd;
 mod interface;
 pub mod ipvs;
 pub mod marks;
