@@ -22,12 +22,12 @@ use types::bfd::Port;
 
 use self::followers::Followers;
 use self::sockets::{Receivers, Senders};
+use crate::child;
 use crate::child::beginning::{Beginning, CHANNEL, SIGNALS};
 use crate::child::line::Line;
 use crate::child::names::Names;
 use crate::child::orders::{Order, Orders};
 use crate::child::tuning::Tuning;
-use crate::child;
 use crate::exit::Exit;
 use crate::messages::{Dump, Role, ToParent};
 
@@ -286,7 +286,8 @@ impl BfdProcess {
             Dump::Stats | Dump::StatsAndClear | Dump::Json => return,
         }
         let directory = Path::new(&self.dump_directory);
-        if let Err(problem) = dumps::write(directory, now, &self.core, &self.settings) {
+        let sockets = (&self.receivers, &self.senders);
+        if let Err(problem) = dumps::write(directory, now, &self.core, &self.settings, sockets) {
             error!(
                 "cannot write a dump to {}: {problem:#}",
                 directory.display()

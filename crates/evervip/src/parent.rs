@@ -156,7 +156,7 @@ const fn may_run(role: Role, options: &Options) -> bool {
     }
 }
 
-fn slot(slots: &mut [Slot; 3], role: Role) -> &mut Slot {
+fn slot_of(slots: &mut [Slot; 3], role: Role) -> &mut Slot {
     let [vrrp, checkers, bfd] = slots;
     match role {
         Role::Vrrp => vrrp,
@@ -301,7 +301,7 @@ impl Parent {
     }
 
     fn slot(&mut self, role: Role) -> &mut Slot {
-        slot(&mut self.slots, role)
+        slot_of(&mut self.slots, role)
     }
 
     /// Starts the children that have something to do, when the daemon begins.
@@ -452,7 +452,7 @@ impl Parent {
         start.marks = slot.pace.marks().clone();
         let (name, token) = (slot.name(), slot.token());
         let now = sys::clock::now();
-        let slot = slot(&mut self.slots, role);
+        let slot = slot_of(&mut self.slots, role);
         let child = slot
             .pace
             .heartbeat()
@@ -531,7 +531,7 @@ impl Parent {
                 Receipt::Message { length, .. } => length,
                 // What it said before has been read by then.
                 Receipt::Closed => {
-                    slot(&mut self.slots, role).stop_listening(&self.events);
+                    slot_of(&mut self.slots, role).stop_listening(&self.events);
                     return Ok(());
                 }
                 Receipt::Nothing => return Ok(()),

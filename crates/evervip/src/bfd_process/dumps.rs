@@ -8,10 +8,17 @@ use config::Settings;
 use observe::{BfdContext, WallClock};
 use types::Instant;
 
+use super::sockets::{Receivers, Senders};
 use crate::child::dump_file;
 
 /// Writes it into a directory.
-pub(super) fn write(directory: &Path, now: Instant, core: &Bfd, settings: &Settings) -> Result<()> {
+pub(super) fn write(
+    directory: &Path,
+    now: Instant,
+    core: &Bfd,
+    settings: &Settings,
+    (receivers, senders): (&Receivers, &Senders),
+) -> Result<()> {
     let wall = sys::clock::wall();
     let host_name = crate::machine::host_name();
     let context = BfdContext {
@@ -22,6 +29,8 @@ pub(super) fn write(directory: &Path, now: Instant, core: &Bfd, settings: &Setti
         settings,
         host_name: &host_name,
         calendar: |seconds| sys::clock::WallTime::new(seconds, 0).ctime(),
+        receivers: &receivers.descriptors(),
+        senders: &senders.descriptors(),
     };
     let text = observe::bfd_data(core, &context);
     dump_file::replace(directory, "keepalived_bfd.data", text.as_bytes())

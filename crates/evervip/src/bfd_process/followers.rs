@@ -108,7 +108,7 @@ impl Follower {
             let bytes = postcard::to_allocvec(&message).context("states of BFD sessions")?;
             match self.channel.send(&bytes, None)? {
                 Delivery::Sent => {}
-                other => return Ok(other),
+                refused @ (Delivery::Full | Delivery::Closed) => return Ok(refused),
             }
             self.all_follows = false;
             for state in message.states {
@@ -137,17 +137,16 @@ mod tests {
 
     fn names(message: &SessionStates) -> Vec<(&str, bool)> {
         let states = message.states.iter();
-        states.map(|state| (state.name.as_str(), state.up)).collect()
+        states
+            .map(|state| (state.name.as_str(), state.up))
+            .collect()
     }
 
     #[test]
     fn each_is_told_its_own() {
         let (near, far) = Channel::pair().unwrap();
         let mut followers = Followers::default();
-        assert_eq!(
-            followers.add(Role::Vrrp, far.into()),
-            Some(Consumer::Vrrp)
-        );
+        assert_eq!(followers.add(Role::Vrrp, far.into()), Some(Consumer::Vrrp));
         let now = Instant::ZERO;
         followers.tell(now, Consumer::Vrrp, "a".to_owned(), true);
         followers.tell(now, Consumer::Vrrp, "a".to_owned(), false);

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::time::Duration;
 
 use bfd::SessionId;
 use bfd::settings::Session;
-use log::{error, info};
+use log::{error, info, warn};
 use sys::bfd_socket::{BfdReceiver, BfdSender, Origin, Received, Sent, SourcePorts};
 use sys::event_loop::EventLoop;
 use types::bfd::Port;
@@ -45,7 +46,12 @@ impl Receivers {
         settings: &bfd::Settings,
         events: &EventLoop,
     ) {
-        let is_wanted = |port: &Port| settings.sessions.iter().any(|session| session.port() == *port);
+        let is_wanted = |port: &Port| {
+            settings
+                .sessions
+                .iter()
+                .any(|session| session.port() == *port)
+        };
         self.wanted = Port::ALL.into_iter().filter(is_wanted).collect();
         let (kept, closed) = std::mem::take(&mut self.open)
             .into_iter()
@@ -103,6 +109,13 @@ impl Receivers {
         }
     }
 
+    /// Their descriptors, for dumps.
+    pub(super) fn descriptors(&self) -> BTreeMap<Port, i32> {
+        let open = self.open.iter();
+        open.map(|(port, receiver)| (*port, receiver.as_fd().as_raw_fd()))
+            .collect()
+    }
+
     /// What is waiting at a port, a portion of it. True if there may be more.
     pub(super) fn receive(&mut self, port: Port, into: &mut Vec<Received>) -> bool {
         let Some(receiver) = self.open.get_mut(&port) else {
@@ -121,14 +134,20 @@ impl Receivers {
 /// The sockets that send.
 pub(super) struct Senders {
     open: BTreeMap<SessionId, BfdSender>,
+    ports: SourcePorts,
     /// Ports are drawn from here on.
     random: types::Random,
 }
 
 impl Senders {
-    pub(super) const fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
+        let ports = SourcePorts::of_this_host().unwrap_or_else(|problem| {
+            warn!("{problem}: BFD packets leave from any of the ports that RFC 5881 allows");
+            SourcePorts::RFC_5881
+        });
         Self {
             open: BTreeMap::new(),
+            ports,
             random: types::Random::new(seed),
         }
     }
@@ -141,14 +160,21 @@ impl Senders {
             hop_limit: session.ttl,
         };
         let seed = self.random.next_u64();
-        let sender = BfdSender::new(&origin, SourcePorts::of_kernel(), seed)
-            .map_err(|problem| problem.to_string())?;
+        let sender =
+            BfdSender::new(&origin, self.ports, seed).map_err(|problem| problem.to_string())?;
         self.open.insert(id, sender);
         Ok(())
     }
 
     pub(super) fn close(&mut self, id: SessionId) {
         self.open.remove(&id);
+    }
+
+    /// Their descriptors, for dumps.
+    pub(super) fn descriptors(&self) -> BTreeMap<SessionId, i32> {
+        let open = self.open.iter();
+        open.map(|(id, sender)| (*id, sender.as_fd().as_raw_fd()))
+            .collect()
     }
 
     /// Sends a packet of a session.

@@ -40,7 +40,9 @@ impl Names {
 
     /// These it should know now, and no others.
     pub(crate) fn change(&mut self, names: BTreeSet<String>) {
-        let gained = names.difference(&self.told).map(|name| (name.clone(), true));
+        let gained = names
+            .difference(&self.told)
+            .map(|name| (name.clone(), true));
         let lost = self
             .told
             .difference(&names)

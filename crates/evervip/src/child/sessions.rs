@@ -33,8 +33,9 @@ impl Sessions {
     }
 
     /// What is known of all of them.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (String, bool)> {
-        self.known.iter().map(|(name, up)| (name.clone(), *up))
+    pub(crate) fn all(&self) -> Vec<(String, bool)> {
+        let known = self.known.iter();
+        known.map(|(name, up)| (name.clone(), *up)).collect()
     }
 
     /// There is a BFD process, another one than before. What the last one said stands until this one says otherwise.
@@ -124,15 +125,14 @@ mod tests {
     fn what_was_told_is_kept_until_all_is_told_anew() {
         let events = EventLoop::new().unwrap();
         let mut sessions = Sessions::new(7, BTreeSet::from(["a".to_owned()]));
-        let all = |sessions: &Sessions| sessions.all().collect::<Vec<_>>();
-        assert_eq!(all(&sessions), [("a".to_owned(), true)]);
+        assert_eq!(sessions.all(), [("a".to_owned(), true)]);
         let (far, near) = Channel::pair().unwrap();
         sessions.listen_to(near.into(), &events);
         say(&far, false, &[("b", true), ("a", false)]);
         let heard = sessions.hear(Instant::ZERO, &events);
         assert_eq!(heard, [("b".to_owned(), true), ("a".to_owned(), false)]);
         assert_eq!(
-            all(&sessions),
+            sessions.all(),
             [("a".to_owned(), false), ("b".to_owned(), true)]
         );
         say(&far, true, &[("b", true)]);
@@ -140,11 +140,11 @@ mod tests {
             sessions.hear(Instant::ZERO, &events),
             [("b".to_owned(), true)]
         );
-        assert_eq!(all(&sessions), [("b".to_owned(), true)]);
+        assert_eq!(sessions.all(), [("b".to_owned(), true)]);
         // It dies, and another one comes.
         drop(far);
         assert_eq!(sessions.hear(Instant::ZERO, &events), []);
-        assert_eq!(all(&sessions), [("b".to_owned(), true)]);
+        assert_eq!(sessions.all(), [("b".to_owned(), true)]);
         let (far, near) = Channel::pair().unwrap();
         sessions.listen_to(near.into(), &events);
         say(&far, true, &[("b", false)]);

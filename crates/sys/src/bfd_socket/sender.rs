@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU8;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::net::{SendFlags, bind, sendto, sockopt};
@@ -150,6 +150,12 @@ impl BfdSender {
         }
         let tried = open(Family::of(any_port.ip())).and_then(|fd| bind(&fd, &any_port));
         tried == Err(Errno::ADDRNOTAVAIL)
+    }
+}
+
+impl AsFd for BfdSender {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 

@@ -60,9 +60,11 @@ fn settings(change: impl FnOnce(&mut InstanceSettings)) -> Settings {
 
 fn started(settings: Settings, file: i32, count: u32) -> Bench {
     let mut bench = Bench::idle();
-    bench
-        .vrrp
-        .tell_ahead([(String::from("F"), file)], [(String::from("P"), count)], []);
+    bench.vrrp.tell_ahead(
+        [(String::from("F"), file)],
+        [(String::from("P"), count)],
+        [],
+    );
     bench.settings(settings);
     bench
 }
