@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         ("empty packets and long ones", lengths),
         ("a second receiver is refused", second_receiver),
         ("a storm is received in portions", storm),
+        ("a pause of 50 ms loses nothing", pause),
         ("an epoll set tells of packets", event_loop),
         ("ports that are taken are passed over", taken_ports),
         ("what comes to a sender is not kept", deaf_senders),
@@ -399,6 +400,20 @@ fn storm() {
             assert_eq!(packet.payload.bytes(), next.to_be_bytes());
             next += 1;
         }
+    }
+}
+
+/// What a thousand sessions send meanwhile, every 10 ms.
+fn pause() {
+    let _host = host();
+    let mut receiver = BfdReceiver::new(Port::SingleHop).unwrap();
+    for family in [Family::V4, Family::V6] {
+        let sender = sender(None, family, 255);
+        let to = to(if family == Family::V4 { V4 } else { V6 }, Port::SingleHop);
+        for _packet in 0..5000 {
+            send(&sender, &[0; 24], to);
+        }
+        receive(&mut receiver, 5000);
     }
 }
 

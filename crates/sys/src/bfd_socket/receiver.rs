@@ -16,8 +16,9 @@ use crate::{Error, option};
 
 /// What comes while we do not run must not make a session fail. A thousand sessions that send every 10 ms are 100 000 packets
 /// a second, and with the usual multiplier of 5 a session is down after 50 ms: until then 5000 packets come. The kernel charges
-/// each with the memory that it takes, 768 bytes on the loopback interface, some 2300 as most drivers put them, and it doubles
+/// each with the memory that it takes, 832 bytes on the loopback interface, some 2300 as most drivers put them, and it doubles
 /// what is asked for: room for 7000 of the latter. It is a limit; memory is taken by packets that wait, and by no others.
+/// Without privilege it is no more than `net.core.rmem_max`.
 const RECEIVE_BUFFER: usize = 8 << 20;
 
 /// Calls of `recvmmsg` per [`BfdReceiver::receive`]: 512 packets, so that the timers get their turn.
