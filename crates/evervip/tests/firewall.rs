@@ -57,7 +57,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 fn configuration(global: &str, more: &str) -> String {
     let instance = |name: &str, vrid: u8, addresses: &str| {
         format!(
-            "vrrp_instance {name} {{\n interface eth0\n virtual_router_id {vrid}\n version 3\n advert_int 0.2\n \
+            "vrrp_instance {name} {{\n interface eth0\n virtual_router_id {vrid}\n version 3\n advert_int 0.5\n \
              priority 150\n {more}\n virtual_ipaddress {{\n {addresses}\n }}\n}}\n"
         )
     };
