@@ -6,6 +6,7 @@ pub(crate) mod dump_file;
 pub(crate) mod fifo;
 pub(crate) mod files;
 pub(crate) mod line;
+pub(crate) mod looks;
 pub(crate) mod names;
 pub(crate) mod orders;
 pub(crate) mod scripts;

@@ -240,6 +240,10 @@ impl VrrpProcess {
                     self.find_out(now, findings);
                     self.core.handle_timeout(now);
                     self.carry_out(now);
+                    // Adverts have left by now.
+                    if self.hands.look(now) {
+                        self.carry_out(now);
+                    }
                     if let Some(heartbeat) = &self.heartbeat {
                         heartbeat.beat(now);
                     }
