@@ -219,6 +219,8 @@ impl Session {
                     self.enter(State::AdminDown, Diagnostic::AdministrativelyDown, shared);
                     self.tell(false, shared);
                     self.timers = Timers::default();
+                    // The neighbour may be another one when there is a socket again.
+                    self.forget();
                 }
             }
         }
