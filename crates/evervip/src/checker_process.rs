@@ -75,6 +75,8 @@ struct CheckerProcess {
     addresses: Addresses,
     downs: Downs,
     given: Given,
+    /// What the parent takes [`Lvs::flush_is_due`] for.
+    told_of_flush: bool,
     settings: Settings,
     dump_directory: String,
     keep: bool,
@@ -104,9 +106,9 @@ impl CheckerProcess {
         let mut settings: Settings =
             postcard::from_bytes(&start.settings).context("settings from the parent")?;
         let mut core = Lvs::new(seed());
+        // Otherwise what is there is what a predecessor made.
+        settings.lvs.global.flush &= start.flush_is_due;
         if start.successor {
-            // What is there is what the predecessor made.
-            settings.lvs.global.flush = false;
             let down = start.resume.iter().map(|name| name.as_str().into());
             core.handle_predecessor(down, start.marks.iter().cloned());
         }
@@ -125,6 +127,7 @@ impl CheckerProcess {
             addresses: Addresses::new(ADDRESSES),
             downs: Downs::new(start.resume),
             given: Given::new(start.marks.len()),
+            told_of_flush: start.flush_is_due,
             settings: Settings::default(),
             dump_directory: start.dump_directory,
             keep: start.keep,
@@ -268,6 +271,7 @@ impl CheckerProcess {
     }
 
     fn carry_out(&mut self, now: Instant) {
+        self.tell_of_flush();
         let settings = &self.settings;
         self.hands
             .carry_out(now, &mut self.core, settings, settings);
@@ -368,6 +372,7 @@ impl CheckerProcess {
         self.core.handle_settings(now, lvs);
         // Before anything goes by them.
         self.given.tell(&self.core, &mut self.parent);
+        self.tell_of_flush();
         // What is removed by these settings is announced with the scripts of the old ones.
         let old = std::mem::replace(&mut self.settings, settings);
         self.hands
@@ -376,6 +381,14 @@ impl CheckerProcess {
         self.parent.tell(ToParent::SettingsTaken);
         process::give_back_memory();
         self.tuning.settings_change(&self.settings.global.processes);
+    }
+
+    /// Lets the parent know whether a successor is to empty IPVS.
+    fn tell_of_flush(&mut self) {
+        let due = self.core.flush_is_due();
+        if std::mem::replace(&mut self.told_of_flush, due) != due {
+            self.parent.tell(ToParent::FlushIsDue(due));
+        }
     }
 
     /// Lets the parent know what is to be put back, should we not be able to.

@@ -70,6 +70,9 @@ pub(crate) struct Start {
     pub overridden: BTreeMap<String, i64>,
     /// Marks that predecessors have given to groups ([`ToParent::Marks`]).
     pub marks: BTreeSet<GivenMark>,
+    /// What IPVS holds may still have to be removed once ([`ToParent::FlushIsDue`]): no process has begun, or none has come to
+    /// it.
+    pub flush_is_due: bool,
 }
 
 /// The files that a signal asks for.
@@ -115,6 +118,9 @@ pub(crate) enum ToParent {
     Overridden(Vec<(String, Option<i64>)>),
     /// Marks that were given to groups of virtual servers. What was told before stays so.
     Marks(Vec<GivenMark>),
+    /// Whether what IPVS holds is still to be removed (`lvs_flush`), when that is another answer than in [`Start`] or than
+    /// before. It is told before it is done: once too few is better than once too many, for others may have entries there.
+    FlushIsDue(bool),
     /// Somebody sent SIGHUP to the child instead of the parent.
     ReloadWanted,
 }

@@ -388,12 +388,14 @@ impl Parent {
             resume: BTreeSet::new(),
             overridden: BTreeMap::new(),
             marks: BTreeSet::new(),
+            flush_is_due: true,
         };
         let slot = self.slot(role);
         start.successor = slot.bereft;
         start.resume = slot.pace.names().clone();
         start.overridden = slot.pace.overridden().clone();
         start.marks = slot.pace.marks().clone();
+        start.flush_is_due = !slot.bereft || slot.pace.flush_is_due();
         let (name, token) = (slot.name(), slot.token());
         let now = sys::clock::now();
         let [vrrp, checkers] = &mut self.slots;
@@ -513,6 +515,11 @@ impl Parent {
             ToParent::Marks(marks) => {
                 if let Some(child) = &mut slot.child {
                     child.note_marks(marks);
+                }
+            }
+            ToParent::FlushIsDue(due) => {
+                if let Some(child) = &mut slot.child {
+                    child.note_flush(due);
                 }
             }
             ToParent::SettingsTaken => {

@@ -32,6 +32,7 @@ pub(super) struct Child {
     names: BTreeSet<String>,
     overridden: BTreeMap<String, i64>,
     marks: BTreeSet<GivenMark>,
+    flush_is_due: bool,
 }
 
 impl Child {
@@ -58,6 +59,7 @@ impl Child {
             names: start.resume.clone(),
             overridden: start.overridden.clone(),
             marks: start.marks.clone(),
+            flush_is_due: start.flush_is_due,
         };
         child.send(&ToChild::Heartbeat, Some(heartbeat.fd()))?;
         child.send(&ToChild::Start, Some(memory.as_fd()))?;
@@ -140,6 +142,10 @@ impl Child {
         self.marks.extend(marks);
     }
 
+    pub(super) const fn note_flush(&mut self, due: bool) {
+        self.flush_is_due = due;
+    }
+
     /// Names of the instances that were master when it last spoke, or of the real servers that were down.
     pub(super) const fn names(&self) -> &BTreeSet<String> {
         &self.names
@@ -153,6 +159,7 @@ pub(super) struct RestartPace {
     names: BTreeSet<String>,
     overridden: BTreeMap<String, i64>,
     marks: BTreeSet<GivenMark>,
+    flush_is_due: bool,
     heartbeat: Option<Heartbeat>,
 }
 
@@ -179,6 +186,7 @@ impl RestartPace {
 
     /// A child has ended. `tidily`: what it left changed is to stay.
     pub(super) fn ended(&mut self, child: &Child, tidily: bool) {
+        self.flush_is_due = child.flush_is_due;
         (self.overridden, self.marks) = if tidily {
             (BTreeMap::new(), BTreeSet::new())
         } else {
@@ -189,6 +197,11 @@ impl RestartPace {
     /// The marks that the last child and those before it have given to groups: the services that it has left go by them.
     pub(super) const fn marks(&self) -> &BTreeSet<GivenMark> {
         &self.marks
+    }
+
+    /// Whether the last child died before it had emptied IPVS, as it was to.
+    pub(super) const fn flush_is_due(&self) -> bool {
+        self.flush_is_due
     }
 
     /// The settings of the kernel that the last child has left changed, and what they were.
