@@ -8,6 +8,7 @@ mod balancer;
 mod commands;
 mod downs;
 mod dumps;
+mod effort;
 mod given;
 mod hands;
 mod ipvs_tuning;
@@ -208,7 +209,7 @@ impl CheckerProcess {
         self.core.handle_timeout(now);
         self.carry_out(now);
         // What begins now has all of its time, whatever went before.
-        let now = self.time_after(now, is_usual);
+        let now = self.hands.time_after(now, is_usual);
         self.hands.tick_attempts(now, &self.core, &self.events);
         self.take_verdicts(now);
         if let Some(heartbeat) = &self.heartbeat {
@@ -220,17 +221,7 @@ impl CheckerProcess {
         self.parent.tick(now);
         self.downs.tell(now, &self.core, &self.parent);
         self.tell_overrides();
-        self.time_after(now, is_usual)
-    }
-
-    /// What time it is after what was done at `now`. Reading the clock is as dear as what a check takes: after a few of these it
-    /// is as late as before.
-    fn time_after(&mut self, now: Instant, is_usual: bool) -> Instant {
-        if self.hands.did_much() || !is_usual {
-            sys::clock::now()
-        } else {
-            now
-        }
+        self.hands.time_after(now, is_usual)
     }
 
     fn take_verdicts(&mut self, now: Instant) {
