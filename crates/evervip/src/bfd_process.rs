@@ -89,7 +89,7 @@ impl BfdProcess {
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
         let mut core = Bfd::new(seed);
         let alive = heartbeat.as_ref().map(Heartbeat::last);
-        core.handle_predecessor(start.sessions, alive);
+        core.handle_predecessor(start.legacy.sessions, alive);
         let mut process = Self {
             parent,
             orders,
