@@ -125,7 +125,7 @@ impl CheckerProcess {
             core,
             hands: Hands::new(overridden),
             files: Files::new(FILES),
-            sessions: Sessions::new(SESSIONS, start.sessions_up),
+            sessions: Sessions::new(SESSIONS, start.sessions.into_keys()),
             addresses: Addresses::new(ADDRESSES),
             downs: Downs::new(start.resume),
             given: Given::new(start.marks.len()),

@@ -14,7 +14,7 @@ pub(crate) const LONGEST: usize = 64 * 1024;
 /// Names per [`ToParent::Names`], so that the message stays below [`LONGEST`] whatever they are.
 pub(crate) const NAMES_PER_MESSAGE: usize = 200;
 
-/// [`SessionState`]s in one message between children, so that it stays below [`LONGEST`]: a name has 31 bytes at most.
+/// BFD sessions in one message, so that it stays below [`LONGEST`]: a name has 31 bytes at most, a record some 100.
 pub(crate) const SESSIONS_PER_MESSAGE: usize = 200;
 
 /// Settings per [`ToParent::Overridden`], for the same reason.
@@ -105,8 +105,8 @@ pub(crate) struct Start {
     pub overridden: BTreeMap<String, i64>,
     /// Marks that predecessors have given to groups ([`ToParent::Marks`]).
     pub marks: BTreeSet<GivenMark>,
-    /// Names of the BFD sessions that are up.
-    pub sessions_up: BTreeSet<String>,
+    /// The BFD sessions that are up: for those who go by them, and for a successor of the process that has them.
+    pub sessions: BTreeMap<String, bfd::Record>,
 }
 
 /// The files that a signal asks for.
@@ -141,8 +141,7 @@ pub(crate) enum ToParent {
     /// It runs with the settings of the last [`ToChild::Start`] or [`ToChild::Reload`].
     SettingsTaken,
     /// What a successor has to know changed since the last such message: of a VRRP process which instances are master, of
-    /// checkers which real servers are down. Of a BFD process, what those who go by it have to know when they begin: which
-    /// sessions are up. No name is in both lists.
+    /// checkers which real servers are down. No name is in both lists.
     Names {
         /// They are now.
         gained: Vec<String>,
@@ -153,6 +152,9 @@ pub(crate) enum ToParent {
     Overridden(Vec<(String, Option<i64>)>),
     /// Marks that were given to groups of virtual servers. What was told before stays so.
     Marks(Vec<GivenMark>),
+    /// What there is to know now of BFD sessions, for a successor of the process that has them; `None`: nothing, they are down or
+    /// gone. At most [`SESSIONS_PER_MESSAGE`].
+    Sessions(Vec<(String, Option<bfd::Record>)>),
     /// Somebody sent SIGHUP to the child instead of the parent.
     ReloadWanted,
 }

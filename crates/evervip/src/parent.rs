@@ -369,12 +369,6 @@ impl Parent {
         }
     }
 
-    /// What the BFD process, if there is one, has said last.
-    fn sessions_up(&mut self) -> BTreeSet<String> {
-        let bfd = self.slot(Role::Bfd).child.as_ref();
-        bfd.map(|child| child.names().clone()).unwrap_or_default()
-    }
-
     /// Gives the children their new settings that could not be given them at once.
     fn give_due(&mut self, now: Instant) {
         for slot in &mut self.slots {
@@ -439,17 +433,19 @@ impl Parent {
             resume: BTreeSet::new(),
             overridden: BTreeMap::new(),
             marks: BTreeSet::new(),
-            sessions_up: self.sessions_up(),
+            sessions: BTreeMap::new(),
         };
         let slot = self.slot(role);
         start.successor = slot.bereft;
-        if role == Role::Bfd {
-            // Its sessions begin anew.
-            slot.pace.forget_names();
-        }
         start.resume = slot.pace.names().clone();
         start.overridden = slot.pace.overridden().clone();
         start.marks = slot.pace.marks().clone();
+        start.sessions = match (role, &self.slot(Role::Bfd).child) {
+            (Role::Bfd, _) => self.slot(role).pace.sessions().clone(),
+            (_, Some(bfd)) => bfd.sessions().clone(),
+            (_, None) => BTreeMap::new(),
+        };
+        let slot = self.slot(role);
         let (name, token) = (slot.name(), slot.token());
         let now = sys::clock::now();
         let slot = slot_of(&mut self.slots, role);
@@ -560,6 +556,11 @@ impl Parent {
             ToParent::Marks(marks) => {
                 if let Some(child) = &mut slot.child {
                     child.note_marks(marks);
+                }
+            }
+            ToParent::Sessions(news) => {
+                if let Some(child) = &mut slot.child {
+                    child.note_sessions(news);
                 }
             }
             ToParent::SettingsTaken => {

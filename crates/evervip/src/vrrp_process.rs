@@ -183,7 +183,7 @@ impl VrrpProcess {
             promotion: Promotion::default(),
             sync_daemon: FollowingDaemon::default(),
             trackers: Trackers::new(FILES, PROCESSES),
-            sessions: Sessions::new(SESSIONS, start.sessions_up),
+            sessions: Sessions::new(SESSIONS, start.sessions.into_keys()),
             settings: Settings::default(),
             start: StartFacts {
                 dump_directory: start.dump_directory,

@@ -34,6 +34,7 @@ pub(super) struct Child {
     names: BTreeSet<String>,
     overridden: BTreeMap<String, i64>,
     marks: BTreeSet<GivenMark>,
+    sessions: BTreeMap<String, bfd::Record>,
 }
 
 impl Child {
@@ -61,6 +62,10 @@ impl Child {
             names: start.resume.clone(),
             overridden: start.overridden.clone(),
             marks: start.marks.clone(),
+            sessions: match start.role {
+                Role::Bfd => start.sessions.clone(),
+                Role::Vrrp | Role::Checkers => BTreeMap::new(),
+            },
         };
         child.send(&ToChild::Heartbeat, Some(heartbeat.fd()))?;
         child.send(&ToChild::Start, Some(memory.as_fd()))?;
@@ -152,12 +157,25 @@ impl Child {
         }
     }
 
+    pub(super) fn note_sessions(&mut self, news: Vec<(String, Option<bfd::Record>)>) {
+        for (name, record) in news {
+            match record {
+                Some(record) => self.sessions.insert(name, record),
+                None => self.sessions.remove(&name),
+            };
+        }
+    }
+
+    /// The BFD sessions that were up when it last spoke, if it has any.
+    pub(super) const fn sessions(&self) -> &BTreeMap<String, bfd::Record> {
+        &self.sessions
+    }
+
     pub(super) fn note_marks(&mut self, marks: Vec<GivenMark>) {
         self.marks.extend(marks);
     }
 
-    /// Names of the instances that were master when it last spoke, of the real servers that were down, or of the BFD sessions
-    /// that were up.
+    /// Names of the instances that were master when it last spoke, or of the real servers that were down.
     pub(super) const fn names(&self) -> &BTreeSet<String> {
         &self.names
     }
@@ -170,6 +188,7 @@ pub(super) struct RestartPace {
     names: BTreeSet<String>,
     overridden: BTreeMap<String, i64>,
     marks: BTreeSet<GivenMark>,
+    sessions: BTreeMap<String, bfd::Record>,
     heartbeat: Option<Heartbeat>,
 }
 
@@ -196,16 +215,25 @@ impl RestartPace {
 
     /// A child has ended. `tidily`: what it left changed is to stay.
     pub(super) fn ended(&mut self, child: &Child, tidily: bool) {
-        (self.overridden, self.marks) = if tidily {
-            (BTreeMap::new(), BTreeSet::new())
+        (self.overridden, self.marks, self.sessions) = if tidily {
+            (BTreeMap::new(), BTreeSet::new(), BTreeMap::new())
         } else {
-            (child.overridden.clone(), child.marks.clone())
+            (
+                child.overridden.clone(),
+                child.marks.clone(),
+                child.sessions.clone(),
+            )
         };
     }
 
     /// The marks that the last child and those before it have given to groups: the services that it has left go by them.
     pub(super) const fn marks(&self) -> &BTreeSet<GivenMark> {
         &self.marks
+    }
+
+    /// The BFD sessions that were up when the last child died.
+    pub(super) const fn sessions(&self) -> &BTreeMap<String, bfd::Record> {
+        &self.sessions
     }
 
     /// The settings of the kernel that the last child has left changed, and what they were.
