@@ -229,7 +229,7 @@ impl VrrpProcess {
                         self.find_out(now, findings);
                     }
                     SESSIONS => {
-                        for (name, up) in self.sessions.hear(now, &self.events) {
+                        for (name, up) in self.sessions.hear(now, &self.events)? {
                             self.core.handle_bfd(now, &name, up);
                             self.carry_out(now);
                         }
