@@ -1,0 +1,192 @@
+//! BFD beside other implementations: sessions come up, failures are noticed by both ends, and nobody can tell the packets
+//! apart.
+//!
+//! A table as in `interop.rs`: who speaks, with whom, and the story, each cell a scenario of its own. keepalived has
+//! rows as the speaker, too: what holds for it is known to be a fair demand.
+
+#[path = "bfd/comes_up.rs"]
+mod comes_up;
+mod common;
+#[path = "bfd/failures.rs"]
+mod failures;
+#[path = "bfd/packets.rs"]
+mod packets;
+#[path = "bfd/world.rs"]
+mod world;
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use lab::Lab;
+use lab::scenario::{Scenario, Suite};
+use types::Family;
+
+use world::{Hops, Program, Source};
+
+/// Cells at a time: they mostly wait for somebody to be missed.
+const JOBS: usize = 8;
+
+/// Who speaks, and with whom.
+const PAIRS: [(Program, Program); 2] = [
+    (Program::Keepalived, Program::Keepalived),
+    (Program::Keepalived, Program::Frr),
+];
+
+/// A story of two speakers.
+struct Story {
+    title: &'static str,
+    between: fn(Program, Program) -> bool,
+    tell: fn(&Lab, Program, Program) -> Result<()>,
+}
+
+const ALL: fn(Program, Program) -> bool = |_, _| true;
+/// What does not depend on whom it is about, or needs keywords of keepalived on both sides.
+const NOT_FRR: fn(Program, Program) -> bool = |_, theirs| theirs != Program::Frr;
+/// What an operator can do with bfdd only.
+const FRR: fn(Program, Program) -> bool = |_, theirs| theirs == Program::Frr;
+/// keepalived 2.2.7 does not know the keyword `multihop`.
+const MULTIHOP: fn(Program, Program) -> bool =
+    |ours, theirs| ours != Program::Keepalived && theirs != Program::Keepalived;
+
+const STORIES: &[Story] = &[
+    Story {
+        title: "up-ipv4",
+        between: ALL,
+        tell: |lab, ours, theirs| {
+            comes_up::comes_up(lab, ours, theirs, (Family::V4, Hops::One, Source::Named))
+        },
+    },
+    Story {
+        title: "up-ipv4-any-source",
+        between: ALL,
+        tell: |lab, ours, theirs| {
+            comes_up::comes_up(lab, ours, theirs, (Family::V4, Hops::One, Source::Chosen))
+        },
+    },
+    Story {
+        title: "up-ipv4-routed",
+        between: NOT_FRR,
+        tell: |lab, ours, theirs| {
+            comes_up::comes_up(
+                lab,
+                ours,
+                theirs,
+                (Family::V4, Hops::Routed, Source::Chosen),
+            )
+        },
+    },
+    Story {
+        title: "up-ipv4-multihop",
+        between: MULTIHOP,
+        tell: |lab, ours, theirs| {
+            comes_up::comes_up(lab, ours, theirs, (Family::V4, Hops::Multi, Source::Named))
+        },
+    },
+    Story {
+        title: "up-ipv6",
+        between: ALL,
+        tell: |lab, ours, theirs| {
+            comes_up::comes_up(lab, ours, theirs, (Family::V6, Hops::One, Source::Named))
+        },
+    },
+    Story {
+        title: "up-ipv6-any-source",
+        between: ALL,
+        tell: |lab, ours, theirs| {
+            comes_up::comes_up(lab, ours, theirs, (Family::V6, Hops::One, Source::Chosen))
+        },
+    },
+    Story {
+        title: "up-ipv6-routed",
+        between: NOT_FRR,
+        tell: |lab, ours, theirs| {
+            comes_up::comes_up(lab, ours, theirs, (Family::V6, Hops::Routed, Source::Named))
+        },
+    },
+    Story {
+        title: "up-ipv6-multihop",
+        between: MULTIHOP,
+        tell: |lab, ours, theirs| {
+            comes_up::comes_up(lab, ours, theirs, (Family::V6, Hops::Multi, Source::Chosen))
+        },
+    },
+    Story {
+        title: "jitter",
+        between: NOT_FRR,
+        tell: comes_up::jitter,
+    },
+    Story {
+        title: "too-far",
+        between: NOT_FRR,
+        tell: comes_up::too_far,
+    },
+    Story {
+        title: "killed",
+        between: ALL,
+        tell: failures::killed,
+    },
+    Story {
+        title: "frozen",
+        between: ALL,
+        tell: failures::frozen,
+    },
+    Story {
+        title: "cut-off-here",
+        between: ALL,
+        tell: |lab, ours, theirs| failures::cut_off(lab, ours, theirs, |world| &world.first),
+    },
+    Story {
+        title: "cut-off-there",
+        between: NOT_FRR,
+        tell: |lab, ours, theirs| failures::cut_off(lab, ours, theirs, |world| &world.second),
+    },
+    Story {
+        title: "restarted",
+        between: ALL,
+        tell: failures::restarted,
+    },
+    Story {
+        title: "stopped",
+        between: ALL,
+        tell: failures::stopped,
+    },
+    Story {
+        title: "switched-off",
+        between: FRR,
+        tell: failures::switched_off,
+    },
+];
+
+fn main() -> ExitCode {
+    let scenarios: Vec<Scenario> = cells()
+        .map(|(ours, theirs, story)| -> Scenario { (name(ours, theirs, story).leak(), perform) })
+        .collect();
+    Suite {
+        scenarios: &scenarios,
+        jobs: JOBS,
+        summary: |_| {},
+    }
+    .main()
+}
+
+/// All cells that hold a scenario.
+fn cells() -> impl Iterator<Item = (Program, Program, &'static Story)> {
+    PAIRS.into_iter().flat_map(|(ours, theirs)| {
+        STORIES
+            .iter()
+            .filter(move |story| (story.between)(ours, theirs))
+            .map(move |story| (ours, theirs, story))
+    })
+}
+
+fn name(ours: Program, theirs: Program, story: &Story) -> String {
+    format!("{}-{}-{}", ours.word(), theirs.word(), story.title)
+}
+
+/// The scenario of the cell that this lab is named after.
+fn perform(lab: &mut Lab) -> Result<()> {
+    let (ours, theirs, story) = cells()
+        .find(|(ours, theirs, story)| name(*ours, *theirs, story) == lab.name())
+        .with_context(|| format!("there is no cell {}", lab.name()))?;
+    (story.tell)(lab, ours, theirs)
+}
