@@ -9,6 +9,7 @@ use core::num::NonZeroU8;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use types::bfd::Port;
 
 /// Everything the core is told at start and at every reload.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +53,15 @@ pub struct Session {
 impl Session {
     /// Most bytes of a name; keepalived's buffer has 32.
     pub const LONGEST_NAME: usize = 31;
+
+    /// The port that its packets go to and come to.
+    pub const fn port(&self) -> Port {
+        if self.multihop {
+            Port::MultiHop
+        } else {
+            Port::SingleHop
+        }
+    }
 }
 
 /// How far a packet's TTL may have fallen (`max_hops`).

@@ -40,6 +40,7 @@ use crate::child::beginning::{Beginning, CHANNEL, SIGNALS};
 use crate::child::files::{self, Files};
 use crate::child::line::Line;
 use crate::child::orders::{Order, Orders};
+use crate::child::sessions::Sessions;
 use crate::child::tuning::Tuning;
 use crate::child::{self, PARTING_TIME, READING_TIME};
 use crate::exit::Exit;
@@ -48,6 +49,7 @@ use crate::messages::{Dump, Role, ToParent};
 // Tokens of the epoll set, after those of every child.
 const FILES: u64 = 2;
 const ADDRESSES: u64 = 3;
+const SESSIONS: u64 = 4;
 
 /// Runs the child until its parent stops it.
 pub(crate) fn run(beginning: Beginning) -> Exit {
@@ -72,6 +74,7 @@ struct CheckerProcess {
     core: Lvs,
     hands: Hands,
     files: Files,
+    sessions: Sessions,
     addresses: Addresses,
     downs: Downs,
     given: Given,
@@ -122,6 +125,7 @@ impl CheckerProcess {
             core,
             hands: Hands::new(overridden),
             files: Files::new(FILES),
+            sessions: Sessions::new(SESSIONS, start.sessions_up),
             addresses: Addresses::new(ADDRESSES),
             downs: Downs::new(start.resume),
             given: Given::new(start.marks.len()),
@@ -170,6 +174,12 @@ impl CheckerProcess {
                     FILES => {
                         let values = self.files.hear(now);
                         self.hear_of_files(now, values);
+                    }
+                    SESSIONS => {
+                        for (name, up) in self.sessions.hear(now, &self.events) {
+                            self.core.handle_session(now, &name, up);
+                            self.carry_out(now);
+                        }
                     }
                     ADDRESSES => {
                         let news = self.addresses.hear(now, &self.events);
@@ -325,6 +335,9 @@ impl CheckerProcess {
             Order::Reload(_) => {}
             Order::Stop => self.stop(now),
             Order::Dump(dump) => self.dump(now, dump),
+            Order::ListenTo(channel) => self.sessions.listen_to(channel, &self.events),
+            // Nobody goes by what it knows.
+            Order::Tell(..) => {}
             Order::Bury(exit) => {
                 if let Some((check, end)) = self.hands.process_ended(now, &exit) {
                     self.core.handle_command_end(now, check, end);
@@ -345,6 +358,10 @@ impl CheckerProcess {
             .prepare(now, &settings.vrrp.track_files, &self.events)
         {
             self.core.handle_file(now, &name, value);
+            self.carry_out(now);
+        }
+        for (name, up) in self.sessions.all() {
+            self.core.handle_session(now, &name, up);
             self.carry_out(now);
         }
         let wants_addresses = lvs.virtual_servers.iter().any(|service| service.ha_suspend);

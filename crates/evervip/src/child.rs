@@ -6,8 +6,11 @@ pub(crate) mod dump_file;
 pub(crate) mod fifo;
 pub(crate) mod files;
 pub(crate) mod line;
+pub(crate) mod looks;
+pub(crate) mod names;
 pub(crate) mod orders;
 pub(crate) mod scripts;
+pub(crate) mod sessions;
 pub(crate) mod tuning;
 
 use std::time::Duration;
@@ -19,7 +22,7 @@ use sys::process;
 use self::beginning::wait_for_start;
 use crate::exit::{Exit, NEEDED_RIGHTS};
 use crate::messages::Role;
-use crate::{checker_process, vrrp_process};
+use crate::{bfd_process, checker_process, vrrp_process};
 
 const SIGHUP: i32 = 1;
 const SIGINT: i32 = 2;
@@ -40,6 +43,7 @@ pub(crate) fn run(channel: Channel) -> Exit {
         Ok(Some(beginning)) => match beginning.start.role {
             Role::Vrrp => vrrp_process::run(beginning),
             Role::Checkers => checker_process::run(beginning),
+            Role::Bfd => bfd_process::run(beginning),
         },
         // The parent went away before it had said anything.
         Ok(None) => Exit::Success,

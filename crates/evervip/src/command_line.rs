@@ -40,6 +40,8 @@ pub(crate) struct Options {
     pub vrrp_only: bool,
     /// `-C`: no VRRP.
     pub check_only: bool,
+    /// `-B`: no BFD.
+    pub no_bfd: bool,
     /// `-R`: a child that ends is not restarted.
     pub dont_respawn: bool,
     /// `-V`: leave the addresses when stopping.
@@ -96,6 +98,7 @@ impl Default for Options {
             dump_conf: false,
             vrrp_only: false,
             check_only: false,
+            no_bfd: false,
             dont_respawn: false,
             dont_release_vrrp: false,
             dont_release_ipvs: false,
@@ -440,6 +443,7 @@ impl Reader {
             },
             "dont-release-vrrp" => options.dont_release_vrrp = true,
             "dont-release-ipvs" => options.dont_release_ipvs = true,
+            "no_bfd" => options.no_bfd = true,
             "dont-respawn" => options.dont_respawn = true,
             "dont-fork" => options.dont_fork = true,
             "dump-conf" => options.dump_conf = true,

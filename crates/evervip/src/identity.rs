@@ -48,6 +48,8 @@ impl Identity {
             (Role::Vrrp, false) => "evervip_vrrp",
             (Role::Checkers, true) => "Keepalived_healthcheckers",
             (Role::Checkers, false) => "evervip_healthcheckers",
+            (Role::Bfd, true) => "Keepalived_bfd",
+            (Role::Bfd, false) => "evervip_bfd",
         }
     }
 }

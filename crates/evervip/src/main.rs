@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bfd_process;
 mod check;
 mod checker_process;
 mod child;

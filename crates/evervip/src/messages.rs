@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lvs::GivenMark;
 use serde::{Deserialize, Serialize};
+use types::Instant;
 
 use crate::command_line::LogOptions;
 
@@ -12,6 +13,9 @@ pub(crate) const LONGEST: usize = 64 * 1024;
 
 /// Names per [`ToParent::Names`], so that the message stays below [`LONGEST`] whatever they are.
 pub(crate) const NAMES_PER_MESSAGE: usize = 200;
+
+/// [`SessionState`]s in one message between children, so that it stays below [`LONGEST`]: a name has 31 bytes at most.
+pub(crate) const SESSIONS_PER_MESSAGE: usize = 200;
 
 /// Settings per [`ToParent::Overridden`], for the same reason.
 pub(crate) const OVERRIDDEN_PER_MESSAGE: usize = 400;
@@ -25,6 +29,10 @@ pub(crate) enum ToChild {
     Start,
     /// Other settings; the sealed memory that comes with it holds [`config::Settings`].
     Reload,
+    /// To one that goes by BFD sessions: the BFD process is at the other end of the channel that comes with this message.
+    Sessions,
+    /// To the BFD process: this child is at the other end of the channel that comes with this message.
+    Follower(Role),
     /// Stop cleanly.
     Stop,
     /// Write a dump.
@@ -38,6 +46,33 @@ pub(crate) enum Role {
     Vrrp,
     /// It checks the health of real servers, and balances among the good ones.
     Checkers,
+    /// It speaks BFD with neighbours.
+    Bfd,
+}
+
+impl Role {
+    /// All of them, in the order in which they are started.
+    pub(crate) const ALL: [Self; 3] = [Self::Vrrp, Self::Checkers, Self::Bfd];
+}
+
+/// What those that go by a BFD session have to know of it, news or not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SessionState {
+    /// Its name.
+    pub name: String,
+    /// It is up; or it is down because its neighbour's administrator wants it so, which is no failure.
+    pub up: bool,
+    /// When it became so, or when it was told.
+    pub at: Instant,
+}
+
+/// A message of the BFD process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SessionStates {
+    /// There are no sessions but these and those of the messages to come: what was known before is of no use.
+    pub are_all: bool,
+    /// At most [`SESSIONS_PER_MESSAGE`].
+    pub states: Vec<SessionState>,
 }
 
 /// What a child begins with.
@@ -70,6 +105,8 @@ pub(crate) struct Start {
     pub overridden: BTreeMap<String, i64>,
     /// Marks that predecessors have given to groups ([`ToParent::Marks`]).
     pub marks: BTreeSet<GivenMark>,
+    /// Names of the BFD sessions that are up.
+    pub sessions_up: BTreeSet<String>,
 }
 
 /// The files that a signal asks for.
@@ -104,7 +141,8 @@ pub(crate) enum ToParent {
     /// It runs with the settings of the last [`ToChild::Start`] or [`ToChild::Reload`].
     SettingsTaken,
     /// What a successor has to know changed since the last such message: of a VRRP process which instances are master, of
-    /// checkers which real servers are down. No name is in both lists.
+    /// checkers which real servers are down. Of a BFD process, what those who go by it have to know when they begin: which
+    /// sessions are up. No name is in both lists.
     Names {
         /// They are now.
         gained: Vec<String>,

@@ -86,10 +86,15 @@ pub(crate) fn run(mut options: Options, identity: &Identity) -> Exit {
         }
     }
     let files = PidFiles::new(&options, &settings.global);
-    let relevant = [Role::Vrrp, Role::Checkers]
+    let has_work = |role: &Role| match role {
+        Role::Vrrp => true,
+        Role::Checkers => !settings.lvs.virtual_servers.is_empty(),
+        Role::Bfd => !settings.bfd.sessions.is_empty(),
+    };
+    let relevant = Role::ALL
         .into_iter()
         .filter(|role| may_run(*role, &options))
-        .filter(|role| *role == Role::Vrrp || !settings.lvs.virtual_servers.is_empty())
+        .filter(has_work)
         .map(|role| files.of(role));
     for path in [files.parent.as_path()].into_iter().chain(relevant) {
         match pid_file::is_running(path) {
@@ -147,6 +152,16 @@ const fn may_run(role: Role, options: &Options) -> bool {
     match role {
         Role::Vrrp => !options.check_only,
         Role::Checkers => !options.vrrp_only,
+        Role::Bfd => !options.no_bfd,
+    }
+}
+
+fn slot_of(slots: &mut [Slot; 3], role: Role) -> &mut Slot {
+    let [vrrp, checkers, bfd] = slots;
+    match role {
+        Role::Vrrp => vrrp,
+        Role::Checkers => checkers,
+        Role::Bfd => bfd,
     }
 }
 
@@ -175,7 +190,8 @@ fn serve(options: Options, settings: Packed, files: PidFiles, identity: &Identit
         signals,
         timer,
         events,
-        slots: [Slot::new(Role::Vrrp), Slot::new(Role::Checkers)],
+        slots: Role::ALL.map(Slot::new),
+        connect_at: None,
         fresh: true,
         stopping: None,
         reload_wanted: false,
@@ -184,7 +200,7 @@ fn serve(options: Options, settings: Packed, files: PidFiles, identity: &Identit
     };
     parent.start_first()?;
     let has_work = |role| parent.settings.has_work_for(role) && may_run(role, &parent.options);
-    if !has_work(Role::Checkers) && !has_work(Role::Vrrp) && may_run(Role::Vrrp, &parent.options) {
+    if !Role::ALL.into_iter().any(has_work) && may_run(Role::Vrrp, &parent.options) {
         info!("No VRRP instance is configured: waiting for a reload that brings one");
     }
     let exit = parent.run()?;
@@ -207,7 +223,10 @@ struct Parent {
     signals: SignalSet,
     timer: Timer,
     events: EventLoop,
-    slots: [Slot; 2],
+    /// In the order of [`Role::ALL`].
+    slots: [Slot; 3],
+    /// A child could not be connected with the BFD process; it is tried again then.
+    connect_at: Option<Instant>,
     /// No child has been started yet.
     fresh: bool,
     stopping: Option<Stopping>,
@@ -258,6 +277,7 @@ impl Parent {
                 None => {
                     self.give_due(now);
                     self.start_due(now);
+                    self.connect(now);
                 }
             }
         }
@@ -266,7 +286,10 @@ impl Parent {
     fn next_wake(&self) -> Option<Instant> {
         match self.stopping {
             Some(Stopping { kill_at, .. }) => Some(kill_at),
-            None => self.slots.iter().filter_map(Slot::next_wake).min(),
+            None => {
+                let slots = self.slots.iter().filter_map(Slot::next_wake);
+                slots.chain(self.connect_at).min()
+            }
         }
     }
 
@@ -278,27 +301,24 @@ impl Parent {
     }
 
     fn slot(&mut self, role: Role) -> &mut Slot {
-        let [vrrp, checkers] = &mut self.slots;
-        match role {
-            Role::Vrrp => vrrp,
-            Role::Checkers => checkers,
-        }
+        slot_of(&mut self.slots, role)
     }
 
     /// Starts the children that have something to do, when the daemon begins.
     fn start_first(&mut self) -> Result<()> {
         self.keep_common_fifo();
-        for role in [Role::Vrrp, Role::Checkers] {
+        for role in Role::ALL {
             self.start(role)?;
         }
         self.begun();
+        self.connect(sys::clock::now());
         Ok(())
     }
 
     /// Starts the children that have something to do and do not run, unless they have to wait.
     fn start_missing(&mut self, now: Instant) {
         self.keep_common_fifo();
-        for role in [Role::Vrrp, Role::Checkers] {
+        for role in Role::ALL {
             let slot = self.slot(role);
             if slot.child.is_none() && slot.restart_at.is_none() {
                 self.start_or_wait(role, now);
@@ -325,6 +345,36 @@ impl Parent {
         false
     }
 
+    /// Connects whoever goes by BFD sessions with the process that has them, whichever of the two is new.
+    fn connect(&mut self, now: Instant) {
+        if self.connect_at.is_some_and(|at| at > now) {
+            return;
+        }
+        self.connect_at = None;
+        let [vrrp, checkers, bfd] = &mut self.slots;
+        let Some(bfd) = &bfd.child else { return };
+        for follower in [vrrp, checkers] {
+            let role = follower.role;
+            let Some(child) = &mut follower.child else {
+                continue;
+            };
+            if let Err(problem) = child.follow(bfd, role) {
+                error!(
+                    "{} does not hear of BFD sessions; trying again in {} s: {problem:#}",
+                    follower.name(),
+                    SECOND_TRY.as_secs()
+                );
+                self.connect_at = Some(now + SECOND_TRY);
+            }
+        }
+    }
+
+    /// What the BFD process, if there is one, has said last.
+    fn sessions_up(&mut self) -> BTreeSet<String> {
+        let bfd = self.slot(Role::Bfd).child.as_ref();
+        bfd.map(|child| child.names().clone()).unwrap_or_default()
+    }
+
     /// Gives the children their new settings that could not be given them at once.
     fn give_due(&mut self, now: Instant) {
         for slot in &mut self.slots {
@@ -336,7 +386,7 @@ impl Parent {
 
     /// Starts the children whose time has come.
     fn start_due(&mut self, now: Instant) {
-        for role in [Role::Vrrp, Role::Checkers] {
+        for role in Role::ALL {
             let slot = self.slot(role);
             if slot.restart_at.is_none_or(|at| at > now) {
                 continue;
@@ -351,7 +401,7 @@ impl Parent {
     fn start(&mut self, role: Role) -> Result<()> {
         let previous = match role {
             // Nothing of a dead VRRP process is left.
-            Role::Vrrp => None,
+            Role::Vrrp | Role::Bfd => None,
             // What the dead one has made by settings that do not hold any more is removed by a reload.
             Role::Checkers => self.slot(role).previous.clone(),
         };
@@ -368,6 +418,7 @@ impl Parent {
         let (process, keep) = match role {
             Role::Vrrp => (&global.processes.vrrp, self.options.dont_release_vrrp),
             Role::Checkers => (&global.processes.checker, self.options.dont_release_ipvs),
+            Role::Bfd => (&global.processes.bfd, false),
         };
         let mut start = Start {
             role,
@@ -388,19 +439,20 @@ impl Parent {
             resume: BTreeSet::new(),
             overridden: BTreeMap::new(),
             marks: BTreeSet::new(),
+            sessions_up: self.sessions_up(),
         };
         let slot = self.slot(role);
         start.successor = slot.bereft;
+        if role == Role::Bfd {
+            // Its sessions begin anew.
+            slot.pace.forget_names();
+        }
         start.resume = slot.pace.names().clone();
         start.overridden = slot.pace.overridden().clone();
         start.marks = slot.pace.marks().clone();
         let (name, token) = (slot.name(), slot.token());
         let now = sys::clock::now();
-        let [vrrp, checkers] = &mut self.slots;
-        let slot = match role {
-            Role::Vrrp => vrrp,
-            Role::Checkers => checkers,
-        };
+        let slot = slot_of(&mut self.slots, role);
         let child = slot
             .pace
             .heartbeat()
@@ -479,12 +531,7 @@ impl Parent {
                 Receipt::Message { length, .. } => length,
                 // What it said before has been read by then.
                 Receipt::Closed => {
-                    let [vrrp, checkers] = &mut self.slots;
-                    let slot = match role {
-                        Role::Vrrp => vrrp,
-                        Role::Checkers => checkers,
-                    };
-                    slot.stop_listening(&self.events);
+                    slot_of(&mut self.slots, role).stop_listening(&self.events);
                     return Ok(());
                 }
                 Receipt::Nothing => return Ok(()),
@@ -520,7 +567,7 @@ impl Parent {
                     match role {
                         // It waits for a reload that brings an instance.
                         Role::Vrrp => {}
-                        Role::Checkers => slot.retire(),
+                        Role::Checkers | Role::Bfd => slot.retire(),
                     }
                 }
                 self.end_of_reload()?;
@@ -670,10 +717,13 @@ impl Parent {
         }
         match status {
             ExitStatus::Code(code) => match Exit::is_final(code) {
-                // Virtual routers do not depend on checks. The checker process is tried again: what keeps it from beginning (somebody
+                // Virtual routers do not depend on checks. The process is tried again: what keeps it from beginning (somebody
                 // holds its pid file, it lacks a right) may pass.
-                Some(_) if role == Role::Checkers && self.slot(Role::Vrrp).child.is_some() => {
+                Some(_) if role != Role::Vrrp && self.slot(Role::Vrrp).child.is_some() => {
                     error!("{name} ended with status {code}: the virtual routers go on without it");
+                }
+                Some(_) if role == Role::Bfd && self.slot(Role::Checkers).child.is_some() => {
+                    error!("{name} ended with status {code}: the checkers go on without it");
                 }
                 Some(exit) => {
                     error!("{name} ended with status {code}, which it would do again: stopping");
@@ -744,6 +794,8 @@ impl Parent {
             }
             // For as long as the daemon runs the kernel goes on balancing among those that were good.
             Role::Checkers => {}
+            // The kernel holds nothing of it.
+            Role::Bfd => {}
         }
     }
 

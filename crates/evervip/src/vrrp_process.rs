@@ -50,6 +50,7 @@ use crate::child::beginning::{Beginning, CHANNEL, SIGNALS};
 use crate::child::files::FirstContent;
 use crate::child::line::Line;
 use crate::child::orders::{Order, Orders};
+use crate::child::sessions::Sessions;
 use crate::child::tuning::Tuning;
 use crate::child::{self, PARTING_TIME, READING_TIME};
 use crate::exit::Exit;
@@ -66,6 +67,7 @@ const MONITOR: u64 = 3;
 const RECEIVERS: u64 = 4;
 const FILES: u64 = 5;
 const PROCESSES: u64 = 6;
+const SESSIONS: u64 = 7;
 
 /// Runs the child until its parent stops it.
 pub(crate) fn run(beginning: Beginning) -> Exit {
@@ -98,6 +100,7 @@ struct VrrpProcess {
     promotion: Promotion,
     sync_daemon: FollowingDaemon,
     trackers: Trackers,
+    sessions: Sessions,
     settings: Settings,
     start: StartFacts,
     pid_file: Option<PidFile>,
@@ -180,6 +183,7 @@ impl VrrpProcess {
             promotion: Promotion::default(),
             sync_daemon: FollowingDaemon::default(),
             trackers: Trackers::new(FILES, PROCESSES),
+            sessions: Sessions::new(SESSIONS, start.sessions_up),
             settings: Settings::default(),
             start: StartFacts {
                 dump_directory: start.dump_directory,
@@ -220,6 +224,12 @@ impl VrrpProcess {
                         let findings = self.trackers.hear_processes(now);
                         self.find_out(now, findings);
                     }
+                    SESSIONS => {
+                        for (name, up) in self.sessions.hear(now, &self.events) {
+                            self.core.handle_bfd(now, &name, up);
+                            self.carry_out(now);
+                        }
+                    }
                     TIMER => self.timer.acknowledge()?,
                     _ => {}
                 }
@@ -230,6 +240,10 @@ impl VrrpProcess {
                     self.find_out(now, findings);
                     self.core.handle_timeout(now);
                     self.carry_out(now);
+                    // Adverts have left by now.
+                    if self.hands.look(now) {
+                        self.carry_out(now);
+                    }
                     if let Some(heartbeat) = &self.heartbeat {
                         heartbeat.beat(now);
                     }
@@ -414,6 +428,9 @@ impl VrrpProcess {
             }
             Order::Stop => self.stop(now),
             Order::Dump(dump) => self.dump(now, dump),
+            Order::ListenTo(channel) => self.sessions.listen_to(channel, &self.events),
+            // Nobody goes by what it knows.
+            Order::Tell(..) => {}
             Order::Bury(exit) => {
                 if let Some((script, outcome)) = self.hands.script_ended(now, &exit) {
                     self.core.handle_script_exit(now, &script, outcome);
@@ -441,7 +458,8 @@ impl VrrpProcess {
         let now = self.read_clocks();
         let ahead = self.trackers.prepare(now, &vrrp, first, &self.events);
         self.size_buffers(&vrrp, &settings.global.buffers);
-        self.core.tell_ahead(ahead.files, ahead.processes);
+        self.core
+            .tell_ahead(ahead.files, ahead.processes, self.sessions.all());
         self.find_out(now, ahead.links);
         if self.hands.routing_changes(&vrrp) {
             self.monitor.watch_routing(PROTOCOL)?;

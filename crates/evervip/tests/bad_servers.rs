@@ -391,7 +391,7 @@ type Answer = Box<dyn Fn(&[u8]) -> Option<Vec<u8>> + Send>;
 fn name_servers(lab: &mut Lab) -> Result<()> {
     const PORT: u16 = 8053;
     const HEADER: usize = 12;
-    const SILENT: &str = "read timeout from socket (no answer within 2s)";
+    const SILENT: &str = "read timeout from socket (no answer within 5s)";
     let host = host(lab)?;
     let mut cases: Vec<(Answer, Option<String>)> = Vec::new();
     for length in 0..=40 {
@@ -438,7 +438,7 @@ fn name_servers(lab: &mut Lab) -> Result<()> {
         wanted.insert(number, reason);
     }
     let numbers: Vec<u16> = wanted.keys().copied().collect();
-    let options = "type SOA\n   name example.com\n   connect_timeout 2";
+    let options = "type SOA\n   name example.com\n   connect_timeout 5";
     let text =
         once(PORT, &numbers, &check("DNS_CHECK", options)).replace("protocol TCP", "protocol UDP");
     let mut daemon = Daemon::start(&host, &evervip(), &text)?;

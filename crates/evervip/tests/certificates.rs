@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use lab::{Host, Lab, Process, scenario, wait_until};
 
-use common::{Daemon, evervip, host, program, script};
+use common::{Daemon, evervip, host, listens, program, script};
 
 /// It is compiled in from the daemon's tests: a program has no library to test.
 #[allow(
@@ -65,7 +65,9 @@ fn server(host: &Host, port: u16, shown: &[&Identity]) -> Result<Process> {
         fs::write(path("chain"), chain)?;
         command.arg("-cert_chain").arg(path("chain"));
     }
-    host.spawn(&mut command)
+    let server = host.spawn(&mut command)?;
+    listens(host, port)?;
+    Ok(server)
 }
 
 /// A service of its own for each server, so that their names differ.

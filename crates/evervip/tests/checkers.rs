@@ -51,7 +51,7 @@ const VIP: &str = "198.18.0.100";
 
 fn router() -> String {
     format!(
-        "vrrp_instance VI {{\n version 3\n interface eth0\n virtual_router_id 51\n priority 150\n advert_int 0.2\n \
+        "vrrp_instance VI {{\n version 3\n interface eth0\n virtual_router_id 51\n priority 150\n advert_int 0.5\n \
          virtual_ipaddress {{\n {VIP}/24\n }}\n}}\n"
     )
 }
@@ -144,8 +144,7 @@ fn switched_off(lab: &mut Lab) -> Result<()> {
     let pid = runs(&host)?;
     ensure!(!check.has_file("vrrp.pid") && !holds(&host, VIP));
     // Nor does a reload bring what is switched off.
-    check.reload(&(both + &service(81)))?;
-    check.says("Reloading")?;
+    check.reload_whole(&(both + &service(81)))?;
     ensure!(checkers(&host)? == pid && !check.has_file("vrrp.pid"));
     check.stop()
 }
@@ -261,6 +260,8 @@ fn cannot_start_it(lab: &mut Lab) -> Result<()> {
     let host = host(lab, &lan, "a", 1)?;
     let mut daemon = Daemon::start(&host, &evervip(), &router())?;
     gains(&host, VIP)?;
+    // At rest it has open what it has open for good.
+    daemon.reload_whole(&router())?;
     let (vrrp, parent) = (daemon.vrrp_pid()?, daemon.process.pid());
     let limit = |number: &str| host.call(&format!("prlimit --pid {parent} --nofile={number}:"));
     let before = fs::read_to_string(format!("/proc/{parent}/limits"))?;
@@ -599,10 +600,8 @@ fn pings_are_let_out(lab: &mut Lab) -> Result<()> {
     wait_until(SOON, "it is put back", || {
         range().is_ok_and(|range| range == before)
     })?;
-    daemon.reload(&text)?;
-    wait_until(SOON, "it is open again", || {
-        range().is_ok_and(|range| range == "0 0")
-    })?;
+    daemon.reload_whole(&text)?;
+    ensure!(range()? == "0 0", "it is open again: {}", range()?);
     // Whoever dies leaves it to the parent.
     sys::process::kill(runs(&host)?, SIGKILL)?;
     daemon.says("was killed by signal 9")?;

@@ -183,7 +183,7 @@ fn a_reload_while_nobody_is_there(lab: &mut Lab) -> Result<()> {
         })
     };
     die_twice(&daemon)?;
-    daemon.reload(&one)?;
+    daemon.reload_whole(&one)?;
     becomes(&host, "TCP 198.18.0.100:80 rr = .1:1 .2:2")?;
     // Even if nobody would be needed any more.
     let last = checkers(&host)?;

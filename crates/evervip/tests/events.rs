@@ -13,7 +13,7 @@ use lab::{Capture, Direction, Host, HostOptions, Lab, pause, scenario, wait_unti
 use sys::netlink::{AddressChange, Changed, KernelAddress, RouteSocket};
 use types::{Claim, IfName, Prefix};
 
-use common::packets::{adverts, announced, since, was_announced};
+use common::packets::{adverts, announced, first_block, since, was_announced};
 use common::{Daemon, SIGCONT, SIGSTOP, SOON, evervip, gains, holds, keepalived, loses, program};
 
 fn main() -> ExitCode {
@@ -34,11 +34,11 @@ fn main() -> ExitCode {
 
 const VIP: &str = "198.18.0.100";
 
-/// An instance that advertises five times a second, with further lines and these addresses.
+/// An instance that advertises twice a second, with further lines and these addresses.
 fn instance(priority: u8, lines: &str, addresses: &[&str]) -> String {
     format!(
         "vrrp_instance VI {{\n interface eth0\n virtual_router_id 51\n priority {priority}\n version 3\n \
-         advert_int 0.2\n garp_master_delay 0\n {lines}\n virtual_ipaddress {{\n {}\n }}\n}}\n",
+         advert_int 0.5\n garp_master_delay 0\n {lines}\n virtual_ipaddress {{\n {}\n }}\n}}\n",
         addresses.join("\n ")
     )
 }
@@ -91,6 +91,7 @@ fn lost_addresses_are_put_back(lab: &mut Lab) -> Result<()> {
     let (host, capture, mut daemon) = master(lab, &lines, &v4)?;
     for address in [VIP, "198.18.0.101", "198.18.0.102", "fd00:18::100"] {
         gains(&host, address)?;
+        first_block(&capture, address.parse()?)?;
     }
     let before = capture.count();
     let socket = take(&host, "198.18.0.101/32")?;
@@ -202,7 +203,9 @@ fn a_fight_is_given_up(lab: &mut Lab) -> Result<()> {
         "{taken} in {seconds} s"
     );
     ensure!(daemon.times_said("it is put back") == 5);
-    ensure!(goodbyes(&capture, before) >= 3);
+    wait_until(SOON, "a goodbye each time", || {
+        goodbyes(&capture, before) >= 3
+    })?;
     wait_until(SOON, "peace", || holds(&host, VIP))?;
     let masters = daemon.counters()?.get("VI", "Became master")?;
     pause(Duration::from_secs(2));
@@ -257,7 +260,9 @@ fn two_masters_are_named(lab: &mut Lab) -> Result<()> {
     // The lesser one of two that hear each other badly sees the end from the other side.
     deafen(&b)?;
     gains(&b, VIP)?;
-    winner.says("two masters: 198.18.0.2")?;
+    wait_until(SOON, "it is said again", || {
+        winner.times_said("two masters: 198.18.0.2 is MASTER, too") == 2
+    })?;
     hear(&b)?;
     loses(&b, VIP)
 }
@@ -268,7 +273,7 @@ fn a_delayed_start(lab: &mut Lab) -> Result<()> {
     let delay = "global_defs {\n vrrp_startup_delay 2.5\n}\n";
     let file = format!("{delay}{}", instance(90, "", &["198.18.0.100/24"]));
     // Three intervals, and (256 - 90)/256 of one.
-    let wait = Duration::from_millis(2_500 + 600 + 129);
+    let wait = Duration::from_millis(2_500 + 1_500 + 324);
     for (name, program) in [("a", evervip()), ("b", keepalived)] {
         let lan = lab.segment()?;
         let host = common::host(lab, &lan, name, 1)?;

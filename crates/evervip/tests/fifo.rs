@@ -10,9 +10,9 @@ use std::process::ExitCode;
 use std::io::Write as _;
 
 use anyhow::{Result, ensure};
-use lab::{Host, Lab, pause, scenario, wait_until};
+use lab::{Host, Lab, scenario, wait_until};
 
-use common::{Daemon, SIGKILL, SOON, evervip, gains, host, keepalived, script};
+use common::{Counters, Daemon, SIGKILL, SOON, evervip, gains, host, keepalived, script};
 
 fn main() -> ExitCode {
     scenario::main(&[
@@ -158,22 +158,22 @@ fn what_does_not_change_is_not_touched(lab: &mut Lab) -> Result<()> {
     let text = configuration(&directory, "", true);
     let mut daemon = Daemon::start(&host, &evervip(), &text)?;
     has_line(&host, "INSTANCE \"c\" MASTER 100")?;
-    let processes = daemon.process.family()?;
-    daemon.reload(&text.replace("priority 100", "priority 101"))?;
-    daemon.says("Reloading")?;
-    fs::write(directory.join("flag"), "")?;
-    has_line(&host, "INSTANCE \"c\" MASTER_PRIORITY 108")?;
-    for process in processes {
-        // Among them is the reader.
-        ensure!(sys::process::kill(process, 0)? == sys::process::Reached::Somebody);
-    }
-    // It dies: that is said, and nothing else happens until a reload.
     let reader = || -> Result<lab::Pid> {
         let path = directory.join("all");
         let found = host.call(&format!("pgrep -f -x cat.{}", path.display()))?;
         lab::Pid::new(found.trim().parse()?).ok_or_else(|| anyhow::anyhow!("no reader"))
     };
     let first = reader()?;
+    // Not those that come and go: the script that looks for the flag.
+    let processes = [daemon.process.pid(), daemon.vrrp_pid()?, first];
+    daemon.reload(&text.replace("priority 100", "priority 101"))?;
+    daemon.says("Reloading")?;
+    fs::write(directory.join("flag"), "")?;
+    has_line(&host, "INSTANCE \"c\" MASTER_PRIORITY 108")?;
+    for process in processes {
+        ensure!(sys::process::kill(process, 0)? == sys::process::Reached::Somebody);
+    }
+    // It dies: that is said, and nothing else happens until a reload.
     sys::process::kill(first, SIGKILL)?;
     daemon.says("the reader of")?;
     daemon.reload(&text)?;
@@ -210,8 +210,10 @@ fn a_full_pipe_stops_nothing(lab: &mut Lab) -> Result<()> {
     gains(&host, VIP)?;
     has_line(&host, "INSTANCE \"c\" MASTER 100")?;
     ensure!(daemon.times_said("is full: lines are lost") == 1);
-    pause(std::time::Duration::from_millis(500));
-    ensure!(daemon.counters()?.get("a", "Advertisements/Sent")? >= 3);
+    wait_until(SOON, "it goes on to advertise", || {
+        let sent = |counters: Counters| counters.get("a", "Advertisements/Sent");
+        daemon.counters().and_then(sent).is_ok_and(|sent| sent >= 3)
+    })?;
     daemon.stop()
 }
 

@@ -27,7 +27,8 @@ fn main() -> ExitCode {
     ])
 }
 
-const INTERVAL: Duration = Duration::from_millis(200);
+/// Half a second leaves a busy machine time to be late.
+const INTERVAL: Duration = Duration::from_millis(500);
 const LINKS: [&str; 2] = ["eth0", "eth1"];
 const ADDRESSES: [&str; 2] = ["198.18.0.100", "198.19.0.100"];
 /// Of the member that a reload adds, on the first link.
@@ -36,7 +37,7 @@ const THIRD: &str = "198.18.0.103";
 fn member(name: &str, link: &str, vrid: u8, priority: u8, address: &str) -> String {
     format!(
         "vrrp_instance {name} {{\n interface {link}\n virtual_router_id {vrid}\n priority {priority}\n version 3\n \
-         advert_int 0.2\n virtual_ipaddress {{\n {address}/32\n }}\n}}\n"
+         advert_int 0.5\n virtual_ipaddress {{\n {address}/32\n }}\n}}\n"
     )
 }
 

@@ -48,7 +48,8 @@ fn main() -> ExitCode {
 
 const VIP: &str = "198.18.0.100";
 const VIP6: &str = "fe80::18:64";
-const INTERVAL: Duration = Duration::from_millis(200);
+/// Half a second leaves a busy machine time to be late.
+const INTERVAL: Duration = Duration::from_millis(500);
 
 /// Packets per second.
 const RATE: u32 = 20_000;
@@ -57,7 +58,7 @@ const RATE: u32 = 20_000;
 fn configuration(priority: u8) -> String {
     format!(
         "vrrp_instance NEW {{\n interface eth0\n virtual_router_id 51\n priority {priority}\n version 3\n \
-         advert_int 0.2\n virtual_ipaddress {{\n 198.18.0.100/24\n }}\n}}\n\
+         advert_int 0.5\n virtual_ipaddress {{\n 198.18.0.100/24\n }}\n}}\n\
          vrrp_instance OLD {{\n interface eth0\n virtual_router_id 52\n priority {priority}\n version 2\n \
          advert_int 1\n authentication {{\n auth_type PASS\n auth_pass secret-7\n }}\n \
          virtual_ipaddress {{\n 198.18.0.101/24\n }}\n}}\n"
@@ -86,7 +87,7 @@ fn good_message(
         version,
         vrid: Vrid::new(vrid).context("a VRID")?,
         claim: Claim::from_wire(254),
-        advert_int: Centiseconds::new(if version == Version::V2 { 100 } else { 20 }),
+        advert_int: Centiseconds::new(if version == Version::V2 { 100 } else { 50 }),
         addresses: &[IpAddr::from(address)],
         auth_pass: (version == Version::V2).then_some(password),
         family: Family::V4,
@@ -266,7 +267,7 @@ impl Scene {
             let adverts = of_master(vrid);
             let gap = longest_gap(&adverts);
             ensure!(
-                gap < interval * 2,
+                gap < interval * 3,
                 "virtual router {vrid} was silent for {gap:?}"
             );
             ensure!(
@@ -278,7 +279,7 @@ impl Scene {
             );
         }
         let length = of_master(51).len();
-        ensure!(length > 5, "{length} adverts");
+        ensure!(length > 3, "{length} adverts");
         ensure!(self.capture.lost() == 0);
         for (host, expected) in [(&self.a, true), (&self.b, false)] {
             ensure!(holds(host, VIP) == expected && holds(host, "198.18.0.101") == expected);
@@ -359,7 +360,7 @@ fn frame_v6(to: Ipv6Addr, mac: MacAddress, hop_limit: u8, good: bool) -> Result<
         version: Version::V3,
         vrid: Vrid::new(53)?,
         claim: Claim::from_wire(254),
-        advert_int: Centiseconds::new(20),
+        advert_int: Centiseconds::new(50),
         addresses: &[VIP6.parse()?],
         auth_pass: None,
         family: Family::V6,
@@ -399,7 +400,7 @@ fn each_bad_packet_is_counted_once(lab: &mut Lab) -> Result<()> {
     let a = common::host(lab, &lan, "a", 1)?;
     let c = common::host(lab, &lan, "c", 3)?;
     let six = format!(
-        "vrrp_instance SIX {{\n interface eth0\n virtual_router_id 53\n priority 150\n version 3\n advert_int 0.2\n \
+        "vrrp_instance SIX {{\n interface eth0\n virtual_router_id 53\n priority 150\n version 3\n advert_int 0.5\n \
          virtual_ipaddress {{\n {VIP6}/64\n }}\n}}\n"
     );
     let mut master = Daemon::start(&a, &evervip(), &(configuration(150) + &six))?;

@@ -37,7 +37,7 @@ fn configuration(global: &str, instances: u8) -> String {
         let vrid = number + 1;
         let vip = number + 100;
         text += &format!(
-            "vrrp_instance V{number} {{\n interface eth0\n virtual_router_id {vrid}\n priority 150\n advert_int 0.2\n \
+            "vrrp_instance V{number} {{\n interface eth0\n virtual_router_id {vrid}\n priority 150\n advert_int 0.5\n \
              virtual_ipaddress {{\n 198.18.0.{vip}/24\n }}\n}}\n"
         );
     }
@@ -147,10 +147,11 @@ fn local_igmp(lab: &mut Lab) -> Result<()> {
     is("1")
 }
 
-/// Keeps a process from running for much longer than it may be late.
+/// Keeps a process from running for much longer than it may be late, whatever part of an interval has passed, and for less
+/// than a master may sleep.
 fn hold_up(pid: Pid) -> Result<()> {
     sys::process::kill(pid, SIGSTOP)?;
-    pause(std::time::Duration::from_millis(600));
+    pause(std::time::Duration::from_millis(900));
     sys::process::kill(pid, SIGCONT)?;
     Ok(())
 }

@@ -38,7 +38,7 @@ const VIP: &str = "198.18.0.100";
 
 fn instance(priority: u8, more: &str) -> String {
     format!(
-        "vrrp_instance VI {{\n interface eth0\n virtual_router_id 51\n priority {priority}\n version 3\n advert_int 0.2\n \
+        "vrrp_instance VI {{\n interface eth0\n virtual_router_id 51\n priority {priority}\n version 3\n advert_int 0.5\n \
          virtual_ipaddress {{\n 198.18.0.100/24\n }}\n {more}\n}}\n"
     )
 }
@@ -220,7 +220,7 @@ fn a_reload_touches_what_changed(lab: &mut Lab) -> Result<()> {
     vanishes(&a, "10.5.0.0/16 via 198.18.0.254")?;
     wait_until(SOON, "all is told", || {
         let told = events.so_far();
-        ["310:", "mtu 1300", "via 198.18.0.253"]
+        ["310:", "mtu 1300", "via 198.18.0.253", "Deleted"]
             .iter()
             .all(|part| told.iter().any(|line| line.contains(part)))
     })?;
@@ -263,6 +263,9 @@ fn left_overs_are_taken_over(lab: &mut Lab) -> Result<()> {
     daemon.says("somebody removed the static route 10.9.0.0/16")?;
     appears(&a, "10.9.0.0/16")?;
     ensure!(everything(&a)? == all, "{:?}", everything(&a)?);
+    wait_until(SOON, "it is told", || {
+        events.so_far().iter().any(|line| line.contains("Deleted"))
+    })?;
     let told = events.so_far();
     let deleted: Vec<_> = told
         .iter()
@@ -285,7 +288,7 @@ fn left_overs_are_removed(lab: &mut Lab) -> Result<()> {
     // Somebody else's of the same kind stay.
     a.call("ip route add 10.8.0.0/16 dev eth0 proto static")?;
     a.call("ip rule add from 10.8.0.0/16 table 77")?;
-    let backup = configuration.replace("advert_int 0.2", "advert_int 40");
+    let backup = configuration.replace("advert_int 0.5", "advert_int 40");
     let again = Daemon::start(&a, &evervip(), &backup)?;
     again.says("(VI) Entering BACKUP STATE")?;
     wait_until(SOON, "only foreign ones are left", || {

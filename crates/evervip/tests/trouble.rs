@@ -35,12 +35,13 @@ fn main() -> ExitCode {
 
 const VIP: &str = "198.18.0.100";
 const OTHER_VIP: &str = "198.18.1.100";
-const INTERVAL: Duration = Duration::from_millis(200);
+/// Half a second leaves a busy machine time to be late.
+const INTERVAL: Duration = Duration::from_millis(500);
 
 fn instance(name: &str, interface: &str, addresses: &[&str]) -> String {
     format!(
         "vrrp_instance {name} {{\n interface {interface}\n virtual_router_id 51\n priority 150\n version 3\n \
-         advert_int 0.2\n virtual_ipaddress {{\n {}\n }}\n}}\n",
+         advert_int 0.5\n virtual_ipaddress {{\n {}\n }}\n}}\n",
         addresses.join("\n ")
     )
 }
@@ -209,7 +210,7 @@ fn forged(source: Ipv4Addr, vrid: u8, priority: u8, addresses: &[IpAddr]) -> Res
         version: Version::V3,
         vrid: Vrid::new(vrid).context("a VRID")?,
         claim: Claim::from_wire(priority),
-        advert_int: Centiseconds::new(20),
+        advert_int: Centiseconds::new(50),
         addresses,
         auth_pass: None,
         family: Family::V4,

@@ -88,20 +88,20 @@ const V2: Flavour = Flavour {
 };
 
 const V3: Flavour = Flavour {
-    keywords: "version 3\n advert_int 0.2\n",
+    keywords: "version 3\n advert_int 0.5\n",
     addresses: ["198.18.0.100/24", "198.18.0.101/32"],
     device: "vrrp.51",
     mac: V4_MAC,
-    interval: Duration::from_millis(200),
+    interval: Duration::from_millis(500),
     on_base: false,
 };
 
 const V6: Flavour = Flavour {
-    keywords: "version 3\n advert_int 0.2\n",
+    keywords: "version 3\n advert_int 0.5\n",
     addresses: ["fe80::18:64/64", "fd00:18::64/64"],
     device: "vrrp.51",
     mac: V6_MAC,
-    interval: Duration::from_millis(200),
+    interval: Duration::from_millis(500),
     on_base: false,
 };
 
@@ -346,7 +346,7 @@ fn reload(lab: &mut Lab) -> Result<()> {
     let (a, b, capture) = pair(lab)?;
     let mut ours = Daemon::start(&a, &evervip(), &V3.configuration(150))?;
     V3.gained_by(&a)?;
-    let second = "vrrp_instance W {\n interface eth0\n virtual_router_id 52\n version 3\n advert_int 0.2\n use_vmac\n \
+    let second = "vrrp_instance W {\n interface eth0\n virtual_router_id 52\n version 3\n advert_int 0.5\n use_vmac\n \
                   virtual_ipaddress {\n 198.18.0.200/24\n }\n}\n";
     let index = a.link("vrrp.51")?.index;
     let monitor = Monitor::start(&a)?;
@@ -704,7 +704,7 @@ fn ipvlan(lab: &mut Lab, flavour: &Ipvlan) -> Result<()> {
     let (a, b, capture) = pair(lab)?;
     let configuration = |me, priority| {
         format!(
-            "vrrp_instance VI {{\n interface eth0\n virtual_router_id {VRID}\n version 3\n advert_int 0.2\n \
+            "vrrp_instance VI {{\n interface eth0\n virtual_router_id {VRID}\n version 3\n advert_int 0.5\n \
              priority {priority}\n {}\n virtual_ipaddress {{\n {}/64\n }}\n}}\n",
             (flavour.keyword)(me),
             flavour.address
@@ -780,7 +780,7 @@ fn vrf(lab: &mut Lab) -> Result<()> {
     let capture = b.capture("eth0")?;
     let configuration = |me: u8, peer: u8, priority: u8| {
         format!(
-            "vrrp_instance VI {{\n vrf red\n virtual_router_id {VRID}\n version 3\n advert_int 0.2\n \
+            "vrrp_instance VI {{\n vrf red\n virtual_router_id {VRID}\n version 3\n advert_int 0.5\n \
              priority {priority}\n unicast_src_ip 198.18.0.{me}\n unicast_peer {{\n 198.18.0.{peer}\n }}\n \
              virtual_ipaddress {{\n 198.18.0.100/24 dev eth0\n }}\n}}\n"
         )

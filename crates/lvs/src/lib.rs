@@ -61,7 +61,6 @@ mod misc;
 mod names;
 mod pace;
 mod quorum;
-mod random;
 mod reload;
 pub mod settings;
 mod stop;

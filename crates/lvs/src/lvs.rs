@@ -16,12 +16,12 @@ use crate::entries::{GivenMark, Marks};
 use crate::messages;
 use crate::misc::{CommandEnd, Run};
 use crate::names::{ServerName, ServiceName};
-use crate::random::Random;
 use crate::settings::checkers::{Checker, CheckerKind};
 use crate::settings::{Octets, RealServer, Settings, VirtualServer};
 use crate::table::{Held, Table};
 use crate::timeline::Timeline;
 use crate::watch::Watch;
+use types::Random;
 
 /// The first check of a server begins so long after the settings came, and up to `warmup` later (keepalived).
 pub(crate) const FIRST_CHECK: Duration = Duration::from_secs(1);
@@ -402,7 +402,7 @@ impl Lvs {
 
     /// Begins an attempt.
     fn begin(&mut self, now: Instant, id: CheckId) {
-        let random = self.random.next();
+        let random = self.random.next_u64();
         let Some(checker) = self.checker(id) else {
             return;
         };

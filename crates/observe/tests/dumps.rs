@@ -300,7 +300,7 @@ fn tracked_files_processes_and_sessions() {
     settings.track_process = tracked("P", 3, true);
     settings.track_bfd = tracked("B", -5, true);
     let mut router = Vrrp::new();
-    router.tell_ahead([("F".to_owned(), -7)], [("P".to_owned(), 3)]);
+    router.tell_ahead([("F".to_owned(), -7)], [("P".to_owned(), 3)], []);
     router.handle_settings(
         Instant::ZERO,
         Settings {

@@ -78,6 +78,7 @@ impl Facts {
         vrrp.tell_ahead(
             [(FILE.to_owned(), self.file)],
             [(PROCESSES.to_owned(), self.processes)],
+            [(SESSION.to_owned(), self.session)],
         );
     }
 

@@ -12,8 +12,9 @@ mod memberships;
 mod receiver;
 mod sender;
 
+pub use crate::batch::ReceiveSummary;
 pub use memberships::Memberships;
-pub use receiver::{AdvertReceiver, ReceiveSummary, Received};
+pub use receiver::{AdvertReceiver, Received};
 pub use sender::AdvertSender;
 
 /// The IP protocol number of VRRP (RFC 9568 5.1.1.4).

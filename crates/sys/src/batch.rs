@@ -35,7 +35,7 @@ pub(crate) struct Batch {
     received: Vec<Lengths>,
 }
 
-/// What the kernel wrote into one slot.
+/// What the kernel wrote into one slot, or would have if there had been room.
 #[derive(Clone, Copy)]
 struct Lengths {
     data: usize,
@@ -55,6 +55,20 @@ pub(crate) struct Datagram<'a> {
     pub(crate) data: &'a [u8],
     /// The content was longer than the buffer: the rest is lost.
     pub(crate) truncated: bool,
+    /// How long the content was before it was truncated.
+    pub(crate) length: usize,
+}
+
+/// What receiving datagrams, some at a time, has come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct ReceiveSummary {
+    /// Packets that were handed over.
+    pub delivered: u32,
+    /// Packets without an interface, a source or a destination: there is nothing to be done with them.
+    pub dropped: u32,
+    /// More may be waiting; the descriptor stays readable if so.
+    pub more: bool,
 }
 
 impl Batch {
@@ -110,6 +124,8 @@ impl Batch {
             Wait::ForOne => libc::MSG_WAITFORONE,
             Wait::No => libc::MSG_DONTWAIT,
         };
+        // Of what is truncated the kernel is to tell the whole length.
+        let flags = flags | libc::MSG_TRUNC;
         let count = loop {
             // SAFETY: the first `prepared` headers point to buffers of this struct and to `vectors`, all of
             // which live through the call and are borrowed by nobody else; their lengths are those of the
@@ -147,9 +163,37 @@ impl Batch {
         Ok(self.received.len())
     }
 
-    /// How many datagrams one call can take.
-    pub(crate) const fn slots(&self) -> usize {
-        self.slots
+    /// Hands over what is waiting, oldest first, but fills the buffers so many times at most, so that everything else gets its
+    /// turn. `handle` tells whether it could do anything with a datagram.
+    ///
+    /// # Errors
+    /// As `recvmmsg`; that nothing is waiting is no error. What was received before has been handed over.
+    pub(crate) fn receive_some(
+        &mut self,
+        socket: &impl AsFd,
+        times: u32,
+        mut handle: impl FnMut(&Datagram<'_>) -> bool,
+    ) -> io::Result<ReceiveSummary> {
+        let mut summary = ReceiveSummary::default();
+        for _batch in 0..times {
+            let received = match self.receive(socket, Wait::No) {
+                Ok(received) => received,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(summary),
+                Err(error) => return Err(error),
+            };
+            for datagram in self.datagrams() {
+                if handle(&datagram) {
+                    summary.delivered += 1;
+                } else {
+                    summary.dropped += 1;
+                }
+            }
+            if received < self.slots {
+                return Ok(summary);
+            }
+        }
+        summary.more = true;
+        Ok(summary)
     }
 
     /// What the last call received, in order.
@@ -163,12 +207,13 @@ impl Batch {
                 control: first(control, lengths.control),
                 data: first(data, lengths.data),
                 truncated: lengths.truncated,
+                length: lengths.data,
             },
         )
     }
 }
 
-/// The first `length` bytes, or all of them: the kernel reports the length that an address would have had.
+/// The first `length` bytes, or all of them: the kernel reports the length that an address or a content would have had.
 fn first(bytes: &[u8], length: usize) -> &[u8] {
     bytes.get(..length).unwrap_or(bytes)
 }
@@ -267,13 +312,13 @@ mod tests {
         assert_eq!(batch.receive(&ours, Wait::ForOne).unwrap(), 4);
         let got: Vec<_> = batch
             .datagrams()
-            .map(|d| (d.data.to_vec(), d.truncated))
+            .map(|d| (d.data.to_vec(), d.truncated, d.length))
             .collect();
-        let expected: Vec<(Vec<u8>, bool)> = vec![
-            (b"one".into(), false),
-            (b"three an".into(), true),
-            (b"".into(), false),
-            (b"four".into(), false),
+        let expected: Vec<(Vec<u8>, bool, usize)> = vec![
+            (b"one".into(), false, 3),
+            (b"three an".into(), true, 14),
+            (b"".into(), false, 0),
+            (b"four".into(), false, 4),
         ];
         assert_eq!(got, expected);
         assert_eq!(batch.receive(&ours, Wait::ForOne).unwrap(), 1);

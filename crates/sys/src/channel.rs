@@ -225,6 +225,13 @@ impl Channel {
     }
 }
 
+impl From<OwnedFd> for Channel {
+    /// The far end of a [pair](Self::pair) that came with a message. It is as the pair was made: non-blocking, and closed on exec.
+    fn from(far: OwnedFd) -> Self {
+        Self { socket: far }
+    }
+}
+
 impl AsFd for Channel {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()

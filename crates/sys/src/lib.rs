@@ -5,13 +5,14 @@
 //! done, to what, and why it did not work.
 //!
 //! Two halves. The network: [`netlink`] reads and changes interfaces and addresses, [`nftables`] filters, [`ipvs`] balances, [`advert_socket`]
-//! sends and receives VRRP advertisements, [`link_socket`] sends gratuitous ARP and neighbour
+//! sends and receives VRRP advertisements, [`bfd_socket`] the control packets of BFD, [`link_socket`] sends gratuitous ARP and neighbour
 //! advertisements as finished frames. The process: the [`event_loop`] and what it waits for
 //! ([`timer`], [`signals`], [`channel`]), children, files and identity; and the kernel's settings of interfaces ([`sysctl`]).
 //!
 //! Nothing here decides anything: the cores do, and their hosts carry the decisions to this crate.
 
 pub mod advert_socket;
+pub mod bfd_socket;
 pub mod capture;
 pub mod channel;
 pub mod check_socket;
@@ -42,6 +43,7 @@ pub mod syslog;
 pub mod timer;
 pub mod users;
 
+mod arrival;
 mod batch;
 mod filter;
 mod mapping;

@@ -9,6 +9,7 @@
     reason = "a test stops at the first surprise; the whole file is one"
 )]
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::panic::{self, AssertUnwindSafe};
 use std::process::{Command, ExitCode};
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         ("marks come and go, the others stay", marks_change),
         ("ten thousand marks", many_marks),
         ("marks are looked at", marks_are_looked_at),
+        ("tables are looked at", tables_are_looked_at),
         ("packets get their marks", marks_effect),
         ("a blocked address neither takes nor sends", effect),
     ];
@@ -627,6 +629,91 @@ fn marks_are_looked_at() {
     firewall.change_marks(&table, &wanted, &others).unwrap();
     assert!(firewall.holds_marks(&table, &others).unwrap());
     assert!(!firewall.holds_marks(&table, &wanted).unwrap());
+}
+
+/// Whatever is in a table: somebody changes it, and that is seen; we change it, and that is right.
+fn tables_are_looked_at() {
+    let (_namespace, mut firewall) = lab();
+    let (a0, a1) = (index("a0"), index("a1"));
+    let parent: Ipv6Addr = "fe80::1".parse().unwrap();
+    let all: BTreeSet<Element> = [
+        Element::Macvlan {
+            device: a1,
+            parent: a0,
+        },
+        Element::NoSolicitation(a1),
+        Element::ParentLinkLocal(parent, name("a1")),
+        address("fd00:18::77"),
+        link_local("fe80::77", "a0"),
+    ]
+    .into();
+    let full = Table {
+        macvlans: true,
+        counters: true,
+        ..table(Family::V6)
+    };
+    assert!(!firewall.holds(&full, &all).unwrap(), "no table");
+    for change in [
+        "flush ruleset",
+        "delete table ip6 keepalived",
+        "flush chain ip6 keepalived in_link_local",
+        "insert rule ip6 keepalived in accept",
+        "flush set ip6 keepalived vips",
+        "add element ip6 keepalived vips { fd00:18::78 }",
+        "delete element ip6 keepalived vips_link_local { fe80::77 . \"a0\" }",
+        "delete element ip6 keepalived vmac_map { \"a1\" }; add element ip6 keepalived vmac_map { \"a1\" : \"lo\" }",
+        "flush set ip6 keepalived parent_link_local",
+    ] {
+        firewall.replace(&full, &all).unwrap();
+        nft(&["add table ip somebody_else; add chain ip somebody_else in"]);
+        assert!(firewall.holds(&full, &all).unwrap(), "{change}");
+        nft(&[change]);
+        assert!(!firewall.holds(&full, &all).unwrap(), "{change}");
+    }
+    // Every kind of table, with and without elements.
+    for family in [Family::V4, Family::V6] {
+        for (blocks, outgoing, macvlans, by_index) in [
+            (true, true, false, false),
+            (true, false, false, true),
+            (false, false, true, false),
+            (true, true, true, true),
+        ] {
+            let table = Table {
+                blocks,
+                outgoing,
+                macvlans,
+                by_index,
+                ..table(family)
+            };
+            let mut holds = BTreeSet::new();
+            firewall.replace(&table, &holds).unwrap();
+            assert!(firewall.holds(&table, &holds).unwrap(), "{table:?}");
+            let fresh = if blocks {
+                match family {
+                    Family::V4 => address("198.18.0.100"),
+                    Family::V6 => address("fd00:18::100"),
+                }
+            } else {
+                Element::Macvlan {
+                    device: a1,
+                    parent: a0,
+                }
+            };
+            let change = Change::Add(fresh.clone());
+            firewall.change(family, &table.name, &[change]).unwrap();
+            assert!(!firewall.holds(&table, &holds).unwrap(), "{table:?}");
+            holds.insert(fresh);
+            assert!(firewall.holds(&table, &holds).unwrap(), "{table:?}");
+        }
+    }
+    let many: BTreeSet<Element> = (0..10_000_u32)
+        .map(|number| Element::Address(IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + number))))
+        .collect();
+    let table = table(Family::V4);
+    firewall.replace(&table, &many).unwrap();
+    assert!(firewall.holds(&table, &many).unwrap());
+    nft(&["delete element ip keepalived vips { 10.0.39.15 }"]);
+    assert!(!firewall.holds(&table, &many).unwrap());
 }
 
 /// A rule behind ours counts what comes with which mark.

@@ -10,13 +10,16 @@
 extern crate alloc;
 
 mod address;
+pub mod bfd;
 mod interface;
 pub mod ipvs;
 pub mod marks;
 mod protocol;
+mod random;
 mod time;
 
 pub use address::{Family, MacAddress, Prefix, PrefixError};
 pub use interface::{IfIndex, IfName, IfNameError};
 pub use protocol::{Claim, OutOfRange, Priority, Version, Vrid, Weight};
+pub use random::Random;
 pub use time::{Centiseconds, Instant};

@@ -62,6 +62,7 @@ pub(crate) struct Watched {
 struct Ahead {
     files: BTreeMap<String, i32>,
     processes: BTreeMap<String, u32>,
+    sessions: BTreeMap<String, bool>,
 }
 
 impl Watched {
@@ -144,7 +145,12 @@ impl Watched {
         self.sessions = sessions
             .into_iter()
             .map(|name| Session {
-                up: up.get(name.as_str()).copied().unwrap_or(false),
+                up: ahead
+                    .sessions
+                    .get(&name)
+                    .or_else(|| up.get(name.as_str()))
+                    .copied()
+                    .unwrap_or(false),
                 name: name.into(),
             })
             .collect();
@@ -160,7 +166,7 @@ fn index<'a>(names: impl Iterator<Item = &'a Arc<str>>) -> BTreeMap<Arc<str>, us
 }
 
 impl Vrrp {
-    /// What the files and processes of the next settings say: it takes effect with
+    /// What the files, processes and BFD sessions of the next settings say: it takes effect with
     /// [`handle_settings`](Self::handle_settings), so that nobody begins with a wrong idea of them. What is not told stays as
     /// it is known, or is 0; processes that a reload brings in count when they have been counted
     /// ([`handle_process_count`](Self::handle_process_count)), so that no running master waits for that.
@@ -168,9 +174,11 @@ impl Vrrp {
         &mut self,
         files: impl IntoIterator<Item = (String, i32)>,
         processes: impl IntoIterator<Item = (String, u32)>,
+        sessions: impl IntoIterator<Item = (String, bool)>,
     ) {
         self.watched.ahead.files.extend(files);
         self.watched.ahead.processes.extend(processes);
+        self.watched.ahead.sessions.extend(sessions);
     }
 
     /// A tracked file says something else ([`file_number`](crate::file_number)).

@@ -1,4 +1,4 @@
-//! Bytes to structs and back: VRRP and its two kinds of proof, IPv4, ARP, Neighbour Discovery and their checksums.
+//! Bytes to structs and back: VRRP and its two kinds of proof, BFD, IPv4, ARP, Neighbour Discovery and their checksums.
 //!
 //! A parser never panics and says why it refused. After it no length is left to check. Whether a well-formed
 //! packet is *welcome* (version, authentication, addresses) is for the protocol core to judge; nothing here knows
@@ -11,6 +11,7 @@ extern crate alloc;
 
 pub mod ah;
 pub mod arp;
+pub mod bfd;
 pub mod checksum;
 pub mod ethernet;
 pub mod ipv4;

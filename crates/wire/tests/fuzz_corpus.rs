@@ -4,27 +4,39 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "the body is all test, but the fuzz target includes it, too"
+    reason = "the bodies are all test, but the fuzz targets include them, too"
 )]
 
+#[path = "../../../fuzz/bodies/bfd_packet.rs"]
+mod bfd_packet;
 #[path = "../../../fuzz/bodies/vrrp_advert.rs"]
-mod body;
+mod vrrp_advert;
 
-#[test]
-fn corpus() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/vrrp_advert");
+/// Runs every file of a corpus that has at least `enough` of them.
+fn replay(name: &str, enough: usize, run: fn(&[u8])) {
+    let folder = format!("{}/../../fuzz/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
     let mut files = 0;
-    for entry in std::fs::read_dir(folder).expect(folder) {
-        let path = entry.expect(folder).path();
+    for entry in std::fs::read_dir(&folder).expect(&folder) {
+        let path = entry.expect(&folder).path();
         let data = std::fs::read(&path).expect("a readable file");
         // The name appears only when the test fails.
         println!("{}", path.display());
-        body::run(&data);
+        run(&data);
         // What is cut short must be refused or read, never trusted.
         for length in 0..data.len().min(64) {
-            body::run(&data[..length]);
+            run(&data[..length]);
         }
         files += 1;
     }
-    assert!(files >= 24, "{files} files in {folder}");
+    assert!(files >= enough, "{files} files in {folder}");
+}
+
+#[test]
+fn adverts() {
+    replay("vrrp_advert", 24, vrrp_advert::run);
+}
+
+#[test]
+fn control_packets_of_bfd() {
+    replay("bfd_packet", 38, bfd_packet::run);
 }

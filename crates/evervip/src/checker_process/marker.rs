@@ -8,15 +8,10 @@ use sys::nftables::{Firewall, MarkTable};
 use types::Instant;
 use types::marks::{MarkClaim, Marks};
 
+use crate::child::looks::{Looks, Word};
+
 /// Until it is tried again.
 const RETRY: Duration = Duration::from_secs(5);
-/// How often the tables are looked at: as often as the table of IPVS. Whoever flushes them tells nobody.
-const ROUND: Duration = Duration::from_secs(60);
-/// After so many looks in a row that found something else the next ones come later, and without a word: whoever it is, or
-/// a kernel that tells it in other words, would have them made anew for ever, and packets are not marked meanwhile.
-const IN_VAIN: u32 = 3;
-/// How much later.
-const LATER: u32 = 10;
 
 /// The tables that mark packets.
 #[derive(Default)]
@@ -30,9 +25,7 @@ pub(super) struct Marker {
     /// Names of tables that we made and that have to go.
     stale: BTreeSet<String>,
     retry_at: Option<Instant>,
-    look_at: Option<Instant>,
-    /// Looks in a row that found something else.
-    in_vain: u32,
+    looks: Looks,
     complaint: Option<String>,
 }
 
@@ -53,12 +46,15 @@ impl Marker {
 
     /// When [`tick`](Self::tick) has something to do.
     pub(super) fn next_wake(&self) -> Option<Instant> {
-        self.retry_at.into_iter().chain(self.look_at).min()
+        self.retry_at
+            .into_iter()
+            .chain(self.looks.next_wake())
+            .min()
     }
 
     /// Tries again what did not work, and looks at what did, if it is time.
     pub(super) fn tick(&mut self, now: Instant) {
-        if self.look_at.is_some_and(|at| at <= now) {
+        if self.looks.begin(now) {
             self.look(now);
         }
         if self.retry_at.is_some_and(|at| at <= now) {
@@ -68,7 +64,6 @@ impl Marker {
 
     /// Whether the tables hold what they should. If not, they are made anew.
     fn look(&mut self, now: Instant) {
-        self.look_at = Some(now + ROUND);
         let (Some((table, holds)), Some(firewall)) = (&mut self.made, &mut self.firewall) else {
             return;
         };
@@ -76,23 +71,19 @@ impl Marker {
             return;
         };
         match firewall.holds_marks(table, marks) {
-            Ok(true) => self.in_vain = 0,
+            Ok(true) => self.looks.was_right(),
             Ok(false) => {
                 let name = &table.name;
-                self.in_vain = self.in_vain.saturating_add(1);
-                if self.in_vain >= IN_VAIN {
-                    self.look_at = Some(now + ROUND * LATER);
-                }
-                match self.in_vain {
-                    ..IN_VAIN => warn!(
+                match self.looks.was_wrong(now) {
+                    Word::Changed => warn!(
                         "nftables_ipvs: what was in the tables {name} was changed by somebody else: they are made anew"
                     ),
-                    IN_VAIN => warn!(
+                    Word::ChangedAgain(every) => warn!(
                         "nftables_ipvs: what was in the tables {name} was changed again: they are made anew, and looked at every \
                          {} min from now on; find out who changes them",
-                        ROUND.as_secs() * u64::from(LATER) / 60
+                        every.as_secs() / 60
                     ),
-                    _ => debug!("nftables_ipvs: the tables {name} are made anew"),
+                    Word::Enough => debug!("nftables_ipvs: the tables {name} are made anew"),
                 }
                 *holds = None;
                 self.turn(now);
@@ -125,10 +116,7 @@ impl Marker {
                 Some(now + RETRY)
             }
         };
-        self.look_at = self
-            .made
-            .is_some()
-            .then(|| self.look_at.unwrap_or(now + ROUND));
+        self.looks.there_are(now, self.made.is_some());
     }
 
     /// Makes the tables what they should be.

@@ -45,6 +45,8 @@ impl Fifos {
         let own = match self.role {
             Role::Vrrp => &fifos.vrrp,
             Role::Checkers => &fifos.lvs,
+            // It announces nothing.
+            Role::Bfd => &None,
         };
         let mut old: BTreeMap<String, Open> = self
             .open

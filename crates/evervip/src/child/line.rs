@@ -62,6 +62,8 @@ impl Line {
                         postcard::from_bytes(&bytes).context("settings from the parent")?;
                     Heard::Order(Order::Reload(Box::new(settings)))
                 }
+                (ToChild::Sessions, Some(end)) => Heard::Order(Order::ListenTo(end.into())),
+                (ToChild::Follower(role), Some(end)) => Heard::Order(Order::Tell(role, end.into())),
                 (ToChild::Stop, _) => Heard::Order(Order::Stop),
                 (ToChild::Dump(dump), _) => Heard::Order(Order::Dump(dump)),
                 (other, _) => {

@@ -4,13 +4,14 @@
 
 use anyhow::Result;
 use config::Settings;
+use sys::channel::Channel;
 use sys::event_loop::EventLoop;
 use sys::process::{self, Exit};
 use sys::signals::SignalSet;
 
 use super::line::{Heard, Line};
 use super::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
-use crate::messages::{Dump, ToParent};
+use crate::messages::{Dump, Role, ToParent};
 
 /// What a child is to do.
 pub(crate) enum Order {
@@ -20,6 +21,10 @@ pub(crate) enum Order {
     Reload(Box<Settings>),
     /// Write a dump.
     Dump(Dump),
+    /// Listen to the BFD process, which is there anew.
+    ListenTo(Channel),
+    /// Tell this child of BFD sessions; it is there anew.
+    Tell(Role, Channel),
     /// Note that this process has ended.
     Bury(Exit),
 }
@@ -94,8 +99,6 @@ impl Orders {
 mod tests {
     use std::fs::File;
     use std::io::Write as _;
-
-    use sys::channel::Channel;
 
     use super::*;
     use crate::messages::ToChild;

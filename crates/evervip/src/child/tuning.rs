@@ -46,6 +46,7 @@ impl Tuning {
         match self.role {
             Role::Vrrp => "vrrp",
             Role::Checkers => "checker",
+            Role::Bfd => "bfd",
         }
     }
 
@@ -55,6 +56,7 @@ impl Tuning {
         let wanted = match self.role {
             Role::Vrrp => &processes.vrrp,
             Role::Checkers => &processes.checker,
+            Role::Bfd => &processes.bfd,
         };
         if wanted.nice != self.applied.nice {
             report(process::set_nice(wanted.nice));

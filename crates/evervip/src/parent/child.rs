@@ -13,7 +13,7 @@ use sys::heartbeat::Heartbeat;
 use sys::process::{self, Pid};
 use types::Instant;
 
-use crate::messages::{Start, ToChild};
+use crate::messages::{Role, Start, ToChild};
 
 /// A child that ran so long is started again at once when it ends (keepalived: 60 s).
 const LONG_ENOUGH: Duration = Duration::from_secs(60);
@@ -27,6 +27,8 @@ pub(super) struct Child {
     started: Instant,
     /// Settings that it has not confirmed yet.
     unconfirmed: u32,
+    /// The BFD process that it was connected with last.
+    follows: Option<Pid>,
     /// Its channel is in the epoll set.
     listened_to: bool,
     names: BTreeSet<String>,
@@ -54,6 +56,7 @@ impl Child {
             channel,
             started: now,
             unconfirmed: 1,
+            follows: None,
             listened_to: true,
             names: start.resume.clone(),
             overridden: start.overridden.clone(),
@@ -69,6 +72,19 @@ impl Child {
         let memory = sealed_memory(settings)?;
         self.send(&ToChild::Reload, Some(memory.as_fd()))?;
         self.unconfirmed = self.unconfirmed.saturating_add(1);
+        Ok(())
+    }
+
+    /// Connects it with the BFD process, unless it is already. `role`: what it is itself.
+    pub(super) fn follow(&mut self, bfd: &Self, role: Role) -> Result<()> {
+        if self.follows == Some(bfd.pid()) {
+            return Ok(());
+        }
+        let (near, far) = Channel::pair()?;
+        // Should the second message fail, the BFD process drops this end when the next one comes, or finds nobody at the other.
+        bfd.send(&ToChild::Follower(role), Some(near.as_fd()))?;
+        self.send(&ToChild::Sessions, Some(far.as_fd()))?;
+        self.follows = Some(bfd.pid());
         Ok(())
     }
 
@@ -140,7 +156,8 @@ impl Child {
         self.marks.extend(marks);
     }
 
-    /// Names of the instances that were master when it last spoke, or of the real servers that were down.
+    /// Names of the instances that were master when it last spoke, of the real servers that were down, or of the BFD sessions
+    /// that were up.
     pub(super) const fn names(&self) -> &BTreeSet<String> {
         &self.names
     }

@@ -15,8 +15,10 @@ pub(super) struct Packed {
     pub(super) global: Global,
     has_instances: bool,
     has_virtual_servers: bool,
+    has_sessions: bool,
     vrrp: Vec<u8>,
     checkers: Vec<u8>,
+    bfd: Vec<u8>,
 }
 
 impl Packed {
@@ -24,11 +26,17 @@ impl Packed {
     pub(super) fn new(mut settings: Settings, checkers_may_run: bool) -> Result<Self> {
         let has_instances = !settings.vrrp.instances.is_empty();
         let has_virtual_servers = !settings.lvs.virtual_servers.is_empty();
+        let has_sessions = !settings.bfd.sessions.is_empty();
         let global = settings.global.clone();
         let pack = |settings: &Settings| {
             postcard::to_allocvec(settings).context("settings for the children")
         };
 
+        let bfd = pack(&Settings {
+            global: global.clone(),
+            bfd: std::mem::take(&mut settings.bfd),
+            ..Settings::default()
+        })?;
         let lvs = std::mem::take(&mut settings.lvs);
         let lvs_commands = std::mem::take(&mut settings.lvs_commands);
         settings.lvs.global = lvs.global.clone();
@@ -58,8 +66,10 @@ impl Packed {
             global,
             has_instances,
             has_virtual_servers,
+            has_sessions,
             vrrp,
             checkers,
+            bfd,
         })
     }
 
@@ -68,6 +78,7 @@ impl Packed {
         match role {
             Role::Vrrp => self.has_instances,
             Role::Checkers => self.has_virtual_servers,
+            Role::Bfd => self.has_sessions,
         }
     }
 
@@ -76,6 +87,7 @@ impl Packed {
         match role {
             Role::Vrrp => &self.vrrp,
             Role::Checkers => &self.checkers,
+            Role::Bfd => &self.bfd,
         }
     }
 }

@@ -16,6 +16,7 @@ pub(super) struct PidFiles {
     pub(super) parent: PathBuf,
     vrrp: PathBuf,
     checkers: PathBuf,
+    bfd: PathBuf,
 }
 
 impl PidFiles {
@@ -40,6 +41,7 @@ impl PidFiles {
             parent: file(&options.pid, "keepalived"),
             vrrp: file(&options.vrrp_pid, "vrrp"),
             checkers: file(&options.checkers_pid, "checkers"),
+            bfd: file(&options.bfd_pid, "bfd"),
         }
     }
 
@@ -48,11 +50,12 @@ impl PidFiles {
         match role {
             Role::Vrrp => &self.vrrp,
             Role::Checkers => &self.checkers,
+            Role::Bfd => &self.bfd,
         }
     }
 
     pub(super) fn make_directories(&self) {
-        for directory in [&self.parent, &self.vrrp, &self.checkers]
+        for directory in [&self.parent, &self.vrrp, &self.checkers, &self.bfd]
             .into_iter()
             .filter_map(|file| file.parent())
         {

@@ -48,6 +48,7 @@ impl Slot {
         match self.role {
             Role::Vrrp => "the VRRP process",
             Role::Checkers => "the checker process",
+            Role::Bfd => "the BFD process",
         }
     }
 
@@ -56,6 +57,7 @@ impl Slot {
         match self.role {
             Role::Vrrp => 2,
             Role::Checkers => 3,
+            Role::Bfd => 4,
         }
     }
 

@@ -2,8 +2,9 @@
 //!
 //! A table is made when settings come that need it, empty: a take-over only adds elements. It is made in place of whatever
 //! bears its name, and so the left-overs of a dead predecessor go; those that the first settings do not need are removed.
-//! What cannot be changed any more, because somebody flushed the tables, is made anew. What fails is tried again after a
-//! while, or when something else changes; one message says so, and everything else goes on.
+//! What cannot be changed any more, because somebody flushed the tables, is made anew; whether that happened is looked at now
+//! and then, too, for nobody is told. What fails is tried again after a while, or when something else changes; one message
+//! says so, and everything else goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -15,6 +16,8 @@ use sys::nftables::{Change, Element, Firewall, InterfaceKey, Table};
 use types::{Family, IfIndex, IfName, Instant};
 use vrrp::settings::DeviceKind;
 use vrrp::{Blocked, DeviceView, Vrrp};
+
+use crate::child::looks::{Looks, Word};
 
 /// keepalived's name for the tables.
 const TABLE: &str = "keepalived";
@@ -55,6 +58,8 @@ pub(super) struct PacketFilter {
     retry: Option<(Instant, Duration)>,
     /// It was said that the filter does not work.
     complained: bool,
+    /// When the tables are looked at.
+    looks: Looks,
 }
 
 struct Made {
@@ -120,9 +125,56 @@ impl PacketFilter {
         !self.fresh
     }
 
-    /// When what failed is to be tried again.
+    /// When what failed is to be tried again, or what did not is to be looked at.
     pub(super) fn next_wake(&self) -> Option<Instant> {
-        self.retry.map(|(at, _)| at)
+        let retry = self.retry.map(|(at, _)| at);
+        retry.into_iter().chain(self.looks.next_wake()).min()
+    }
+
+    /// Looks whether the tables are as they were made, if it is time. True: they are not, and the next drain makes them anew.
+    pub(super) fn look(&mut self, now: Instant) -> bool {
+        let Some(netlink) = &mut self.netlink else {
+            return false;
+        };
+        if !self.looks.begin(now) {
+            return false;
+        }
+        let mut wrong = BTreeSet::new();
+        let mut broken = None;
+        for made in self.made.values_mut().filter(|made| !made.uncertain) {
+            match netlink.holds(&made.table, &made.elements) {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(problem) => broken = Some(problem),
+            }
+            made.uncertain = true;
+            wrong.insert(made.table.name.as_str());
+        }
+        if wrong.is_empty() {
+            self.looks.was_right();
+            return false;
+        }
+        let names = wrong.into_iter().collect::<Vec<_>>().join(", ");
+        match (self.looks.was_wrong(now), &broken) {
+            (Word::Changed, None) => {
+                warn!(
+                    "nftables: what was in the tables {names} was changed by somebody else: they are made anew"
+                );
+            }
+            (Word::ChangedAgain(every), None) => warn!(
+                "nftables: what was in the tables {names} was changed again: they are made anew, and looked at every {} min \
+                 from now on; find out who changes them",
+                every.as_secs() / 60
+            ),
+            (Word::Enough, _) => debug!("nftables: the tables {names} are made anew"),
+            (_, Some(problem)) => warn!("{problem}: making the tables {names} anew"),
+        }
+        if broken.is_some() {
+            // A conversation that failed is begun anew.
+            self.netlink = None;
+        }
+        self.fresh = true;
+        true
     }
 
     fn is_due(&self, now: Instant) -> bool {
@@ -153,6 +205,7 @@ impl PacketFilter {
             stays
         });
         worked &= self.remove_left_over();
+        self.looks.there_are(now, !self.made.is_empty());
         if worked {
             self.touched.clear();
             self.compare_all = false;

@@ -650,9 +650,15 @@ impl Hands {
         self.filter.settings_change(settings, filter);
     }
 
-    /// When something is to be carried out that failed.
+    /// When something is to be carried out that failed, or to be looked at.
     pub(super) fn next_wake(&self) -> Option<Instant> {
         self.filter.next_wake()
+    }
+
+    /// Looks at what nobody tells us of, if it is time. True: something of ours is not there, and the next drain makes it
+    /// anew.
+    pub(super) fn look(&mut self, now: Instant) -> bool {
+        self.filter.look(now)
     }
 
     /// Room for the answers to our requests.

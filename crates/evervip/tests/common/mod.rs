@@ -288,6 +288,24 @@ pub(crate) fn holds(host: &Host, address: &str) -> bool {
     host.has_address("eth0", address).unwrap_or(false)
 }
 
+/// Waits until somebody on a host listens at a TCP port, without taking a connection from whoever it is.
+pub(crate) fn listens(host: &Host, port: u16) -> Result<()> {
+    // "sl local_address rem_address st ...": st 0A is LISTEN (proc(5), the kernel's tcp_states.h).
+    let is_it = |line: &str| {
+        let mut words = line.split_whitespace().skip(1);
+        let local = words.next().unwrap_or_default();
+        local.ends_with(&format!(":{port:04X}")) && words.nth(1) == Some("0A")
+    };
+    let read = |name: &str| {
+        let path = format!("/proc/thread-self/net/{name}");
+        let text = host.run(move || fs::read_to_string(path));
+        text.is_ok_and(|text| text.is_ok_and(|text| text.lines().any(is_it)))
+    };
+    wait_until(SOON, &format!("a server listens at port {port}"), || {
+        read("tcp") || read("tcp6")
+    })
+}
+
 /// Writes an executable shell script into a directory.
 pub(crate) fn script(directory: &Path, name: &str, text: &str) -> Result<PathBuf> {
     let path = directory.join(name);

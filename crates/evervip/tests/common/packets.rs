@@ -6,12 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
-use lab::{Capture, Direction, Frame, tshark};
+use lab::{Capture, Direction, Frame, tshark, wait_until};
 use sys::clock::WallTime;
 use types::{Claim, Family};
 use wire::arp::GratuitousArp;
 use wire::ethernet;
 use wire::ndisc::NeighbourAdvertisement;
+
+use super::SOON;
 
 /// An advert on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -237,4 +239,15 @@ fn has_warning(severities: &str) -> bool {
         .split(',')
         .filter_map(|severity| severity.parse::<u32>().ok())
         .any(|severity| severity >= WARNING)
+}
+
+/// Waits until the announcements of a new master have been seen: a capture may be behind the kernel's address list.
+pub(crate) fn first_block(capture: &Capture, address: IpAddr) -> Result<()> {
+    wait_until(SOON, &format!("five announcements of {address}"), || {
+        let frames = capture.frames();
+        let announcements = frames
+            .iter()
+            .filter(|frame| announced(frame) == Some(address));
+        announcements.count() >= 5
+    })
 }

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use socket2::Socket;
 use types::{Family, IfIndex, Vrid};
 
 use super::{CHECKSUM_OFFSET, PROTOCOL, open};
-use crate::batch::{Batch, Datagram, MAX_SLOTS, Wait, control_messages};
+use crate::arrival::{Arrival, sender};
+use crate::batch::{Batch, Datagram, MAX_SLOTS, ReceiveSummary, Wait};
 use crate::{Error, filter, option};
 
 /// Some ten thousand adverts: a storm on the link, or a second in which we do not run, loses none.
@@ -51,18 +52,6 @@ pub struct Received<'a> {
     pub truncated: bool,
     /// IPv4: the packet from its IP header on, which tells its protocol. IPv6: the VRRP message.
     pub datagram: &'a [u8],
-}
-
-/// What a call of [`AdvertReceiver::receive`] did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[must_use]
-pub struct ReceiveSummary {
-    /// Packets that were handed over.
-    pub delivered: u32,
-    /// Packets without an interface, a source or a hop limit: there is nothing to be done with them.
-    pub dropped: u32,
-    /// More may be waiting; the descriptor stays readable if so.
-    pub more: bool,
 }
 
 impl AdvertReceiver {
@@ -155,34 +144,13 @@ impl AdvertReceiver {
         &mut self,
         mut handle: impl FnMut(Received<'_>),
     ) -> Result<ReceiveSummary, Error> {
-        let mut summary = ReceiveSummary {
-            more: true,
-            ..ReceiveSummary::default()
-        };
-        for _batch in 0..BATCHES {
-            let received = match self.batch.receive(&self.socket, Wait::No) {
-                Ok(received) => received,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    summary.more = false;
-                    break;
-                }
-                Err(error) => return Err(Error::system("receive adverts")(error)),
-            };
-            for datagram in self.batch.datagrams() {
-                match describe(self.family, &datagram) {
-                    Some(received) => {
-                        summary.delivered += 1;
-                        handle(received);
-                    }
-                    None => summary.dropped += 1,
-                }
-            }
-            if received < self.batch.slots() {
-                summary.more = false;
-                break;
-            }
-        }
-        Ok(summary)
+        let family = self.family;
+        self.batch
+            .receive_some(&self.socket, BATCHES, |datagram| {
+                let received = describe(family, datagram);
+                received.map(&mut handle).is_some()
+            })
+            .map_err(Error::system("receive adverts"))
     }
 
     /// A raw socket hears its protocol before its filter is there; that is gone afterwards.
@@ -235,9 +203,7 @@ fn describe_v4<'a>(datagram: &Datagram<'a>) -> Option<Received<'a>> {
         d2,
         d3,
     ] = *datagram.data.first_chunk::<IPV4_HEADER>()?;
-    let interface = control_messages(datagram.control)
-        .find(|message| (message.level, message.kind) == (libc::IPPROTO_IP, libc::IP_PKTINFO))
-        .and_then(|info| index(*info.value.first_chunk()?))?;
+    let interface = Arrival::read(datagram.control).interface?;
     Some(Received {
         family: Family::V4,
         interface,
@@ -251,39 +217,22 @@ fn describe_v4<'a>(datagram: &Datagram<'a>) -> Option<Received<'a>> {
 
 /// IPv6 tells the source in the sender's address and the rest in control messages.
 fn describe_v6<'a>(datagram: &Datagram<'a>) -> Option<Received<'a>> {
-    // struct sockaddr_in6: family, port and flow take eight bytes, then comes the address.
-    let source = Ipv6Addr::from(*datagram.name.get(8..)?.first_chunk::<16>()?);
-    let mut destination = None;
-    let mut interface = None;
-    let mut hop_limit = None;
-    for message in
-        control_messages(datagram.control).filter(|message| message.level == libc::IPPROTO_IPV6)
-    {
-        if message.kind == libc::IPV6_PKTINFO {
-            let (address, rest) = message.value.split_first_chunk::<16>()?;
-            destination = Some(Ipv6Addr::from(*address));
-            interface = index(*rest.first_chunk()?);
-        } else if message.kind == libc::IPV6_HOPLIMIT {
-            hop_limit = u8::try_from(i32::from_ne_bytes(*message.value.first_chunk()?)).ok();
-        }
-    }
+    let arrival = Arrival::read(datagram.control);
     Some(Received {
         family: Family::V6,
-        interface: interface?,
-        source: source.into(),
-        destination: destination?.into(),
-        hop_limit: hop_limit?,
+        interface: arrival.interface?,
+        source: sender(datagram.name)?.ip(),
+        destination: arrival.destination?,
+        hop_limit: arrival.hop_limit?,
         truncated: datagram.truncated,
         datagram: datagram.data,
     })
 }
 
-fn index(bytes: [u8; 4]) -> Option<IfIndex> {
-    IfIndex::new(u32::from_ne_bytes(bytes))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
     use crate::batch::{ControlMessage, ControlWriter};
 
@@ -309,6 +258,7 @@ mod tests {
             control: control.bytes(),
             data: &data,
             truncated: true,
+            length: data.len() + 1,
         };
         let expected = Received {
             family: Family::V4,
@@ -364,6 +314,7 @@ mod tests {
             control: control.bytes(),
             data: &[1, 2],
             truncated: false,
+            length: 2,
         };
         let expected = Received {
             family: Family::V6,
@@ -380,7 +331,7 @@ mod tests {
                 name: &name[..length],
                 ..datagram
             };
-            assert_eq!(describe(Family::V6, &short).is_some(), length >= 24);
+            assert_eq!(describe(Family::V6, &short).is_some(), length >= 28);
         }
         for length in 0..control.bytes().len() {
             let short = Datagram {

@@ -1,8 +1,7 @@
-//! Whether tables that give packets marks still hold what we put there: `nft flush ruleset` takes everybody's tables, and
-//! nobody is told.
+//! Whether tables still hold what we put there: `nft flush ruleset` takes everybody's tables, and nobody is told.
 //!
-//! What is compared is what an accident or another program's broom changes: entries with their marks, and the rules that
-//! look them up.
+//! What is compared is what an accident or another program's broom changes: the elements of sets and maps, and which of them
+//! the rules look up.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -12,7 +11,7 @@ use types::ipvs::Protocol;
 use types::marks::Marks;
 
 use super::marks::{FAMILIES, key, map_name};
-use super::{Firewall, IN, MarkTable, numbers, word};
+use super::{Element, Firewall, IN, MarkTable, Table, numbers, word};
 use crate::batch::{Batch, Wait};
 use crate::error::Error;
 use crate::netlink::message::{Attributes, Malformed, Message, Messages, Request, Writer};
@@ -70,6 +69,47 @@ impl Firewall {
         Ok(true)
     }
 
+    /// Whether a table of virtual routers is there and holds these elements and no others. If somebody keeps changing the
+    /// packet filter while it is looked at, nothing was found out: then it does.
+    ///
+    /// # Errors
+    /// When the conversation with the kernel fails. Begin a new one.
+    pub fn holds(&mut self, table: &Table, elements: &BTreeSet<Element>) -> Result<bool, Error> {
+        let mut lists = Batch::new(SLOTS, LIST_SIZE);
+        let place = (table.family, table.name.as_str());
+        let rules = table.rules();
+        for (chain, _) in table.chains() {
+            let of_chain = rules.iter().filter(|(of, _)| *of == chain);
+            let wanted: Vec<&str> = of_chain
+                .map(|(_, steps)| {
+                    let set = steps.iter().find_map(|step| step.set());
+                    set.map_or("", |set| set.name())
+                })
+                .collect();
+            let look = || {
+                let (steady, asked) = self.maps_of_rules(&mut lists, place, chain)?;
+                Ok(shown(steady, asked == wanted))
+            };
+            if !Self::steadily(look)? {
+                return Ok(false);
+            }
+        }
+        for set in table.sets() {
+            let constants = set.constants().iter().map(|kind| (vec![*kind], None));
+            let of_set = elements.iter().filter(|element| element.set() == set);
+            let of_set = of_set.map(|element| (element.key(), element.value()));
+            let wanted: BTreeMap<Ends, Option<u32>> = constants
+                .chain(of_set)
+                .map(|(key, value)| ((key.clone(), key), value))
+                .collect();
+            let look = || self.has_elements(&mut lists, place, set.name(), wanted.clone());
+            if !Self::steadily(look)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     fn steadily(mut look: impl FnMut() -> Result<Shown, Error>) -> Result<bool, Error> {
         for _attempt in 0..ATTEMPTS {
             match look()? {
@@ -88,18 +128,7 @@ impl Firewall {
         (family, table): (Family, &MarkTable),
         protocols: &BTreeSet<Protocol>,
     ) -> Result<Shown, Error> {
-        let mut asked: Vec<String> = Vec::new();
-        let steady = self.list(
-            lists,
-            ("list the rules of nftables table", numbers::GET_RULE),
-            (family, &table.name),
-            |request| request.text(numbers::RULE_CHAIN, IN),
-            numbers::NEW_RULE,
-            |attributes| {
-                asked.push(map_of(attributes)?.unwrap_or_default());
-                Ok(())
-            },
-        )?;
+        let (steady, mut asked) = self.maps_of_rules(lists, (family, &table.name), IN)?;
         asked.sort_unstable();
         let mut wanted: Vec<&str> = protocols.iter().copied().map(map_name).collect();
         wanted.sort_unstable();
@@ -116,18 +145,52 @@ impl Firewall {
         let of_map = marks
             .iter()
             .filter(|(range, _)| range.family() == family && range.protocol == protocol);
-        let mut missing: BTreeMap<Ends, u32> = of_map
+        let wanted = of_map
             .map(|(range, mark)| {
                 let first = key(range.first, range.first_port);
-                ((first, key(range.last, range.last_port)), mark)
+                ((first, key(range.last, range.last_port)), Some(mark))
             })
             .collect();
+        self.has_elements(lists, (family, &table.name), map_name(protocol), wanted)
+    }
+
+    /// The set or map that each rule of a chain looks its packets up in, in their order, empty for one that does no such
+    /// thing; and whether the list shows one moment.
+    fn maps_of_rules(
+        &mut self,
+        lists: &mut Batch,
+        table: (Family, &str),
+        chain: &str,
+    ) -> Result<(bool, Vec<String>), Error> {
+        let mut asked: Vec<String> = Vec::new();
+        let steady = self.list(
+            lists,
+            ("list the rules of nftables table", numbers::GET_RULE),
+            table,
+            |request| request.text(numbers::RULE_CHAIN, chain),
+            numbers::NEW_RULE,
+            |attributes| {
+                asked.push(map_of(attributes)?.unwrap_or_default());
+                Ok(())
+            },
+        )?;
+        Ok((steady, asked))
+    }
+
+    /// Whether a set or a map holds these elements and no others.
+    fn has_elements(
+        &mut self,
+        lists: &mut Batch,
+        table: (Family, &str),
+        set: &str,
+        mut missing: BTreeMap<Ends, Option<u32>>,
+    ) -> Result<Shown, Error> {
         let mut strange = false;
         let steady = self.list(
             lists,
             ("list the elements of nftables table", numbers::GET_ELEMENTS),
-            (family, &table.name),
-            |request| request.text(numbers::ELEMENTS_SET, map_name(protocol)),
+            table,
+            |request| request.text(numbers::ELEMENTS_SET, set),
             numbers::NEW_ELEMENTS,
             |attributes| {
                 for attribute in attributes {
@@ -136,8 +199,8 @@ impl Firewall {
                         continue;
                     }
                     for entry in attribute.nested() {
-                        let (ends, mark) = entry_of(entry?.nested())?;
-                        strange |= missing.remove(&ends) != mark || mark.is_none();
+                        let (ends, value) = entry_of(entry?.nested())?;
+                        strange |= missing.remove(&ends) != Some(value);
                     }
                 }
                 Ok(())
@@ -236,7 +299,7 @@ fn attributes<'m>(message: &Message<'m>) -> Attributes<'m> {
     Attributes::new(message.payload.get(FIXED..).unwrap_or_default())
 }
 
-/// The map that a rule looks its packets up in; `None`: it does no such thing.
+/// The first set or map that a rule looks its packets up in; `None`: it does no such thing.
 fn map_of(rule: Attributes<'_>) -> Result<Option<String>, Malformed> {
     for attribute in rule {
         let attribute = attribute?;
@@ -267,7 +330,7 @@ fn map_of(rule: Attributes<'_>) -> Result<Option<String>, Malformed> {
     Ok(None)
 }
 
-/// The keys of an entry, and its mark if it has one.
+/// The keys of an entry, and its value if it has one: a mark, or the number of an interface.
 fn entry_of(entry: Attributes<'_>) -> Result<(Ends, Option<u32>), Malformed> {
     let (mut first, mut last, mut mark) = (Vec::new(), None, None);
     for attribute in entry {

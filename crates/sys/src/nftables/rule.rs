@@ -66,6 +66,27 @@ impl Step {
     const fn is_verdict(self) -> bool {
         matches!(self, Self::Drop | Self::Accept | Self::GoTo(_))
     }
+
+    /// What it looks a packet up in.
+    pub(super) const fn set(self) -> Option<Set> {
+        match self {
+            Self::TypeIn(set)
+            | Self::OutIn(set)
+            | Self::AddressIn(_, set)
+            | Self::AddressAndIndexIn(_, set)
+            | Self::AddressAndNameIn(_, set)
+            | Self::DuplicateBy(set) => Some(set),
+            Self::IsIgmp
+            | Self::IsPlainIcmpv6
+            | Self::IsIcmpv6
+            | Self::TypeIs(_)
+            | Self::LeavesByMacvlan
+            | Self::IsLinkLocal(_)
+            | Self::Drop
+            | Self::Accept
+            | Self::GoTo(_) => None,
+        }
+    }
 }
 
 /// How addresses lie in the headers of a family.

@@ -177,7 +177,8 @@ impl Element {
         }
     }
 
-    fn key(&self) -> Vec<u8> {
+    /// What it is found by.
+    pub(super) fn key(&self) -> Vec<u8> {
         match self {
             Self::Address(IpAddr::V4(address)) => address.octets().to_vec(),
             Self::Address(IpAddr::V6(address)) => address.octets().to_vec(),
@@ -200,14 +201,25 @@ impl Element {
         }
     }
 
+    /// What a map has for its key.
+    pub(super) const fn value(&self) -> Option<u32> {
+        match self {
+            Self::Macvlan { parent, .. } => Some(parent.get()),
+            Self::Address(_)
+            | Self::LinkLocal(..)
+            | Self::NoSolicitation(_)
+            | Self::ParentLinkLocal(..) => None,
+        }
+    }
+
     /// Writes it into a list of elements. One that is to go is known by its key alone.
     pub(super) fn write(&self, list: &mut Writer<'_>, with_value: bool) {
         write_element(list, &self.key(), |element| {
-            if let Self::Macvlan { parent, .. } = self
+            if let Some(value) = self.value()
                 && with_value
             {
                 element.nested(numbers::ELEMENT_DATA, |data| {
-                    data.attribute(numbers::DATA_VALUE, &parent.get().to_ne_bytes());
+                    data.attribute(numbers::DATA_VALUE, &value.to_ne_bytes());
                 });
             }
         });

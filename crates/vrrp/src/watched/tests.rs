@@ -60,9 +60,11 @@ fn settings(change: impl FnOnce(&mut InstanceSettings)) -> Settings {
 
 fn started(settings: Settings, file: i32, count: u32) -> Bench {
     let mut bench = Bench::idle();
-    bench
-        .vrrp
-        .tell_ahead([(String::from("F"), file)], [(String::from("P"), count)]);
+    bench.vrrp.tell_ahead(
+        [(String::from("F"), file)],
+        [(String::from("P"), count)],
+        [],
+    );
     bench.settings(settings);
     bench
 }
@@ -154,7 +156,7 @@ fn a_file_that_is_a_fault_is_one_from_the_start() {
         (true, 1, StateName::Backup),
     ] {
         let mut bench = Bench::idle();
-        bench.vrrp.tell_ahead([(String::from("F"), value)], []);
+        bench.vrrp.tell_ahead([(String::from("F"), value)], [], []);
         let said = bench.settings(settings(|i| i.track_file = tracks("F", 0, reverse)));
         assert_eq!(bench.state(0), state, "{reverse} {value}");
         let entered = said.iter().filter(|line| line.contains("Entering")).count();
@@ -272,17 +274,17 @@ fn a_reload_keeps_what_is_known() {
     other.track_files = vec![file("/run/other")];
     bench.settings(other.clone());
     assert_eq!(priority(&bench), 210);
-    bench.vrrp.tell_ahead([(String::from("F"), -5)], []);
+    bench.vrrp.tell_ahead([(String::from("F"), -5)], [], []);
     assert_eq!(priority(&bench), 210, "told ahead, it does not count yet");
     bench.settings(other);
     assert_eq!(priority(&bench), 205);
     // A higher quorum counts at once, and so does a number that is told ahead.
     let mut more = wanted();
     more.track_processes = vec![processes(2)];
-    bench.vrrp.tell_ahead([(String::from("F"), -5)], []);
+    bench.vrrp.tell_ahead([(String::from("F"), -5)], [], []);
     bench.settings(more.clone());
     assert_eq!(priority(&bench), 185);
-    bench.vrrp.tell_ahead([], [(String::from("P"), 2)]);
+    bench.vrrp.tell_ahead([], [(String::from("P"), 2)], []);
     bench.settings(more);
     assert_eq!(priority(&bench), 205);
     // Nobody tracks it any more.

@@ -1,0 +1,298 @@
+//! The BFD child: speaks BFD with neighbours, and tells the VRRP process and the checkers which of them can be reached.
+//!
+//! One thread, one epoll set. It carries inputs to the core and its actions to sockets and to those who go by its sessions.
+
+mod dumps;
+mod followers;
+mod sockets;
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use bfd::{Action, Bfd, Level, Packet};
+use config::Settings;
+use log::{debug, error, info, warn};
+use sys::bfd_socket::Received;
+use sys::event_loop::EventLoop;
+use sys::heartbeat::Heartbeat;
+use sys::pid_file::PidFile;
+use sys::process;
+use types::Instant;
+use types::bfd::Port;
+
+use self::followers::Followers;
+use self::sockets::{Receivers, Senders};
+use crate::child;
+use crate::child::beginning::{Beginning, CHANNEL, SIGNALS};
+use crate::child::line::Line;
+use crate::child::names::Names;
+use crate::child::orders::{Order, Orders};
+use crate::child::tuning::Tuning;
+use crate::exit::Exit;
+use crate::messages::{Dump, Role, ToParent};
+
+// Tokens of the epoll set, after those of every child.
+const SINGLE_HOP: u64 = 2;
+const MULTI_HOP: u64 = 3;
+
+/// How often the receive sockets are read before timers get their turn: more than fits into them, so that all that waited when we
+/// woke is heard, and a flood that never ends still does not stop the timers.
+const MOST_ROUNDS: u32 = 32;
+
+/// Runs the child until its parent stops it.
+pub(crate) fn run(beginning: Beginning) -> Exit {
+    match BfdProcess::begin(beginning) {
+        Ok(mut process) => match process.serve() {
+            Ok(()) => Exit::Success,
+            // Not one of the statuses that the parent takes as final: a new process may have better luck.
+            Err(problem) => {
+                error!("BFD process: {problem:#}");
+                Exit::Internal
+            }
+        },
+        Err(problem) => child::cannot_start("BFD process", &problem),
+    }
+}
+
+struct BfdProcess {
+    parent: Line,
+    orders: Orders,
+    events: EventLoop,
+    heartbeat: Option<Heartbeat>,
+    core: Bfd,
+    receivers: Receivers,
+    senders: Senders,
+    followers: Followers,
+    /// Which sessions are up, for those who go by them and begin later than we do.
+    up: Names,
+    settings: Settings,
+    dump_directory: String,
+    pid_file: Option<PidFile>,
+    tuning: Tuning,
+    stopped: bool,
+}
+
+impl BfdProcess {
+    /// Sets everything up.
+    fn begin(beginning: Beginning) -> Result<Self> {
+        let Beginning {
+            line: parent,
+            orders,
+            events,
+            start,
+            heartbeat,
+        } = beginning;
+        let settings: Settings =
+            postcard::from_bytes(&start.settings).context("settings from the parent")?;
+        let seed = sys::random::number()?;
+        // Last, so that nothing is left behind by a process that cannot begin.
+        let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
+        let mut process = Self {
+            parent,
+            orders,
+            events,
+            heartbeat,
+            core: Bfd::new(seed),
+            receivers: Receivers::new(SINGLE_HOP, MULTI_HOP),
+            senders: Senders::new(seed.rotate_left(32)),
+            followers: Followers::default(),
+            up: Names::new("which BFD sessions are up", start.resume),
+            settings: Settings::default(),
+            dump_directory: start.dump_directory,
+            pid_file: Some(pid_file),
+            tuning: Tuning::new(Role::Bfd),
+            stopped: false,
+        };
+        drop(start.settings);
+        process.take_settings(settings);
+        Ok(process)
+    }
+
+    fn serve(&mut self) -> Result<()> {
+        let mut ready = Vec::new();
+        let mut received = Vec::new();
+        let mut now = sys::clock::now();
+        loop {
+            let planned = self.next_wake();
+            // No timer: thousands of packets a second would arm and read it.
+            let limit = planned.map(|at| at.since(now));
+            self.events
+                .wait_for_changes(limit, |change| ready.push(change.token))?;
+            let planned = planned.map(|at| at.max(now));
+            now = sys::clock::now();
+            self.tuning.woke(planned, now);
+            for token in ready.drain(..) {
+                match token {
+                    SINGLE_HOP => self.receive(now, Port::SingleHop, &mut received),
+                    MULTI_HOP => self.receive(now, Port::MultiHop, &mut received),
+                    SIGNALS => self.hear_signals(now)?,
+                    CHANNEL => self.hear_parent(now)?,
+                    _ => {}
+                }
+            }
+            if self.stopped {
+                return self.end();
+            }
+            // What had arrived when we woke has been heard, so nobody's silence is our own sleep.
+            self.core.handle_timeout(now);
+            self.carry_out(now);
+            self.receivers.tick(now, &self.events);
+            if let Some(heartbeat) = &self.heartbeat {
+                heartbeat.beat(now);
+            }
+            self.followers.tick(now);
+            self.parent.tick(now);
+            self.up.tell(&self.parent);
+            now = sys::clock::now();
+        }
+    }
+
+    fn next_wake(&self) -> Option<Instant> {
+        let wakes = [
+            self.core.next_deadline(),
+            self.receivers.next_wake(),
+            self.followers.next_wake(),
+            self.parent.next_wake(),
+        ];
+        wakes.into_iter().flatten().min()
+    }
+
+    /// Hands what came to a port over to the core.
+    fn receive(&mut self, now: Instant, port: Port, received: &mut Vec<Received>) {
+        for _ in 0..MOST_ROUNDS {
+            received.clear();
+            let there_is_more = self.receivers.receive(port, received);
+            for packet in received.iter() {
+                self.core.handle_packet(
+                    now,
+                    &Packet {
+                        port,
+                        source: packet.source,
+                        destination: packet.destination,
+                        hop_limit: packet.hop_limit,
+                        length: packet.payload.length(),
+                        payload: packet.payload.bytes(),
+                    },
+                );
+                self.carry_out(now);
+            }
+            if !there_is_more {
+                break;
+            }
+        }
+    }
+
+    fn carry_out(&mut self, now: Instant) {
+        while let Some(action) = self.core.poll_action() {
+            match action {
+                Action::Send(session, packet) => {
+                    if let Some(settings) = self.core.settings(session) {
+                        let outcome = self.senders.send(session, settings, &packet);
+                        self.core.handle_sent(session, outcome);
+                    }
+                }
+                Action::Open(session) => {
+                    if let Some(settings) = self.core.settings(session) {
+                        let outcome = self.senders.open(session, settings);
+                        self.core.handle_socket(now, session, outcome);
+                    }
+                }
+                Action::Close(session) => self.senders.close(session),
+                Action::Tell { to, name, up } => {
+                    self.up.change_one(&name, up);
+                    self.followers.tell(now, to, name, up);
+                }
+                Action::Log(event) => match event.level() {
+                    Level::Debug => debug!("{event}"),
+                    Level::Info => info!("{event}"),
+                    Level::Warning => warn!("{event}"),
+                },
+                other => error!("nobody carries out {other:?}"),
+            }
+        }
+        self.followers.flush(now);
+    }
+
+    fn hear_signals(&mut self, now: Instant) -> Result<()> {
+        while let Some(order) = self.orders.next_of_signals(&mut self.parent)? {
+            self.obey(now, order);
+        }
+        Ok(())
+    }
+
+    fn hear_parent(&mut self, now: Instant) -> Result<()> {
+        while let Some(order) = self.orders.next_of_parent(&self.parent, &self.events)? {
+            self.obey(now, order);
+        }
+        Ok(())
+    }
+
+    fn obey(&mut self, now: Instant, order: Order) {
+        match order {
+            Order::Reload(settings) if !self.stopped => {
+                info!("Reloading");
+                self.take_settings(*settings);
+            }
+            // Whoever leaves needs none any more.
+            Order::Reload(_) => {}
+            Order::Stop => {
+                if !std::mem::replace(&mut self.stopped, true) {
+                    info!("Stopping");
+                }
+            }
+            Order::Dump(dump) => self.dump(now, dump),
+            Order::Tell(role, channel) => {
+                if let Some(follower) = self.followers.add(role, channel) {
+                    self.core.handle_consumer(follower);
+                    self.carry_out(now);
+                }
+            }
+            // It has started no process, and listens to no sessions but its own.
+            Order::Bury(_) | Order::ListenTo(_) => {}
+        }
+    }
+
+    /// First settings or new ones.
+    fn take_settings(&mut self, mut settings: Settings) {
+        let now = sys::clock::now();
+        // The core keeps its part; here it would only be a second copy.
+        let sessions = std::mem::take(&mut settings.bfd);
+        self.receivers.settings_change(now, &sessions, &self.events);
+        self.followers.all_follows();
+        self.core.handle_settings(now, sessions);
+        self.carry_out(now);
+        let up = self.core.sessions().filter(bfd::SessionView::told_up);
+        self.up
+            .change(up.map(|session| session.settings().name.clone()).collect());
+        self.settings = settings;
+        self.parent.tell(ToParent::SettingsTaken);
+        process::give_back_memory();
+        self.tuning.settings_change(&self.settings.global.processes);
+    }
+
+    /// The neighbours are not told: to them a daemon that stops is one that cannot be reached (keepalived).
+    fn end(&mut self) -> Result<()> {
+        if let Some(pid_file) = self.pid_file.take() {
+            pid_file.remove()?;
+        }
+        child::say_goodbye();
+        Ok(())
+    }
+
+    fn dump(&self, now: Instant, dump: Dump) {
+        match dump {
+            Dump::Data => {}
+            // These are the VRRP process'.
+            Dump::Stats | Dump::StatsAndClear | Dump::Json => return,
+        }
+        let directory = Path::new(&self.dump_directory);
+        let sockets = (&self.receivers, &self.senders);
+        if let Err(problem) = dumps::write(directory, now, &self.core, &self.settings, sockets) {
+            error!(
+                "cannot write a dump to {}: {problem:#}",
+                directory.display()
+            );
+        }
+        process::give_back_memory();
+    }
+}

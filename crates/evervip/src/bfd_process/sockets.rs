@@ -1,0 +1,197 @@
+//! The sockets of BFD: one per port that hears all neighbours, one per session that its packets leave from.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::time::Duration;
+
+use bfd::SessionId;
+use bfd::settings::Session;
+use log::{error, info, warn};
+use sys::bfd_socket::{BfdReceiver, BfdSender, Origin, Received, Sent, SourcePorts};
+use sys::event_loop::EventLoop;
+use types::bfd::Port;
+use types::{Family, Instant};
+
+/// When to try again to open a port that somebody else has.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// The sockets that hear.
+pub(super) struct Receivers {
+    tokens: BTreeMap<Port, u64>,
+    open: BTreeMap<Port, BfdReceiver>,
+    /// Ports that some session needs.
+    wanted: Vec<Port>,
+    retry_at: Option<Instant>,
+    /// It was said that something is missing.
+    complained: bool,
+}
+
+impl Receivers {
+    pub(super) fn new(single_hop: u64, multi_hop: u64) -> Self {
+        let tokens = [(Port::SingleHop, single_hop), (Port::MultiHop, multi_hop)];
+        Self {
+            tokens: tokens.into(),
+            open: BTreeMap::new(),
+            wanted: Vec::new(),
+            retry_at: None,
+            complained: false,
+        }
+    }
+
+    /// Opens the ports that sessions need, and closes the others.
+    pub(super) fn settings_change(
+        &mut self,
+        now: Instant,
+        settings: &bfd::Settings,
+        events: &EventLoop,
+    ) {
+        let is_wanted = |port: &Port| {
+            settings
+                .sessions
+                .iter()
+                .any(|session| session.port() == *port)
+        };
+        self.wanted = Port::ALL.into_iter().filter(is_wanted).collect();
+        let (kept, closed) = std::mem::take(&mut self.open)
+            .into_iter()
+            .partition(|(port, _)| self.wanted.contains(port));
+        self.open = kept;
+        let closed: BTreeMap<Port, BfdReceiver> = closed;
+        for receiver in closed.values() {
+            if let Err(problem) = events.remove(receiver) {
+                error!("{problem}");
+            }
+        }
+        self.complained = false;
+        self.open_missing(now, events);
+    }
+
+    fn open_missing(&mut self, now: Instant, events: &EventLoop) {
+        self.retry_at = None;
+        for port in &self.wanted {
+            if self.open.contains_key(port) {
+                continue;
+            }
+            let token = self.tokens.get(port).copied().unwrap_or_default();
+            let opened = BfdReceiver::new(*port).and_then(|receiver| {
+                events.add(&receiver, token)?;
+                Ok(receiver)
+            });
+            match opened {
+                Ok(receiver) => {
+                    self.open.insert(*port, receiver);
+                    if self.complained {
+                        info!("BFD packets to {port} are heard now");
+                    }
+                }
+                Err(problem) => {
+                    if !std::mem::replace(&mut self.complained, true) {
+                        error!(
+                            "no BFD packet to {port} is heard; another BFD daemon may run here; trying again every second: \
+                             {problem}"
+                        );
+                    }
+                    self.retry_at = Some(now + AGAIN);
+                }
+            }
+        }
+    }
+
+    pub(super) const fn next_wake(&self) -> Option<Instant> {
+        self.retry_at
+    }
+
+    /// Tries again what could not be opened.
+    pub(super) fn tick(&mut self, now: Instant, events: &EventLoop) {
+        if self.retry_at.is_some_and(|at| at <= now) {
+            self.open_missing(now, events);
+        }
+    }
+
+    /// Their descriptors, for dumps.
+    pub(super) fn descriptors(&self) -> BTreeMap<Port, i32> {
+        let open = self.open.iter();
+        open.map(|(port, receiver)| (*port, receiver.as_fd().as_raw_fd()))
+            .collect()
+    }
+
+    /// What is waiting at a port, a portion of it. True if there may be more.
+    pub(super) fn receive(&mut self, port: Port, into: &mut Vec<Received>) -> bool {
+        let Some(receiver) = self.open.get_mut(&port) else {
+            return false;
+        };
+        match receiver.receive(into) {
+            Ok(summary) => summary.more,
+            Err(problem) => {
+                error!("{problem}");
+                false
+            }
+        }
+    }
+}
+
+/// The sockets that send.
+pub(super) struct Senders {
+    open: BTreeMap<SessionId, BfdSender>,
+    ports: SourcePorts,
+    /// Ports are drawn from here on.
+    random: types::Random,
+}
+
+impl Senders {
+    pub(super) fn new(seed: u64) -> Self {
+        let ports = SourcePorts::of_this_host().unwrap_or_else(|problem| {
+            warn!("{problem}: BFD packets leave from any of the ports that RFC 5881 allows");
+            SourcePorts::RFC_5881
+        });
+        Self {
+            open: BTreeMap::new(),
+            ports,
+            random: types::Random::new(seed),
+        }
+    }
+
+    /// Opens the socket of a session, instead of the one that it may have.
+    pub(super) fn open(&mut self, id: SessionId, session: &Session) -> Result<(), String> {
+        let origin = Origin {
+            family: Family::of(session.neighbor),
+            source: session.source,
+            hop_limit: session.ttl,
+        };
+        let seed = self.random.next_u64();
+        let sender =
+            BfdSender::new(&origin, self.ports, seed).map_err(|problem| problem.to_string())?;
+        self.open.insert(id, sender);
+        Ok(())
+    }
+
+    pub(super) fn close(&mut self, id: SessionId) {
+        self.open.remove(&id);
+    }
+
+    /// Their descriptors, for dumps.
+    pub(super) fn descriptors(&self) -> BTreeMap<SessionId, i32> {
+        let open = self.open.iter();
+        open.map(|(id, sender)| (*id, sender.as_fd().as_raw_fd()))
+            .collect()
+    }
+
+    /// Sends a packet of a session.
+    pub(super) fn send(
+        &self,
+        id: SessionId,
+        session: &Session,
+        packet: &[u8],
+    ) -> Result<(), String> {
+        let Some(sender) = self.open.get(&id) else {
+            return Err("it has no socket".to_owned());
+        };
+        let to = SocketAddr::new(session.neighbor, session.port().number());
+        match sender.send(packet, to) {
+            // The next one is as good as one that finds no room.
+            Ok(Sent::Whole | Sent::Full) => Ok(()),
+            Err(failure) => Err(failure.to_string()),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The states of BFD sessions, as a child hears of them that goes by them.
+//!
+//! The BFD process tells them over a channel of its own. It is another process, so a state may come before the settings that
+//! name the session: what was told is kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use log::{debug, error};
+use sys::channel::{Channel, Receipt};
+use sys::event_loop::EventLoop;
+use types::Instant;
+
+use crate::messages::{LONGEST, SessionStates};
+
+/// Messages that are heard before it is somebody else's turn.
+const MOST_MESSAGES: usize = 16;
+
+/// What was told of sessions, by their names.
+pub(crate) struct Sessions {
+    token: u64,
+    channel: Option<Channel>,
+    known: BTreeMap<String, bool>,
+}
+
+impl Sessions {
+    /// `up`: those that the parent knows to be up. The token is for the channel when it comes.
+    pub(crate) fn new(token: u64, up: BTreeSet<String>) -> Self {
+        Self {
+            token,
+            channel: None,
+            known: up.into_iter().map(|name| (name, true)).collect(),
+        }
+    }
+
+    /// What is known of all of them.
+    pub(crate) fn all(&self) -> Vec<(String, bool)> {
+        let known = self.known.iter();
+        known.map(|(name, up)| (name.clone(), *up)).collect()
+    }
+
+    /// There is a BFD process, another one than before. What the last one said stands until this one says otherwise.
+    pub(crate) fn listen_to(&mut self, channel: Channel, events: &EventLoop) {
+        self.hang_up(events);
+        match events.add(&channel, self.token) {
+            Ok(()) => self.channel = Some(channel),
+            Err(problem) => error!("cannot listen to the BFD process: {problem}"),
+        }
+    }
+
+    /// What it says.
+    pub(crate) fn hear(&mut self, now: Instant, events: &EventLoop) -> Vec<(String, bool)> {
+        let mut news = Vec::new();
+        let mut buffer = vec![0; LONGEST];
+        for _ in 0..MOST_MESSAGES {
+            let Some(channel) = &self.channel else { break };
+            let length = match channel.receive(&mut buffer) {
+                Ok(Receipt::Message { length, .. }) => length,
+                Ok(Receipt::Nothing) => break,
+                Ok(Receipt::Closed) => {
+                    self.hang_up(events);
+                    break;
+                }
+                Err(problem) => {
+                    error!("the BFD process is not understood: {problem}");
+                    self.hang_up(events);
+                    break;
+                }
+            };
+            match postcard::from_bytes(buffer.get(..length).unwrap_or_default()) {
+                Ok(message) => self.note(now, message, &mut news),
+                Err(problem) => error!("the BFD process is not understood: {problem}"),
+            }
+        }
+        news
+    }
+
+    fn note(&mut self, now: Instant, message: SessionStates, news: &mut Vec<(String, bool)>) {
+        if message.are_all {
+            self.known.clear();
+        }
+        for state in message.states {
+            debug!(
+                "Received BFD event: instance {} is in state {} (delivered in {} usec)",
+                state.name,
+                if state.up { "Up" } else { "Down" },
+                now.since(state.at).as_micros()
+            );
+            self.known.insert(state.name.clone(), state.up);
+            news.push((state.name, state.up));
+        }
+    }
+
+    fn hang_up(&mut self, events: &EventLoop) {
+        if let Some(channel) = self.channel.take()
+            && let Err(problem) = events.remove(&channel)
+        {
+            error!("cannot stop listening to the BFD process: {problem}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messages::SessionState;
+
+    fn say(far: &Channel, are_all: bool, states: &[(&str, bool)]) {
+        let states = states.iter().map(|(name, up)| SessionState {
+            name: (*name).to_owned(),
+            up: *up,
+            at: Instant::ZERO,
+        });
+        let message = SessionStates {
+            are_all,
+            states: states.collect(),
+        };
+        let bytes = postcard::to_allocvec(&message).unwrap();
+        assert_eq!(
+            far.send(&bytes, None).unwrap(),
+            sys::channel::Delivery::Sent
+        );
+    }
+
+    #[test]
+    fn what_was_told_is_kept_until_all_is_told_anew() {
+        let events = EventLoop::new().unwrap();
+        let mut sessions = Sessions::new(7, BTreeSet::from(["a".to_owned()]));
+        assert_eq!(sessions.all(), [("a".to_owned(), true)]);
+        let (far, near) = Channel::pair().unwrap();
+        sessions.listen_to(near.into(), &events);
+        say(&far, false, &[("b", true), ("a", false)]);
+        let heard = sessions.hear(Instant::ZERO, &events);
+        assert_eq!(heard, [("b".to_owned(), true), ("a".to_owned(), false)]);
+        assert_eq!(
+            sessions.all(),
+            [("a".to_owned(), false), ("b".to_owned(), true)]
+        );
+        say(&far, true, &[("b", true)]);
+        assert_eq!(
+            sessions.hear(Instant::ZERO, &events),
+            [("b".to_owned(), true)]
+        );
+        assert_eq!(sessions.all(), [("b".to_owned(), true)]);
+        // It dies, and another one comes.
+        drop(far);
+        assert_eq!(sessions.hear(Instant::ZERO, &events), []);
+        assert_eq!(sessions.all(), [("b".to_owned(), true)]);
+        let (far, near) = Channel::pair().unwrap();
+        sessions.listen_to(near.into(), &events);
+        say(&far, true, &[("b", false)]);
+        assert_eq!(
+            sessions.hear(Instant::ZERO, &events),
+            [("b".to_owned(), false)]
+        );
+    }
+
+    #[test]
+    fn nonsense_is_survived() {
+        let events = EventLoop::new().unwrap();
+        let mut sessions = Sessions::new(7, BTreeSet::new());
+        let (far, near) = Channel::pair().unwrap();
+        sessions.listen_to(near.into(), &events);
+        assert_eq!(
+            far.send(&[0xff; 40], None).unwrap(),
+            sys::channel::Delivery::Sent
+        );
+        say(&far, false, &[("b", true)]);
+        assert_eq!(
+            sessions.hear(Instant::ZERO, &events),
+            [("b".to_owned(), true)]
+        );
+    }
+}
