@@ -11,6 +11,14 @@ mod common;
 mod failures;
 #[path = "bfd/packets.rs"]
 mod packets;
+#[path = "bfd/processes.rs"]
+mod processes;
+#[path = "bfd/reloads.rs"]
+mod reloads;
+#[path = "bfd/strangers.rs"]
+mod strangers;
+#[path = "bfd/tracking.rs"]
+mod tracking;
 #[path = "bfd/world.rs"]
 mod world;
 
@@ -21,13 +29,17 @@ use lab::Lab;
 use lab::scenario::{Scenario, Suite};
 use types::Family;
 
+use tracking::Tracker;
 use world::{Hops, Program, Source};
 
 /// Cells at a time: they mostly wait for somebody to be missed.
 const JOBS: usize = 8;
 
 /// Who speaks, and with whom.
-const PAIRS: [(Program, Program); 2] = [
+const PAIRS: [(Program, Program); 5] = [
+    (Program::Evervip, Program::Keepalived),
+    (Program::Evervip, Program::Frr),
+    (Program::Evervip, Program::Evervip),
     (Program::Keepalived, Program::Keepalived),
     (Program::Keepalived, Program::Frr),
 ];
@@ -42,6 +54,11 @@ struct Story {
 const ALL: fn(Program, Program) -> bool = |_, _| true;
 /// What does not depend on whom it is about, or needs keywords of keepalived on both sides.
 const NOT_FRR: fn(Program, Program) -> bool = |_, theirs| theirs != Program::Frr;
+/// What happens on our host only, whoever is the other.
+const ONE: fn(Program, Program) -> bool = |_, theirs| theirs == Program::Keepalived;
+/// The same, where keepalived does otherwise or nothing: the stories say what.
+const OURS: fn(Program, Program) -> bool =
+    |ours, theirs| ours == Program::Evervip && theirs == Program::Keepalived;
 /// What an operator can do with bfdd only.
 const FRR: fn(Program, Program) -> bool = |_, theirs| theirs == Program::Frr;
 /// keepalived 2.2.7 does not know the keyword `multihop`.
@@ -154,6 +171,129 @@ const STORIES: &[Story] = &[
         title: "switched-off",
         between: FRR,
         tell: failures::switched_off,
+    },
+    Story {
+        title: "track-fault",
+        between: ALL,
+        tell: tracking::fault,
+    },
+    Story {
+        title: "track-weight-plus",
+        between: ONE,
+        tell: |lab, ours, theirs| {
+            tracking::weights(lab, (ours, theirs), 80, "weight 20", (80, 100))
+        },
+    },
+    Story {
+        title: "track-weight-minus",
+        between: ONE,
+        tell: |lab, ours, theirs| {
+            tracking::weights(lab, (ours, theirs), 100, "weight -20", (80, 100))
+        },
+    },
+    Story {
+        title: "track-weight-plus-reverse",
+        between: ONE,
+        tell: |lab, ours, theirs| {
+            tracking::weights(lab, (ours, theirs), 100, "weight 20 reverse", (100, 80))
+        },
+    },
+    Story {
+        title: "track-weight-minus-reverse",
+        between: ONE,
+        tell: |lab, ours, theirs| {
+            tracking::weights(lab, (ours, theirs), 80, "weight -20 reverse", (100, 80))
+        },
+    },
+    Story {
+        title: "track-reverse",
+        between: ONE,
+        tell: tracking::reverse,
+    },
+    Story {
+        title: "track-group",
+        between: ONE,
+        tell: |lab, ours, theirs| tracking::groups(lab, ours, theirs, Tracker::Group),
+    },
+    Story {
+        title: "track-member",
+        between: ONE,
+        tell: |lab, ours, theirs| tracking::groups(lab, ours, theirs, Tracker::Member),
+    },
+    Story {
+        title: "track-switched-off",
+        between: FRR,
+        tell: tracking::switched_off,
+    },
+    Story {
+        title: "track-checkers-only",
+        between: ONE,
+        tell: tracking::for_checkers_only,
+    },
+    Story {
+        title: "vrrp-process-dies",
+        between: OURS,
+        tell: processes::vrrp_process,
+    },
+    Story {
+        title: "bfd-process-dies",
+        between: ALL,
+        tell: processes::bfd_process,
+    },
+    Story {
+        title: "real-server",
+        between: OURS,
+        tell: |lab, ours, theirs| processes::real_server(lab, ours, theirs, false),
+    },
+    Story {
+        title: "real-server-alpha",
+        between: OURS,
+        tell: |lab, ours, theirs| processes::real_server(lab, ours, theirs, true),
+    },
+    Story {
+        title: "both-are-told",
+        between: OURS,
+        tell: processes::both_are_told,
+    },
+    Story {
+        title: "reload-unchanged",
+        between: ALL,
+        tell: reloads::unchanged,
+    },
+    Story {
+        title: "reload-intervals",
+        between: ALL,
+        tell: reloads::intervals,
+    },
+    Story {
+        title: "reload-come-and-go",
+        between: ONE,
+        tell: reloads::come_and_go,
+    },
+    Story {
+        title: "reload-another-neighbour",
+        between: OURS,
+        tell: reloads::another_neighbour,
+    },
+    Story {
+        title: "passive",
+        between: ALL,
+        tell: reloads::passive,
+    },
+    Story {
+        title: "without-a-process",
+        between: OURS,
+        tell: reloads::without_a_process,
+    },
+    Story {
+        title: "bad-packets",
+        between: ALL,
+        tell: strangers::bad_packets,
+    },
+    Story {
+        title: "demand",
+        between: ONE,
+        tell: strangers::demand,
     },
 ];
 

@@ -16,6 +16,7 @@ use crate::common::packets::since;
 /// States as the packet has them.
 pub(crate) const ADMIN_DOWN: u8 = 0;
 pub(crate) const DOWN: u8 = 1;
+pub(crate) const INIT: u8 = 2;
 pub(crate) const UP: u8 = 3;
 
 /// Diagnostics as the packet has them (RFC 5880 4.1).

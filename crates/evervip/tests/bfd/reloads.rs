@@ -1,5 +1,6 @@
 //! What a reload does to sessions that are up, and which of them it does not touch.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -194,22 +195,19 @@ pub(crate) fn come_and_go(lab: &Lab, ours: Program, theirs: Program) -> Result<(
         ensure!(other.is_none() && !said.is_empty(), "{other:?}");
     }
     first.logs(ROSE, 1)?;
-    // The last ones.
+    // keepalived's process outlives its sessions.
+    if ours == Program::Keepalived {
+        return Ok(());
+    }
     let pid = bfd_pid(&world.first)?;
     first.daemon()?.reload(&rest)?;
-    wait_until(SOON, "the process ends", || {
-        !std::path::Path::new(&format!("/proc/{pid}")).exists()
+    wait_until(SOON, "the process and its pid file are gone", || {
+        !Path::new(&format!("/proc/{pid}")).exists() && bfd_pid(&world.first).is_err()
     })?;
     gains(&world.first, VIP)?;
-    if ours == Program::Evervip {
-        wait_until(SOON, "its pid file is gone", || {
-            bfd_pid(&world.first).is_err()
-        })?;
-        // And back.
-        first.daemon()?.reload(&(here.block() + &rest))?;
-        first.logs(ROSE, 2)?;
-    }
-    Ok(())
+    // And back.
+    first.daemon()?.reload(&(here.block() + &rest))?;
+    first.logs(ROSE, 2)
 }
 
 /// Another neighbour under the same name is another session: the state of the old one says nothing of it. keepalived takes

@@ -129,7 +129,7 @@ fn flood(host: &Host, frames: Vec<Vec<u8>>, rounds: usize) -> Result<()> {
 }
 
 fn mac(host: &Host) -> Result<MacAddress> {
-    host.link("eth0")?.mac_address.context("a MAC address")
+    host.link("eth0")?.mac.context("a MAC address")
 }
 
 /// Packets of all kinds that are none, and packets of strangers, while a session is up: it stays up, what it says does
@@ -381,8 +381,14 @@ pub(crate) fn demand(lab: &Lab, ours: Program, _: Program) -> Result<()> {
     // Nor does it keep a session up that is lost.
     peer.flags = DEMAND;
     peer.live_until("it is heard", |_| spoken(&wire, from, 30))?;
-    let lost = wire.now();
-    let down = wire.hear(End::First, lost, "Down", |packet| packet.state == DOWN)?;
-    ensure!(down.diagnostic == crate::packets::EXPIRED, "{down:?}");
+    first.logs(
+        "(B) Entering Down state (Local diagnostic - Control Detection Time Expired",
+        1,
+    )?;
+    // keepalived says so to itself only.
+    if ours == Program::Evervip {
+        let down = wire.hear(End::First, from, "Down", |packet| packet.state == DOWN)?;
+        ensure!(down.diagnostic == crate::packets::EXPIRED, "{down:?}");
+    }
     Ok(())
 }

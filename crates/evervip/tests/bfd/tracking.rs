@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use lab::{Direction, Host, Lab, pause};
+use lab::{Host, Lab, pause};
 use types::{Claim, Family};
 
-use crate::common::packets::{adverts, since};
-use crate::common::{self, Daemon, gains, holds, loses};
+use crate::common::packets::{self, Advert, since};
+use crate::common::{self, Daemon, SOON, gains, holds, loses};
 use crate::packets::{ADMIN_DOWN, End, Wire};
 use crate::world::{Hops, INTERVAL, NAME, Program, Speaker, World};
 
@@ -108,12 +108,16 @@ pub(crate) fn fault(lab: &Lab, ours: Program, theirs: Program) -> Result<()> {
     let last = scene.wire.said(End::Second, 0);
     let last = last.last().context("the second host was silent")?;
     // It says goodbye, and so the third need not miss it.
-    let heard = adverts(&scene.wire.capture, from, Direction::In, VRID);
-    let goodbye = heard.iter().find(|advert| advert.claim == Claim::Leaving);
-    let taken = heard
-        .iter()
-        .find(|advert| advert.source.to_string().ends_with(".3"));
-    let (goodbye, taken) = (goodbye.context("a goodbye")?, taken.context("an advert")?);
+    let advert = |what: &str, wanted: fn(&Advert) -> bool| -> Result<Advert> {
+        let is_wanted = |frame: &lab::Frame| packets::advert(frame).filter(wanted);
+        let capture = &scene.wire.capture;
+        let frame = capture.wait_for_since(from, what, SOON, |frame| is_wanted(frame).is_some())?;
+        is_wanted(&frame).context("an advert")
+    };
+    let goodbye = advert("a goodbye", |advert| advert.claim == Claim::Leaving)?;
+    let taken = advert("the next master", |advert| {
+        advert.source.to_string().ends_with(".3")
+    })?;
     println!(
         "after the last packet of the session: goodbye {:?}, the new master {:?}",
         since(goodbye.at, last.at),

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use lab::{ExitStatus, Host, HostOptions, Lab, Pid, Process, wait_until};
+use lab::{ExitStatus, Host, HostOptions, Lab, Pid, Process, Segment, wait_until};
 use types::Family;
 
 use crate::common::{Daemon, SIGCONT, SIGSTOP, SIGTERM, SOON, evervip, keepalived, pid_in};
@@ -13,7 +14,6 @@ use crate::packets::{MULTIHOP, SINGLE_HOP, Wire};
 /// Who can speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Program {
-    #[expect(dead_code, reason = "it has no BFD process yet")]
     Evervip,
     /// Debian's.
     Keepalived,
@@ -22,6 +22,15 @@ pub(crate) enum Program {
 }
 
 impl Program {
+    /// Where it is installed; evervip's or keepalived's.
+    pub(crate) fn executable(self) -> Result<PathBuf> {
+        match self {
+            Self::Evervip => Ok(evervip()),
+            Self::Keepalived => keepalived(),
+            Self::Frr => bail!("bfdd is started otherwise"),
+        }
+    }
+
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Evervip => "evervip",
@@ -55,6 +64,8 @@ pub(crate) struct World {
     pub(crate) second: Host,
     pub(crate) family: Family,
     pub(crate) hops: Hops,
+    /// What the first one is plugged into, for more hosts; with a router, the second has a segment of its own.
+    pub(crate) lan: Segment,
     /// Not asked: it forwards as long as it is there.
     _router: Option<Host>,
 }
@@ -103,6 +114,7 @@ impl World {
             second,
             family,
             hops,
+            lan,
             _router: router,
         })
     }
@@ -251,11 +263,10 @@ impl<'a> Speaker<'a> {
         session: &Session,
         more: &str,
     ) -> Result<Self> {
-        let configuration = session.block() + more;
         let kind = match program {
-            Program::Evervip => Kind::Daemon(Daemon::start(host, &evervip(), &configuration)?),
-            Program::Keepalived => {
-                Kind::Daemon(Daemon::start(host, &keepalived()?, &configuration)?)
+            Program::Evervip | Program::Keepalived => {
+                let configuration = session.block() + more;
+                Kind::Daemon(Daemon::start(host, &program.executable()?, &configuration)?)
             }
             Program::Frr => {
                 let frr = lab::Frr::new(host, &["bfdd", "vtysh"])?;
@@ -277,6 +288,26 @@ impl<'a> Speaker<'a> {
             Kind::Daemon(daemon) => Ok(daemon),
             Kind::Frr { .. } => bail!("bfdd is another daemon"),
         }
+    }
+
+    /// What evervip or keepalived has logged.
+    pub(crate) fn output(&self) -> String {
+        match &self.kind {
+            Kind::Daemon(daemon) => daemon.process.output_so_far(),
+            Kind::Frr { .. } => String::new(),
+        }
+    }
+
+    /// How often evervip or keepalived has logged this.
+    pub(crate) fn times_said(&self, text: &str) -> usize {
+        self.output().matches(text).count()
+    }
+
+    /// Waits until evervip or keepalived has logged one of these.
+    pub(crate) fn says_one_of(&self, texts: &[&str]) -> Result<()> {
+        wait_until(SOON, &format!("one of {texts:?}"), || {
+            texts.iter().any(|text| self.times_said(text) > 0)
+        })
     }
 
     /// Waits until evervip or keepalived has logged this so often (FRR logs nothing of the kind).
@@ -348,11 +379,7 @@ impl<'a> Speaker<'a> {
                         fs::remove_file(self.host.directory().join(name))?;
                     }
                 }
-                let executable = match program {
-                    Program::Evervip => evervip(),
-                    Program::Keepalived | Program::Frr => keepalived()?,
-                };
-                *daemon = Daemon::start(self.host, &executable, &configuration)?;
+                *daemon = Daemon::start(self.host, &program.executable()?, &configuration)?;
             }
             Kind::Frr { frr, bfdd } => {
                 drop(bfdd.take());
