@@ -219,6 +219,8 @@ impl Session {
                     self.enter(State::AdminDown, Diagnostic::AdministrativelyDown, shared);
                     self.tell(false, shared);
                     self.timers = Timers::default();
+                    // The neighbour may be another one when there is a socket again.
+                    self.forget();
                 }
             }
         }
@@ -285,12 +287,8 @@ impl Session {
 
     /// The detection time begins again.
     fn wait_for_the_next(&mut self, now: Instant, before: Duration, shared: &mut Shared) {
+        self.wait_since(now);
         let detection_time = self.detection_time();
-        let end = Some(now + detection_time);
-        (self.timers.expire, self.timers.forget) = match self.local {
-            State::Init | State::Up => (end, None),
-            State::AdminDown | State::Down => (None, end),
-        };
         if detection_time != before {
             let event = SessionEvent::DetectionTime {
                 now: detection_time,
@@ -298,6 +296,15 @@ impl Session {
             };
             self.report(event, shared);
         }
+    }
+
+    /// It was last heard then.
+    fn wait_since(&mut self, heard: Instant) {
+        let end = Some(heard + self.detection_time());
+        (self.timers.expire, self.timers.forget) = match self.local {
+            State::Init | State::Up => (end, None),
+            State::AdminDown | State::Down => (None, end),
+        };
     }
 
     /// What is due is done.
@@ -406,8 +413,9 @@ impl Session {
         if other_socket {
             self.open(shared);
         }
-        if let (Some(heard), Some(_)) = (self.remote.last_heard, self.timers.expire) {
-            self.timers.expire = Some(heard + self.detection_time());
+        let is_waited_for = self.timers.expire.or(self.timers.forget).is_some();
+        if let Some(heard) = self.remote.last_heard.filter(|_| is_waited_for) {
+            self.wait_since(heard);
         }
         self.reschedule(now, shared);
     }

@@ -7,7 +7,7 @@ use bfd::settings::{MaxHops, Session};
 
 use super::arguments::{SWITCH_WORD, decimal, optional, required, strict_integer};
 use super::tracked::{What, reverse, weight_of};
-use super::{Keyword, PENDING, Role, pending};
+use super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::{At, BfdDraft, Inherited};
@@ -15,7 +15,6 @@ use crate::read::Reading;
 
 const ROW: Keyword = Keyword {
     blocks: &["bfd_instance"],
-    pending: PENDING,
     ..super::ROW
 };
 
@@ -58,7 +57,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         arguments: optional("NAME"),
         help: "a session that watches a neighbour; track_bfd and BFD_CHECK use it",
         role: Role::Block { open, close },
-        pending: pending("the session is not run: whoever tracks it hears nothing"),
         ..ROW
     },
     Keyword {

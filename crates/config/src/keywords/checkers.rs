@@ -9,7 +9,7 @@ use lvs::settings::checkers::Microseconds;
 use types::IfName;
 
 use super::arguments::{Arguments, NONE, SWITCH_WORD, decimal, integer, required};
-use super::{Keyword, Role, pending};
+use super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::At;
@@ -148,7 +148,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
             open: |r, s| open(r, s, CheckerBlock::Bfd),
             close: |r, s| finish(r, s, state::judge_bfd),
         },
-        pending: pending("the session is not run: the real server counts as down"),
         ..BLOCK
     },
     Keyword {

@@ -4,7 +4,7 @@
 use vrrp::settings::TrackWeight;
 
 use super::arguments::noted;
-use super::{Keyword, Role, pending};
+use super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::{Inherited, TrackedDraft};
@@ -33,7 +33,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         name: "track_bfd",
         help: "BFD sessions whose state counts",
         role: Role::List(|r, entry| add(r, entry, What::Bfd)),
-        pending: pending("the session is not run: it counts as down"),
         ..ROW
     },
 ];

@@ -3,7 +3,7 @@
 use lvs::settings::checkers::FileWeight;
 
 use super::super::arguments::{optional, required};
-use super::super::{Keyword, PENDING, Role};
+use super::super::{Keyword, Role};
 use crate::diagnostics::{Class, Diagnostic};
 use crate::document::Statement;
 use crate::draft::checkers::CheckerDraft;
@@ -17,7 +17,6 @@ const FILE: Keyword = Keyword {
 
 const BFD: Keyword = Keyword {
     blocks: &[super::BFD],
-    pending: PENDING,
     ..FILE
 };
 

@@ -8,7 +8,7 @@ use crate::read::{Garbage, Reading};
 use crate::settings::global::{AutoPriority, Process};
 
 use super::super::arguments::{integer, optional, required};
-use super::{FLAG, Keyword, PENDING, ROW, Role};
+use super::{FLAG, Keyword, ROW, Role};
 
 /// A task name of the kernel.
 const LONGEST_NAME: usize = 15;
@@ -121,7 +121,6 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
     Keyword {
         name: "bfd_process_name",
         help: "the task name of the BFD child",
-        pending: PENDING,
         ..NAME
     },
     Keyword {
@@ -218,37 +217,31 @@ pub(in super::super) const KEYWORDS: &[Keyword] = &[
     Keyword {
         name: "bfd_priority",
         help: "the nice value of the BFD child",
-        pending: PENDING,
         ..NICE
     },
     Keyword {
         name: "bfd_no_swap",
         help: "the BFD child is never swapped out",
-        pending: PENDING,
         ..NO_SWAP
     },
     Keyword {
         name: "bfd_rt_priority",
         help: "the real-time priority of the BFD child (SCHED_RR)",
-        pending: PENDING,
         ..REALTIME
     },
     Keyword {
         name: "bfd_cpu_affinity",
         help: "the CPUs that the BFD child may run on",
-        pending: PENDING,
         ..CPUS
     },
     Keyword {
         name: "bfd_rlimit_rttime",
         help: "microseconds that the BFD child may run at real-time priority without a system call",
-        pending: PENDING,
         ..RTTIME
     },
     Keyword {
         name: "bfd_rlimit_rtime",
         help: "an old spelling of bfd_rlimit_rttime",
-        pending: PENDING,
         ..OLD_RTTIME
     },
 ];
