@@ -10,7 +10,7 @@ use std::num::{NonZeroU8, NonZeroU32};
 use std::time::Duration;
 
 use bfd::settings::{MaxHops, Session};
-use bfd::{Action, Bfd, Consumer, Event, Packet, SessionId, Settings};
+use bfd::{Action, Bfd, Consumer, Event, Packet, Record, SessionId, Settings};
 use types::Instant;
 use types::bfd::Port;
 use wire::bfd::{ControlPacket, Diagnostic, State};
@@ -50,6 +50,8 @@ struct Host {
     now: Instant,
     /// What was told of each session, by its name.
     told: BTreeMap<String, bool>,
+    /// What a successor would go on with.
+    kept: BTreeMap<String, Box<Record>>,
     /// Sessions that have a socket.
     open: BTreeSet<SessionId>,
     /// When the last line about a refused packet was written.
@@ -66,6 +68,7 @@ pub(crate) fn run(data: &[u8]) {
         bfd: Bfd::new(bytes.next().into()),
         now: Instant::from_nanos(1),
         told: BTreeMap::new(),
+        kept: BTreeMap::new(),
         open: BTreeSet::new(),
         refused_at: None,
         no_socket: false,
@@ -208,6 +211,13 @@ impl Host {
                     });
                     self.told.insert(name, up);
                 }
+                Action::Remember(name, record) => {
+                    assert_ne!(record, self.kept.get(&name).cloned(), "it is news");
+                    match record {
+                        Some(record) => self.kept.insert(name, record),
+                        None => self.kept.remove(&name),
+                    };
+                }
                 Action::Log(event) => self.line(&event),
                 other => panic!("{other:?} is new here"),
             }
@@ -238,6 +248,9 @@ impl Host {
         let mut discriminators = BTreeSet::from([0]);
         for session in self.bfd.sessions() {
             let settings = session.settings();
+            if session.local_state() == State::Up {
+                assert!(self.kept.contains_key(&settings.name), "it is recorded");
+            }
             let mine = session.local_discriminator();
             assert!(discriminators.insert(mine), "{mine:#x} twice, or 0");
             let is_up = session.local_state() == State::Up;

@@ -1,10 +1,12 @@
 //! What the core wants done.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 
 use wire::bfd::LENGTH;
 
 use crate::event::Event;
+use crate::record::Record;
 
 /// A session, for as long as it exists; a reload that keeps the session keeps the number, and none is given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,6 +41,9 @@ pub enum Action {
         /// It is up.
         up: bool,
     },
+    /// Keep this for a successor of this process, should it die ([`handle_predecessor`](crate::Bfd::handle_predecessor)): what there is
+    /// to know of the session of this name now; `None`: nothing.
+    Remember(String, Option<Box<Record>>),
     /// Log.
     Log(Event),
 }

@@ -12,6 +12,7 @@ use types::{Instant, Random};
 use crate::action::{Action, Consumer, SessionId};
 use crate::event::Event;
 use crate::receive::Refusals;
+use crate::record::Legacy;
 use crate::session::Session;
 use crate::settings;
 use crate::view::SessionView;
@@ -29,6 +30,7 @@ pub struct Bfd {
     pub(crate) shared: Shared,
     pub(crate) refusals: Refusals,
     pub(crate) next_id: u32,
+    pub(crate) legacy: Legacy,
 }
 
 /// What all sessions use.
@@ -71,7 +73,7 @@ impl Bfd {
     /// A core without sessions. `seed`: where its random numbers begin; any number that is another one at each start, and is
     /// not easily guessed.
     #[must_use]
-    pub const fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         Self {
             sessions: BTreeMap::new(),
             order: Vec::new(),
@@ -84,6 +86,7 @@ impl Bfd {
             },
             refusals: Refusals::new(),
             next_id: 0,
+            legacy: Legacy::default(),
         }
     }
 
@@ -152,6 +155,7 @@ impl Bfd {
             return;
         };
         something(session, &mut self.shared);
+        session.keep_record(&mut self.shared);
         let Some(deadline) = session.deadline() else {
             return;
         };
@@ -175,6 +179,10 @@ impl Bfd {
         self.shared
             .discriminators
             .remove(&session.discriminator.get());
+        if session.recorded.is_some() {
+            let name = session.settings.name;
+            self.shared.actions.push_back(Action::Remember(name, None));
+        }
         self.shared.actions.push_back(Action::Close(id));
     }
 }

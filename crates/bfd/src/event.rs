@@ -83,6 +83,8 @@ pub enum SessionEvent {
     Socket,
     /// Another neighbour has its name now.
     Replaced,
+    /// It was up when the last process died, and goes on.
+    Resumed,
 }
 
 impl Event {
@@ -100,7 +102,8 @@ impl Event {
                 | SessionEvent::Expired { .. }
                 | SessionEvent::SendsAgain
                 | SessionEvent::Socket
-                | SessionEvent::Replaced => Level::Info,
+                | SessionEvent::Replaced
+                | SessionEvent::Resumed => Level::Info,
             },
             // Ordinary after a session was down: the neighbour still has our old discriminator.
             Self::Refused { .. } => Level::Info,
@@ -160,6 +163,7 @@ impl fmt::Display for SessionEvent {
                 "Entering AdminDown state: no socket to send from, trying again every second: {why}"
             ),
             Self::Socket => f.write_str("there is a socket to send from now"),
+            Self::Resumed => f.write_str("was up before the restart and stays up"),
             Self::Replaced => {
                 f.write_str("another neighbor or port has this name now: beginning anew")
             }

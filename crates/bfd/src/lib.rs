@@ -36,6 +36,7 @@
 //! | whose packet it is, and why one is refused | `receive.rs` |
 //! | what VRRP and the checkers are told | `session.rs`, `Session::tell` |
 //! | what a reload does | `reload.rs` |
+//! | what a successor of a dead process goes on with | `record.rs` |
 //! | the words of the log | `event.rs` |
 
 #![no_std]
@@ -51,6 +52,7 @@ mod event;
 mod intervals;
 mod poll;
 mod receive;
+mod record;
 mod reload;
 mod session;
 pub mod settings;
@@ -62,5 +64,6 @@ pub use crate::action::{Action, Consumer, SessionId};
 pub use crate::bfd::Bfd;
 pub use crate::event::{Event, Level};
 pub use crate::receive::{Packet, Refusal};
+pub use crate::record::Record;
 pub use crate::settings::Settings;
 pub use crate::view::SessionView;

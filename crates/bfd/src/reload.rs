@@ -36,9 +36,9 @@ impl Bfd {
                     session.report(SessionEvent::Replaced, &mut self.shared);
                     let id = session.id;
                     self.remove(id);
-                    self.begin(new)
+                    self.begin(now, new)
                 }
-                None => self.begin(new),
+                None => self.begin(now, new),
             };
             self.order.push(id);
             if let Some(session) = self.sessions.get(&id) {
@@ -49,6 +49,7 @@ impl Bfd {
         for id in old.into_values() {
             self.remove(id);
         }
+        self.disclaim();
         for to in [Consumer::Vrrp, Consumer::Checker] {
             self.handle_consumer(to);
         }
@@ -62,13 +63,16 @@ impl Bfd {
         });
     }
 
-    fn begin(&mut self, new: settings::Session) -> SessionId {
+    fn begin(&mut self, now: Instant, new: settings::Session) -> SessionId {
         let id = SessionId(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);
         let discriminator = self.shared.new_discriminator(id);
         let mut session = Session::new(id, new, discriminator);
         session.open(&mut self.shared);
+        self.inherit(now, &mut session);
         self.sessions.insert(id, session);
+        // Its timers, and what is to be recorded of it.
+        self.with_session(id, |_, _| {});
         id
     }
 }

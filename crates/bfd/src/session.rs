@@ -12,6 +12,7 @@ use crate::bfd::Shared;
 use crate::event::{Event, SessionEvent};
 use crate::intervals;
 use crate::poll::{InForce, Poll};
+use crate::record::Record;
 use crate::settings;
 
 /// When to try again to make a socket. keepalived waits a minute, or for the next packet of the neighbour; but an own address that
@@ -34,7 +35,7 @@ pub(crate) struct Session {
     pub(crate) discriminator: NonZeroU32,
     pub(crate) remote: Remote,
     pub(crate) poll: Poll,
-    in_force: InForce,
+    pub(crate) in_force: InForce,
     /// What the processes that go by it were told last.
     pub(crate) told: bool,
     pub(crate) socket: Socket,
@@ -43,6 +44,8 @@ pub(crate) struct Session {
     pub(crate) timers: Timers,
     /// The interval that `timers.transmit` was reckoned from.
     scheduled_interval: Duration,
+    /// What a successor would go on with, as the host was told last.
+    pub(crate) recorded: Option<Record>,
     /// The earliest moment that [`Bfd`](crate::Bfd) calls it.
     pub(crate) armed: Option<Instant>,
 }
@@ -145,6 +148,7 @@ impl Session {
             sends_fail: false,
             timers: Timers::default(),
             scheduled_interval: Duration::MAX,
+            recorded: None,
             armed: None,
         }
     }

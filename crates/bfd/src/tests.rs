@@ -3,7 +3,8 @@
 mod state_machine;
 mod wire_world;
 
-use alloc::string::ToString as _;
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString as _};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -15,7 +16,7 @@ use types::bfd::Port;
 use wire::bfd::ControlPacket;
 
 use crate::settings::{MaxHops, Session, Settings};
-use crate::{Action, Bfd, Packet, SessionView};
+use crate::{Action, Bfd, Packet, Record, SessionView};
 
 pub(crate) const fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
@@ -48,9 +49,11 @@ pub(crate) struct End {
     pub(crate) bfd: Bfd,
     pub(crate) address: IpAddr,
     /// What VRRP was told, in order.
-    pub(crate) told: Vec<(alloc::string::String, bool)>,
+    pub(crate) told: Vec<(String, bool)>,
     /// The lines of the log.
-    pub(crate) log: Vec<alloc::string::String>,
+    pub(crate) log: Vec<String>,
+    /// What its host was told to keep.
+    pub(crate) kept: BTreeMap<String, Record>,
     /// Its sockets can be made.
     pub(crate) sockets: bool,
 }
@@ -62,6 +65,7 @@ impl End {
             address,
             told: Vec::new(),
             log: Vec::new(),
+            kept: BTreeMap::new(),
             sockets: true,
         }
     }
@@ -90,6 +94,12 @@ impl End {
                     up,
                 } => self.told.push((name, up)),
                 Action::Tell { .. } => {}
+                Action::Remember(name, Some(record)) => {
+                    self.kept.insert(name, *record);
+                }
+                Action::Remember(name, None) => {
+                    self.kept.remove(&name);
+                }
                 Action::Log(event) => self.log.push(event.to_string()),
             }
         }

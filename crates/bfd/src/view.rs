@@ -31,12 +31,6 @@ impl<'a> SessionView<'a> {
         &self.0.settings
     }
 
-    /// Whoever goes by it takes it for up.
-    #[must_use]
-    pub const fn told_up(&self) -> bool {
-        self.0.told
-    }
-
     /// bfd.SessionState.
     #[must_use]
     pub const fn local_state(&self) -> State {

@@ -4,6 +4,7 @@
 
 mod dumps;
 mod followers;
+mod records;
 mod sockets;
 
 use std::path::Path;
@@ -21,11 +22,11 @@ use types::Instant;
 use types::bfd::Port;
 
 use self::followers::Followers;
+use self::records::Records;
 use self::sockets::{Receivers, Senders};
 use crate::child;
 use crate::child::beginning::{Beginning, CHANNEL, SIGNALS};
 use crate::child::line::Line;
-use crate::child::names::Names;
 use crate::child::orders::{Order, Orders};
 use crate::child::tuning::Tuning;
 use crate::exit::Exit;
@@ -63,8 +64,7 @@ struct BfdProcess {
     receivers: Receivers,
     senders: Senders,
     followers: Followers,
-    /// Which sessions are up, for those who go by them and begin later than we do.
-    up: Names,
+    records: Records,
     settings: Settings,
     dump_directory: String,
     pid_file: Option<PidFile>,
@@ -87,16 +87,19 @@ impl BfdProcess {
         let seed = sys::random::number()?;
         // Last, so that nothing is left behind by a process that cannot begin.
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
+        let mut core = Bfd::new(seed);
+        let alive = heartbeat.as_ref().map(Heartbeat::last);
+        core.handle_predecessor(start.legacy.sessions, alive);
         let mut process = Self {
             parent,
             orders,
             events,
             heartbeat,
-            core: Bfd::new(seed),
+            core,
             receivers: Receivers::new(SINGLE_HOP, MULTI_HOP),
             senders: Senders::new(seed.rotate_left(32)),
             followers: Followers::default(),
-            up: Names::new("which BFD sessions are up", start.resume),
+            records: Records::default(),
             settings: Settings::default(),
             dump_directory: start.dump_directory,
             pid_file: Some(pid_file),
@@ -142,7 +145,7 @@ impl BfdProcess {
             }
             self.followers.tick(now);
             self.parent.tick(now);
-            self.up.tell(&self.parent);
+            self.records.tell(now, &self.parent);
             now = sys::clock::now();
         }
     }
@@ -152,6 +155,7 @@ impl BfdProcess {
             self.core.next_deadline(),
             self.receivers.next_wake(),
             self.followers.next_wake(),
+            self.records.next_wake(),
             self.parent.next_wake(),
         ];
         wakes.into_iter().flatten().min()
@@ -199,8 +203,10 @@ impl BfdProcess {
                 }
                 Action::Close(session) => self.senders.close(session),
                 Action::Tell { to, name, up } => {
-                    self.up.change_one(&name, up);
                     self.followers.tell(now, to, name, up);
+                }
+                Action::Remember(name, record) => {
+                    self.records.keep(name, record.map(|record| *record));
                 }
                 Action::Log(event) => match event.level() {
                     Level::Debug => debug!("{event}"),
@@ -261,9 +267,6 @@ impl BfdProcess {
         self.followers.all_follows();
         self.core.handle_settings(now, sessions);
         self.carry_out(now);
-        let up = self.core.sessions().filter(bfd::SessionView::told_up);
-        self.up
-            .change(up.map(|session| session.settings().name.clone()).collect());
         self.settings = settings;
         self.parent.tell(ToParent::SettingsTaken);
         process::give_back_memory();

@@ -7,7 +7,6 @@ pub(crate) mod fifo;
 pub(crate) mod files;
 pub(crate) mod line;
 pub(crate) mod looks;
-pub(crate) mod names;
 pub(crate) mod orders;
 pub(crate) mod scripts;
 pub(crate) mod sessions;

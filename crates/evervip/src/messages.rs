@@ -1,12 +1,13 @@
 //! What parent and child say to one another, over a socket that only they have.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use lvs::GivenMark;
 use serde::{Deserialize, Serialize};
 use types::Instant;
 
 use crate::command_line::LogOptions;
+use crate::legacy::Legacy;
 
 /// The longest message; what is longer travels as sealed memory behind it.
 pub(crate) const LONGEST: usize = 64 * 1024;
@@ -14,7 +15,7 @@ pub(crate) const LONGEST: usize = 64 * 1024;
 /// Names per [`ToParent::Names`], so that the message stays below [`LONGEST`] whatever they are.
 pub(crate) const NAMES_PER_MESSAGE: usize = 200;
 
-/// [`SessionState`]s in one message between children, so that it stays below [`LONGEST`]: a name has 31 bytes at most.
+/// BFD sessions in one message, so that it stays below [`LONGEST`]: a name has 31 bytes at most, a record some 100.
 pub(crate) const SESSIONS_PER_MESSAGE: usize = 200;
 
 /// Settings per [`ToParent::Overridden`], for the same reason.
@@ -98,13 +99,8 @@ pub(crate) struct Start {
     pub dump_directory: String,
     /// Tracked files are given their first content: the daemon starts.
     pub initialise_files: bool,
-    /// Names that a predecessor left ([`ToParent::Names`]): of the instances that it was master of, or of the real servers that
-    /// it knew to be down.
-    pub resume: BTreeSet<String>,
-    /// Settings of the kernel that a predecessor changed and did not put back, and what they were before.
-    pub overridden: BTreeMap<String, i64>,
-    /// Marks that predecessors have given to groups ([`ToParent::Marks`]).
-    pub marks: BTreeSet<GivenMark>,
+    /// What a predecessor left.
+    pub legacy: Legacy,
     /// Names of the BFD sessions that are up.
     pub sessions_up: BTreeSet<String>,
 }
@@ -141,8 +137,7 @@ pub(crate) enum ToParent {
     /// It runs with the settings of the last [`ToChild::Start`] or [`ToChild::Reload`].
     SettingsTaken,
     /// What a successor has to know changed since the last such message: of a VRRP process which instances are master, of
-    /// checkers which real servers are down. Of a BFD process, what those who go by it have to know when they begin: which
-    /// sessions are up. No name is in both lists.
+    /// checkers which real servers are down. No name is in both lists.
     Names {
         /// They are now.
         gained: Vec<String>,
@@ -153,6 +148,12 @@ pub(crate) enum ToParent {
     Overridden(Vec<(String, Option<i64>)>),
     /// Marks that were given to groups of virtual servers. What was told before stays so.
     Marks(Vec<GivenMark>),
+    /// What there is to know now of BFD sessions, for a successor of the process that has them; `None`: nothing, they are down or
+    /// gone. At most [`SESSIONS_PER_MESSAGE`].
+    Sessions(Vec<(String, Option<bfd::Record>)>),
+    /// Whether what IPVS holds is still to be removed (`lvs_flush`), when that is another answer than in [`Start`] or than
+    /// before. It is told before it is done: once too few is better than once too many, for others may have entries there.
+    FlushIsDue(bool),
     /// Somebody sent SIGHUP to the child instead of the parent.
     ReloadWanted,
 }

@@ -477,3 +477,101 @@ fn a_session_that_is_gone_is_gone() {
     here.begin(now, vec![session("S", THERE)]);
     assert_eq!(here.view().id(), SessionId(1), "no number is given twice");
 }
+
+/// A core that begins with what the host of another one was told to keep, so long after that one was alive.
+fn successor(
+    of: &End,
+    alive: Instant,
+    now: Instant,
+    sessions: Vec<Session>,
+) -> (End, Vec<ControlPacket>) {
+    let mut successor = End::new(99, of.address);
+    successor.kept.clone_from(&of.kept);
+    successor
+        .bfd
+        .handle_predecessor(of.kept.clone(), Some(alive));
+    let sent = successor.begin(now, sessions);
+    (successor, sent)
+}
+
+#[test]
+fn a_successor_goes_on() {
+    let (here, mut there, now) = both_up(session("S", THERE), session("S", HERE));
+    let alive = now;
+    let now = now + ms(299);
+    let (mut next, sent) = successor(&here, alive, now, vec![session("S", THERE)]);
+    assert_eq!(next.view().local_state(), State::Up);
+    assert_eq!(next.told, [("S".to_string(), true)]);
+    assert_eq!(
+        next.view().local_discriminator(),
+        here.view().local_discriminator()
+    );
+    assert_eq!(sent.len(), 1);
+    assert!(sent[0].poll && sent[0].state == State::Up);
+    assert!(
+        next.log
+            .contains(&"(S) was up before the restart and stays up".to_string())
+    );
+    // The neighbour notices nothing, and answers.
+    there.log.clear();
+    let answers = there.hear(now, HERE, &sent[0]);
+    assert_eq!(there.log, Vec::<String>::new());
+    assert!(answers.len() == 1 && answers[0].is_final);
+    next.hear(now, THERE, &answers[0]);
+    assert!(!next.view().polls());
+    // It waits for no longer than the last one would have.
+    let (next, _) = successor(&here, alive, now, vec![session("S", THERE)]);
+    assert_eq!(next.view().expires_at(), Some(alive + ms(300)));
+}
+
+#[test]
+fn a_successor_that_comes_late_or_is_another_begins_anew() {
+    let (here, _there, alive) = both_up(session("S", THERE), session("S", HERE));
+    let slow = |session: Session| Session {
+        min_tx: ms(500),
+        ..session
+    };
+    let elsewhere = Session {
+        source: Some(HERE),
+        ..session("S", THERE)
+    };
+    let cases = [
+        (ms(300), vec![session("S", THERE)]),
+        (ms(10), vec![elsewhere]),
+        (ms(10), vec![session("T", THERE)]),
+        (ms(10), vec![]),
+    ];
+    for (later, sessions) in cases {
+        let (next, _) = successor(&here, alive, alive + later, sessions.clone());
+        for session in next.bfd.sessions() {
+            assert_eq!(session.local_state(), State::Down, "{later:?} {sessions:?}");
+        }
+        assert!(next.told.iter().all(|told| !told.1));
+        assert!(next.kept.is_empty(), "{:?}", next.kept);
+    }
+    // Other intervals are told, and count when they are confirmed.
+    let (next, sent) = successor(
+        &here,
+        alive,
+        alive + ms(10),
+        vec![slow(session("S", THERE))],
+    );
+    assert!(next.view().polls() && sent[0].desired_min_tx == ms(500));
+    assert_eq!(next.view().transmit_interval(), ms(100));
+}
+
+#[test]
+fn a_successor_knows_that_a_neighbour_is_switched_off() {
+    let (mut here, _there, now) = both_up(session("S", THERE), session("S", HERE));
+    let off = packet(&here, State::AdminDown);
+    here.hear(now, THERE, &off);
+    let (next, _) = successor(&here, now, now + ms(60_000), vec![session("S", THERE)]);
+    assert_eq!(next.view().local_state(), State::Down);
+    assert_eq!(next.told, [("S".to_string(), true)]);
+    // What is down leaves nothing.
+    let (mut here, _there, now) = both_up(session("S", THERE), session("S", HERE));
+    assert_eq!(here.kept.len(), 1);
+    let down = packet(&here, State::Down);
+    here.hear(now, THERE, &down);
+    assert!(here.kept.is_empty());
+}

@@ -81,8 +81,9 @@ impl Line {
 
     /// Tells the parent something that it must not miss: if it has too much to read now, [`tick`](Self::tick) tells it later.
     pub(crate) fn tell(&mut self, message: ToParent) {
-        let is_said_once = message == ToParent::SettingsTaken;
-        if is_said_once || !self.kept.contains(&message) {
+        // Of these each counts, and their order does.
+        let counts = matches!(message, ToParent::SettingsTaken | ToParent::FlushIsDue(_));
+        if counts || !self.kept.contains(&message) {
             self.kept.push_back(message);
         }
         self.tell_kept();
@@ -180,6 +181,9 @@ mod tests {
             line.tell(ToParent::ReloadWanted);
         }
         line.tell(ToParent::SettingsTaken);
+        for due in [true, false, true] {
+            line.tell(ToParent::FlushIsDue(due));
+        }
         let now = Instant::ZERO + PACE;
         assert_eq!(line.next_wake(), Some(Instant::ZERO), "at once");
         line.tick(now);
@@ -192,6 +196,9 @@ mod tests {
             ToParent::SettingsTaken,
             ToParent::ReloadWanted,
             ToParent::SettingsTaken,
+            ToParent::FlushIsDue(true),
+            ToParent::FlushIsDue(false),
+            ToParent::FlushIsDue(true),
         ];
         assert_eq!(arrived(&far), wanted);
         assert_eq!(line.next_wake(), None);

@@ -3,7 +3,7 @@
 //! The BFD process tells them over a channel of its own. It is another process, so a state may come before the settings that
 //! name the session: what was told is kept.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use log::{debug, error};
 use sys::channel::{Channel, Receipt};
@@ -24,7 +24,7 @@ pub(crate) struct Sessions {
 
 impl Sessions {
     /// `up`: those that the parent knows to be up. The token is for the channel when it comes.
-    pub(crate) fn new(token: u64, up: BTreeSet<String>) -> Self {
+    pub(crate) fn new(token: u64, up: impl IntoIterator<Item = String>) -> Self {
         Self {
             token,
             channel: None,
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn what_was_told_is_kept_until_all_is_told_anew() {
         let events = EventLoop::new().unwrap();
-        let mut sessions = Sessions::new(7, BTreeSet::from(["a".to_owned()]));
+        let mut sessions = Sessions::new(7, ["a".to_owned()]);
         assert_eq!(sessions.all(), [("a".to_owned(), true)]);
         let (far, near) = Channel::pair().unwrap();
         sessions.listen_to(near.into(), &events);
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn nonsense_is_survived() {
         let events = EventLoop::new().unwrap();
-        let mut sessions = Sessions::new(7, BTreeSet::new());
+        let mut sessions = Sessions::new(7, []);
         let (far, near) = Channel::pair().unwrap();
         sessions.listen_to(near.into(), &events);
         assert_eq!(
