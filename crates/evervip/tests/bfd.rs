@@ -241,6 +241,11 @@ const STORIES: &[Story] = &[
         tell: processes::bfd_process,
     },
     Story {
+        title: "bfd-process-hangs",
+        between: ONE,
+        tell: processes::bfd_process_hangs,
+    },
+    Story {
         title: "real-server",
         between: OURS,
         tell: |lab, ours, theirs| processes::real_server(lab, ours, theirs, false),

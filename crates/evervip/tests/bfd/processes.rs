@@ -7,13 +7,13 @@ use anyhow::{Result, ensure};
 use lab::{Host, Lab, Pid, pause, wait_until};
 use types::Family;
 
-use crate::common::{SIGKILL, SOON, gains, holds, loses, pid_in, script};
-use crate::packets::{DOWN, End};
+use crate::common::{SIGKILL, SIGSTOP, SOON, gains, holds, loses, pid_in, script};
+use crate::packets::{Control, DOWN, End, UP, Wire, gaps};
 use crate::tracking::{VIP, instance, track};
 use crate::world::{Hops, Program, Speaker, World, bfd_pid};
 
 /// Ends the process whose number is in a file, and waits for its successor.
-fn replace(host: &Host, file: &str) -> Result<()> {
+pub(crate) fn replace(host: &Host, file: &str) -> Result<()> {
     let number = || -> Result<Pid> { pid_in(&host.directory().join(file)) };
     let old = number()?;
     sys::process::kill(old, SIGKILL)?;
@@ -51,34 +51,116 @@ pub(crate) fn vrrp_process(lab: &Lab, ours: Program, theirs: Program) -> Result<
     wire.stayed_up(End::First, from)
 }
 
-/// The BFD process is another one: it begins anew, under another discriminator, and both are up again.
+/// A session that is up, and an instance that needs it.
+struct Scene<'a> {
+    world: &'a World,
+    wire: Wire,
+    first: Speaker<'a>,
+    peer: Speaker<'a>,
+    /// From the first host, when it was up.
+    before: Control,
+}
+
+impl<'a> Scene<'a> {
+    fn new(world: &'a World, ours: Program, theirs: Program) -> Result<Self> {
+        let wire = world.wire()?;
+        let (here, there) = world.sessions()?;
+        let more = instance(100, &track(""));
+        let first = Speaker::start_with(ours, &world.first, &here, &more)?;
+        let peer = Speaker::start(theirs, &world.second, &there)?;
+        wire.both_up(0)?;
+        gains(&world.first, VIP)?;
+        let up = wire.now();
+        for end in [End::First, End::Second] {
+            wire.hear_many(end, up, 10, |packet| packet.state == UP && !packet.poll)?;
+        }
+        let before = wire.hear_up(End::First, up)?;
+        Ok(Self {
+            world,
+            wire,
+            first,
+            peer,
+            before,
+        })
+    }
+
+    /// The successor begins anew, under another discriminator, and both are up again.
+    fn begins_anew(&self, from: usize) -> Result<()> {
+        let new = self
+            .wire
+            .hear(End::First, from, "a new discriminator", |packet| {
+                packet.mine != self.before.mine
+            })?;
+        ensure!(new.state == DOWN && new.yours == 0, "{new:?}");
+        let up = self.wire.hear(End::First, from, "Up, newly", |packet| {
+            packet.state == UP && packet.mine == new.mine
+        })?;
+        self.wire.hear(End::Second, from, "Up, newly", |packet| {
+            packet.state == UP && packet.yours == up.mine
+        })?;
+        self.first.logs("(B) Entering Up state", 2)?;
+        self.peer.logs("(B) Entering Up state", 2)?;
+        gains(&self.world.first, VIP)
+    }
+}
+
+/// The BFD process is another one. keepalived's begins anew; ours goes on before the neighbour has missed it, and has it
+/// confirm what it goes on with.
 pub(crate) fn bfd_process(lab: &Lab, ours: Program, theirs: Program) -> Result<()> {
     let world = World::new(lab, Family::V4, Hops::One)?;
-    let wire = world.wire()?;
-    let (here, there) = world.sessions()?;
-    let more = instance(100, &track(""));
-    let first = Speaker::start_with(ours, &world.first, &here, &more)?;
-    let peer = Speaker::start(theirs, &world.second, &there)?;
-    wire.both_up(0)?;
-    gains(&world.first, VIP)?;
-    let before = wire.hear_up(End::First, 0)?;
-    let from = wire.now();
+    let scene = Scene::new(&world, ours, theirs)?;
+    let from = scene.wire.now();
     replace(&world.first, "bfd.pid")?;
-    let new = wire.hear(End::First, from, "a new discriminator", |packet| {
-        packet.mine != before.mine
-    })?;
-    ensure!(new.state == DOWN && new.yours == 0, "{new:?}");
-    let up = wire.hear_up(End::First, from).and_then(|_| {
-        wire.hear(End::First, from, "Up, newly", |packet| {
-            packet.state == crate::packets::UP && packet.mine == new.mine
-        })
-    })?;
-    wire.hear(End::Second, from, "Up, newly", |packet| {
-        packet.state == crate::packets::UP && packet.yours == up.mine
-    })?;
-    peer.logs("(B) Entering Up state", 2)?;
-    first.logs("(B) Entering Up state", 2)?;
-    gains(&world.first, VIP)
+    if ours == Program::Keepalived {
+        return scene.begins_anew(from);
+    }
+    let poll = scene
+        .wire
+        .hear(End::First, from, "a question", |packet| packet.poll)?;
+    scene
+        .wire
+        .hear(End::Second, from, "an answer", |packet| packet.is_final)?;
+    let after = scene.wire.now();
+    for end in [End::First, End::Second] {
+        scene.wire.hear_many(end, after, 40, |_| true)?;
+        scene.wire.stayed_up(end, from)?;
+    }
+    let said = scene.wire.said(End::First, from);
+    ensure!(
+        said.iter()
+            .all(|packet| packet.mine == scene.before.mine && packet.yours == scene.before.yours),
+        "another session"
+    );
+    let longest = gaps(&said).into_iter().max().unwrap_or_default();
+    println!("the longest silence: {longest:?}");
+    ensure!(
+        poll.from != scene.before.from,
+        "the successor has a socket of its own"
+    );
+    for speaker in [&scene.first, &scene.peer] {
+        speaker.logs("(B) Entering Up state", 1)?;
+    }
+    ensure!(holds(&world.first, VIP));
+    let faults = scene.first.times_said("(VI) Entering FAULT STATE");
+    ensure!(faults == 1, "{faults} faults, not only the first");
+    // It is a session as before: a loss is noticed.
+    let mut peer = scene.peer;
+    peer.crash()?;
+    scene.first.logs("(B) Entering Down state", 1)?;
+    loses(&world.first, VIP)
+}
+
+/// The same, when it hung for longer than the neighbour waits.
+pub(crate) fn bfd_process_hangs(lab: &Lab, ours: Program, theirs: Program) -> Result<()> {
+    let world = World::new(lab, Family::V4, Hops::One)?;
+    let scene = Scene::new(&world, ours, theirs)?;
+    let from = scene.wire.now();
+    sys::process::kill(bfd_pid(&world.first)?, SIGSTOP)?;
+    scene
+        .wire
+        .hear(End::Second, from, "Down", |packet| packet.state == DOWN)?;
+    replace(&world.first, "bfd.pid")?;
+    scene.begins_anew(from)
 }
 
 /// The name of the service in lines of the FIFO.

@@ -10,6 +10,7 @@ use types::{Claim, Family};
 use crate::common::packets::{self, Advert, since};
 use crate::common::{self, Daemon, SOON, gains, holds, loses};
 use crate::packets::{ADMIN_DOWN, End, Wire};
+use crate::processes::replace;
 use crate::world::{Hops, INTERVAL, NAME, Program, Speaker, World};
 
 pub(crate) const VIP: &str = "198.18.0.100";
@@ -239,6 +240,14 @@ pub(crate) fn switched_off(lab: &Lab, ours: Program, theirs: Program) -> Result<
     pause(Duration::from_millis(u64::from(INTERVAL) * 60));
     ensure!(holds(&world.first, VIP) && !holds(&third, VIP), "it moved");
     let faults = scene.ours.times_said("(VI) Entering FAULT STATE");
+    // Nor when another process learns of it.
+    if ours == Program::Evervip {
+        let from = scene.wire.now();
+        replace(&world.first, "bfd.pid")?;
+        scene.wire.hear_many(End::First, from, 2, |_| true)?;
+        pause(Duration::from_secs(1));
+        ensure!(holds(&world.first, VIP) && !holds(&third, VIP), "it moved");
+    }
     let from = scene.wire.now();
     peer.tell_peer("no shutdown")?;
     scene.wire.both_up(from)?;
