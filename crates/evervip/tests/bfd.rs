@@ -173,6 +173,36 @@ const STORIES: &[Story] = &[
         tell: failures::switched_off,
     },
     Story {
+        title: "up-ipv6-default-hop-limit",
+        between: NOT_FRR,
+        tell: comes_up::hop_limit_of_ipv6,
+    },
+    Story {
+        title: "many",
+        between: NOT_FRR,
+        tell: comes_up::many,
+    },
+    Story {
+        title: "dump",
+        between: ONE,
+        tell: comes_up::dump,
+    },
+    Story {
+        title: "interface-down",
+        between: ALL,
+        tell: failures::interface_down,
+    },
+    Story {
+        title: "own-address-comes",
+        between: OURS,
+        tell: failures::own_address_comes,
+    },
+    Story {
+        title: "port-is-taken",
+        between: OURS,
+        tell: failures::port_is_taken,
+    },
+    Story {
         title: "track-fault",
         between: ALL,
         tell: tracking::fault,

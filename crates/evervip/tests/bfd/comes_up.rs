@@ -1,12 +1,14 @@
 //! A session comes up: with whom, over what, and what its packets look like.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use lab::{Lab, pause};
+use lab::{Lab, pause, wait_until};
 use types::Family;
 
 use crate::common::packets::since;
+use crate::common::{Daemon, SIGUSR1, SOON};
 use crate::packets::{Control, DOWN, End, Form, UP, Wire, gaps, judge};
 use crate::world::{Hops, INTERVAL, MULTIPLIER, Program, Source, Speaker, World};
 
@@ -181,5 +183,99 @@ pub(crate) fn too_far(lab: &Lab, ours: Program, theirs: Program) -> Result<()> {
             .iter()
             .all(|packet| packet.state == DOWN)
     );
+    Ok(())
+}
+
+/// Over IPv6 without `hoplimit`: 64 is sent and demanded, which keeps other daemons of the same kind together.
+pub(crate) fn hop_limit_of_ipv6(lab: &Lab, ours: Program, theirs: Program) -> Result<()> {
+    let world = World::new(lab, Family::V6, Hops::One)?;
+    let wire = world.wire()?;
+    let (mut here, mut there) = world.sessions()?;
+    (here.hop_limit, there.hop_limit) = (None, None);
+    let _first = Speaker::start(ours, &world.first, &here)?;
+    let _second = Speaker::start(theirs, &world.second, &there)?;
+    wire.both_up(0)?;
+    for end in [End::First, End::Second] {
+        let other = wire
+            .said(end, 0)
+            .into_iter()
+            .find(|packet| packet.ttl != 64);
+        ensure!(other.is_none(), "{other:?}");
+    }
+    Ok(())
+}
+
+/// Many sessions between the same two hosts: all come up, and none goes down again.
+pub(crate) fn many(lab: &Lab, ours: Program, theirs: Program) -> Result<()> {
+    const COUNT: u8 = 60;
+    let world = World::new(lab, Family::V4, Hops::One)?;
+    let wire = world.wire()?;
+    let (mut here, mut there) = (String::new(), String::new());
+    let (session, _) = world.sessions()?;
+    for number in 0..COUNT {
+        let (own, other) = (
+            format!("198.18.0.{}", 60 + number),
+            format!("198.18.0.{}", 160 + number),
+        );
+        world.first.add_address("eth0", &format!("{own}/24"))?;
+        world.second.add_address("eth0", &format!("{other}/24"))?;
+        for (text, own, neighbour) in [(&mut here, &own, &other), (&mut there, &other, &own)] {
+            let mut session = session.clone();
+            (session.own, session.neighbour) = (own.parse()?, neighbour.parse()?);
+            *text += &session
+                .block()
+                .replace("_instance B ", &format!("_instance B{number} "));
+        }
+    }
+    let first = Daemon::start(&world.first, &ours.executable()?, &here)?;
+    let second = Daemon::start(&world.second, &theirs.executable()?, &there)?;
+    let rose = |daemon: &Daemon| daemon.times_said(") Entering Up state");
+    wait_until(SOON * 2, "all are up", || {
+        rose(&first) >= usize::from(COUNT) && rose(&second) >= usize::from(COUNT)
+    })?;
+    let from = wire.now();
+    // As many as two seconds have.
+    wire.hear_many(End::First, from, 45 * usize::from(COUNT), |_| true)?;
+    let said = wire.said(End::First, from);
+    let discriminators: BTreeSet<u32> = said.iter().map(|packet| packet.mine).collect();
+    ensure!(
+        discriminators.len() == usize::from(COUNT),
+        "{}",
+        discriminators.len()
+    );
+    wire.stayed_up(End::First, from)?;
+    for daemon in [&first, &second] {
+        ensure!(rose(daemon) == usize::from(COUNT), "one went down");
+    }
+    Ok(())
+}
+
+/// What the daemon writes of its sessions when it is asked.
+pub(crate) fn dump(lab: &Lab, ours: Program, theirs: Program) -> Result<()> {
+    let world = World::new(lab, Family::V4, Hops::One)?;
+    let wire = world.wire()?;
+    let (here, there) = world.sessions()?;
+    let mut first = Speaker::start(ours, &world.first, &here)?;
+    let _second = Speaker::start(theirs, &world.second, &there)?;
+    wire.both_up(0)?;
+    let up = wire.now();
+    wire.hear_many(End::First, up, 10, |packet| !packet.poll)?;
+    let packet = wire.hear_up(End::First, up)?;
+    let text = first
+        .daemon()?
+        .dump(SIGUSR1, "keepalived_bfd.data", |text| {
+            text.contains("last seen = ")
+        })?;
+    for line in [
+        "BFD Instance = B".to_owned(),
+        "Neighbor IP = 198.18.0.2".to_owned(),
+        "local state = Up".to_owned(),
+        "remote state = Up".to_owned(),
+        format!("local discriminator = {:#x}", packet.mine),
+        format!("remote discriminator = {:#x}", packet.yours),
+        "local tx intv = 50000 us".to_owned(),
+    ] {
+        ensure!(text.contains(&line), "{line:?} in {text}");
+    }
     Ok(())
 }

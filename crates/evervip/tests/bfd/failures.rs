@@ -289,3 +289,73 @@ pub(crate) fn switched_off(lab: &Lab, ours: Program, theirs: Program) -> Result<
     scene.is_back(back, 2)?;
     Ok(())
 }
+
+/// The own interface is switched off for longer than the neighbour waits: no packet can be sent, which is said once.
+pub(crate) fn interface_down(lab: &Lab, ours: Program, theirs: Program) -> Result<()> {
+    let world = one_segment(lab)?;
+    let scene = Scene::new(&world, ours, theirs)?;
+    let from = scene.wire.now();
+    world.first.link_down("eth0")?;
+    scene.first.logs(EXPIRY, 1)?;
+    scene
+        .wire
+        .hear(End::Second, from, "Down", |packet| packet.state == DOWN)?;
+    // Some more attempts.
+    pause(Duration::from_secs(2));
+    world.first.link_up("eth0")?;
+    scene.wire.hear(End::First, from, "Up, newly", |packet| {
+        packet.state == UP && packet.mine != scene.ours
+    })?;
+    scene.first.logs(ROSE, 2)?;
+    if ours == Program::Evervip {
+        scene.first.logs("(B) Error sending packet", 1)?;
+        scene.first.logs("(B) packets are sent again", 1)?;
+    }
+    Ok(())
+}
+
+/// The own address is not there yet; when it comes, the session begins. And when it goes, it ends.
+pub(crate) fn own_address_comes(lab: &Lab, ours: Program, theirs: Program) -> Result<()> {
+    const OWN: &str = "198.18.0.77";
+    let world = one_segment(lab)?;
+    let wire = world.wire()?;
+    let (mut here, mut there) = world.sessions()?;
+    (here.own, there.neighbour) = (OWN.parse()?, OWN.parse()?);
+    let first = Speaker::start(ours, &world.first, &here)?;
+    let _second = Speaker::start(theirs, &world.second, &there)?;
+    first.says_one_of(&["(B) Entering AdminDown state: no socket to send from"])?;
+    // Some more attempts.
+    pause(Duration::from_secs(3));
+    first.logs("(B) Entering AdminDown state", 1)?;
+    ensure!(wire.said(End::First, 0).is_empty());
+    world.first.add_address("eth0", &format!("{OWN}/24"))?;
+    wire.both_up(0)?;
+    first.logs("(B) there is a socket to send from now", 1)?;
+    first.logs(ROSE, 1)?;
+    let from = wire.now();
+    world.first.remove_address("eth0", &format!("{OWN}/24"))?;
+    wire.hear(End::Second, from, "Down", |packet| packet.state == DOWN)?;
+    first.says_one_of(&[EXPIRY])?;
+    world.first.add_address("eth0", &format!("{OWN}/24"))?;
+    first.logs(ROSE, 2)
+}
+
+/// Another daemon has the port. When it is gone, the session comes up; until then it is said once that it cannot.
+pub(crate) fn port_is_taken(lab: &Lab, ours: Program, theirs: Program) -> Result<()> {
+    let world = one_segment(lab)?;
+    let wire = world.wire()?;
+    let (here, there) = world.sessions()?;
+    let mut other = here.clone();
+    other.neighbour = "198.18.0.99".parse()?;
+    let mut squatter = Speaker::start(Program::Frr, &world.first, &other)?;
+    let first = Speaker::start(ours, &world.first, &here)?;
+    let _second = Speaker::start(theirs, &world.second, &there)?;
+    first.says_one_of(&["another BFD daemon may run here"])?;
+    pause(Duration::from_secs(3));
+    first.logs("another BFD daemon may run here", 1)?;
+    first.logs(ROSE, 0)?;
+    squatter.stop()?;
+    first.says_one_of(&["are heard now"])?;
+    wire.both_up(0)?;
+    first.logs(ROSE, 1)
+}

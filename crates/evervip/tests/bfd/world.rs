@@ -146,6 +146,8 @@ impl World {
             hops: self.hops,
             interval: INTERVAL,
             multiplier: MULTIPLIER,
+            // The default is 64, which nobody else takes from a neighbour (RFC 5881 5).
+            hop_limit: (self.family == Family::V6).then_some(255),
             more: String::new(),
         };
         Ok((session(second, first), session(first, second)))
@@ -171,6 +173,8 @@ pub(crate) struct Session {
     /// `min_rx` and `min_tx`, milliseconds.
     pub(crate) interval: u32,
     pub(crate) multiplier: u8,
+    /// `hoplimit`; without one it is 255 over IPv4 and 64 over IPv6.
+    pub(crate) hop_limit: Option<u8>,
     /// Further lines of the block.
     pub(crate) more: String,
 }
@@ -192,9 +196,8 @@ impl Session {
             Hops::Routed => " max_hops 1\n",
             Hops::Multi => " max_hops 1\n multihop on\n",
         };
-        // Its default for IPv6 is 64, which nobody else takes from a neighbour (RFC 5881 5).
-        if self.neighbour.is_ipv6() {
-            text += " hoplimit 255\n";
+        if let Some(limit) = self.hop_limit {
+            text += &format!(" hoplimit {limit}\n");
         }
         format!("{text} {}\n}}\n", self.more)
     }
