@@ -54,14 +54,15 @@ impl Identity {
     }
 }
 
-/// What `-v` prints. The first line is read by programs, which compare the number with keepalived's.
+/// What `-v` prints. The first line is read by programs, which compare the number with keepalived's, and the options by some who
+/// want to know what they may ask for: so those that work are there, in keepalived's words, and no others.
 pub(crate) fn version() -> String {
     format!(
         "Keepalived v{KEEPALIVED_VERSION} (09/30,2026)\n\n\
          This is evervip {}, a drop-in successor of keepalived {KEEPALIVED_VERSION}.\n\
          Licence: MIT OR Apache-2.0\n\n\
-         configure options: --enable-json\n\n\
-         Config options: VRRP VRRP_AUTH JSON\n",
+         configure options: --enable-json --enable-bfd --enable-regex\n\n\
+         Config options:  NFTABLES LVS REGEX VRRP VRRP_AUTH VRRP_VMAC JSON BFD OLD_CHKSUM_COMPAT\n",
         env!("CARGO_PKG_VERSION"),
     )
 }
@@ -99,5 +100,32 @@ mod tests {
         assert_eq!(numbers.len(), 3);
         assert_eq!(first.split(' ').count(), 3, "nothing behind the date");
         assert!(text.contains("--enable-json"));
+    }
+
+    /// In the form that keepalived 2.2.7 prints them in.
+    #[test]
+    fn options_are_those_that_work() {
+        let text = version();
+        let options = |heading: &str| -> Vec<&str> {
+            let line = text.lines().find_map(|line| line.strip_prefix(heading));
+            line.unwrap().split_whitespace().collect()
+        };
+        let compiled = options("Config options: ");
+        for works in [
+            "VRRP",
+            "VRRP_VMAC",
+            "LVS",
+            "REGEX",
+            "NFTABLES",
+            "BFD",
+            "JSON",
+        ] {
+            assert!(compiled.contains(&works), "{works}");
+        }
+        let configured = options("configure options: ");
+        for does_not_yet in ["SNMP", "DBUS", "SYSTEMD", "MAIL"] {
+            let names_it = |option: &&str| option.to_uppercase().contains(does_not_yet);
+            assert!(!compiled.iter().chain(&configured).any(names_it));
+        }
     }
 }
