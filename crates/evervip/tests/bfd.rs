@@ -276,6 +276,11 @@ const STORIES: &[Story] = &[
         tell: processes::bfd_process_hangs,
     },
     Story {
+        title: "asleep",
+        between: OURS,
+        tell: processes::asleep,
+    },
+    Story {
         title: "real-server",
         between: OURS,
         tell: |lab, ours, theirs| processes::real_server(lab, ours, theirs, false),

@@ -9,7 +9,7 @@ use types::Family;
 
 use crate::common::packets::since;
 use crate::common::{Daemon, SIGUSR1, SOON};
-use crate::packets::{Control, DOWN, End, Form, UP, Wire, gaps, judge};
+use crate::packets::{BEGIN, Control, DOWN, End, Form, UP, Wire, gaps, judge};
 use crate::world::{Hops, INTERVAL, MULTIPLIER, Program, Source, Speaker, World};
 
 /// What keepalived and evervip ask for while the session is not up, microseconds.
@@ -29,7 +29,7 @@ pub(crate) fn comes_up(
     there.source = source;
     let first = Speaker::start(ours, &world.first, &here)?;
     let _second = Speaker::start(theirs, &world.second, &there)?;
-    wire.both_up(0)?;
+    wire.both_up(BEGIN)?;
     first.logs("(B) Entering Up state", 1)?;
     let up = wire.now();
     // Some more than a poll sequence takes.
@@ -63,10 +63,10 @@ pub(crate) fn comes_up(
 
 /// The first packet speaks of Down, and knows nobody or whom it has heard; discriminators stay what they are.
 fn begins_modestly(wire: &Wire) -> Result<()> {
-    let said = wire.said(End::First, 0);
+    let said = wire.said(End::First, BEGIN);
     let begin = said.first().context("no packet")?;
     ensure!(begin.state == DOWN || begin.yours != 0, "{begin:?}");
-    let theirs = wire.said(End::Second, 0);
+    let theirs = wire.said(End::Second, BEGIN);
     let (mine, yours) = (begin.mine, theirs.first().context("no packet")?.mine);
     for packet in &said {
         ensure!(packet.mine == mine, "another discriminator: {packet:?}");
@@ -111,7 +111,7 @@ fn polls(wire: &Wire) -> Result<()> {
 }
 
 fn of(wire: &Wire, end: End, wanted: fn(&Control) -> bool) -> Vec<Control> {
-    let mut said = wire.said(end, 0);
+    let mut said = wire.said(end, BEGIN);
     said.retain(wanted);
     said
 }
@@ -129,7 +129,7 @@ pub(crate) fn jitter(lab: &Lab, ours: Program, theirs: Program) -> Result<()> {
     }
     let _first = Speaker::start(ours, &world.first, &here)?;
     let _second = Speaker::start(theirs, &world.second, &there)?;
-    wire.both_up(0)?;
+    wire.both_up(BEGIN)?;
     // The poll sequence with its answers outside the schedule.
     pause(Duration::from_secs(1));
     let up = wire.now();
@@ -167,7 +167,7 @@ pub(crate) fn too_far(lab: &Lab, ours: Program, theirs: Program) -> Result<()> {
     let block = here.block().replace(" max_hops 1\n", "");
     let mut first = Speaker::start(ours, &world.first, &here)?;
     let _second = Speaker::start(theirs, &world.second, &there)?;
-    wire.both_up(0)?;
+    wire.both_up(BEGIN)?;
     let up = wire.now();
     // The same with another limit, after a reload: what was up expires.
     first.daemon()?.reload(&block)?;
@@ -194,10 +194,10 @@ pub(crate) fn hop_limit_of_ipv6(lab: &Lab, ours: Program, theirs: Program) -> Re
     (here.hop_limit, there.hop_limit) = (None, None);
     let _first = Speaker::start(ours, &world.first, &here)?;
     let _second = Speaker::start(theirs, &world.second, &there)?;
-    wire.both_up(0)?;
+    wire.both_up(BEGIN)?;
     for end in [End::First, End::Second] {
         let other = wire
-            .said(end, 0)
+            .said(end, BEGIN)
             .into_iter()
             .find(|packet| packet.ttl != 64);
         ensure!(other.is_none(), "{other:?}");
@@ -257,7 +257,7 @@ pub(crate) fn dump(lab: &Lab, ours: Program, theirs: Program) -> Result<()> {
     let (here, there) = world.sessions()?;
     let mut first = Speaker::start(ours, &world.first, &here)?;
     let _second = Speaker::start(theirs, &world.second, &there)?;
-    wire.both_up(0)?;
+    wire.both_up(BEGIN)?;
     let up = wire.now();
     wire.hear_many(End::First, up, 10, |packet| !packet.poll)?;
     let packet = wire.hear_up(End::First, up)?;

@@ -8,7 +8,9 @@ use lab::{Host, Lab, pause};
 use types::Family;
 
 use crate::common::packets::since;
-use crate::packets::{ADMIN_DOWN, Control, DOWN, EXPIRED, End, NEIGHBOUR_DOWN, UP, Wire};
+use crate::packets::{
+    ADMIN_DOWN, BEGIN, Control, DOWN, EXPIRED, End, Moment, NEIGHBOUR_DOWN, UP, Wire,
+};
 use crate::world::{Hops, INTERVAL, MULTIPLIER, Program, Speaker, World};
 
 const DETECTION: Duration = Duration::from_millis(INTERVAL as u64 * MULTIPLIER as u64);
@@ -35,14 +37,14 @@ impl<'a> Scene<'a> {
         let (here, there) = world.sessions()?;
         let first = Speaker::start(ours, &world.first, &here)?;
         let second = Speaker::start(theirs, &world.second, &there)?;
-        wire.both_up(0)?;
+        wire.both_up(BEGIN)?;
         first.logs(ROSE, 1)?;
         // With the poll sequence over: before, detection takes as long as the idle interval makes it.
         let up = wire.now();
         for end in [End::First, End::Second] {
             wire.hear_many(end, up, 10, |packet| packet.state == UP && !packet.poll)?;
         }
-        let mine = |end| -> Result<u32> { Ok(wire.hear_up(end, 0)?.mine) };
+        let mine = |end| -> Result<u32> { Ok(wire.hear_up(end, BEGIN)?.mine) };
         let (ours, theirs) = (mine(End::First)?, mine(End::Second)?);
         Ok(Self {
             wire,
@@ -55,7 +57,7 @@ impl<'a> Scene<'a> {
 
     /// Waits for the first packet of ours that is not Up, which is to say that nobody was heard, with a new
     /// discriminator and none of the other end's.
-    fn is_missed(&self, from: usize) -> Result<Control> {
+    fn is_missed(&self, from: Moment) -> Result<Control> {
         let down = self
             .wire
             .hear(End::First, from, "Down", |packet| packet.state == DOWN)?;
@@ -67,7 +69,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Waits until it is up again since a moment, and gives the new packets.
-    fn is_back(&self, from: usize, times: usize) -> Result<(Control, Control)> {
+    fn is_back(&self, from: Moment, times: usize) -> Result<(Control, Control)> {
         let first = self.wire.hear_up(End::First, from)?;
         let second = self.wire.hear_up(End::Second, from)?;
         self.first.logs(ROSE, times)?;
@@ -80,8 +82,8 @@ fn one_segment(lab: &Lab) -> Result<World> {
 }
 
 /// How long it was silent before it was missed: not less than the detection time.
-fn in_time(scene: &Scene<'_>, from: usize, down: &Control) -> Result<()> {
-    let said = scene.wire.said(End::Second, 0);
+fn in_time(scene: &Scene<'_>, down: &Control) -> Result<()> {
+    let said = scene.wire.said(End::Second, BEGIN);
     let last = said
         .iter()
         .rfind(|packet| !since(down.at, packet.at).is_zero());
@@ -89,9 +91,7 @@ fn in_time(scene: &Scene<'_>, from: usize, down: &Control) -> Result<()> {
         anyhow::bail!("the second host said nothing before {down:?}");
     };
     let silence = since(down.at, last.at);
-    println!(
-        "Down {silence:?} after the last packet, with a detection time of {DETECTION:?} ({from})"
-    );
+    println!("Down {silence:?} after the last packet, with a detection time of {DETECTION:?}");
     // The time starts when the packet is read, which is later than the capture has it.
     ensure!(silence > DETECTION - Duration::from_millis(20), "too early");
     Ok(())
@@ -104,7 +104,7 @@ pub(crate) fn killed(lab: &Lab, ours: Program, theirs: Program) -> Result<()> {
     let from = scene.wire.now();
     scene.second.crash()?;
     let down = scene.is_missed(from)?;
-    in_time(&scene, from, &down)?;
+    in_time(&scene, &down)?;
     // From here on it is slow.
     let slow = scene.wire.now();
     let said = scene.wire.hear_many(End::First, slow, 3, |_| true)?;
@@ -126,7 +126,7 @@ pub(crate) fn frozen(lab: &Lab, ours: Program, theirs: Program) -> Result<()> {
     let from = scene.wire.now();
     scene.second.freeze()?;
     let down = scene.is_missed(from)?;
-    in_time(&scene, from, &down)?;
+    in_time(&scene, &down)?;
     let back = scene.wire.now();
     scene.second.thaw()?;
     // What it says first is from before.
@@ -191,7 +191,7 @@ pub(crate) fn restarted(lab: &Lab, ours: Program, theirs: Program) -> Result<()>
     let world = one_segment(lab)?;
     let mut scene = Scene::new(&world, ours, theirs)?;
     let from = scene.wire.now();
-    scene.second.restart_at_once()?;
+    scene.second.restart_at_once(theirs)?;
     let fresh = scene
         .wire
         .hear(End::Second, from, "a new session", |packet| {
@@ -327,9 +327,9 @@ pub(crate) fn own_address_comes(lab: &Lab, ours: Program, theirs: Program) -> Re
     // Some more attempts.
     pause(Duration::from_secs(3));
     first.logs("(B) Entering AdminDown state", 1)?;
-    ensure!(wire.said(End::First, 0).is_empty());
+    ensure!(wire.said(End::First, BEGIN).is_empty());
     world.first.add_address("eth0", &format!("{OWN}/24"))?;
-    wire.both_up(0)?;
+    wire.both_up(BEGIN)?;
     first.logs("(B) there is a socket to send from now", 1)?;
     first.logs(ROSE, 1)?;
     let from = wire.now();
@@ -356,6 +356,6 @@ pub(crate) fn port_is_taken(lab: &Lab, ours: Program, theirs: Program) -> Result
     first.logs(ROSE, 0)?;
     squatter.stop()?;
     first.says_one_of(&["are heard now"])?;
-    wire.both_up(0)?;
+    wire.both_up(BEGIN)?;
     first.logs(ROSE, 1)
 }

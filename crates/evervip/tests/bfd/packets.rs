@@ -144,17 +144,39 @@ impl End {
     }
 }
 
+/// From when on packets count: the kernel's time of them decides, for the capture may be behind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    /// Frames that need not be looked at.
+    pub(crate) count: usize,
+    at: Option<WallTime>,
+}
+
+/// When the capture began.
+pub(crate) const BEGIN: Moment = Moment { count: 0, at: None };
+
+impl Moment {
+    fn is_before(&self, frame: &Frame) -> bool {
+        self.at.is_none_or(|at| at <= frame.at)
+    }
+}
+
 impl Wire {
-    /// A moment, for [`said`](Self::said) and [`hear`](Self::hear).
-    pub(crate) fn now(&self) -> usize {
-        self.capture.count()
+    /// The present.
+    pub(crate) fn now(&self) -> Moment {
+        Moment {
+            count: self.capture.count(),
+            at: Some(sys::clock::wall()),
+        }
     }
 
     /// What one end has said since a moment.
-    pub(crate) fn said(&self, end: End, since: usize) -> Vec<Control> {
-        let frames = self.capture.frames_since(since);
-        let said = frames.iter().filter_map(control);
-        said.filter(|packet| packet.direction == end.direction())
+    pub(crate) fn said(&self, end: End, since: Moment) -> Vec<Control> {
+        let frames = self.capture.frames_since(since.count);
+        let frames = frames.iter().filter(|frame| since.is_before(frame));
+        frames
+            .filter_map(control)
+            .filter(|packet| packet.direction == end.direction())
             .collect()
     }
 
@@ -162,27 +184,29 @@ impl Wire {
     pub(crate) fn hear(
         &self,
         end: End,
-        since: usize,
+        since: Moment,
         what: &str,
         wanted: impl Fn(&Control) -> bool,
     ) -> Result<Control> {
         let what = format!("{what} from the {end:?} host");
         let fits = |frame: &Frame| {
-            control(frame).filter(|packet| packet.direction == end.direction() && wanted(packet))
+            control(frame).filter(|packet| {
+                since.is_before(frame) && packet.direction == end.direction() && wanted(packet)
+            })
         };
         let frame = self
             .capture
-            .wait_for_since(since, &what, SOON, |frame| fits(frame).is_some())?;
+            .wait_for_since(since.count, &what, SOON, |frame| fits(frame).is_some())?;
         fits(&frame).context("a control packet")
     }
 
     /// Waits until one end says that the session is up, and gives that packet.
-    pub(crate) fn hear_up(&self, end: End, since: usize) -> Result<Control> {
+    pub(crate) fn hear_up(&self, end: End, since: Moment) -> Result<Control> {
         self.hear(end, since, "Up", |packet| packet.state == UP)
     }
 
     /// Waits until both say so.
-    pub(crate) fn both_up(&self, since: usize) -> Result<()> {
+    pub(crate) fn both_up(&self, since: Moment) -> Result<()> {
         self.hear_up(End::First, since)?;
         self.hear_up(End::Second, since)?;
         Ok(())
@@ -192,7 +216,7 @@ impl Wire {
     pub(crate) fn hear_many(
         &self,
         end: End,
-        since: usize,
+        since: Moment,
         count: usize,
         wanted: impl Fn(&Control) -> bool,
     ) -> Result<Vec<Control>> {
@@ -207,7 +231,7 @@ impl Wire {
     }
 
     /// No packet of one end since a moment says anything but Up.
-    pub(crate) fn stayed_up(&self, end: End, since: usize) -> Result<()> {
+    pub(crate) fn stayed_up(&self, end: End, since: Moment) -> Result<()> {
         let said = self.said(end, since);
         ensure!(!said.is_empty(), "the {end:?} host was silent");
         let other = said.iter().find(|packet| packet.state != UP);

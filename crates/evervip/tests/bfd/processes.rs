@@ -7,10 +7,10 @@ use anyhow::{Result, ensure};
 use lab::{Host, Lab, Pid, pause, wait_until};
 use types::Family;
 
-use crate::common::{SIGKILL, SIGSTOP, SOON, gains, holds, loses, pid_in, script};
-use crate::packets::{Control, DOWN, End, UP, Wire, gaps};
+use crate::common::{SIGCONT, SIGKILL, SIGSTOP, SOON, gains, holds, loses, pid_in, script};
+use crate::packets::{BEGIN, Control, DOWN, End, Moment, UP, Wire, gaps};
 use crate::tracking::{VIP, instance, track};
-use crate::world::{Hops, Program, Speaker, World, bfd_pid};
+use crate::world::{Hops, INTERVAL, MULTIPLIER, Program, Speaker, World, bfd_pid};
 
 /// Ends the process whose number is in a file, and waits for its successor.
 pub(crate) fn replace(host: &Host, file: &str) -> Result<()> {
@@ -31,7 +31,7 @@ pub(crate) fn vrrp_process(lab: &Lab, ours: Program, theirs: Program) -> Result<
     let more = instance(100, &track(""));
     let first = Speaker::start_with(ours, &world.first, &here, &more)?;
     let _peer = Speaker::start(theirs, &world.second, &there)?;
-    wire.both_up(0)?;
+    wire.both_up(BEGIN)?;
     gains(&world.first, VIP)?;
     let (from, sessions) = (wire.now(), bfd_pid(&world.first)?);
     for round in 1..=2 {
@@ -68,7 +68,7 @@ impl<'a> Scene<'a> {
         let more = instance(100, &track(""));
         let first = Speaker::start_with(ours, &world.first, &here, &more)?;
         let peer = Speaker::start(theirs, &world.second, &there)?;
-        wire.both_up(0)?;
+        wire.both_up(BEGIN)?;
         gains(&world.first, VIP)?;
         let up = wire.now();
         for end in [End::First, End::Second] {
@@ -85,7 +85,7 @@ impl<'a> Scene<'a> {
     }
 
     /// The successor begins anew, under another discriminator, and both are up again.
-    fn begins_anew(&self, from: usize) -> Result<()> {
+    fn begins_anew(&self, from: Moment) -> Result<()> {
         let new = self
             .wire
             .hear(End::First, from, "a new discriminator", |packet| {
@@ -163,6 +163,35 @@ pub(crate) fn bfd_process_hangs(lab: &Lab, ours: Program, theirs: Program) -> Re
     scene.begins_anew(from)
 }
 
+/// The process sleeps for longer than it would wait for the neighbour, which goes on speaking: nobody was silent.
+pub(crate) fn asleep(lab: &Lab, ours: Program, theirs: Program) -> Result<()> {
+    let world = World::new(lab, Family::V4, Hops::One)?;
+    let wire = world.wire()?;
+    let (mut here, there) = world.sessions()?;
+    // The neighbour has more patience.
+    here.multiplier = 250;
+    let first = Speaker::start_with(ours, &world.first, &here, &instance(100, &track("")))?;
+    let _peer = Speaker::start(theirs, &world.second, &there)?;
+    wire.both_up(BEGIN)?;
+    gains(&world.first, VIP)?;
+    let up = wire.now();
+    wire.hear_many(End::First, up, 10, |packet| !packet.poll)?;
+    let from = wire.now();
+    let pid = bfd_pid(&world.first)?;
+    sys::process::kill(pid, SIGSTOP)?;
+    let detection = Duration::from_millis(u64::from(INTERVAL) * u64::from(MULTIPLIER));
+    pause(detection + Duration::from_secs(1));
+    sys::process::kill(pid, SIGCONT)?;
+    let awake = wire.now();
+    wire.hear_many(End::First, awake, 30, |_| true)?;
+    for end in [End::First, End::Second] {
+        wire.stayed_up(end, from)?;
+    }
+    first.logs("(B) Entering Up state", 1)?;
+    ensure!(bfd_pid(&world.first)? == pid && holds(&world.first, VIP));
+    Ok(())
+}
+
 /// The name of the service in lines of the FIFO.
 const VS: &str = "VS [198.18.0.200]:tcp:80";
 /// The name of its only real server there.
@@ -218,7 +247,7 @@ pub(crate) fn real_server(lab: &Lab, ours: Program, theirs: Program, alpha: bool
     let mut said = vec!["RS DOWN"];
     expect(host, &said)?;
     let mut peer = Speaker::start(theirs, &world.second, &there)?;
-    wire.both_up(0)?;
+    wire.both_up(BEGIN)?;
     said.extend(["RS UP", "VS UP"]);
     expect(host, &said)?;
     ensure!((checks(&first, "DOWN"), checks(&first, "UP")) == (1, 1));
@@ -261,7 +290,7 @@ pub(crate) fn both_are_told(lab: &Lab, ours: Program, theirs: Program) -> Result
     let more = service(&world.first, "")? + &instance(100, &track(""));
     let first = Speaker::start_with(ours, &world.first, &here, &more)?;
     let mut peer = Speaker::start(theirs, &world.second, &there)?;
-    wire.both_up(0)?;
+    wire.both_up(BEGIN)?;
     wait_until(SOON, "the server is in", || checks(&first, "UP") == 1)?;
     gains(&world.first, VIP)?;
     let heard = first.times_said(DOWN_EVENT);

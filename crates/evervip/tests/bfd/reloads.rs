@@ -9,7 +9,7 @@ use types::Family;
 
 use crate::common::packets::since;
 use crate::common::{self, Daemon, SOON, evervip, gains};
-use crate::packets::{Control, DOWN, End, UP, Wire, control, gaps};
+use crate::packets::{BEGIN, Control, DOWN, End, Moment, UP, Wire, control, gaps};
 use crate::tracking::{VIP, instance, track};
 use crate::world::{Hops, INTERVAL, Program, Session, Speaker, World, bfd_pid};
 
@@ -33,7 +33,7 @@ pub(crate) fn unchanged(lab: &Lab, ours: Program, theirs: Program) -> Result<()>
     let (here, there) = world.sessions()?;
     let mut first = Speaker::start_with(ours, &world.first, &here, &instance(100, &track("")))?;
     let _peer = Speaker::start(theirs, &world.second, &there)?;
-    wire.both_up(0)?;
+    wire.both_up(BEGIN)?;
     gains(&world.first, VIP)?;
     let settled = wire.now();
     let before = wire.hear(End::First, settled, "a packet", |packet| !packet.poll)?;
@@ -73,7 +73,7 @@ pub(crate) fn intervals(lab: &Lab, ours: Program, theirs: Program) -> Result<()>
     let (mut here, there) = world.sessions()?;
     let mut first = Speaker::start(ours, &world.first, &here)?;
     let _peer = Speaker::start(theirs, &world.second, &there)?;
-    wire.both_up(0)?;
+    wire.both_up(BEGIN)?;
     let up = wire.now();
     wire.hear_many(End::First, up, 15, |packet| !packet.poll)?;
     let settled = wire.now();
@@ -125,7 +125,7 @@ fn over_ipv6(world: &World, name: &str) -> Result<(String, String)> {
 }
 
 /// What one end has said over one family since a moment.
-fn said_over(wire: &Wire, end: End, since: usize, ipv6: bool) -> Vec<Control> {
+fn said_over(wire: &Wire, end: End, since: Moment, ipv6: bool) -> Vec<Control> {
     let mut said = wire.said(end, since);
     said.retain(|packet| packet.from.is_ipv6() == ipv6);
     said
@@ -141,14 +141,14 @@ pub(crate) fn come_and_go(lab: &Lab, ours: Program, theirs: Program) -> Result<(
     let rest = instance(100, "");
     let mut first = Speaker::start_with(ours, &world.first, &here, &rest)?;
     let _peer = Speaker::start_with(theirs, &world.second, &there, &second_there)?;
-    wire.hear(End::First, 0, "Up over IPv4", |packet| {
+    wire.hear(End::First, BEGIN, "Up over IPv4", |packet| {
         packet.from.is_ipv4() && packet.state == UP
     })?;
-    wire.hear(End::Second, 0, "Up over IPv4", |packet| {
+    wire.hear(End::Second, BEGIN, "Up over IPv4", |packet| {
         packet.from.is_ipv4() && packet.state == UP
     })?;
     let settled = wire.now();
-    let up_over_ipv6 = |from: usize| -> Result<u32> {
+    let up_over_ipv6 = |from: Moment| -> Result<u32> {
         for end in [End::First, End::Second] {
             wire.hear(end, from, "Up over IPv6", |packet| {
                 packet.from.is_ipv6() && packet.state == UP
@@ -220,7 +220,7 @@ pub(crate) fn another_neighbour(lab: &Lab, ours: Program, theirs: Program) -> Re
     let rest = instance(100, &track(""));
     let mut first = Speaker::start_with(ours, &world.first, &here, &rest)?;
     let _peer = Speaker::start(theirs, &world.second, &there)?;
-    wire.both_up(0)?;
+    wire.both_up(BEGIN)?;
     gains(&world.first, VIP)?;
     here.neighbour = "198.18.0.3".parse()?;
     first.daemon()?.reload(&(here.block() + &rest))?;
@@ -251,9 +251,9 @@ pub(crate) fn passive(lab: &Lab, ours: Program, theirs: Program) -> Result<()> {
     wait_until(SOON, "the process runs", || bfd_pid(&world.first).is_ok())?;
     // An active one would have spoken twice.
     pause(Duration::from_secs(2));
-    ensure!(wire.said(End::First, 0).is_empty(), "it speaks");
+    ensure!(wire.said(End::First, BEGIN).is_empty(), "it speaks");
     let mut peer = Speaker::start(theirs, &world.second, &there)?;
-    wire.both_up(0)?;
+    wire.both_up(BEGIN)?;
     first.logs(ROSE, 1)?;
     let from = wire.now();
     peer.crash()?;
@@ -284,9 +284,9 @@ pub(crate) fn without_a_process(lab: &Lab, _: Program, theirs: Program) -> Resul
     let mut daemon = Daemon::start_with(&world.first, &evervip(), &configuration, &["-B"])?;
     let _peer = Speaker::start(theirs, &world.second, &there)?;
     gains(&world.first, VIP)?;
-    wire.hear_many(End::Second, 0, 2, |packet| packet.state == DOWN)?;
+    wire.hear_many(End::Second, BEGIN, 2, |packet| packet.state == DOWN)?;
     ensure!(!daemon.has_file("bfd.pid"));
-    ensure!(wire.said(End::First, 0).is_empty());
+    ensure!(wire.said(End::First, BEGIN).is_empty());
     daemon.reload_whole(&configuration)?;
     ensure!(!daemon.has_file("bfd.pid"));
     ensure!(daemon.times_said("Changing effective priority") == 0);

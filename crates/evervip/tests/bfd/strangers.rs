@@ -15,7 +15,9 @@ use wire::checksum::Checksum;
 use wire::{ethernet, ipv4};
 
 use crate::common;
-use crate::packets::{ADMIN_DOWN, Control, DOWN, End, INIT, MULTIHOP, SINGLE_HOP, UP, Wire, gaps};
+use crate::packets::{
+    ADMIN_DOWN, BEGIN, Control, DOWN, End, INIT, MULTIHOP, Moment, SINGLE_HOP, UP, Wire, gaps,
+};
 use crate::world::{Hops, INTERVAL, Program, Speaker, World};
 
 /// A control packet as it is sent, with every field at hand.
@@ -141,7 +143,7 @@ pub(crate) fn bad_packets(lab: &Lab, ours: Program, theirs: Program) -> Result<(
     let (here, there) = world.sessions()?;
     let first = Speaker::start(ours, &world.first, &here)?;
     let _peer = Speaker::start(theirs, &world.second, &there)?;
-    wire.both_up(0)?;
+    wire.both_up(BEGIN)?;
     let up = wire.now();
     wire.hear_many(End::First, up, 10, |packet| !packet.poll)?;
     let (a, b) = (
@@ -333,12 +335,12 @@ pub(crate) fn demand(lab: &Lab, ours: Program, _: Program) -> Result<()> {
     let (here, _) = world.sessions()?;
     let first = Speaker::start(ours, &world.first, &here)?;
     let mut peer = Neighbour::new(&world.second, here.neighbour, here.own)?;
-    let count = |wire: &Wire, from: usize| wire.said(End::First, from).len();
+    let count = |wire: &Wire, from: Moment| wire.said(End::First, from).len();
     let settle = |packet: &Control| packet.state == UP && !packet.poll && !packet.is_final;
     peer.live_until("both are up, and nothing is asked any more", |peer| {
         peer.state == UP
             && wire
-                .said(End::First, 0)
+                .said(End::First, BEGIN)
                 .iter()
                 .filter(|said| settle(said))
                 .count()
@@ -349,7 +351,7 @@ pub(crate) fn demand(lab: &Lab, ours: Program, _: Program) -> Result<()> {
     peer.flags = DEMAND;
     peer.send(0)?;
     let spoken =
-        |wire: &Wire, from: usize, packets: usize| wire.said(End::Second, from).len() >= packets;
+        |wire: &Wire, from: Moment, packets: usize| wire.said(End::Second, from).len() >= packets;
     // One may be under way.
     let asked = wire.now();
     peer.live_until("it is heard", |_| spoken(&wire, asked, 3))?;

@@ -9,7 +9,7 @@ use types::{Claim, Family};
 
 use crate::common::packets::{self, Advert, since};
 use crate::common::{self, Daemon, SOON, gains, holds, loses};
-use crate::packets::{ADMIN_DOWN, End, Wire};
+use crate::packets::{ADMIN_DOWN, BEGIN, End, Wire};
 use crate::processes::replace;
 use crate::world::{Hops, INTERVAL, NAME, Program, Speaker, World};
 
@@ -106,13 +106,14 @@ pub(crate) fn fault(lab: &Lab, ours: Program, theirs: Program) -> Result<()> {
     peer.crash()?;
     scene.is_third()?;
     scene.ours.says_one_of(&["(VI) Entering FAULT STATE"])?;
-    let last = scene.wire.said(End::Second, 0);
+    let last = scene.wire.said(End::Second, BEGIN);
     let last = last.last().context("the second host was silent")?;
     // It says goodbye, and so the third need not miss it.
     let advert = |what: &str, wanted: fn(&Advert) -> bool| -> Result<Advert> {
         let is_wanted = |frame: &lab::Frame| packets::advert(frame).filter(wanted);
         let capture = &scene.wire.capture;
-        let frame = capture.wait_for_since(from, what, SOON, |frame| is_wanted(frame).is_some())?;
+        let frame =
+            capture.wait_for_since(from.count, what, SOON, |frame| is_wanted(frame).is_some())?;
         is_wanted(&frame).context("an advert")
     };
     let goodbye = advert("a goodbye", |advert| advert.claim == Claim::Leaving)?;
@@ -201,7 +202,7 @@ pub(crate) fn groups(lab: &Lab, ours: Program, theirs: Program, tracker: Tracker
     let both = [VIP, "198.18.0.101"];
     ensure!(both.iter().all(|address| !holds(&world.first, address)));
     let mut peer = Speaker::start(theirs, &world.second, &there)?;
-    wire.both_up(0)?;
+    wire.both_up(BEGIN)?;
     for address in both {
         gains(&world.first, address)?;
     }
@@ -227,7 +228,7 @@ pub(crate) enum Tracker {
 /// section 3.2 of RFC 5882 leave it to the client; keepalived's clients hear nothing).
 pub(crate) fn switched_off(lab: &Lab, ours: Program, theirs: Program) -> Result<()> {
     let (world, third) = hosts(lab)?;
-    let scene = Scene::new(&world, &third, ours, 100, "")?;
+    let mut scene = Scene::new(&world, &third, ours, 100, "")?;
     let mut peer = scene.appears(theirs)?;
     scene.is_first()?;
     let from = scene.wire.now();
@@ -240,8 +241,11 @@ pub(crate) fn switched_off(lab: &Lab, ours: Program, theirs: Program) -> Result<
     pause(Duration::from_millis(u64::from(INTERVAL) * 60));
     ensure!(holds(&world.first, VIP) && !holds(&third, VIP), "it moved");
     let faults = scene.ours.times_said("(VI) Entering FAULT STATE");
-    // Nor when another process learns of it.
+    // Nor when it is told anew, to the same process or another.
     if ours == Program::Evervip {
+        let file = scene.ours.daemon()?.file();
+        let text = std::fs::read_to_string(file)?;
+        scene.ours.daemon()?.reload_whole(&text)?;
         let from = scene.wire.now();
         replace(&world.first, "bfd.pid")?;
         scene.wire.hear_many(End::First, from, 2, |_| true)?;
@@ -268,7 +272,7 @@ pub(crate) fn for_checkers_only(lab: &Lab, ours: Program, theirs: Program) -> Re
     let more = instance(100, &track("weight 10"));
     let mut first = Speaker::start_with(ours, &world.first, &here, &more)?;
     let _peer = Speaker::start(theirs, &world.second, &there)?;
-    wire.both_up(0)?;
+    wire.both_up(BEGIN)?;
     gains(&world.first, VIP)?;
     ensure!(first.times_said("Changing effective priority") == 0);
     here.more = "vrrp".to_owned();

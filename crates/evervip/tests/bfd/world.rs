@@ -8,7 +8,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use lab::{ExitStatus, Host, HostOptions, Lab, Pid, Process, Segment, wait_until};
 use types::Family;
 
-use crate::common::{Daemon, SIGCONT, SIGSTOP, SIGTERM, SOON, evervip, keepalived, pid_in};
+use crate::common::{
+    Daemon, SIGCONT, SIGKILL, SIGSTOP, SIGTERM, SOON, evervip, keepalived, pid_in,
+};
 use crate::packets::{MULTIHOP, SINGLE_HOP, Wire};
 
 /// Who can speak.
@@ -392,24 +394,18 @@ impl<'a> Speaker<'a> {
         Ok(())
     }
 
-    /// Ends the process that speaks BFD, and has it back at once: a daemon's parent sees to it, FRR is started again.
-    pub(crate) fn restart_at_once(&mut self) -> Result<()> {
-        match &mut self.kind {
-            Kind::Daemon(_) => {
-                let pid = bfd_pid(self.host)?;
-                sys::process::kill(pid, crate::common::SIGKILL)?;
-                wait_until(SOON, "another BFD process", || {
-                    bfd_pid(self.host).is_ok_and(|now| now != pid)
-                })
-            }
-            Kind::Frr { frr, bfdd } => {
-                if let Some(mut bfdd) = bfdd.take() {
-                    bfdd.crash()?;
-                }
-                *bfdd = Some(frr.start(self.host, "bfdd")?);
-                Ok(())
-            }
+    /// Ends what speaks BFD, and has a successor that knows nothing: keepalived's parent sees to it; ours would give it the
+    /// session, so all of it is started again, as FRR is.
+    pub(crate) fn restart_at_once(&mut self, program: Program) -> Result<()> {
+        if program != Program::Keepalived {
+            self.crash()?;
+            return self.start_again(program);
         }
+        let pid = bfd_pid(self.host)?;
+        sys::process::kill(pid, SIGKILL)?;
+        wait_until(SOON, "another BFD process", || {
+            bfd_pid(self.host).is_ok_and(|now| now != pid)
+        })
     }
 
     /// Has bfdd do something with the session: `shutdown`, `no shutdown`, ...
