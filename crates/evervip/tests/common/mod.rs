@@ -119,7 +119,7 @@ impl Daemon {
     }
 
     /// The same, and waits for the end of it (evervip only, with no other reload under way). What a child does shows before
-    /// it has told so, and whoever dies in between has a successor that begins afresh.
+    /// it has told so, and whoever dies in between has a successor that begins afresh. What it told before is known then, too.
     pub(crate) fn reload_whole(&mut self, configuration: &str) -> Result<()> {
         let ended = |daemon: &Self| daemon.times_said("Reload complete");
         let before = ended(self);
