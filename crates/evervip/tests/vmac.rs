@@ -505,6 +505,8 @@ fn settings_are_put_back(lab: &mut Lab) -> Result<()> {
     );
     other.stop()?;
     V3.gained_by(&b)?;
+    // Then its parent knows that it is master, too.
+    ours.reload_whole(&V3.configuration(100))?;
     // A process that dies does not make them permanent.
     sys::process::kill(ours.vrrp_pid()?, SIGKILL)?;
     ours.says("stays MASTER")?;
