@@ -163,6 +163,15 @@ impl Daemon {
         self.process.wait_for_output(text, SOON)
     }
 
+    /// Waits until an instance follows a master (evervip only): since it heard it, or, on a machine that was too busy for
+    /// that, since it gave way to it.
+    pub(crate) fn follows(&self, master: &str) -> Result<()> {
+        let words = ["master is", "giving way to"].map(|words| format!("{words} {master}"));
+        wait_until(SOON, &format!("{} follows {master}", self.name), || {
+            words.iter().any(|words| self.times_said(words) > 0)
+        })
+    }
+
     /// How often it has said so.
     pub(crate) fn times_said(&self, text: &str) -> usize {
         self.process.output_so_far().matches(text).count()
