@@ -480,6 +480,9 @@ impl VrrpProcess {
         drop(old);
         self.hands.keep_devices(&devices);
         self.sync_daemon.follow(now, &self.core);
+        // Whoever hears that they are taken knows what a successor has to know because of them.
+        self.tell_masters();
+        self.tell_overrides();
         self.parent.tell(ToParent::SettingsTaken);
         process::give_back_memory();
         self.tuning.settings_change(&self.settings.global.processes);
