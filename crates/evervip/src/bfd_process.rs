@@ -18,6 +18,7 @@ use sys::event_loop::EventLoop;
 use sys::heartbeat::Heartbeat;
 use sys::pid_file::PidFile;
 use sys::process;
+use sys::timer::Timer;
 use types::Instant;
 use types::bfd::Port;
 
@@ -33,8 +34,12 @@ use crate::exit::Exit;
 use crate::messages::{Dump, Role, ToParent};
 
 // Tokens of the epoll set, after those of every child.
-const SINGLE_HOP: u64 = 2;
-const MULTI_HOP: u64 = 3;
+const TIMER: u64 = 2;
+const SINGLE_HOP: u64 = 3;
+const MULTI_HOP: u64 = 4;
+
+/// Where packets come in.
+const PORTS: [(Port, u64); 2] = [(Port::SingleHop, SINGLE_HOP), (Port::MultiHop, MULTI_HOP)];
 
 /// How often the receive sockets are read before timers get their turn: more than fits into them, so that all that waited when we
 /// woke is heard, and a flood that never ends still does not stop the timers.
@@ -58,6 +63,7 @@ pub(crate) fn run(beginning: Beginning) -> Exit {
 struct BfdProcess {
     parent: Line,
     orders: Orders,
+    timer: Timer,
     events: EventLoop,
     heartbeat: Option<Heartbeat>,
     core: Bfd,
@@ -84,19 +90,22 @@ impl BfdProcess {
         } = beginning;
         let settings: Settings =
             postcard::from_bytes(&start.settings).context("settings from the parent")?;
+        let timer = Timer::new()?;
+        events.add(&timer, TIMER)?;
         let seed = sys::random::number()?;
         // Last, so that nothing is left behind by a process that cannot begin.
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
         let mut core = Bfd::new(seed);
         let alive = heartbeat.as_ref().map(Heartbeat::last);
-        core.handle_predecessor(start.sessions, alive);
+        core.handle_predecessor(start.legacy.sessions, alive);
         let mut process = Self {
             parent,
             orders,
+            timer,
             events,
             heartbeat,
             core,
-            receivers: Receivers::new(SINGLE_HOP, MULTI_HOP),
+            receivers: Receivers::new(PORTS.into()),
             senders: Senders::new(seed.rotate_left(32)),
             followers: Followers::default(),
             records: Records::default(),
@@ -114,20 +123,22 @@ impl BfdProcess {
     fn serve(&mut self) -> Result<()> {
         let mut ready = Vec::new();
         let mut received = Vec::new();
-        let mut now = sys::clock::now();
         loop {
             let planned = self.next_wake();
-            // No timer: thousands of packets a second would arm and read it.
-            let limit = planned.map(|at| at.since(now));
-            self.events
-                .wait_for_changes(limit, |change| ready.push(change.token))?;
-            let planned = planned.map(|at| at.max(now));
-            now = sys::clock::now();
+            self.timer.arm(planned)?;
+            self.events.wait(&mut ready)?;
+            let now = sys::clock::now();
             self.tuning.woke(planned, now);
+            let is_due = self.core.next_deadline().is_some_and(|at| at <= now);
+            for (port, token) in PORTS {
+                // Whatever the set said: what arrived before the clock was read comes before the conclusion that nothing did.
+                if is_due || ready.contains(&token) {
+                    self.receive(now, port, &mut received);
+                }
+            }
             for token in ready.drain(..) {
                 match token {
-                    SINGLE_HOP => self.receive(now, Port::SingleHop, &mut received),
-                    MULTI_HOP => self.receive(now, Port::MultiHop, &mut received),
+                    TIMER => self.timer.acknowledge()?,
                     SIGNALS => self.hear_signals(now)?,
                     CHANNEL => self.hear_parent(now)?,
                     _ => {}
@@ -136,7 +147,6 @@ impl BfdProcess {
             if self.stopped {
                 return self.end();
             }
-            // What had arrived when we woke has been heard, so nobody's silence is our own sleep.
             self.core.handle_timeout(now);
             self.carry_out(now);
             self.receivers.tick(now, &self.events);
@@ -146,7 +156,6 @@ impl BfdProcess {
             self.followers.tick(now);
             self.parent.tick(now);
             self.records.tell(now, &self.parent);
-            now = sys::clock::now();
         }
     }
 
@@ -263,6 +272,7 @@ impl BfdProcess {
         let now = sys::clock::now();
         // The core keeps its part; here it would only be a second copy.
         let sessions = std::mem::take(&mut settings.bfd);
+        self.senders.make_room_for(sessions.sessions.len());
         self.receivers.settings_change(now, &sessions, &self.events);
         self.followers.all_follows();
         self.core.handle_settings(now, sessions);

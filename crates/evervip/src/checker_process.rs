@@ -8,6 +8,7 @@ mod balancer;
 mod commands;
 mod downs;
 mod dumps;
+mod effort;
 mod given;
 mod hands;
 mod ipvs_tuning;
@@ -78,6 +79,8 @@ struct CheckerProcess {
     addresses: Addresses,
     downs: Downs,
     given: Given,
+    /// What the parent takes [`Lvs::flush_is_due`] for.
+    told_of_flush: bool,
     settings: Settings,
     dump_directory: String,
     keep: bool,
@@ -107,13 +110,13 @@ impl CheckerProcess {
         let mut settings: Settings =
             postcard::from_bytes(&start.settings).context("settings from the parent")?;
         let mut core = Lvs::new(seed());
+        // Otherwise what is there is what a predecessor made.
+        settings.lvs.global.flush &= start.legacy.flush_is_due;
         if start.successor {
-            // What is there is what the predecessor made.
-            settings.lvs.global.flush = false;
-            let down = start.resume.iter().map(|name| name.as_str().into());
-            core.handle_predecessor(down, start.marks.iter().cloned());
+            let down = start.legacy.names.iter().map(|name| name.as_str().into());
+            core.handle_predecessor(down, start.legacy.marks.iter().cloned());
         }
-        let mut overridden = start.overridden;
+        let mut overridden = start.legacy.overridden;
         let ipvs_tuning = IpvsTuning::new(&mut overridden);
         // Last, so that nothing is left behind by a process that cannot begin.
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
@@ -125,10 +128,11 @@ impl CheckerProcess {
             core,
             hands: Hands::new(overridden),
             files: Files::new(FILES),
-            sessions: Sessions::new(SESSIONS, start.sessions.into_keys()),
+            sessions: Sessions::new(SESSIONS, start.sessions_up),
             addresses: Addresses::new(ADDRESSES),
-            downs: Downs::new(start.resume),
-            given: Given::new(start.marks.len()),
+            downs: Downs::new(start.legacy.names),
+            given: Given::new(start.legacy.marks.len()),
+            told_of_flush: start.legacy.flush_is_due,
             settings: Settings::default(),
             dump_directory: start.dump_directory,
             keep: start.keep,
@@ -215,7 +219,7 @@ impl CheckerProcess {
         self.core.handle_timeout(now);
         self.carry_out(now);
         // What begins now has all of its time, whatever went before.
-        let now = self.time_after(now, is_usual);
+        let now = self.hands.time_after(now, is_usual);
         self.hands.tick_attempts(now, &self.core, &self.events);
         self.take_verdicts(now);
         if let Some(heartbeat) = &self.heartbeat {
@@ -227,17 +231,7 @@ impl CheckerProcess {
         self.parent.tick(now);
         self.downs.tell(now, &self.core, &self.parent);
         self.tell_overrides();
-        self.time_after(now, is_usual)
-    }
-
-    /// What time it is after what was done at `now`. Reading the clock is as dear as what a check takes: after a few of these it
-    /// is as late as before.
-    fn time_after(&mut self, now: Instant, is_usual: bool) -> Instant {
-        if self.hands.did_much() || !is_usual {
-            sys::clock::now()
-        } else {
-            now
-        }
+        self.hands.time_after(now, is_usual)
     }
 
     fn take_verdicts(&mut self, now: Instant) {
@@ -278,6 +272,7 @@ impl CheckerProcess {
     }
 
     fn carry_out(&mut self, now: Instant) {
+        self.tell_of_flush();
         let settings = &self.settings;
         self.hands
             .carry_out(now, &mut self.core, settings, settings);
@@ -385,6 +380,7 @@ impl CheckerProcess {
         self.core.handle_settings(now, lvs);
         // Before anything goes by them.
         self.given.tell(&self.core, &mut self.parent);
+        self.tell_of_flush();
         // What is removed by these settings is announced with the scripts of the old ones.
         let old = std::mem::replace(&mut self.settings, settings);
         self.hands
@@ -393,6 +389,14 @@ impl CheckerProcess {
         self.parent.tell(ToParent::SettingsTaken);
         process::give_back_memory();
         self.tuning.settings_change(&self.settings.global.processes);
+    }
+
+    /// Lets the parent know whether a successor is to empty IPVS.
+    fn tell_of_flush(&mut self) {
+        let due = self.core.flush_is_due();
+        if std::mem::replace(&mut self.told_of_flush, due) != due {
+            self.parent.tell(ToParent::FlushIsDue(due));
+        }
     }
 
     /// Lets the parent know what is to be put back, should we not be able to.

@@ -19,6 +19,7 @@ mod genhash;
 mod identity;
 mod ipvs;
 mod kernel_routing;
+mod legacy;
 mod logging;
 mod machine;
 mod messages;

@@ -1,12 +1,13 @@
 //! What parent and child say to one another, over a socket that only they have.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use lvs::GivenMark;
 use serde::{Deserialize, Serialize};
 use types::Instant;
 
 use crate::command_line::LogOptions;
+use crate::legacy::Legacy;
 
 /// The longest message; what is longer travels as sealed memory behind it.
 pub(crate) const LONGEST: usize = 64 * 1024;
@@ -98,15 +99,10 @@ pub(crate) struct Start {
     pub dump_directory: String,
     /// Tracked files are given their first content: the daemon starts.
     pub initialise_files: bool,
-    /// Names that a predecessor left ([`ToParent::Names`]): of the instances that it was master of, or of the real servers that
-    /// it knew to be down.
-    pub resume: BTreeSet<String>,
-    /// Settings of the kernel that a predecessor changed and did not put back, and what they were before.
-    pub overridden: BTreeMap<String, i64>,
-    /// Marks that predecessors have given to groups ([`ToParent::Marks`]).
-    pub marks: BTreeSet<GivenMark>,
-    /// The BFD sessions that are up: for those who go by them, and for a successor of the process that has them.
-    pub sessions: BTreeMap<String, bfd::Record>,
+    /// What a predecessor left.
+    pub legacy: Legacy,
+    /// Names of the BFD sessions that are up.
+    pub sessions_up: BTreeSet<String>,
 }
 
 /// The files that a signal asks for.
@@ -155,6 +151,9 @@ pub(crate) enum ToParent {
     /// What there is to know now of BFD sessions, for a successor of the process that has them; `None`: nothing, they are down or
     /// gone. At most [`SESSIONS_PER_MESSAGE`].
     Sessions(Vec<(String, Option<bfd::Record>)>),
+    /// Whether what IPVS holds is still to be removed (`lvs_flush`), when that is another answer than in [`Start`] or than
+    /// before. It is told before it is done: once too few is better than once too many, for others may have entries there.
+    FlushIsDue(bool),
     /// Somebody sent SIGHUP to the child instead of the parent.
     ReloadWanted,
 }

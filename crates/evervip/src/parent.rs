@@ -8,7 +8,7 @@ mod pid_files;
 mod release;
 mod slot;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -32,6 +32,7 @@ use crate::command_line::Options;
 use crate::diagnostics;
 use crate::exit::{Exit, NEEDED_RIGHTS};
 use crate::identity::Identity;
+use crate::legacy::Legacy;
 use crate::machine::ThisMachine;
 use crate::messages::{Dump, LONGEST, Role, Start, ToChild, ToParent};
 
@@ -430,22 +431,16 @@ impl Parent {
             pid_file: self.files.of(role).to_string_lossy().into_owned(),
             dump_directory: std::env::var("TMPDIR").unwrap_or_else(|_| DUMP_DIRECTORY.to_owned()),
             initialise_files: self.fresh,
-            resume: BTreeSet::new(),
-            overridden: BTreeMap::new(),
-            marks: BTreeSet::new(),
-            sessions: BTreeMap::new(),
+            legacy: Legacy::default(),
+            sessions_up: match &self.slot(Role::Bfd).child {
+                Some(bfd) => bfd.legacy().sessions.keys().cloned().collect(),
+                None => BTreeSet::new(),
+            },
         };
         let slot = self.slot(role);
         start.successor = slot.bereft;
-        start.resume = slot.pace.names().clone();
-        start.overridden = slot.pace.overridden().clone();
-        start.marks = slot.pace.marks().clone();
-        start.sessions = match (role, &self.slot(Role::Bfd).child) {
-            (Role::Bfd, _) => self.slot(role).pace.sessions().clone(),
-            (_, Some(bfd)) => bfd.sessions().clone(),
-            (_, None) => BTreeMap::new(),
-        };
-        let slot = self.slot(role);
+        start.legacy = slot.pace.legacy().clone();
+        start.legacy.flush_is_due |= !slot.bereft;
         let (name, token) = (slot.name(), slot.token());
         let now = sys::clock::now();
         let slot = slot_of(&mut self.slots, role);
@@ -545,22 +540,27 @@ impl Parent {
         match message {
             ToParent::Names { gained, lost } => {
                 if let Some(child) = &mut slot.child {
-                    child.note_names(gained, &lost);
+                    child.legacy_mut().note_names(gained, &lost);
                 }
             }
             ToParent::Overridden(news) => {
                 if let Some(child) = &mut slot.child {
-                    child.note_overridden(news);
+                    child.legacy_mut().note_overridden(news);
                 }
             }
             ToParent::Marks(marks) => {
                 if let Some(child) = &mut slot.child {
-                    child.note_marks(marks);
+                    child.legacy_mut().marks.extend(marks);
                 }
             }
             ToParent::Sessions(news) => {
                 if let Some(child) = &mut slot.child {
-                    child.note_sessions(news);
+                    child.legacy_mut().note_sessions(news);
+                }
+            }
+            ToParent::FlushIsDue(due) => {
+                if let Some(child) = &mut slot.child {
+                    child.legacy_mut().flush_is_due = due;
                 }
             }
             ToParent::SettingsTaken => {
@@ -659,7 +659,7 @@ impl Parent {
     fn end(&mut self) {
         let namespace = &self.settings.global.namespaces.ipvs;
         for slot in &self.slots {
-            release::put_back(slot.pace.overridden().clone(), namespace);
+            release::put_back(slot.pace.legacy().overridden.clone(), namespace);
         }
         if self.slots.iter().any(|slot| slot.bereft) {
             self.stop_daemons();
@@ -785,7 +785,7 @@ impl Parent {
                     .chain([self.settings.part(role)])
                 {
                     let released = unpack(part)
-                        .and_then(|settings| release::release(&settings, child.names()));
+                        .and_then(|settings| release::release(&settings, &child.legacy().names));
                     if let Err(problem) = released {
                         error!(
                             "addresses of the dead VRRP process may be left behind: {problem:#}"
@@ -807,7 +807,7 @@ impl Parent {
             return;
         }
         let previous = slot.previous.take();
-        let marks = slot.pace.marks().clone();
+        let marks = slot.pace.legacy().marks.clone();
         let current = self.settings.part(Role::Checkers);
         for part in previous.as_deref().into_iter().chain([current]) {
             let released =

@@ -163,8 +163,12 @@ impl VrrpProcess {
         let mut core = Vrrp::new();
         let settings: Settings =
             postcard::from_bytes(&start.settings).context("settings from the parent")?;
-        core.resume(resumable(&start.resume, &settings, heartbeat.as_ref()));
-        let hands = Hands::new(start.overridden)?;
+        core.resume(resumable(
+            &start.legacy.names,
+            &settings,
+            heartbeat.as_ref(),
+        ));
+        let hands = Hands::new(start.legacy.overridden)?;
         monitor.ignore_additions_of(hands.port_id())?;
         // Last, so that nothing is left behind by a process that cannot begin.
         let pid_file = PidFile::claim(Path::new(&start.pid_file))?;
@@ -179,11 +183,11 @@ impl VrrpProcess {
             heartbeat,
             core,
             hands,
-            masters: Masters::new(start.resume),
+            masters: Masters::new(start.legacy.names),
             promotion: Promotion::default(),
             sync_daemon: FollowingDaemon::default(),
             trackers: Trackers::new(FILES, PROCESSES),
-            sessions: Sessions::new(SESSIONS, start.sessions.into_keys()),
+            sessions: Sessions::new(SESSIONS, start.sessions_up),
             settings: Settings::default(),
             start: StartFacts {
                 dump_directory: start.dump_directory,

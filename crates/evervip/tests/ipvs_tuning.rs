@@ -214,11 +214,28 @@ fn another_namespace(lab: &mut Lab) -> Result<()> {
     let mut daemon = Daemon::start(&a, &evervip(), &missing)?;
     daemon.says("cannot open /run/netns/later: No such file or directory")?;
     is_set(&mut daemon, false)?;
+    // So it would by a successor, and by its successor.
+    for gained in 2..=3 {
+        let dead = checkers()?;
+        sys::process::kill(dead, SIGKILL)?;
+        wait_until(SOON, "there is a successor", || {
+            checkers().is_ok_and(|pid| pid != dead) && daemon.times_said("Gained quorum") == gained
+        })?;
+    }
     make("prepared")?;
     a.call("ip netns exec prepared ipvsadm -A -f 77 -s rr")?;
     a.call("ln -s prepared /run/netns/later")?;
-    says(&a, "ip netns exec prepared ipvsadm -Sn", service)?;
-    is_set(&mut daemon, true)
+    let prepared = "ip netns exec prepared ipvsadm -Sn";
+    says(&a, prepared, service)?;
+    is_set(&mut daemon, true)?;
+    // It is done once: what somebody makes later is left alone by whoever comes next.
+    a.call("ip netns exec prepared ipvsadm -A -f 77 -s rr")?;
+    let last = checkers()?;
+    sys::process::kill(last, SIGKILL)?;
+    wait_until(SOON, "there is another successor", || {
+        checkers().is_ok_and(|pid| pid != last) && daemon.times_said("Gained quorum") == 4
+    })?;
+    says(&a, prepared, &format!("{service}\n-A -f 77 -s rr"))
 }
 
 /// Whether the dump says that the kernel has the virtual server.

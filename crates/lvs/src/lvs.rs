@@ -45,7 +45,7 @@ pub struct Lvs {
     pub(crate) watch: Watch,
     /// There is no table of the kernel's that commands could change.
     pub(crate) no_table: bool,
-    /// All of it is still to be emptied once (`lvs_flush`).
+    /// All of it is still to be emptied once (`lvs_flush`), or nobody knows yet whether it is.
     pub(crate) flush_is_due: bool,
     /// IPVS services that were ours: not gone until the kernel says that it has none.
     pub(crate) leaving: BTreeSet<ServiceKey>,
@@ -135,7 +135,7 @@ impl Lvs {
             dirty: BTreeSet::new(),
             watch: Watch::default(),
             no_table: false,
-            flush_is_due: false,
+            flush_is_due: true,
             leaving: BTreeSet::new(),
             now: Instant::ZERO,
             files: BTreeMap::new(),
@@ -280,6 +280,12 @@ impl Lvs {
     /// [`handle_new_table`](Self::handle_new_table) says what there is.
     pub const fn handle_no_table(&mut self) {
         self.no_table = true;
+    }
+
+    /// Whether all of the table may still have to be emptied once (`lvs_flush`): until there are settings that do not ask for
+    /// it, or until the command for it is among the actions. A process that dies before has a successor that is to do it.
+    pub const fn flush_is_due(&self) -> bool {
+        self.flush_is_due
     }
 
     /// Empties all of the table, if that is still to be done and can be.

@@ -13,6 +13,9 @@ use sys::event_loop::EventLoop;
 use types::bfd::Port;
 use types::{Family, Instant};
 
+/// Descriptors that sockets of sessions leave to everything else: the channels, what comes through them, dumps, the log.
+const RESERVED: u64 = 64;
+
 /// When to try again to open a port that somebody else has.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -28,10 +31,10 @@ pub(super) struct Receivers {
 }
 
 impl Receivers {
-    pub(super) fn new(single_hop: u64, multi_hop: u64) -> Self {
-        let tokens = [(Port::SingleHop, single_hop), (Port::MultiHop, multi_hop)];
+    /// The tokens are for the sockets that will be added to the epoll set.
+    pub(super) const fn new(tokens: BTreeMap<Port, u64>) -> Self {
         Self {
-            tokens: tokens.into(),
+            tokens,
             open: BTreeMap::new(),
             wanted: Vec::new(),
             retry_at: None,
@@ -135,6 +138,8 @@ impl Receivers {
 pub(super) struct Senders {
     open: BTreeMap<SessionId, BfdSender>,
     ports: SourcePorts,
+    /// So many sockets may be open.
+    most: usize,
     /// Ports are drawn from here on.
     random: types::Random,
 }
@@ -148,7 +153,26 @@ impl Senders {
         Self {
             open: BTreeMap::new(),
             ports,
+            most: 0,
             random: types::Random::new(seed),
+        }
+    }
+
+    /// There will be so many sessions: as many sockets may be open, as far as the system lets us.
+    pub(super) fn make_room_for(&mut self, sessions: usize) {
+        // Those that are to be closed are closed after the others have been opened.
+        let both = sessions.saturating_add(self.open.len());
+        let wanted = u64::try_from(both).unwrap_or(u64::MAX);
+        if let Err(problem) = sys::process::raise_open_files(wanted.saturating_add(RESERVED)) {
+            warn!("{problem}");
+        }
+        let most = sys::process::most_open_files().saturating_sub(RESERVED);
+        self.most = usize::try_from(most).unwrap_or(usize::MAX);
+        if self.most < sessions {
+            error!(
+                "only {} of {sessions} BFD sessions can have a socket: raise the limit on open files (LimitNOFILE of the service)",
+                self.most
+            );
         }
     }
 
@@ -159,6 +183,9 @@ impl Senders {
             source: session.source,
             hop_limit: session.ttl,
         };
+        if self.open.len() >= self.most && !self.open.contains_key(&id) {
+            return Err("too many files are open".to_owned());
+        }
         let seed = self.random.next_u64();
         let sender =
             BfdSender::new(&origin, self.ports, seed).map_err(|problem| problem.to_string())?;

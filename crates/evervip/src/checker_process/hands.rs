@@ -23,6 +23,7 @@ use types::ipvs::{Command, ServiceKey};
 use super::attempts::{Attempts, Ended, Plans};
 use super::balancer::{Balancer, Look};
 use super::commands::Commands;
+use super::effort::Effort;
 use super::marker::Marker;
 use super::remarks::Remarks;
 use crate::child::fifo::Fifos;
@@ -30,9 +31,6 @@ use crate::conversation::Conversation;
 use crate::messages::Role;
 use crate::patterns::Patterns;
 use crate::tls;
-
-/// So many sockets served or opened, some tens of microseconds each, may have taken a while; so may anything else.
-const MANY_STROKES: usize = 5;
 
 pub(super) struct Hands {
     balancer: Balancer,
@@ -46,8 +44,8 @@ pub(super) struct Hands {
     fifos: Fifos,
     marker: Marker,
     later: Later,
-    /// What was done since somebody asked: see [`MANY_STROKES`].
-    strokes: usize,
+    /// What was done since somebody asked for the time.
+    effort: Effort,
     /// Sockets that were served or opened since somebody asked.
     served: usize,
 }
@@ -102,7 +100,7 @@ impl Hands {
             fifos: Fifos::new(Role::Checkers),
             marker: Marker::default(),
             later: Later::default(),
-            strokes: 0,
+            effort: Effort::default(),
             served: 0,
         }
     }
@@ -203,7 +201,7 @@ impl Hands {
     }
 
     const fn count(&mut self, sockets: usize) {
-        self.strokes += sockets;
+        self.effort.sockets(sockets);
         self.served += sockets;
     }
 
@@ -212,9 +210,9 @@ impl Hands {
         std::mem::replace(&mut self.served, 0)
     }
 
-    /// Whether what was done since the last time may have taken a while.
-    pub(super) const fn did_much(&mut self) -> bool {
-        std::mem::replace(&mut self.strokes, 0) >= MANY_STROKES
+    /// What time it is, or was a moment ago: see [`Effort::time_after`].
+    pub(super) fn time_after(&mut self, now: Instant, is_usual: bool) -> Instant {
+        self.effort.time_after(now, is_usual, sys::clock::now)
     }
 
     /// The next attempt that is over. What else there is to say of it has been said.
@@ -267,7 +265,7 @@ impl Hands {
     ) {
         // To ask for an attempt is nothing yet.
         if !matches!(action, Action::Attempt(..)) {
-            self.strokes += MANY_STROKES;
+            self.effort.something_else();
         }
         match action {
             Action::Ipvs(command) => self.later.changes.push(command),

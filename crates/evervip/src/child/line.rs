@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use log::{error, warn};
 use sys::channel::{Channel, Delivery, Receipt};
 use sys::event_loop::EventLoop;
@@ -66,6 +66,12 @@ impl Line {
                 (ToChild::Follower(role), Some(end)) => Heard::Order(Order::Tell(role, end.into())),
                 (ToChild::Stop, _) => Heard::Order(Order::Stop),
                 (ToChild::Dump(dump), _) => Heard::Order(Order::Dump(dump)),
+                // Whoever comes after us gets it at the start.
+                (lost @ (ToChild::Reload | ToChild::Sessions | ToChild::Follower(_)), None) => {
+                    bail!(
+                        "what came with {lost:?} was lost: too many files are open (raise LimitNOFILE of the service)"
+                    );
+                }
                 (other, _) => {
                     warn!("the parent sent {other:?} at the wrong time");
                     continue;
@@ -81,8 +87,9 @@ impl Line {
 
     /// Tells the parent something that it must not miss: if it has too much to read now, [`tick`](Self::tick) tells it later.
     pub(crate) fn tell(&mut self, message: ToParent) {
-        let is_said_once = message == ToParent::SettingsTaken;
-        if is_said_once || !self.kept.contains(&message) {
+        // Of these each counts, and their order does.
+        let counts = matches!(message, ToParent::SettingsTaken | ToParent::FlushIsDue(_));
+        if counts || !self.kept.contains(&message) {
             self.kept.push_back(message);
         }
         self.tell_kept();
@@ -143,9 +150,10 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use std::fs::File;
-    use std::io::Read as _;
+    use std::io::{Read as _, Write as _};
 
     use super::*;
+    use crate::messages::Role;
 
     /// A line whose other end nobody reads, filled up.
     fn full_line() -> (Line, File) {
@@ -172,6 +180,22 @@ mod tests {
         told
     }
 
+    /// The kernel drops what comes with a message when there is no descriptor left for it.
+    #[test]
+    fn a_message_that_lost_what_came_with_it_is_no_other_message() {
+        for lost in [
+            ToChild::Reload,
+            ToChild::Sessions,
+            ToChild::Follower(Role::Vrrp),
+        ] {
+            let (near, far) = Channel::pair().unwrap();
+            let bytes = postcard::to_allocvec(&lost).unwrap();
+            File::from(far).write_all(&bytes).unwrap();
+            let problem = Line::new(near).hear().err().unwrap();
+            assert!(problem.to_string().contains("LimitNOFILE"), "{problem:#}");
+        }
+    }
+
     #[test]
     fn what_must_arrive_arrives_when_the_parent_listens_again() {
         let (mut line, far) = full_line();
@@ -180,6 +204,9 @@ mod tests {
             line.tell(ToParent::ReloadWanted);
         }
         line.tell(ToParent::SettingsTaken);
+        for due in [true, false, true] {
+            line.tell(ToParent::FlushIsDue(due));
+        }
         let now = Instant::ZERO + PACE;
         assert_eq!(line.next_wake(), Some(Instant::ZERO), "at once");
         line.tick(now);
@@ -192,6 +219,9 @@ mod tests {
             ToParent::SettingsTaken,
             ToParent::ReloadWanted,
             ToParent::SettingsTaken,
+            ToParent::FlushIsDue(true),
+            ToParent::FlushIsDue(false),
+            ToParent::FlushIsDue(true),
         ];
         assert_eq!(arrived(&far), wanted);
         assert_eq!(line.next_wake(), None);

@@ -1,18 +1,17 @@
 //! A child process: its channel, what it last said, and when it may be started again.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use log::{error, warn};
-use lvs::GivenMark;
 use sys::channel::{Channel, Delivery, sealed_memory};
 use sys::event_loop::EventLoop;
 use sys::heartbeat::Heartbeat;
 use sys::process::{self, Pid};
 use types::Instant;
 
+use crate::legacy::Legacy;
 use crate::messages::{Role, Start, ToChild};
 
 /// A child that ran so long is started again at once when it ends (keepalived: 60 s).
@@ -31,10 +30,7 @@ pub(super) struct Child {
     follows: Option<Pid>,
     /// Its channel is in the epoll set.
     listened_to: bool,
-    names: BTreeSet<String>,
-    overridden: BTreeMap<String, i64>,
-    marks: BTreeSet<GivenMark>,
-    sessions: BTreeMap<String, bfd::Record>,
+    legacy: Legacy,
 }
 
 impl Child {
@@ -59,13 +55,7 @@ impl Child {
             unconfirmed: 1,
             follows: None,
             listened_to: true,
-            names: start.resume.clone(),
-            overridden: start.overridden.clone(),
-            marks: start.marks.clone(),
-            sessions: match start.role {
-                Role::Bfd => start.sessions.clone(),
-                Role::Vrrp | Role::Checkers => BTreeMap::new(),
-            },
+            legacy: start.legacy.clone(),
         };
         child.send(&ToChild::Heartbeat, Some(heartbeat.fd()))?;
         child.send(&ToChild::Start, Some(memory.as_fd()))?;
@@ -141,43 +131,14 @@ impl Child {
         self.unconfirmed = self.unconfirmed.saturating_sub(1);
     }
 
-    pub(super) fn note_names(&mut self, gained: Vec<String>, lost: &[String]) {
-        self.names.extend(gained);
-        for name in lost {
-            self.names.remove(name);
-        }
+    /// What it leaves, as far as it has spoken.
+    pub(super) const fn legacy(&self) -> &Legacy {
+        &self.legacy
     }
 
-    pub(super) fn note_overridden(&mut self, news: Vec<(String, Option<i64>)>) {
-        for (name, before) in news {
-            match before {
-                Some(before) => self.overridden.insert(name, before),
-                None => self.overridden.remove(&name),
-            };
-        }
-    }
-
-    pub(super) fn note_sessions(&mut self, news: Vec<(String, Option<bfd::Record>)>) {
-        for (name, record) in news {
-            match record {
-                Some(record) => self.sessions.insert(name, record),
-                None => self.sessions.remove(&name),
-            };
-        }
-    }
-
-    /// The BFD sessions that were up when it last spoke, if it has any.
-    pub(super) const fn sessions(&self) -> &BTreeMap<String, bfd::Record> {
-        &self.sessions
-    }
-
-    pub(super) fn note_marks(&mut self, marks: Vec<GivenMark>) {
-        self.marks.extend(marks);
-    }
-
-    /// Names of the instances that were master when it last spoke, or of the real servers that were down.
-    pub(super) const fn names(&self) -> &BTreeSet<String> {
-        &self.names
+    /// It says something about that.
+    pub(super) const fn legacy_mut(&mut self) -> &mut Legacy {
+        &mut self.legacy
     }
 }
 
@@ -185,17 +146,13 @@ impl Child {
 #[derive(Default)]
 pub(super) struct RestartPace {
     early_ends: usize,
-    names: BTreeSet<String>,
-    overridden: BTreeMap<String, i64>,
-    marks: BTreeSet<GivenMark>,
-    sessions: BTreeMap<String, bfd::Record>,
+    legacy: Legacy,
     heartbeat: Option<Heartbeat>,
 }
 
 impl RestartPace {
     /// How long to wait after the end of a child.
     pub(super) fn after(&mut self, child: &Child, now: Instant) -> Duration {
-        self.names = child.names.clone();
         if now.since(child.started) >= LONG_ENOUGH {
             self.early_ends = 0;
         }
@@ -208,42 +165,27 @@ impl RestartPace {
         Duration::from_secs(delay)
     }
 
-    /// The instances that the next child may carry on as master, or the real servers that it takes for down.
-    pub(super) const fn names(&self) -> &BTreeSet<String> {
-        &self.names
-    }
-
     /// A child has ended. `tidily`: what it left changed is to stay.
     pub(super) fn ended(&mut self, child: &Child, tidily: bool) {
-        (self.overridden, self.marks, self.sessions) = if tidily {
-            (BTreeMap::new(), BTreeSet::new(), BTreeMap::new())
+        let legacy = if tidily {
+            Legacy::default()
         } else {
-            (
-                child.overridden.clone(),
-                child.marks.clone(),
-                child.sessions.clone(),
-            )
+            child.legacy.clone()
+        };
+        self.legacy = Legacy {
+            flush_is_due: child.legacy.flush_is_due,
+            ..legacy
         };
     }
 
-    /// The marks that the last child and those before it have given to groups: the services that it has left go by them.
-    pub(super) const fn marks(&self) -> &BTreeSet<GivenMark> {
-        &self.marks
-    }
-
-    /// The BFD sessions that were up when the last child died.
-    pub(super) const fn sessions(&self) -> &BTreeMap<String, bfd::Record> {
-        &self.sessions
-    }
-
-    /// The settings of the kernel that the last child has left changed, and what they were.
-    pub(super) const fn overridden(&self) -> &BTreeMap<String, i64> {
-        &self.overridden
+    /// What the last child has left, and those before it.
+    pub(super) const fn legacy(&self) -> &Legacy {
+        &self.legacy
     }
 
     /// The next child has them, or the addresses have been given up: nobody else carries on.
     pub(super) fn forget_names(&mut self) {
-        self.names.clear();
+        self.legacy.names.clear();
     }
 
     /// The memory in which each child notes when it last served its timers; the same for all of them.

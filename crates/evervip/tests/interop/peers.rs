@@ -104,6 +104,15 @@ impl<'a> Router<'a> {
         wait_until(SOON, &what, || self.held() == 0)
     }
 
+    /// It has been stopped. FRR's zebra switches the interface off if vrrpd's last word reaches it, which it does not always: what
+    /// FRR leaves behind says nothing about us.
+    pub(crate) fn lets_go(&self) -> Result<()> {
+        match &self.kind {
+            Kind::Ours(_) | Kind::Keepalived(_) => self.loses(),
+            Kind::Frr(_) => Ok(()),
+        }
+    }
+
     /// As a power cut would.
     pub(crate) fn crash(&mut self) -> Result<()> {
         match &mut self.kind {

@@ -65,8 +65,7 @@ pub(crate) fn master_dies(lab: &Lab, row: &Row, who: Party, end: End) -> Result<
             master.stop()?;
             match who {
                 Party::We => ensure!(master.held() == 0, "the addresses are left behind"),
-                // FRR's zebra switches the interface off when it has noticed that vrrpd is gone.
-                Party::They => master.loses()?,
+                Party::They => master.lets_go()?,
             }
             takes_over_at_once(&capture, before, row)?;
             if who == Party::We {

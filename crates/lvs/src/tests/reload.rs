@@ -252,15 +252,19 @@ fn a_flush_waits_for_a_table() {
     for (later, expected) in [(&wanted, 1), (&unwanted, 0)] {
         let mut bench = Bench::new();
         bench.lvs.handle_no_table();
+        assert!(bench.lvs.flush_is_due(), "nobody knows");
         bench.lvs.handle_settings(bench.now, wanted.clone());
         while bench.lvs.poll_action().is_some() {}
+        assert!(bench.lvs.flush_is_due(), "a successor is to know");
         bench.lvs.handle_settings(bench.now, later.clone());
         while bench.lvs.poll_action().is_some() {}
+        assert_eq!(bench.lvs.flush_is_due(), expected == 1);
         let options = full.values().next().unwrap().0.clone();
         let entry = (options.clone(), BTreeMap::new());
         bench.kernel.services.insert(foreign, entry);
         let listing = [(foreign, Held::new(options.clone(), Vec::new()))];
         bench.lvs.handle_new_table(listing);
+        assert!(!bench.lvs.flush_is_due(), "before it is done");
         assert_eq!(flushes(&mut bench), expected);
         assert_eq!(bench.kernel.services.contains_key(&foreign), expected == 0);
         assert_eq!(bench.kernel.services.len(), 2 - expected);
