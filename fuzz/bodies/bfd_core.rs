@@ -5,12 +5,13 @@
 //! goes by its sessions must know of each that is up.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::Discriminant;
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU8, NonZeroU32};
 use std::time::Duration;
 
 use bfd::settings::{MaxHops, Session};
-use bfd::{Action, Bfd, Consumer, Event, Packet, Record, SessionId, Settings};
+use bfd::{Action, Bfd, Consumer, Event, Packet, Record, Refusal, SessionId, Settings};
 use types::Instant;
 use types::bfd::Port;
 use wire::bfd::{ControlPacket, Diagnostic, State};
@@ -55,7 +56,7 @@ struct Host {
     /// Sessions that have a socket.
     open: BTreeSet<SessionId>,
     /// When the last line about a refused packet was written.
-    refused_at: Option<Instant>,
+    refused_at: Vec<(Discriminant<Refusal>, Instant)>,
     /// Sockets cannot be made, packets cannot be sent.
     no_socket: bool,
     no_route: bool,
@@ -70,7 +71,7 @@ pub(crate) fn run(data: &[u8]) {
         told: BTreeMap::new(),
         kept: BTreeMap::new(),
         open: BTreeSet::new(),
-        refused_at: None,
+        refused_at: Vec::new(),
         no_socket: false,
         no_route: false,
     };
@@ -236,15 +237,22 @@ impl Host {
     fn line(&mut self, event: &Event) {
         let line = event.to_string();
         assert!(!line.is_empty() && !line.contains(char::is_control));
-        if matches!(event, Event::Refused { .. }) {
-            let quiet = self.refused_at.map(|at| self.now.since(at));
+        if let Event::Refused { reason, .. } = event {
+            let kind = std::mem::discriminant(reason);
+            let last = self.refused_at.iter().position(|(of, _)| *of == kind);
+            let last = last.map(|at| self.refused_at.swap_remove(at).1);
+            self.refused_at.push((kind, self.now));
+            let quiet = last.map(|at| self.now.since(at));
             assert!(quiet.is_none_or(|quiet| quiet >= Duration::from_secs(1)));
-            self.refused_at = Some(self.now);
         }
     }
 
     /// What is true whatever happened.
     fn check(&self) {
+        for name in self.kept.keys() {
+            let mut sessions = self.bfd.sessions();
+            assert!(sessions.any(|session| session.settings().name == *name));
+        }
         let mut discriminators = BTreeSet::from([0]);
         for session in self.bfd.sessions() {
             let settings = session.settings();

@@ -18,6 +18,7 @@ tasks:
                                     only the tests with this in their name
   test --list              name the steps
   test interop [WORD...]   evervip beside keepalived and FRR, as a table; WORD: only cells with this in their name
+  test bfd [WORD...]       sessions with keepalived and FRR, and what becomes of them
   test lvs [WORD...]       virtual servers in a kernel with IPVS, step by step beside keepalived
   test reload [WORD...]    reloads that disturb nothing
   packages                 install the programs that the tests need

@@ -101,7 +101,7 @@ const STEPS: [Step; 10] = [
 ];
 
 /// Test files of the daemon that one wants to look at alone, by the names of their own.
-const SHOWN: [&str; 3] = ["interop", "lvs", "reload"];
+const SHOWN: [&str; 4] = ["bfd", "interop", "lvs", "reload"];
 
 /// Runs the steps that the options ask for.
 ///

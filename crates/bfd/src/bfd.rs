@@ -47,7 +47,8 @@ impl Shared {
         self.actions.push_back(Action::Log(event));
     }
 
-    /// A discriminator that no session has (RFC 5880 section 6.8.1: unique, not 0, better not to be guessed).
+    /// A discriminator that no session has (RFC 5880 section 6.8.1: unique, not 0). Whoever has seen none of ours does not guess one;
+    /// whoever has seen several can reckon the next.
     pub(crate) fn new_discriminator(&mut self, id: SessionId) -> NonZeroU32 {
         loop {
             let [.., a, b, c, d] = self.random.next_u64().to_be_bytes();
@@ -84,7 +85,7 @@ impl Bfd {
                 random: Random::new(seed),
                 discriminators: BTreeMap::new(),
             },
-            refusals: Refusals::new(),
+            refusals: Refusals::default(),
             next_id: 0,
             legacy: Legacy::default(),
         }
@@ -111,6 +112,16 @@ impl Bfd {
                 session.armed = None;
             }
             self.with_session(id, |session, shared| session.timeout(now, shared));
+        }
+    }
+
+    /// Instead of [`handle_timeout`](Self::handle_timeout), when what has arrived has not all been handed over yet: packets leave in
+    /// time, and nobody's silence is concluded from what was not read.
+    pub fn handle_send_times(&mut self, now: Instant) {
+        let due = self.due.iter().take_while(|(at, _)| *at <= now);
+        let due: Vec<SessionId> = due.map(|(_, id)| *id).collect();
+        for id in due {
+            self.with_session(id, |session, shared| session.send_what_is_due(now, shared));
         }
     }
 

@@ -37,7 +37,7 @@ pub enum Event {
         source: SocketAddr,
         /// Why.
         reason: Refusal,
-        /// So many were not told since the last such line.
+        /// So many were not told since the last line with such a reason.
         others: u64,
     },
 }

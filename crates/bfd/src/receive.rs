@@ -1,5 +1,6 @@
 //! Whose packet it is, and why one is refused.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
@@ -55,6 +56,19 @@ pub enum Refusal {
     NoSocket,
 }
 
+impl Refusal {
+    /// The same number for what is the same to whoever reads the log.
+    const fn kind(&self) -> u8 {
+        match self {
+            Self::Malformed(_) => 0,
+            Self::NoSession { .. } => 1,
+            Self::HopLimit { .. } => 2,
+            Self::Authenticated => 3,
+            Self::NoSocket => 4,
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -79,35 +93,33 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// So long nothing more is said of refused packets, whoever sends them.
+/// So long nothing more is said of packets that are refused for the same reason, whoever sends them.
 const QUIET: Duration = Duration::from_secs(10);
 
 /// How much is said of refused packets.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Refusals {
-    quiet_until: Option<Instant>,
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Refusals(BTreeMap<u8, Quiet>);
+
+/// The same for one reason: a flood for one does not hide another.
+#[derive(Clone, Copy, Debug, Default)]
+struct Quiet {
+    until: Option<Instant>,
     untold: u64,
 }
 
 impl Refusals {
-    pub(crate) const fn new() -> Self {
-        Self {
-            quiet_until: None,
-            untold: 0,
-        }
-    }
-
     /// One more. What there is to say, if anything.
     fn note(&mut self, now: Instant, source: SocketAddr, reason: Refusal) -> Option<Event> {
-        if self.quiet_until.is_some_and(|until| now < until) {
-            self.untold = self.untold.saturating_add(1);
+        let quiet = self.0.entry(reason.kind()).or_default();
+        if quiet.until.is_some_and(|until| now < until) {
+            quiet.untold = quiet.untold.saturating_add(1);
             return None;
         }
-        self.quiet_until = Some(now + QUIET);
+        quiet.until = Some(now + QUIET);
         Some(Event::Refused {
             source,
             reason,
-            others: core::mem::take(&mut self.untold),
+            others: core::mem::take(&mut quiet.untold),
         })
     }
 }

@@ -40,6 +40,8 @@ struct Up {
     /// See [`InForce`].
     min_tx: Duration,
     min_rx: Duration,
+    /// See [`Session::borrowed_until`]: a predecessor of the predecessor was heard of last.
+    until: Option<Instant>,
 }
 
 /// What a predecessor left.
@@ -96,6 +98,7 @@ impl Session {
             remote_min_rx: remote.min_rx,
             min_tx: self.in_force.min_tx,
             min_rx: self.in_force.min_rx,
+            until: self.borrowed_until,
         });
         Some(Record {
             ends: ends(&self.settings),
@@ -147,7 +150,13 @@ impl Session {
         };
         let before = (self.remote, self.in_force);
         (self.remote, self.in_force) = (remote, in_force);
+        // The last packet may be as old as the time between two.
         let end = alive.map(|alive| alive + self.detection_time());
+        let end = end
+            .into_iter()
+            .chain(up.until)
+            .min()
+            .filter(|_| alive.is_some());
         let is_free = !shared.discriminators.contains_key(&up.discriminator.get());
         let Some(end) = end.filter(|end| now < *end && is_free) else {
             (self.remote, self.in_force) = before;
@@ -161,6 +170,7 @@ impl Session {
             .insert(up.discriminator.get(), self.id);
         self.discriminator = up.discriminator;
         self.timers.expire = Some(end);
+        self.borrowed_until = Some(end);
         // The settings may be others, and the last poll may not have been answered.
         self.in_force
             .told(self.settings.min_tx, self.settings.min_rx);

@@ -44,6 +44,8 @@ pub(crate) struct Session {
     pub(crate) timers: Timers,
     /// The interval that `timers.transmit` was reckoned from.
     scheduled_interval: Duration,
+    /// It is up because a predecessor was, until then at most: nothing was heard since.
+    pub(crate) borrowed_until: Option<Instant>,
     /// What a successor would go on with, as the host was told last.
     pub(crate) recorded: Option<Record>,
     /// The earliest moment that [`Bfd`](crate::Bfd) calls it.
@@ -148,6 +150,7 @@ impl Session {
             sends_fail: false,
             timers: Timers::default(),
             scheduled_interval: Duration::MAX,
+            borrowed_until: None,
             recorded: None,
             armed: None,
         }
@@ -258,9 +261,8 @@ impl Session {
             min_rx: packet.required_min_rx,
             last_heard: Some(now),
         };
-        // To whom it is an answer is sure only if it names us.
-        let names_us = packet.your_discriminator == self.discriminator.get();
-        if packet.is_final && names_us && self.poll.answered() {
+        self.borrowed_until = None;
+        if packet.is_final && self.poll.answered() {
             self.in_force
                 .confirmed(self.settings.min_tx, self.settings.min_rx);
         }
@@ -321,13 +323,18 @@ impl Session {
             self.forget();
             self.reschedule(now, shared);
         }
-        if is_due(self.timers.transmit).is_some() {
-            self.send(now, Occasion::Own, shared);
-        }
+        self.send_what_is_due(now, shared);
         if let Socket::Missing(again) = self.socket
             && again <= now
         {
             self.open(shared);
+        }
+    }
+
+    /// What is due to be sent is sent. Nothing is concluded of silence.
+    pub(crate) fn send_what_is_due(&mut self, now: Instant, shared: &mut Shared) {
+        if self.timers.transmit.is_some_and(|at| at <= now) {
+            self.send(now, Occasion::Own, shared);
         }
     }
 

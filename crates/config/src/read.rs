@@ -62,6 +62,8 @@ pub(crate) struct Names {
     pub(crate) track_files: BTreeSet<String>,
     /// All of them, whoever they report to.
     pub(crate) bfd_instances: BTreeSet<String>,
+    /// Those of them whose state the checkers are told.
+    pub(crate) checked_sessions: BTreeSet<String>,
     pub(crate) track_processes: BTreeSet<String>,
     /// `track_group` blocks so far.
     pub(crate) track_groups: BTreeSet<String>,

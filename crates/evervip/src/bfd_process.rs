@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result};
 use bfd::{Action, Bfd, Level, Packet};
 use config::Settings;
 use log::{debug, error, info, warn};
-use sys::bfd_socket::Received;
+use sys::bfd_socket::{Received, Sent};
 use sys::event_loop::EventLoop;
 use sys::heartbeat::Heartbeat;
 use sys::pid_file::PidFile;
@@ -41,9 +41,12 @@ const MULTI_HOP: u64 = 4;
 /// Where packets come in.
 const PORTS: [(Port, u64); 2] = [(Port::SingleHop, SINGLE_HOP), (Port::MultiHop, MULTI_HOP)];
 
-/// How often the receive sockets are read before timers get their turn: more than fits into them, so that all that waited when we
-/// woke is heard, and a flood that never ends still does not stop the timers.
-const MOST_ROUNDS: u32 = 32;
+/// How often a receive socket is read before packets are sent that are due: some 2000 packets, a few milliseconds.
+const ROUNDS: u32 = 4;
+
+/// After so many turns of that kind all that waited in the beginning has been read, for no more fits into a socket. What comes since
+/// may be a flood that never ends: whose packets are not among these is not heard.
+const MOST_TURNS: u32 = 12;
 
 /// Runs the child until its parent stops it.
 pub(crate) fn run(beginning: Beginning) -> Exit {
@@ -123,6 +126,7 @@ impl BfdProcess {
     fn serve(&mut self) -> Result<()> {
         let mut ready = Vec::new();
         let mut received = Vec::new();
+        let mut turns = 0;
         loop {
             let planned = self.next_wake();
             self.timer.arm(planned)?;
@@ -130,24 +134,39 @@ impl BfdProcess {
             let now = sys::clock::now();
             self.tuning.woke(planned, now);
             let is_due = self.core.next_deadline().is_some_and(|at| at <= now);
+            let mut there_is_more = false;
             for (port, token) in PORTS {
                 // Whatever the set said: what arrived before the clock was read comes before the conclusion that nothing did.
                 if is_due || ready.contains(&token) {
-                    self.receive(now, port, &mut received);
+                    there_is_more |= self.receive(now, port, &mut received);
                 }
             }
+            turns = if there_is_more { turns + 1 } else { 0 };
+            let mut reloaded = false;
             for token in ready.drain(..) {
                 match token {
                     TIMER => self.timer.acknowledge()?,
                     SIGNALS => self.hear_signals(now)?,
-                    CHANNEL => self.hear_parent(now)?,
+                    CHANNEL => {
+                        self.hear_parent(now)?;
+                        reloaded = true;
+                    }
                     _ => {}
                 }
             }
             if self.stopped {
                 return self.end();
             }
-            self.core.handle_timeout(now);
+            if reloaded {
+                // That took its time; nothing is concluded from what was read before.
+                continue;
+            }
+            if there_is_more && turns < MOST_TURNS {
+                self.core.handle_send_times(now);
+            } else {
+                turns = 0;
+                self.core.handle_timeout(now);
+            }
             self.carry_out(now);
             self.receivers.tick(now, &self.events);
             if let Some(heartbeat) = &self.heartbeat {
@@ -170,9 +189,9 @@ impl BfdProcess {
         wakes.into_iter().flatten().min()
     }
 
-    /// Hands what came to a port over to the core.
-    fn receive(&mut self, now: Instant, port: Port, received: &mut Vec<Received>) {
-        for _ in 0..MOST_ROUNDS {
+    /// Hands what came to a port over to the core. True if there may be more.
+    fn receive(&mut self, now: Instant, port: Port, received: &mut Vec<Received>) -> bool {
+        for _ in 0..ROUNDS {
             received.clear();
             let there_is_more = self.receivers.receive(port, received);
             for packet in received.iter() {
@@ -190,18 +209,25 @@ impl BfdProcess {
                 self.carry_out(now);
             }
             if !there_is_more {
-                break;
+                return false;
             }
         }
+        true
     }
 
     fn carry_out(&mut self, now: Instant) {
+        let mut somebody_is_told = false;
         while let Some(action) = self.core.poll_action() {
             match action {
                 Action::Send(session, packet) => {
                     if let Some(settings) = self.core.settings(session) {
                         let outcome = self.senders.send(session, settings, &packet);
-                        self.core.handle_sent(session, outcome);
+                        match outcome {
+                            Ok(Sent::Whole) => self.core.handle_sent(session, Ok(())),
+                            // The next one is as good as one that found no room.
+                            Ok(Sent::Full) => {}
+                            Err(why) => self.core.handle_sent(session, Err(why)),
+                        }
                     }
                 }
                 Action::Open(session) => {
@@ -213,6 +239,7 @@ impl BfdProcess {
                 Action::Close(session) => self.senders.close(session),
                 Action::Tell { to, name, up } => {
                     self.followers.tell(now, to, name, up);
+                    somebody_is_told = true;
                 }
                 Action::Remember(name, record) => {
                     self.records.keep(name, record.map(|record| *record));
@@ -225,7 +252,9 @@ impl BfdProcess {
                 other => error!("nobody carries out {other:?}"),
             }
         }
-        self.followers.flush(now);
+        if somebody_is_told {
+            self.followers.flush(now);
+        }
     }
 
     fn hear_signals(&mut self, now: Instant) -> Result<()> {
@@ -277,6 +306,8 @@ impl BfdProcess {
         self.followers.all_follows();
         self.core.handle_settings(now, sessions);
         self.carry_out(now);
+        // Nobody may be left to be told of, which is to be told.
+        self.followers.flush(now);
         self.settings = settings;
         self.parent.tell(ToParent::SettingsTaken);
         process::give_back_memory();

@@ -180,7 +180,7 @@ impl CheckerProcess {
                         self.hear_of_files(now, values);
                     }
                     SESSIONS => {
-                        for (name, up) in self.sessions.hear(now, &self.events) {
+                        for (name, up) in self.sessions.hear(now, &self.events)? {
                             self.core.handle_session(now, &name, up);
                             self.carry_out(now);
                         }

@@ -8,7 +8,6 @@ mod pid_files;
 mod release;
 mod slot;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -307,6 +306,9 @@ impl Parent {
 
     /// Starts the children that have something to do, when the daemon begins.
     fn start_first(&mut self) -> Result<()> {
+        if self.options.no_bfd {
+            self.warn_of_sessions(Role::Bfd);
+        }
         self.keep_common_fifo();
         for role in Role::ALL {
             self.start(role)?;
@@ -318,6 +320,9 @@ impl Parent {
 
     /// Starts the children that have something to do and do not run, unless they have to wait.
     fn start_missing(&mut self, now: Instant) {
+        if self.options.no_bfd {
+            self.warn_of_sessions(Role::Bfd);
+        }
         self.keep_common_fifo();
         for role in Role::ALL {
             let slot = self.slot(role);
@@ -434,7 +439,11 @@ impl Parent {
             legacy: Legacy::default(),
             sessions_up: match &self.slot(Role::Bfd).child {
                 Some(bfd) => bfd.legacy().sessions.keys().cloned().collect(),
-                None => BTreeSet::new(),
+                // Whoever runs since before it died goes on with these, too, until there is a successor.
+                None => {
+                    let left = &self.slot(Role::Bfd).pace.legacy().sessions;
+                    left.keys().cloned().collect()
+                }
             },
         };
         let slot = self.slot(role);
@@ -687,6 +696,15 @@ impl Parent {
         Ok(())
     }
 
+    /// Who goes by BFD sessions has to know that nobody speaks BFD.
+    fn warn_of_sessions(&self, role: Role) {
+        if role == Role::Bfd && self.settings.has_work_for(role) {
+            warn!(
+                "there is no BFD: virtual routers and real servers that go by its sessions take them for down"
+            );
+        }
+    }
+
     fn child_ended(
         &mut self,
         role: Role,
@@ -722,9 +740,11 @@ impl Parent {
                 // holds its pid file, it lacks a right) may pass.
                 Some(_) if role != Role::Vrrp && self.slot(Role::Vrrp).child.is_some() => {
                     error!("{name} ended with status {code}: the virtual routers go on without it");
+                    self.warn_of_sessions(role);
                 }
                 Some(_) if role == Role::Bfd && self.slot(Role::Checkers).child.is_some() => {
                     error!("{name} ended with status {code}: the checkers go on without it");
+                    self.warn_of_sessions(role);
                 }
                 Some(exit) => {
                     error!("{name} ended with status {code}, which it would do again: stopping");

@@ -229,7 +229,7 @@ impl VrrpProcess {
                         self.find_out(now, findings);
                     }
                     SESSIONS => {
-                        for (name, up) in self.sessions.hear(now, &self.events) {
+                        for (name, up) in self.sessions.hear(now, &self.events)? {
                             self.core.handle_bfd(now, &name, up);
                             self.carry_out(now);
                         }
@@ -480,6 +480,9 @@ impl VrrpProcess {
         drop(old);
         self.hands.keep_devices(&devices);
         self.sync_daemon.follow(now, &self.core);
+        // Whoever hears that they are taken knows what a successor has to know because of them.
+        self.tell_masters();
+        self.tell_overrides();
         self.parent.tell(ToParent::SettingsTaken);
         process::give_back_memory();
         self.tuning.settings_change(&self.settings.global.processes);

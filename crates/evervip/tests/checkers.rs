@@ -596,10 +596,8 @@ fn pings_are_let_out(lab: &mut Lab) -> Result<()> {
     daemon.says("ICMP connection to [198.18.1.1]:tcp:80 success.")?;
     ensure!(range()? == "0 0", "{}", range()?);
     // Without such a check, and with one again.
-    daemon.reload(&(global("") + &service(80)))?;
-    wait_until(SOON, "it is put back", || {
-        range().is_ok_and(|range| range == before)
-    })?;
+    daemon.reload_whole(&(global("") + &service(80)))?;
+    ensure!(range()? == before, "it is put back: {}", range()?);
     daemon.reload_whole(&text)?;
     ensure!(range()? == "0 0", "it is open again: {}", range()?);
     // Whoever dies leaves it to the parent.

@@ -286,6 +286,9 @@ fn a_delayed_start(lab: &mut Lab) -> Result<()> {
             // 2.2.7 does not say so; 2.4.3 does.
             daemon.says("Delayed start completed")?;
         }
+        wait_until(SOON, "an advert", || {
+            !adverts(&capture, 0, Direction::Out, 51).is_empty()
+        })?;
         let first = adverts(&capture, 0, Direction::Out, 51);
         let first = first.first().context("an advert")?;
         let waited = since(first.at, begin);

@@ -325,8 +325,11 @@ fn strict_mode_does_not_accept(lab: &mut Lab) -> Result<()> {
 /// The process dies, its successor carries on as master: not one attempt of many gets an answer.
 fn a_restart_leaves_no_gap(lab: &mut Lab) -> Result<()> {
     let (router, client) = pair(lab)?;
-    let daemon = Daemon::start(&router, &evervip(), &configuration("", "no_accept"))?;
+    let text = configuration("", "no_accept");
+    let mut daemon = Daemon::start(&router, &evervip(), &text)?;
     all_there(&router)?;
+    // Then its parent knows that it is master, too.
+    daemon.reload_whole(&text)?;
     let before = blocks(&ruleset(&router)?);
     let dead = daemon.vrrp_pid()?;
     sys::process::kill(dead, SIGKILL)?;

@@ -619,7 +619,10 @@ fn files_that_are_no_configuration(lab: &mut Lab) -> Result<()> {
     names_once(&said, &file)?;
     let (status, said) = outcome(&host, &evervip(), &["-t"], &file)?;
     names_once(&said, &file)?;
-    let (theirs, _) = outcome(&host, &keepalived, &["-t"], &file)?;
+    // A hundredth of it: it has a message for each kilobyte, and needs long for them.
+    let short = place("short");
+    fs::write(&short, [b'x'; 1_000_000])?;
+    let (theirs, _) = outcome(&host, &keepalived, &["-t"], &short)?;
     ensure!(
         (status, theirs) == (5, 5),
         "-t {status}, keepalived {theirs}\n{said}"

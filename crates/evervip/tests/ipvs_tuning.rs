@@ -85,6 +85,7 @@ fn timeouts_and_both_daemons(lab: &mut Lab) -> Result<()> {
     ensure!(starts() == 2);
 
     // A successor finds them as they should be, and knows what was before.
+    daemon.says("Gained quorum")?;
     let checkers = || pid_in(&a.directory().join("checkers.pid"));
     let first = checkers()?;
     sys::process::kill(first, SIGKILL)?;

@@ -56,7 +56,7 @@ fn then(text: &str, act: Act) -> Vec<Act> {
 fn service(port: u16, check: &str, lines: &str) -> String {
     format!(
         "virtual_server 198.18.0.100 {port} {{\n protocol TCP\n lb_algo rr\n lb_kind NAT\n real_server {HERE} {port} {{\n \
-         {check} {{\n connect_timeout 0.5\n delay_loop 2\n warmup 0\n retry 0\n {lines}\n }}\n }}\n}}\n"
+         {check} {{\n connect_timeout 1\n delay_loop 2\n warmup 0\n retry 0\n {lines}\n }}\n }}\n}}\n"
     )
 }
 
@@ -71,7 +71,7 @@ fn chatty(service: String) -> String {
 
 /// A server that is well may be busy, too.
 fn patient(service: String) -> String {
-    service.replace("connect_timeout 0.5", "connect_timeout 60")
+    service.replace("connect_timeout 1", "connect_timeout 60")
 }
 
 fn page(lines: &str) -> String {
@@ -138,11 +138,11 @@ fn cases() -> Vec<Case> {
             "regex \"(a+)+b\"\n regex_options no_start_optimize no_auto_possess",
             "whether the body matches '(a+)+b' is unclear: match limit exceeded",
         ),
-        (vec![hold()], "", "no answer within 500ms"),
+        (vec![hold()], "", "no answer within 1s"),
         (
             then(HEADER, hold()),
             "",
-            "nothing more for 500ms, after 0 bytes of body",
+            "nothing more for 1s, after 0 bytes of body",
         ),
         (
             then(
@@ -150,7 +150,7 @@ fn cases() -> Vec<Case> {
                 Act::Trickle(vec![b'x'; 1000], Duration::from_millis(100)),
             ),
             "",
-            "it has not closed within 5s, after ",
+            "it has not closed within 10s, after ",
         ),
         (
             then(
@@ -158,7 +158,7 @@ fn cases() -> Vec<Case> {
                 Act::Trickle(vec![b'x'; 1000], Duration::from_millis(100)),
             ),
             "",
-            "it has not closed within 5s, after 0 bytes of body",
+            "it has not closed within 10s, after 0 bytes of body",
         ),
         (
             then(
@@ -216,7 +216,7 @@ fn pages(lab: &mut Lab) -> Result<()> {
     }
     let said = |text: &str| daemon.times_said(&format!("[{HERE}]:tcp:8100 failed. ({text}")) > 0;
     wait_until(LATE, "an endless body ends", || {
-        said("the body has more than 1073741824 bytes") || said("it has not closed within 5s")
+        said("the body has more than 1073741824 bytes") || said("it has not closed within 10s")
     })?;
     says(
         &daemon,
@@ -294,7 +294,8 @@ fn pages_over_tls(lab: &mut Lab) -> Result<()> {
     let mut configuration = String::new();
     for port in 8441..=8447 {
         let options = format!("enable_sni\n sni_name www.example.com\n {hello}");
-        configuration += &service(port, "SSL_GET", &options).replace("0.5", "10");
+        configuration +=
+            &service(port, "SSL_GET", &options).replace("connect_timeout 1", "connect_timeout 10");
     }
     let mut daemon = Daemon::start(&host, &evervip(), &configuration)?;
     for port in [8441, 8442] {

@@ -449,12 +449,10 @@ impl Trial {
     /// One edit: what happens to addresses is the difference of the files, each one once.
     fn step(&mut self, random: &mut Random) -> Result<&'static str> {
         let before = self.model.addresses();
-        let said = self.daemon.times_said("Reloading");
+        let ended = |daemon: &Daemon| daemon.times_said("Reload complete");
+        let said = ended(&self.daemon);
         let what = self.edit(Alone::Yes, random)?;
-        // The parent says so, then its child.
-        wait_until(SOON, "the file is read again", || {
-            self.daemon.times_said("Reloading") >= said + 2
-        })?;
+        wait_until(SOON, "the end of the reload", || ended(&self.daemon) > said)?;
         let after = self.settle()?;
         let events: BTreeMap<(bool, IpAddr), usize> = count(self.witness.events()?);
         let came = after.difference(&before).map(|address| (true, *address));

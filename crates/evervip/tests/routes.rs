@@ -252,8 +252,10 @@ fn left_overs_are_taken_over(lab: &mut Lab) -> Result<()> {
     let statics = "static_routes {\n 10.9.0.0/16 via 198.18.0.254 dev eth0\n}\nstatic_rules {\n \
                    from 10.9.0.0/16 table 1000 preference 309\n}\n";
     let configuration = format!("{statics}{}", instance(150, &with(&ROUTES, &RULES)));
-    let daemon = Daemon::start(&a, &evervip(), &configuration)?;
+    let mut daemon = Daemon::start(&a, &evervip(), &configuration)?;
     appears(&a, "302:")?;
+    // Then its parent knows that it is master, too.
+    daemon.reload_whole(&configuration)?;
     let all = everything(&a)?;
     let events = Events::watch(&a)?;
     lab::crash(daemon.vrrp_pid()?)?;

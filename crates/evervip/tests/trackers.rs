@@ -22,6 +22,10 @@ fn main() -> ExitCode {
             "files_say_the_same_to_keepalived",
             files_say_the_same_to_keepalived,
         ),
+        (
+            "reverse_says_the_same_to_keepalived",
+            reverse_says_the_same_to_keepalived,
+        ),
         ("processes_are_counted", processes_are_counted),
         ("processes_must_last", processes_must_last),
         ("other_links_are_implied", other_links_are_implied),
@@ -229,6 +233,37 @@ fn files_say_the_same_to_keepalived(lab: &mut Lab) -> Result<()> {
         wait_until(SOON, "a fault", || daemon.times_said("FAULT") > faults)?;
         fs::write(path, "0")?;
         daemon.says("Entering BACKUP STATE")?;
+    }
+    Ok(())
+}
+
+/// With a weight, `reverse` turns the sign of what is added: both daemons come to the same priorities.
+fn reverse_says_the_same_to_keepalived(lab: &mut Lab) -> Result<()> {
+    let keepalived = keepalived()?;
+    let lan = lab.segment()?;
+    let hosts = [
+        (common::host(lab, &lan, "ours", 1)?, evervip()),
+        (common::host(lab, &lan, "theirs", 2)?, keepalived),
+    ];
+    for (host, program) in &hosts {
+        host.connect(&lan, "eth1")?;
+        for (weight, up, down) in [("20", 80, 100), ("-20", 100, 120)] {
+            host.plug_cable("eth1")?;
+            let track = format!("track_interface {{\n eth1 weight {weight} reverse\n }}");
+            let mut daemon = Daemon::start(host, program, &instance(100, &track))?;
+            let says = |from: u8, to: u8| {
+                let line = format!("(VI) Changing effective priority from {from} to {to}");
+                daemon.says(&line).with_context(|| weight.to_owned())
+            };
+            if up != 100 {
+                says(100, up)?;
+            }
+            host.pull_cable("eth1")?;
+            says(up, down)?;
+            host.plug_cable("eth1")?;
+            says(down, up)?;
+            daemon.stop()?;
+        }
     }
     Ok(())
 }

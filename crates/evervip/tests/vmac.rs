@@ -505,6 +505,8 @@ fn settings_are_put_back(lab: &mut Lab) -> Result<()> {
     );
     other.stop()?;
     V3.gained_by(&b)?;
+    // Then its parent knows that it is master, too.
+    ours.reload_whole(&V3.configuration(100))?;
     // A process that dies does not make them permanent.
     sys::process::kill(ours.vrrp_pid()?, SIGKILL)?;
     ours.says("stays MASTER")?;
@@ -750,7 +752,7 @@ fn ipvlan(lab: &mut Lab, flavour: &Ipvlan) -> Result<()> {
     ours.crash()?;
     gains(&b)?;
     let mut ours = Daemon::start(&a, &evervip(), &configuration(1, 50))?;
-    ours.says("master is ")?;
+    ours.follows("")?;
     pause(V3.interval * 10);
     ensure!(!has(&a), "we do not hear keepalived");
     ensure!(ours.times_said("made ") == 0, "the ipvlan is still there");
@@ -788,7 +790,7 @@ fn vrf(lab: &mut Lab) -> Result<()> {
     let mut first = Daemon::start(&a, &evervip(), &configuration(1, 2, 150))?;
     common::gains(&a, "198.18.0.100")?;
     let mut second = Daemon::start(&b, &evervip(), &configuration(2, 1, 100))?;
-    second.says("master is 198.18.0.1")?;
+    second.follows("198.18.0.1")?;
     pause(V3.interval * 10);
     ensure!(!common::holds(&b, "198.18.0.100"));
     ensure!(!adverts(&capture, 0, Direction::In, VRID).is_empty());
@@ -825,7 +827,7 @@ fn macvlan_in_a_vrf(lab: &mut Lab) -> Result<()> {
     ours.crash()?;
     V3.gained_by(&b)?;
     let ours = Daemon::start(&a, &evervip(), &V3.configuration(50))?;
-    ours.says("master is 198.18.0.2")?;
+    ours.follows("198.18.0.2")?;
     a.call("ip link set eth0 nomaster")?;
     common::address(&a, 1)?;
     wait_until(SOON, "the macvlan leaves the VRF", || {

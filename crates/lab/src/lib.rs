@@ -28,6 +28,7 @@
 pub mod backend;
 mod capture;
 mod directory;
+mod frr;
 mod host;
 mod link;
 pub mod packages;
@@ -47,6 +48,7 @@ use anyhow::{Context, Result};
 use directory::Directory;
 
 pub use capture::{Capture, Frame};
+pub use frr::Frr;
 pub use host::{Host, HostOptions};
 pub use process::{Process, crash, descendants};
 pub use scenario::Skipped;
@@ -55,6 +57,16 @@ pub use sys::capture::Direction;
 pub use sys::process::{ExitStatus, Pid};
 pub use tshark::tshark;
 pub use wait::{pause, wait_until};
+
+/// Whether this process may become any user: it is root, and not only of a user namespace with one user in it.
+///
+/// # Errors
+/// When /proc cannot be read.
+pub fn is_real_root() -> Result<bool> {
+    let map = std::fs::read_to_string("/proc/self/uid_map").context("cannot read /proc")?;
+    let words: Vec<&str> = map.split_whitespace().collect();
+    Ok(words == ["0", "0", "4294967295"])
+}
 
 /// The machine room: makes hosts and segments, and holds the files they leave behind.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 const FURTHER_PLACES: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 /// Debian's packages of programs that go by another name.
-const PACKAGES: [(&str, &str); 15] = [
+const PACKAGES: [(&str, &str); 16] = [
     ("arping", "iputils-arping"),
     ("bfdd", "frr"),
     ("busybox", "busybox-static"),
@@ -25,6 +25,7 @@ const PACKAGES: [(&str, &str); 15] = [
     ("ping", "iputils-ping"),
     ("snmpwalk", "snmp"),
     ("vrrpd", "frr"),
+    ("vtysh", "frr"),
     ("zebra", "frr"),
 ];
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use evervip_lab::backend::{Act, Backend, Datagrams, http};
 use evervip_lab::{
-    Direction, ExitStatus, Host, HostOptions, Lab, Pid, Process, Skipped, descendants, packages,
-    pause, scenario, tshark, wait_until,
+    Direction, ExitStatus, Frr, Host, HostOptions, Lab, Pid, Process, Skipped, descendants,
+    packages, pause, scenario, tshark, wait_until,
 };
 
 const SOON: Duration = Duration::from_secs(5);
@@ -55,6 +55,7 @@ fn main() -> ExitCode {
                 "private_processes_end_with_their_host",
                 private_processes_end_with_their_host,
             ),
+            ("frr_on_two_hosts", frr_on_two_hosts),
             (
                 "servers_do_what_they_are_told",
                 servers_do_what_they_are_told,
@@ -320,6 +321,35 @@ fn exists(pid: Pid) -> bool {
     let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // A zombie waits for its reaper, and does nothing else.
     !state.is_empty() && !state.contains(") Z ")
+}
+
+/// Two hosts run the same daemon, and each shell speaks to its own.
+fn frr_on_two_hosts(lab: &mut Lab) -> Result<()> {
+    let mut running = Vec::new();
+    for number in 1..=2 {
+        let host = lab.host(&format!("host-{number}"), HostOptions::default())?;
+        let frr = Frr::new(&host, &["bfdd", "vtysh"])?;
+        frr.configure("bfdd", &format!("bfd\n peer 198.18.0.{number}\n !\n"))?;
+        let bfdd = frr.start(&host, "bfdd")?;
+        running.push((host, frr, bfdd));
+    }
+    for (number, (host, frr, bfdd)) in (1..=2).zip(&mut running) {
+        let said = frr.tell(host, &["show bfd peers"])?;
+        ensure!(
+            said.matches("peer ").count() == 1
+                && said.contains(&format!("peer 198.18.0.{number} "))
+        );
+        let unknown = match frr.tell(host, &["show nonsense"]) {
+            Ok(said) => bail!("the shell knows nonsense: {said}"),
+            Err(error) => error.to_string(),
+        };
+        ensure!(unknown.contains("nonsense"), "{unknown}");
+        // A successor does not mind what is left behind.
+        bfdd.crash()?;
+        *bfdd = frr.start(host, "bfdd")?;
+        frr.tell(host, &["show bfd peers"])?;
+    }
+    Ok(())
 }
 
 fn a_crash_takes_the_whole_family(lab: &mut Lab) -> Result<()> {

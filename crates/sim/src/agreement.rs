@@ -112,17 +112,15 @@ fn stands(node: &Node, instance: &InstanceSettings) -> bool {
                 .by_name(&tracked.interface)
                 .is_some_and(crate::kernel::Nic::usable)
     });
-    let scripts = instance
-        .track_script
-        .iter()
-        .all(|tracked| tracked.weight.get() != 0 || script_is_good(node, tracked));
+    let scripts = instance.track_script.iter().all(|tracked| {
+        tracked.weight.get() != 0 || script_is_good(node, tracked) != tracked.reverse
+    });
     let facts = node.facts.allow(&node.settings, instance);
     link && source && interfaces && scripts && facts
 }
 
 fn script_is_good(node: &Node, tracked: &vrrp::settings::TrackScript) -> bool {
-    let good = node.manners.get(&tracked.script) == Some(&Manner::Exits(0));
-    good != tracked.reverse
+    node.manners.get(&tracked.script) == Some(&Manner::Exits(0))
 }
 
 fn is_up(node: &Node, instance: &InstanceSettings) -> bool {
@@ -161,7 +159,10 @@ fn priority(node: &Node, instance: &InstanceSettings) -> Priority {
     let scripts: i32 = instance
         .track_script
         .iter()
-        .map(|tracked| applies(tracked.weight.get(), script_is_good(node, tracked)))
+        .map(|tracked| {
+            let amount = applies(tracked.weight.get(), script_is_good(node, tracked));
+            if tracked.reverse { -amount } else { amount }
+        })
         .sum();
     let interfaces: i32 = instance
         .track_interface

@@ -109,10 +109,10 @@ impl Facts {
             .map(|tracked| self.product(tracked).clamp(-253, 253));
         let applies = |tracked: &Tracked, good: bool| {
             let weight = i64::from(tracked.weight.get());
-            if (weight > 0) == (good != tracked.reverse) {
-                weight
-            } else {
-                0
+            match ((weight > 0) == good, tracked.reverse) {
+                (true, false) => weight,
+                (true, true) => -weight,
+                (false, _) => 0,
             }
         };
         let enough = self.enough(settings);

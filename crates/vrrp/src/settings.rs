@@ -351,7 +351,7 @@ pub struct TrackInterface {
     pub interface: IfName,
     /// What its state adds to the priority; 0: down is a fault.
     pub weight: Weight,
-    /// `reverse`: up counts as down.
+    /// `reverse`: without a weight, up counts as down; with one, the sign of what is added is turned.
     pub reverse: bool,
 }
 
@@ -362,7 +362,7 @@ pub struct TrackScript {
     pub script: String,
     /// What its result adds to the priority; 0: a failure is a fault.
     pub weight: Weight,
-    /// `reverse`: success counts as failure.
+    /// `reverse`: without a weight, success counts as failure; with one, the sign of what is added is turned.
     pub reverse: bool,
 }
 

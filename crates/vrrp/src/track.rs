@@ -137,11 +137,7 @@ pub(crate) fn look<'a>(
             Observation::Bad
         };
         let object = Object::Interface(&tracked.interface);
-        tracking.add(
-            object,
-            up.reversed_if(tracked.reverse),
-            tracked.weight.get(),
-        );
+        tracking.add(object, up, tracked.weight.get(), tracked.reverse);
     }
     for tracked in &settings.track_script {
         let observation = match scripts.get(tracked.script.as_str()) {
@@ -152,11 +148,7 @@ pub(crate) fn look<'a>(
             Some(Verdict::NotYet { hold: true }) | None => Observation::NotYet,
         };
         let object = Object::Script(&tracked.script);
-        tracking.add(
-            object,
-            observation.reversed_if(tracked.reverse),
-            tracked.weight.get(),
-        );
+        tracking.add(object, observation, tracked.weight.get(), tracked.reverse);
     }
     for Tracked {
         name,
@@ -177,30 +169,31 @@ pub(crate) fn look<'a>(
         };
         let observation = Observation::of(enough);
         let object = Object::Processes(&tracked.name);
-        tracking.add(
-            object,
-            observation.reversed_if(tracked.reverse),
-            tracked.weight.get(),
-        );
+        tracking.add(object, observation, tracked.weight.get(), tracked.reverse);
     }
     for tracked in &settings.track_bfd {
         let observation = Observation::of(watched.is_up(&tracked.name));
         let object = Object::Bfd(&tracked.name);
-        tracking.add(
-            object,
-            observation.reversed_if(tracked.reverse),
-            tracked.weight.get(),
-        );
+        tracking.add(object, observation, tracked.weight.get(), tracked.reverse);
     }
     tracking
 }
 
 impl<'a> Tracking<'a> {
-    fn add(&mut self, object: Object<'a>, observation: Observation, weight: i16) {
+    /// `reverse` turns a verdict without a weight around. With a weight it turns the sign of what is added, not the occasion:
+    /// 20 and `reverse` is 20 less as long as it is good (keepalived).
+    fn add(&mut self, object: Object<'a>, observation: Observation, weight: i16, reverse: bool) {
+        if weight == 0 {
+            match observation.reversed_if(reverse) {
+                Observation::Bad => self.fail(object),
+                Observation::NotYet => self.pending += 1,
+                Observation::Good => {}
+            }
+            return;
+        }
         let amount = i32::from(weight);
+        let amount = if reverse { -amount } else { amount };
         match observation {
-            Observation::Bad if weight == 0 => self.fail(object),
-            Observation::NotYet if weight == 0 => self.pending += 1,
             Observation::Good if weight > 0 => self.adjust(amount),
             Observation::Bad if weight < 0 => self.adjust(amount),
             Observation::Good | Observation::Bad | Observation::NotYet => {}
@@ -252,24 +245,33 @@ mod tests {
     #[test]
     fn weights() {
         let cases = [
-            // observation, weight -> failed, pending, adjustment
-            (Observation::Good, 0, (0, 0, 0)),
-            (Observation::Bad, 0, (1, 0, 0)),
-            (Observation::NotYet, 0, (0, 1, 0)),
-            (Observation::Good, 20, (0, 0, 20)),
-            (Observation::Bad, 20, (0, 0, 0)),
-            (Observation::NotYet, 20, (0, 0, 0)),
-            (Observation::Good, -20, (0, 0, 0)),
-            (Observation::Bad, -20, (0, 0, -20)),
-            (Observation::NotYet, -20, (0, 0, 0)),
+            // observation, weight, reverse -> failed, pending, adjustment
+            (Observation::Good, 0, false, (0, 0, 0)),
+            (Observation::Bad, 0, false, (1, 0, 0)),
+            (Observation::NotYet, 0, false, (0, 1, 0)),
+            (Observation::Good, 0, true, (1, 0, 0)),
+            (Observation::Bad, 0, true, (0, 0, 0)),
+            (Observation::NotYet, 0, true, (0, 1, 0)),
+            (Observation::Good, 20, false, (0, 0, 20)),
+            (Observation::Bad, 20, false, (0, 0, 0)),
+            (Observation::NotYet, 20, false, (0, 0, 0)),
+            (Observation::Good, 20, true, (0, 0, -20)),
+            (Observation::Bad, 20, true, (0, 0, 0)),
+            (Observation::NotYet, 20, true, (0, 0, 0)),
+            (Observation::Good, -20, false, (0, 0, 0)),
+            (Observation::Bad, -20, false, (0, 0, -20)),
+            (Observation::NotYet, -20, false, (0, 0, 0)),
+            (Observation::Good, -20, true, (0, 0, 0)),
+            (Observation::Bad, -20, true, (0, 0, 20)),
+            (Observation::NotYet, -20, true, (0, 0, 0)),
         ];
-        for (observation, weight, expected) in cases {
+        for (observation, weight, reverse, expected) in cases {
             let mut tracking = Tracking::default();
-            tracking.add(Object::Script("check"), observation, weight);
+            tracking.add(Object::Script("check"), observation, weight, reverse);
             assert_eq!(
                 (tracking.failed, tracking.pending, tracking.adjustment),
                 expected,
-                "{observation:?} {weight}"
+                "{observation:?} {weight} {reverse}"
             );
             assert_eq!(observation.reversed_if(true).reversed_if(true), observation);
         }

@@ -103,7 +103,6 @@ fn a_poll_is_asked_and_answered() {
     assert_eq!(sent.len(), 1);
     assert!(sent[0].is_final && !sent[0].poll);
     assert!(here.view().polls());
-    // An answer for somebody else is none.
     let mut answer = packet(&here, State::Up);
     answer.is_final = true;
     here.hear(now, THERE, &answer);
@@ -317,13 +316,15 @@ fn refusals_are_told_now_and_then() {
     now = now + ms(1000);
     here.hear(now, THERE, &lost);
     let number = lost.your_discriminator;
+    let lost_one = format!(
+        "Discarding packet from [198.18.0.2]:50000 (session is not found - your discriminator field is {number:#x})"
+    );
     assert_eq!(
         here.log,
         [
             "Discarding packet from [198.18.0.2]:50000 (auth bit is set, but no authentication is in use)".to_string(),
-            format!(
-                "Discarding packet from [198.18.0.2]:50000 (session is not found - your discriminator field is {number:#x}); 999 more since the last such line"
-            ),
+            lost_one.clone(),
+            format!("{lost_one}; 499 more since the last such line"),
         ]
     );
 }
@@ -519,9 +520,12 @@ fn a_successor_goes_on() {
     assert!(answers.len() == 1 && answers[0].is_final);
     next.hear(now, THERE, &answers[0]);
     assert!(!next.view().polls());
-    // It waits for no longer than the last one would have.
+    // What is known is when the last one lived, not when it heard; so it waits for up to one interval more. But if it dies, too,
+    // before anything was heard, that does not begin again.
     let (next, _) = successor(&here, alive, now, vec![session("S", THERE)]);
     assert_eq!(next.view().expires_at(), Some(alive + ms(300)));
+    let (third, _) = successor(&next, now, now, vec![session("S", THERE)]);
+    assert_eq!(third.view().expires_at(), next.view().expires_at());
 }
 
 #[test]
@@ -549,7 +553,7 @@ fn a_successor_that_comes_late_or_is_another_begins_anew() {
         assert!(next.told.iter().all(|told| !told.1));
         assert!(next.kept.is_empty(), "{:?}", next.kept);
     }
-    // Other intervals are told, and count when they are confirmed.
+    // Other intervals are told; until they are confirmed what is safe counts.
     let (next, sent) = successor(
         &here,
         alive,
@@ -558,6 +562,12 @@ fn a_successor_that_comes_late_or_is_another_begins_anew() {
     );
     assert!(next.view().polls() && sent[0].desired_min_tx == ms(500));
     assert_eq!(next.view().transmit_interval(), ms(100));
+    let patient = Session {
+        min_rx: ms(400),
+        ..session("S", THERE)
+    };
+    let (next, _) = successor(&here, alive, alive + ms(10), vec![patient]);
+    assert_eq!(next.view().detection_time(), ms(1200));
 }
 
 #[test]
@@ -573,5 +583,139 @@ fn a_successor_knows_that_a_neighbour_is_switched_off() {
     assert_eq!(here.kept.len(), 1);
     let down = packet(&here, State::Down);
     here.hear(now, THERE, &down);
+    assert!(here.kept.is_empty());
+}
+
+/// A record that another session has taken the discriminator of cannot be gone on with.
+#[test]
+fn a_discriminator_is_taken_once() {
+    let (here, _there, now) = both_up(session("S", THERE), session("S", HERE));
+    let record = here.kept.get("S").unwrap().clone();
+    let mut next = End::new(5, HERE);
+    let twice = [("S".to_string(), record.clone()), ("T".to_string(), record)];
+    next.bfd.handle_predecessor(twice, Some(now));
+    next.begin(now, vec![session("S", THERE), session("T", THERE)]);
+    let states: Vec<State> = next.bfd.sessions().map(|it| it.local_state()).collect();
+    assert_eq!(states, [State::Up, State::Down]);
+}
+
+#[test]
+fn a_lost_socket_is_a_failure() {
+    let (mut here, _there, now) = both_up(session("S", THERE), session("S", HERE));
+    here.told.clear();
+    let id = here.view().id();
+    here.bfd.handle_socket(now, id, Err("gone".to_string()));
+    here.drain(now);
+    assert_eq!(here.view().local_state(), State::AdminDown);
+    assert_eq!(
+        here.view().local_diagnostic(),
+        Diagnostic::AdministrativelyDown
+    );
+    assert_eq!(here.told, [("S".to_string(), false)]);
+    let view = here.view();
+    assert_eq!(
+        (view.transmits_at(), view.expires_at(), view.forgets_at()),
+        (None, None, None)
+    );
+}
+
+#[test]
+fn another_ttl_is_another_socket() {
+    let (mut here, _there, now) = both_up(session("S", THERE), session("S", HERE));
+    let id = here.view().id();
+    let opened = |here: &mut End, ttl: u8| {
+        let session = Session {
+            ttl: NonZeroU8::new(ttl).unwrap(),
+            ..session("S", THERE)
+        };
+        let sessions = vec![session];
+        here.bfd.handle_settings(now, crate::Settings { sessions });
+        let mut opened = false;
+        while let Some(action) = here.bfd.poll_action() {
+            opened |= action == crate::Action::Open(id);
+        }
+        here.bfd.handle_socket(now, id, Ok(()));
+        opened
+    };
+    assert!(opened(&mut here, 64));
+    assert!(!opened(&mut here, 64));
+    assert_eq!(here.view().local_state(), State::Up);
+}
+
+/// The detection time goes by what is in force, from the last packet on.
+#[test]
+fn a_reload_moves_the_end_of_the_detection_time() {
+    let (mut here, _there, now) = both_up(session("S", THERE), session("S", HERE));
+    let heard = here.view().last_heard().unwrap();
+    let patient = Session {
+        min_rx: ms(400),
+        ..session("S", THERE)
+    };
+    here.begin(now, vec![patient.clone()]);
+    assert_eq!(here.view().expires_at(), Some(heard + ms(1200)));
+    // While it is down, what is known of the neighbour is forgotten by the same reckoning.
+    let down = packet(&here, State::Down);
+    here.hear(now, THERE, &down);
+    assert_eq!(here.view().forgets_at(), Some(now + ms(1200)));
+    here.begin(now, vec![session("S", THERE)]);
+    assert_eq!(here.view().forgets_at(), Some(now + ms(300)));
+}
+
+/// An idle session may send more often than one that is up: the neighbour must know before that changes.
+#[test]
+fn a_slower_session_waits_for_its_confirmation() {
+    let slow = Session {
+        min_tx: ms(5000),
+        ..session("S", THERE)
+    };
+    let mut here = End::new(1, HERE);
+    here.begin(Instant::ZERO, vec![slow]);
+    let init = packet(&here, State::Init);
+    here.hear(Instant::ZERO, THERE, &init);
+    assert_eq!(here.view().local_state(), State::Up);
+    assert_eq!(here.view().transmit_interval(), ms(1000));
+    let mut answer = packet(&here, State::Up);
+    answer.is_final = true;
+    here.hear(Instant::ZERO, THERE, &answer);
+    assert_eq!(here.view().transmit_interval(), ms(5000));
+}
+
+#[test]
+fn a_port_has_its_own_sessions() {
+    let far = Session {
+        multihop: true,
+        ..session("far", THERE)
+    };
+    let mut here = End::new(1, HERE);
+    here.begin(Instant::ZERO, vec![far]);
+    let mut first = packet(&here, State::Down);
+    first.your_discriminator = 0;
+    // It comes to the port of one hop.
+    here.hear(Instant::ZERO, THERE, &first);
+    assert_eq!(here.view().local_state(), State::Down);
+    let not_found = |line: &String| line.contains("session is not found");
+    assert!(here.log.iter().any(not_found));
+}
+
+#[test]
+fn what_is_not_read_yet_is_nobodys_silence() {
+    let (mut here, _there, _now) = both_up(session("S", THERE), session("S", HERE));
+    let late = here.view().expires_at().unwrap() + ms(1);
+    here.bfd.handle_send_times(late);
+    let sent = here.drain(late);
+    assert_eq!(sent.len(), 1);
+    assert_eq!(here.view().local_state(), State::Up);
+    assert!(here.view().transmits_at().unwrap() > late);
+    assert!(here.bfd.next_deadline().unwrap() <= late, "it is still due");
+    here.bfd.handle_timeout(late);
+    here.drain(late);
+    assert_eq!(here.view().local_state(), State::Down);
+}
+
+#[test]
+fn a_session_that_is_removed_leaves_no_record() {
+    let (mut here, _there, now) = both_up(session("S", THERE), session("S", HERE));
+    assert!(here.kept.contains_key("S"));
+    here.begin(now, vec![]);
     assert!(here.kept.is_empty());
 }

@@ -267,6 +267,9 @@ fn close(reading: &mut Reading<'_>, statement: &Statement) {
             .bfd
             .insert(bfd.name.clone(), inherited);
     }
+    if bfd.checker {
+        reading.names.checked_sessions.insert(bfd.name.clone());
+    }
     bfd.end = statement.end();
     reading.draft.bfd.push(bfd);
 }

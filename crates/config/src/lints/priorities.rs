@@ -75,10 +75,15 @@ pub(super) fn check(router: &Router<'_>, report: &mut Reporter) {
 fn trackers<'a>(router: &Router<'a>) -> Vec<Tracker<'a>> {
     let settings = router.settings;
     let scripts = settings.track_script.iter();
-    let scripts = scripts.map(|track| ("script", track.script.as_str(), track.weight.get()));
+    let scripts = scripts.map(|track| {
+        let weight = track.weight.get();
+        ("script", track.script.as_str(), weight, track.reverse)
+    });
     let interfaces = settings.track_interface.iter();
-    let interfaces =
-        interfaces.map(|track| ("interface", track.interface.as_str(), track.weight.get()));
+    let interfaces = interfaces.map(|track| {
+        let weight = track.weight.get();
+        ("interface", track.interface.as_str(), weight, track.reverse)
+    });
     let others = [
         ("file", &settings.track_file),
         ("process", &settings.track_process),
@@ -86,17 +91,18 @@ fn trackers<'a>(router: &Router<'a>) -> Vec<Tracker<'a>> {
     ];
     let others = others.into_iter().flat_map(|(kind, list)| {
         list.iter()
-            .map(move |track| (kind, track.name.as_str(), track.weight.get()))
+            .map(move |track| (kind, track.name.as_str(), track.weight.get(), track.reverse))
     });
     scripts
         .chain(interfaces)
         .chain(others)
-        .filter(|(_, _, weight)| *weight != 0)
-        .map(|(kind, name, weight)| {
+        .filter(|(_, _, weight, _)| *weight != 0)
+        .map(|(kind, name, weight, reverse)| {
             let weight = i32::from(weight);
+            let added = if reverse { -weight } else { weight };
             let (lowest, highest) = match kind {
                 "file" => (-ANYTHING, ANYTHING),
-                _ => (weight.min(0), weight.max(0)),
+                _ => (added.min(0), added.max(0)),
             };
             Tracker {
                 kind,

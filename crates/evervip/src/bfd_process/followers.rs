@@ -15,6 +15,9 @@ use crate::messages::{Role, SESSIONS_PER_MESSAGE, SessionState, SessionStates};
 /// When to try again to tell somebody who has too much to read.
 const PACE: Duration = Duration::from_millis(10);
 
+/// When to try again after something went wrong.
+const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
+
 /// All of them.
 #[derive(Default)]
 pub(super) struct Followers {
@@ -28,6 +31,8 @@ struct Follower {
     news: BTreeMap<String, (bool, Instant)>,
     /// What it is told next is all there is.
     all_follows: bool,
+    /// It had too much to read; it is tried again then.
+    try_at: Option<Instant>,
 }
 
 impl Followers {
@@ -42,6 +47,7 @@ impl Followers {
             channel,
             news: BTreeMap::new(),
             all_follows: true,
+            try_at: None,
         };
         self.followers.insert(consumer, follower);
         Some(consumer)
@@ -62,23 +68,23 @@ impl Followers {
         }
     }
 
-    /// Tells what is to be told, as far as they listen.
+    /// Tells what is to be told, as far as they listen. Whoever did not is not tried again before its time, however much there is to
+    /// tell by then.
     pub(super) fn flush(&mut self, now: Instant) {
-        let mut waits = false;
-        self.followers.retain(|_, follower| match follower.flush() {
-            Ok(Delivery::Sent) => true,
-            Ok(Delivery::Full) => {
-                waits = true;
-                true
-            }
-            // It has died; the parent says when there is another.
-            Ok(Delivery::Closed) => false,
-            Err(problem) => {
-                error!("cannot tell of BFD sessions: {problem:#}");
-                false
-            }
-        });
-        self.try_at = waits.then_some(now + PACE);
+        self.followers
+            .retain(|_, follower| match follower.flush(now) {
+                Ok(Delivery::Sent | Delivery::Full) => true,
+                // It has died; the parent says when there is another.
+                Ok(Delivery::Closed) => false,
+                // No memory, perhaps. It is tried again.
+                Err(problem) => {
+                    error!("cannot tell of BFD sessions: {problem:#}");
+                    follower.try_at = Some(now + AFTER_A_FAILURE);
+                    true
+                }
+            });
+        let waiting = self.followers.values();
+        self.try_at = waiting.filter_map(|follower| follower.try_at).min();
     }
 
     pub(super) const fn next_wake(&self) -> Option<Instant> {
@@ -93,7 +99,11 @@ impl Followers {
 }
 
 impl Follower {
-    fn flush(&mut self) -> Result<Delivery> {
+    fn flush(&mut self, now: Instant) -> Result<Delivery> {
+        if self.try_at.is_some_and(|at| now < at) {
+            return Ok(Delivery::Full);
+        }
+        self.try_at = None;
         while self.all_follows || !self.news.is_empty() {
             let some = self.news.iter().take(SESSIONS_PER_MESSAGE);
             let states = some.map(|(name, (up, at))| SessionState {
@@ -108,7 +118,10 @@ impl Follower {
             let bytes = postcard::to_allocvec(&message).context("states of BFD sessions")?;
             match self.channel.send(&bytes, None)? {
                 Delivery::Sent => {}
-                refused @ (Delivery::Full | Delivery::Closed) => return Ok(refused),
+                refused @ (Delivery::Full | Delivery::Closed) => {
+                    self.try_at = Some(now + PACE);
+                    return Ok(refused);
+                }
             }
             self.all_follows = false;
             for state in message.states {
@@ -177,7 +190,7 @@ mod tests {
         let (near, far) = Channel::pair().unwrap();
         let mut followers = Followers::default();
         followers.add(Role::Checkers, far.into()).unwrap();
-        let mut now = Instant::ZERO;
+        let now = Instant::ZERO;
         let mut count = 0;
         while followers.next_wake().is_none() {
             for session in 0..1000 {
@@ -192,6 +205,14 @@ mod tests {
             followers.tell(now, Consumer::Checker, name, true);
         }
         let mut last = BTreeMap::new();
+        // Not before its time: there may be thousands of packets meanwhile, each of which brings news.
+        let at = followers.next_wake().unwrap();
+        let seen = read(&near).unwrap();
+        assert_eq!(seen.states.len(), SESSIONS_PER_MESSAGE);
+        while read(&near).is_some() {}
+        followers.flush(now);
+        assert_eq!(read(&near), None);
+        assert_eq!(followers.next_wake(), Some(at));
         while let Some(at) = followers.next_wake() {
             while let Some(message) = read(&near) {
                 assert!(message.states.len() <= SESSIONS_PER_MESSAGE);
@@ -199,8 +220,7 @@ mod tests {
                     last.insert(state.name, state.up);
                 }
             }
-            now = at;
-            followers.tick(now);
+            followers.tick(at);
         }
         while let Some(message) = read(&near) {
             for state in message.states {

@@ -1,6 +1,6 @@
 //! The sockets of BFD: one per port that hears all neighbours, one per session that its packets leave from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::time::Duration;
@@ -26,8 +26,8 @@ pub(super) struct Receivers {
     /// Ports that some session needs.
     wanted: Vec<Port>,
     retry_at: Option<Instant>,
-    /// It was said that something is missing.
-    complained: bool,
+    /// It was said that these are missing.
+    complained: BTreeSet<Port>,
 }
 
 impl Receivers {
@@ -38,7 +38,7 @@ impl Receivers {
             open: BTreeMap::new(),
             wanted: Vec::new(),
             retry_at: None,
-            complained: false,
+            complained: BTreeSet::new(),
         }
     }
 
@@ -66,7 +66,7 @@ impl Receivers {
                 error!("{problem}");
             }
         }
-        self.complained = false;
+        self.complained.clear();
         self.open_missing(now, events);
     }
 
@@ -84,12 +84,12 @@ impl Receivers {
             match opened {
                 Ok(receiver) => {
                     self.open.insert(*port, receiver);
-                    if self.complained {
+                    if self.complained.remove(port) {
                         info!("BFD packets to {port} are heard now");
                     }
                 }
                 Err(problem) => {
-                    if !std::mem::replace(&mut self.complained, true) {
+                    if self.complained.insert(*port) {
                         error!(
                             "no BFD packet to {port} is heard; another BFD daemon may run here; trying again every second: \
                              {problem}"
@@ -210,15 +210,11 @@ impl Senders {
         id: SessionId,
         session: &Session,
         packet: &[u8],
-    ) -> Result<(), String> {
-        let Some(sender) = self.open.get(&id) else {
-            return Err("it has no socket".to_owned());
-        };
+    ) -> Result<Sent, String> {
+        let sender = self.open.get(&id).ok_or("it has no socket")?;
         let to = SocketAddr::new(session.neighbor, session.port().number());
-        match sender.send(packet, to) {
-            // The next one is as good as one that finds no room.
-            Ok(Sent::Whole | Sent::Full) => Ok(()),
-            Err(failure) => Err(failure.to_string()),
-        }
+        sender
+            .send(packet, to)
+            .map_err(|failure| failure.to_string())
     }
 }

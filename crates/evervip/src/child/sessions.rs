@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::{Context as _, Result};
 use log::{debug, error};
 use sys::channel::{Channel, Receipt};
 use sys::event_loop::EventLoop;
@@ -48,7 +49,10 @@ impl Sessions {
     }
 
     /// What it says.
-    pub(crate) fn hear(&mut self, now: Instant, events: &EventLoop) -> Vec<(String, bool)> {
+    ///
+    /// # Errors
+    /// When it is not understood, and nothing would be heard any more.
+    pub(crate) fn hear(&mut self, now: Instant, events: &EventLoop) -> Result<Vec<(String, bool)>> {
         let mut news = Vec::new();
         let mut buffer = vec![0; LONGEST];
         for _ in 0..MOST_MESSAGES {
@@ -60,18 +64,14 @@ impl Sessions {
                     self.hang_up(events);
                     break;
                 }
-                Err(problem) => {
-                    error!("the BFD process is not understood: {problem}");
-                    self.hang_up(events);
-                    break;
-                }
+                // Whoever comes after us is connected anew.
+                Err(problem) => return Err(problem).context("states of BFD sessions"),
             };
-            match postcard::from_bytes(buffer.get(..length).unwrap_or_default()) {
-                Ok(message) => self.note(now, message, &mut news),
-                Err(problem) => error!("the BFD process is not understood: {problem}"),
-            }
+            let bytes = buffer.get(..length).unwrap_or_default();
+            let message = postcard::from_bytes(bytes).context("states of BFD sessions")?;
+            self.note(now, message, &mut news);
         }
-        news
+        Ok(news)
     }
 
     fn note(&mut self, now: Instant, message: SessionStates, news: &mut Vec<(String, bool)>) {
@@ -129,7 +129,7 @@ mod tests {
         let (far, near) = Channel::pair().unwrap();
         sessions.listen_to(near.into(), &events);
         say(&far, false, &[("b", true), ("a", false)]);
-        let heard = sessions.hear(Instant::ZERO, &events);
+        let heard = sessions.hear(Instant::ZERO, &events).unwrap();
         assert_eq!(heard, [("b".to_owned(), true), ("a".to_owned(), false)]);
         assert_eq!(
             sessions.all(),
@@ -137,25 +137,25 @@ mod tests {
         );
         say(&far, true, &[("b", true)]);
         assert_eq!(
-            sessions.hear(Instant::ZERO, &events),
+            sessions.hear(Instant::ZERO, &events).unwrap(),
             [("b".to_owned(), true)]
         );
         assert_eq!(sessions.all(), [("b".to_owned(), true)]);
         // It dies, and another one comes.
         drop(far);
-        assert_eq!(sessions.hear(Instant::ZERO, &events), []);
+        assert_eq!(sessions.hear(Instant::ZERO, &events).unwrap(), []);
         assert_eq!(sessions.all(), [("b".to_owned(), true)]);
         let (far, near) = Channel::pair().unwrap();
         sessions.listen_to(near.into(), &events);
         say(&far, true, &[("b", false)]);
         assert_eq!(
-            sessions.hear(Instant::ZERO, &events),
+            sessions.hear(Instant::ZERO, &events).unwrap(),
             [("b".to_owned(), false)]
         );
     }
 
     #[test]
-    fn nonsense_is_survived() {
+    fn nonsense_is_told() {
         let events = EventLoop::new().unwrap();
         let mut sessions = Sessions::new(7, []);
         let (far, near) = Channel::pair().unwrap();
@@ -164,10 +164,7 @@ mod tests {
             far.send(&[0xff; 40], None).unwrap(),
             sys::channel::Delivery::Sent
         );
-        say(&far, false, &[("b", true)]);
-        assert_eq!(
-            sessions.hear(Instant::ZERO, &events),
-            [("b".to_owned(), true)]
-        );
+        let problem = sessions.hear(Instant::ZERO, &events).unwrap_err();
+        assert_eq!(problem.to_string(), "states of BFD sessions");
     }
 }

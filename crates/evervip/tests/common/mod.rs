@@ -119,7 +119,7 @@ impl Daemon {
     }
 
     /// The same, and waits for the end of it (evervip only, with no other reload under way). What a child does shows before
-    /// it has told so, and whoever dies in between has a successor that begins afresh.
+    /// it has told so, and whoever dies in between has a successor that begins afresh. What it told before is known then, too.
     pub(crate) fn reload_whole(&mut self, configuration: &str) -> Result<()> {
         let ended = |daemon: &Self| daemon.times_said("Reload complete");
         let before = ended(self);
@@ -161,6 +161,15 @@ impl Daemon {
     /// Waits until it has said so.
     pub(crate) fn says(&self, text: &str) -> Result<()> {
         self.process.wait_for_output(text, SOON)
+    }
+
+    /// Waits until an instance follows a master (evervip only): since it heard it, or, on a machine that was too busy for
+    /// that, since it gave way to it.
+    pub(crate) fn follows(&self, master: &str) -> Result<()> {
+        let words = ["master is", "giving way to"].map(|words| format!("{words} {master}"));
+        wait_until(SOON, &format!("{} follows {master}", self.name), || {
+            words.iter().any(|words| self.times_said(words) > 0)
+        })
     }
 
     /// How often it has said so.
@@ -314,9 +323,7 @@ pub(crate) fn script(directory: &Path, name: &str, text: &str) -> Result<PathBuf
     Ok(path)
 }
 
-/// Whether this process may become any user: it is root, and not only of a user namespace with one user in it.
+/// Whether this process may become any user.
 pub(crate) fn is_real_root() -> Result<bool> {
-    let map = fs::read_to_string("/proc/self/uid_map")?;
-    let words: Vec<&str> = map.split_whitespace().collect();
-    Ok(words == ["0", "0", "4294967295"])
+    lab::is_real_root()
 }

@@ -42,7 +42,7 @@ pub struct Tracked {
     /// What it adds to the priority. A file adds its content times this; for it 0 means that content other than 0 is a
     /// fault.
     pub weight: TrackWeight,
-    /// `reverse`: good counts as bad.
+    /// `reverse`: without a weight, good counts as bad; with one, the sign of what is added is turned.
     pub reverse: bool,
 }
 

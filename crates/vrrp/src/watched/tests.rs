@@ -208,8 +208,8 @@ fn weights_of_processes_and_sessions() {
     for (weight, reverse, without, with) in [
         (20, false, 150, 170),
         (-20, false, 130, 150),
-        (20, true, 170, 150),
-        (-20, true, 150, 130),
+        (20, true, 150, 130),
+        (-20, true, 170, 150),
         (254, false, 150, 254),
         (-254, false, 1, 150),
     ] {

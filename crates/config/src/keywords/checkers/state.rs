@@ -126,11 +126,17 @@ fn bfd_name(reading: &mut Reading<'_>, statement: &Statement) {
             None,
             format!("RS already monitoring {name}"),
         )
-    } else if known.bfd_instances.contains(name) {
+    } else if known.checked_sessions.contains(name) {
         reading.checker.bfd = Some(name.to_owned());
         return;
+    } else if known.bfd_instances.contains(name) {
+        (
+            format!("the checkers are not told of bfd_instance '{name}'"),
+            Some("add 'checker' to it, or take 'vrrp' out".to_owned()),
+            format!("BFD {name} not configured"),
+        )
     } else {
-        let near = nearest(name, known.bfd_instances.iter().map(String::as_str));
+        let near = nearest(name, known.checked_sessions.iter().map(String::as_str));
         let help = match near {
             Some(near) => format!("did you mean '{near}'?"),
             None => "define it above, with bfd_instance NAME { ... }".to_owned(),

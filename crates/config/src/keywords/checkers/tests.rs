@@ -60,7 +60,10 @@ pub(crate) fn outcome(lines: &str, around: &Inherited<'_>, globals: &str) -> Out
         reverse: true,
     };
     reading.names.weights.files.insert("load".into(), weight);
-    reading.names.bfd_instances.extend(["B".into(), "C".into()]);
+    reading
+        .names
+        .checked_sessions
+        .extend(["B".into(), "C".into()]);
     for statement in tree.root() {
         if statement.argument(0) != "virtual_server" {
             reading.statement(&statement);

@@ -338,6 +338,21 @@ fn references() {
     assert_eq!(said, [Class::General], "a file must stand before its use");
 }
 
+/// Nobody would ever say that such a session is up.
+#[test]
+fn servers_follow_the_sessions_that_checkers_are_told_of() {
+    for (words, checks) in [("", 1), ("checker", 1), ("vrrp\nchecker", 1), ("vrrp", 0)] {
+        let (settings, said) = read(&format!(
+            "bfd_instance b {{\nneighbor_ip 10.0.0.2\n{words}\n}}\nvirtual_server 10.0.0.9 80 {{\nprotocol TCP\nlb_algo rr\nlb_kind NAT\n\
+             real_server 10.0.0.1 80 {{\nBFD_CHECK {{\nname b\n}}\n}}\n}}"
+        ));
+        let servers = settings.lvs.virtual_servers.iter();
+        let servers = servers.flat_map(|service| &service.real_servers);
+        let found: usize = servers.map(|server| server.checkers.len()).sum();
+        assert_eq!((found, said.is_empty()), (checks, checks == 1), "{words}");
+    }
+}
+
 #[test]
 fn trackers_of_groups_and_owners() {
     let blocks = "track_file f {\nfile x\n}\ntrack_file g {\nfile y\nweight 3\n}\nvrrp_track_process p {\nprocess x\nweight 4\n}\n\
