@@ -1,4 +1,4 @@
-//! `cargo xtask bench failover|takeover|scale|loaded|hmac|lvs|checks|https|config`: evervip and Debian's keepalived measured side by side.
+//! `cargo xtask bench failover|takeover|scale|loaded|hmac|bfd|lvs|checks|https|config`: evervip and Debian's keepalived measured side by side.
 //!
 //! Absolute figures say more about the machine than about the program, and on a busy machine little about either. So
 //! both programs are measured in one run, in turn, on the same kind of hosts (network namespaces of the crate `lab`)
@@ -13,6 +13,7 @@
 //!   nobody captures (adverts are counted by the interfaces), and regularity afterwards in a window of its own.
 //! - [`loaded`]: whether anybody takes over by mistake while other processes keep all CPUs busy.
 //! - [`hmac`]: what signed adverts cost more than others.
+//! - [`bfd`]: sessions of BFD: CPU time of a packet, memory, false failures on a busy machine, how late a real one is noticed.
 //! - [`lvs`]: virtual servers, in a kernel of their own, because few machines' kernels have IPVS: the time until thousands
 //!   are in the kernel, a reload that adds one, the CPU time of a check, memory.
 //! - [`config`]: how long the test of a large configuration takes, and how much memory.
@@ -20,6 +21,7 @@
 //! A table is printed for people, then one `result:` line for each of its rows for programs. A missed target is
 //! marked, but is no failure: the machine may have been busy.
 
+mod bfd;
 mod checks;
 mod config;
 mod failover;
@@ -55,6 +57,9 @@ cargo xtask bench loaded [--instances N] [--seconds N]
     virtual routers (1000) at advert_int 0.1, seconds under load (60); evervip alone, but for --only keepalived
 cargo xtask bench hmac [--instances N] [--seconds N] [--rounds N]
     virtual routers (1000), seconds per window (20), rounds with and without (3); evervip alone
+cargo xtask bench bfd [--sessions N --interval MS] [--seconds N] [--rounds N] [--silences N]
+    sessions, at most 1024, that send so often (1000 at 100 ms, 200 and 50 at 10 ms), seconds per window, one quiet and
+    one with both CPUs kept busy (60), rounds of each program (1), silences of the other end per round (10)
 cargo xtask bench checks [--checks N] [--every SECONDS] [--seconds N] [--rounds N]
     TCP checks (20000), each so often (1), seconds per window (5), rounds (3); evervip alone
 cargo xtask bench https [--checks N] [--every SECONDS] [--seconds N] [--rounds N]
@@ -90,6 +95,9 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let mut config = config::Options::default();
     let mut lvs = lvs::Options::default();
     let mut services: Option<usize> = None;
+    let mut bfd = bfd::Options::default();
+    let mut sessions: Option<u32> = None;
+    let mut interval: Option<u32> = None;
     let mut only: Option<String> = None;
     while let Some(argument) = parser.next()? {
         match argument {
@@ -99,6 +107,9 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
             Long("rounds") => rounds = Some(parser.value()?.parse()?),
             Long("addresses") => takeover.addresses = parser.value()?.parse()?,
             Long("services") => services = Some(parser.value()?.parse()?),
+            Long("sessions") => sessions = Some(parser.value()?.parse()?),
+            Long("interval") => interval = Some(parser.value()?.parse()?),
+            Long("silences") => bfd.silences = parser.value()?.parse()?,
             Long("part") => {
                 let part: String = parser.value()?.parse()?;
                 if !lvs::PARTS.contains(&part.as_str()) {
@@ -117,6 +128,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         Some("takeover") => Benchmark::Takeover,
         Some("loaded") => Benchmark::Loaded,
         Some("hmac") => Benchmark::Hmac,
+        Some("bfd") => Benchmark::Bfd,
         Some("scale") => Benchmark::Scale,
         Some("lvs") => Benchmark::Lvs,
         Some("config") => Benchmark::Config,
@@ -134,6 +146,14 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     config.services = services.unwrap_or(config.services);
     lvs.rounds = rounds.unwrap_or(lvs.rounds);
     lvs.services = services.unwrap_or(lvs.services);
+    bfd.rounds = rounds.unwrap_or(bfd.rounds);
+    bfd.seconds = seconds.unwrap_or(bfd.seconds);
+    if sessions.is_some() || interval.is_some() {
+        bfd.cases = vec![bfd::Case {
+            sessions: sessions.unwrap_or(1000),
+            interval: interval.unwrap_or(100),
+        }];
+    }
     let of = |usual: scale::Options| scale::Options {
         instances: instances.unwrap_or(usual.instances),
         seconds: seconds.unwrap_or(usual.seconds),
@@ -149,6 +169,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
             loaded::run(first, &of(loaded::options()))?
         }
         Benchmark::Hmac => hmac::run(&programs, &of(hmac::options()))?,
+        Benchmark::Bfd => bfd::run(&programs, &bfd)?,
         Benchmark::Failover => failover::run(&programs, crashes)?,
         Benchmark::Scale => scale::run(&programs, &of(scale::Options::default()))?,
         Benchmark::Lvs if lab::uml::is_inside() => return lvs::inside(&programs, &lvs),
@@ -164,6 +185,7 @@ enum Benchmark {
     Takeover,
     Loaded,
     Hmac,
+    Bfd,
     Lvs,
     Scale,
     Config,
@@ -300,7 +322,7 @@ impl fmt::Display for Table {
         writeln!(f, "{}: {}\n", self.name, self.heading)?;
         writeln!(
             f,
-            "{:<34} {:<5} {:>10} {:>10} {:>7}  {:<14}",
+            "{:<44} {:<5} {:>10} {:>10} {:>7}  {:<14}",
             "", "unit", "evervip", "keepalived", "ratio", "target"
         )?;
         for row in &self.rows {
@@ -312,7 +334,7 @@ impl fmt::Display for Table {
                 .map(|target| target.to_string())
                 .unwrap_or_default();
             let line = format!(
-                "{:<34} {:<5} {:>10} {:>10} {:>7}  {:<14} {}",
+                "{:<44} {:<5} {:>10} {:>10} {:>7}  {:<14} {}",
                 row.name,
                 row.unit,
                 figure(row.evervip),

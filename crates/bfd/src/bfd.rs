@@ -132,7 +132,11 @@ impl Bfd {
 
     /// What came of [`Action::Send`]; an error in words.
     pub fn handle_sent(&mut self, id: SessionId, outcome: Result<(), String>) {
-        self.with_session(id, |session, shared| session.sent(outcome, shared));
+        // After nearly every packet there is nothing to be said.
+        let is_news = |session: &Session| session.sends_fail == outcome.is_ok();
+        if self.sessions.get(&id).is_some_and(is_news) {
+            self.with_session(id, |session, shared| session.sent(outcome, shared));
+        }
     }
 
     /// Somebody who goes by the sessions has begun: what it should know of each is told.

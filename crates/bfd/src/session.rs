@@ -455,7 +455,7 @@ impl Session {
         if self.timers.transmit.is_some() && interval >= self.scheduled_interval {
             return;
         }
-        let at = now + intervals::jittered(interval, &mut shared.random);
+        let at = intervals::next_packet(now, interval, &mut shared.random);
         if self.timers.transmit.is_none_or(|planned| at < planned) {
             self.timers.transmit = Some(at);
             self.scheduled_interval = interval;

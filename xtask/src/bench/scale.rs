@@ -368,7 +368,11 @@ fn wait_for_master(master: &Host, backup: &Host, options: &Options) -> Result<()
     )
 }
 
-fn lay_cables(first: &Host, second: &Host, cables: u32) -> Result<()> {
+/// Cables between two hosts, from `eth0` to `eth0` and so on, with an address at each end.
+///
+/// # Errors
+/// When the kernel does not make them.
+pub(super) fn lay_cables(first: &Host, second: &Host, cables: u32) -> Result<()> {
     for cable in 0..cables {
         let interface = format!("eth{cable}");
         let name = IfName::new(&interface)?;
