@@ -272,6 +272,8 @@ impl BfdProcess {
             }
         }
         if somebody_is_told {
+            // The parent first: should a follower die at once, its successor begins with what it was told.
+            self.records.tell(now, &self.parent);
             self.followers.flush(now);
         }
     }
