@@ -26,11 +26,11 @@ use self::followers::Followers;
 use self::records::Records;
 use self::sockets::{Receivers, Senders};
 use crate::child;
+use crate::child::ChildProcess;
 use crate::child::beginning::{Beginning, CHANNEL, SIGNALS};
 use crate::child::line::Line;
 use crate::child::orders::{Order, Orders};
 use crate::child::tuning::Tuning;
-use crate::exit::Exit;
 use crate::messages::{Dump, Role, ToParent};
 
 // Tokens of the epoll set, after those of every child.
@@ -48,22 +48,8 @@ const ROUNDS: u32 = 4;
 /// may be a flood that never ends: whose packets are not among these is not heard.
 const MOST_TURNS: u32 = 12;
 
-/// Runs the child until its parent stops it.
-pub(crate) fn run(beginning: Beginning) -> Exit {
-    match BfdProcess::begin(beginning) {
-        Ok(mut process) => match process.serve() {
-            Ok(()) => Exit::Success,
-            // Not one of the statuses that the parent takes as final: a new process may have better luck.
-            Err(problem) => {
-                error!("BFD process: {problem:#}");
-                Exit::Internal
-            }
-        },
-        Err(problem) => child::cannot_start("BFD process", &problem),
-    }
-}
-
-struct BfdProcess {
+/// The process.
+pub(crate) struct BfdProcess {
     parent: Line,
     orders: Orders,
     timer: Timer,
@@ -81,8 +67,9 @@ struct BfdProcess {
     stopped: bool,
 }
 
-impl BfdProcess {
-    /// Sets everything up.
+impl ChildProcess for BfdProcess {
+    const NAME: &'static str = "BFD process";
+
     fn begin(beginning: Beginning) -> Result<Self> {
         let Beginning {
             line: parent,
@@ -178,6 +165,38 @@ impl BfdProcess {
         }
     }
 
+    fn ears(&mut self) -> (&mut Orders, &mut Line, &EventLoop) {
+        (&mut self.orders, &mut self.parent, &self.events)
+    }
+
+    fn obey(&mut self, now: Instant, order: Order) -> Result<()> {
+        match order {
+            Order::Reload(settings) if !self.stopped => {
+                info!("Reloading");
+                self.take_settings(*settings);
+            }
+            // Whoever leaves needs none any more.
+            Order::Reload(_) => {}
+            Order::Stop => {
+                if !std::mem::replace(&mut self.stopped, true) {
+                    info!("Stopping");
+                }
+            }
+            Order::Dump(dump) => self.dump(now, dump),
+            Order::Tell(role, channel) => {
+                if let Some(follower) = self.followers.add(role, channel) {
+                    self.core.handle_consumer(follower);
+                    self.carry_out(now);
+                }
+            }
+            // It has started no process, and listens to no sessions but its own.
+            Order::Bury(_) | Order::ListenTo(_) => {}
+        }
+        Ok(())
+    }
+}
+
+impl BfdProcess {
     fn next_wake(&self) -> Option<Instant> {
         let wakes = [
             self.core.next_deadline(),
@@ -254,45 +273,6 @@ impl BfdProcess {
         }
         if somebody_is_told {
             self.followers.flush(now);
-        }
-    }
-
-    fn hear_signals(&mut self, now: Instant) -> Result<()> {
-        while let Some(order) = self.orders.next_of_signals(&mut self.parent)? {
-            self.obey(now, order);
-        }
-        Ok(())
-    }
-
-    fn hear_parent(&mut self, now: Instant) -> Result<()> {
-        while let Some(order) = self.orders.next_of_parent(&self.parent, &self.events)? {
-            self.obey(now, order);
-        }
-        Ok(())
-    }
-
-    fn obey(&mut self, now: Instant, order: Order) {
-        match order {
-            Order::Reload(settings) if !self.stopped => {
-                info!("Reloading");
-                self.take_settings(*settings);
-            }
-            // Whoever leaves needs none any more.
-            Order::Reload(_) => {}
-            Order::Stop => {
-                if !std::mem::replace(&mut self.stopped, true) {
-                    info!("Stopping");
-                }
-            }
-            Order::Dump(dump) => self.dump(now, dump),
-            Order::Tell(role, channel) => {
-                if let Some(follower) = self.followers.add(role, channel) {
-                    self.core.handle_consumer(follower);
-                    self.carry_out(now);
-                }
-            }
-            // It has started no process, and listens to no sessions but its own.
-            Order::Bury(_) | Order::ListenTo(_) => {}
         }
     }
 

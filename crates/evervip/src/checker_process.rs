@@ -37,6 +37,7 @@ use self::given::Given;
 use self::hands::Hands;
 use self::ipvs_tuning::IpvsTuning;
 use self::step::Steps;
+use crate::child::ChildProcess;
 use crate::child::beginning::{Beginning, CHANNEL, SIGNALS};
 use crate::child::files::{self, Files};
 use crate::child::line::Line;
@@ -44,7 +45,6 @@ use crate::child::orders::{Order, Orders};
 use crate::child::sessions::Sessions;
 use crate::child::tuning::Tuning;
 use crate::child::{self, PARTING_TIME, READING_TIME};
-use crate::exit::Exit;
 use crate::messages::{Dump, Role, ToParent};
 
 // Tokens of the epoll set, after those of every child.
@@ -52,22 +52,8 @@ const FILES: u64 = 2;
 const ADDRESSES: u64 = 3;
 const SESSIONS: u64 = 4;
 
-/// Runs the child until its parent stops it.
-pub(crate) fn run(beginning: Beginning) -> Exit {
-    match CheckerProcess::begin(beginning) {
-        Ok(mut process) => match process.serve() {
-            Ok(()) => Exit::Success,
-            // Not one of the statuses that the parent takes as final: a new process may have better luck.
-            Err(problem) => {
-                error!("checker process: {problem:#}");
-                Exit::Internal
-            }
-        },
-        Err(problem) => child::cannot_start("checker process", &problem),
-    }
-}
-
-struct CheckerProcess {
+/// The process.
+pub(crate) struct CheckerProcess {
     parent: Line,
     orders: Orders,
     events: EventLoop,
@@ -97,8 +83,9 @@ enum Running {
     Leaving(Instant),
 }
 
-impl CheckerProcess {
-    /// Sets everything up.
+impl ChildProcess for CheckerProcess {
+    const NAME: &'static str = "checker process";
+
     fn begin(beginning: Beginning) -> Result<Self> {
         let Beginning {
             line: parent,
@@ -207,6 +194,35 @@ impl CheckerProcess {
         }
     }
 
+    fn ears(&mut self) -> (&mut Orders, &mut Line, &EventLoop) {
+        (&mut self.orders, &mut self.parent, &self.events)
+    }
+
+    fn obey(&mut self, now: Instant, order: Order) -> Result<()> {
+        match order {
+            Order::Reload(settings) if self.state == Running::Yes => {
+                info!("Reloading");
+                self.take_settings(*settings);
+            }
+            // Whoever leaves needs none any more.
+            Order::Reload(_) => {}
+            Order::Stop => self.stop(now),
+            Order::Dump(dump) => self.dump(now, dump),
+            Order::ListenTo(channel) => self.sessions.listen_to(channel, &self.events),
+            // Nobody goes by what it knows.
+            Order::Tell(..) => {}
+            Order::Bury(exit) => {
+                if let Some((check, end)) = self.hands.process_ended(now, &exit) {
+                    self.core.handle_command_end(now, check, end);
+                    self.carry_out(now);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl CheckerProcess {
     /// The rest has been heard: now attempts, of which there is news or not, and what time brings. `is_usual`: that is all.
     /// Returns what time it is now, or was a moment ago.
     fn tick(&mut self, now: Instant, is_usual: bool) -> Instant {
@@ -303,42 +319,6 @@ impl CheckerProcess {
                 News::One(address, there) => self.core.handle_address(now, address, there),
             }
             self.carry_out(now);
-        }
-    }
-
-    fn hear_signals(&mut self, now: Instant) -> Result<()> {
-        while let Some(order) = self.orders.next_of_signals(&mut self.parent)? {
-            self.obey(now, order);
-        }
-        Ok(())
-    }
-
-    fn hear_parent(&mut self, now: Instant) -> Result<()> {
-        while let Some(order) = self.orders.next_of_parent(&self.parent, &self.events)? {
-            self.obey(now, order);
-        }
-        Ok(())
-    }
-
-    fn obey(&mut self, now: Instant, order: Order) {
-        match order {
-            Order::Reload(settings) if self.state == Running::Yes => {
-                info!("Reloading");
-                self.take_settings(*settings);
-            }
-            // Whoever leaves needs none any more.
-            Order::Reload(_) => {}
-            Order::Stop => self.stop(now),
-            Order::Dump(dump) => self.dump(now, dump),
-            Order::ListenTo(channel) => self.sessions.listen_to(channel, &self.events),
-            // Nobody goes by what it knows.
-            Order::Tell(..) => {}
-            Order::Bury(exit) => {
-                if let Some((check, end)) = self.hands.process_ended(now, &exit) {
-                    self.core.handle_command_end(now, check, end);
-                    self.carry_out(now);
-                }
-            }
         }
     }
 

@@ -14,14 +14,21 @@ pub(crate) mod tuning;
 
 use std::time::Duration;
 
+use anyhow::Result;
 use log::{error, info};
 use sys::channel::Channel;
+use sys::event_loop::EventLoop;
 use sys::process;
+use types::Instant;
 
-use self::beginning::wait_for_start;
+use self::beginning::{Beginning, wait_for_start};
+use self::line::Line;
+use self::orders::{Order, Orders};
+use crate::bfd_process::BfdProcess;
+use crate::checker_process::CheckerProcess;
 use crate::exit::{Exit, NEEDED_RIGHTS};
 use crate::messages::Role;
-use crate::{bfd_process, checker_process, vrrp_process};
+use crate::vrrp_process::VrrpProcess;
 
 const SIGHUP: i32 = 1;
 const SIGINT: i32 = 2;
@@ -40,9 +47,9 @@ pub(crate) const READING_TIME: Duration = Duration::from_millis(10);
 pub(crate) fn run(channel: Channel) -> Exit {
     match wait_for_start(channel) {
         Ok(Some(beginning)) => match beginning.start.role {
-            Role::Vrrp => vrrp_process::run(beginning),
-            Role::Checkers => checker_process::run(beginning),
-            Role::Bfd => bfd_process::run(beginning),
+            Role::Vrrp => run_as::<VrrpProcess>(beginning),
+            Role::Checkers => run_as::<CheckerProcess>(beginning),
+            Role::Bfd => run_as::<BfdProcess>(beginning),
         },
         // The parent went away before it had said anything.
         Ok(None) => Exit::Success,
@@ -50,8 +57,62 @@ pub(crate) fn run(channel: Channel) -> Exit {
     }
 }
 
+/// A child process, whatever its protocol.
+pub(crate) trait ChildProcess: Sized {
+    /// What it is, in words.
+    const NAME: &'static str;
+
+    /// Sets everything up.
+    fn begin(beginning: Beginning) -> Result<Self>;
+
+    /// Works until it is to end.
+    fn serve(&mut self) -> Result<()>;
+
+    /// What signals and the parent speak through.
+    fn ears(&mut self) -> (&mut Orders, &mut Line, &EventLoop);
+
+    /// Does what it is told.
+    fn obey(&mut self, now: Instant, order: Order) -> Result<()>;
+
+    /// Does what signals tell it.
+    fn hear_signals(&mut self, now: Instant) -> Result<()> {
+        loop {
+            let (orders, line, _) = self.ears();
+            let Some(order) = orders.next_of_signals(line)? else {
+                return Ok(());
+            };
+            self.obey(now, order)?;
+        }
+    }
+
+    /// Does what its parent tells it.
+    fn hear_parent(&mut self, now: Instant) -> Result<()> {
+        loop {
+            let (orders, line, events) = self.ears();
+            let Some(order) = orders.next_of_parent(line, events)? else {
+                return Ok(());
+            };
+            self.obey(now, order)?;
+        }
+    }
+}
+
+fn run_as<Process: ChildProcess>(beginning: Beginning) -> Exit {
+    match Process::begin(beginning) {
+        Ok(mut process) => match process.serve() {
+            Ok(()) => Exit::Success,
+            // Not one of the statuses that the parent takes as final: a new process may have better luck.
+            Err(problem) => {
+                error!("{}: {problem:#}", Process::NAME);
+                Exit::Internal
+            }
+        },
+        Err(problem) => cannot_start(Process::NAME, &problem),
+    }
+}
+
 /// A child could not begin.
-pub(crate) fn cannot_start(what: &str, problem: &anyhow::Error) -> Exit {
+fn cannot_start(what: &str, problem: &anyhow::Error) -> Exit {
     error!("{what} cannot start: {problem:#}");
     match problem.downcast_ref::<sys::Error>() {
         Some(problem) if problem.is_permission() => {

@@ -46,6 +46,7 @@ use self::masters::Masters;
 use self::promotion::Promotion;
 use self::sync_daemon::FollowingDaemon;
 use self::trackers::{Finding, Trackers};
+use crate::child::ChildProcess;
 use crate::child::beginning::{Beginning, CHANNEL, SIGNALS};
 use crate::child::files::FirstContent;
 use crate::child::line::Line;
@@ -53,7 +54,6 @@ use crate::child::orders::{Order, Orders};
 use crate::child::sessions::Sessions;
 use crate::child::tuning::Tuning;
 use crate::child::{self, PARTING_TIME, READING_TIME};
-use crate::exit::Exit;
 use crate::kernel_routing::PROTOCOL;
 use crate::messages::{Dump, NAMES_PER_MESSAGE, Role, ToParent};
 
@@ -69,22 +69,8 @@ const FILES: u64 = 5;
 const PROCESSES: u64 = 6;
 const SESSIONS: u64 = 7;
 
-/// Runs the child until its parent stops it.
-pub(crate) fn run(beginning: Beginning) -> Exit {
-    match VrrpProcess::begin(beginning) {
-        Ok(mut process) => match process.serve() {
-            Ok(()) => Exit::Success,
-            // Not one of the statuses that the parent takes as final: a new process may have better luck.
-            Err(problem) => {
-                error!("VRRP process: {problem:#}");
-                Exit::Internal
-            }
-        },
-        Err(problem) => child::cannot_start("VRRP process", &problem),
-    }
-}
-
-struct VrrpProcess {
+/// The process.
+pub(crate) struct VrrpProcess {
     parent: Line,
     orders: Orders,
     timer: Timer,
@@ -140,8 +126,9 @@ enum Running {
     Leaving(Instant),
 }
 
-impl VrrpProcess {
-    /// Sets everything up.
+impl ChildProcess for VrrpProcess {
+    const NAME: &'static str = "VRRP process";
+
     fn begin(beginning: Beginning) -> Result<Self> {
         let Beginning {
             line: parent,
@@ -273,6 +260,34 @@ impl VrrpProcess {
         }
     }
 
+    fn ears(&mut self) -> (&mut Orders, &mut Line, &EventLoop) {
+        (&mut self.orders, &mut self.parent, &self.events)
+    }
+
+    fn obey(&mut self, now: Instant, order: Order) -> Result<()> {
+        match order {
+            Order::Reload(settings) => {
+                info!("Reloading");
+                self.take_settings(*settings, FirstContent::Leave)?;
+                self.hands.write_states(&self.core, &self.settings);
+            }
+            Order::Stop => self.stop(now),
+            Order::Dump(dump) => self.dump(now, dump),
+            Order::ListenTo(channel) => self.sessions.listen_to(channel, &self.events),
+            // Nobody goes by what it knows.
+            Order::Tell(..) => {}
+            Order::Bury(exit) => {
+                if let Some((script, outcome)) = self.hands.script_ended(now, &exit) {
+                    self.core.handle_script_exit(now, &script, outcome);
+                    self.carry_out(now);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl VrrpProcess {
     /// Tells the core what was found out about the things that instances track.
     fn find_out(&mut self, now: Instant, findings: Vec<Finding>) {
         for finding in findings {
@@ -405,42 +420,6 @@ impl VrrpProcess {
             );
             self.hands.forget_echoes();
             self.read_kernel()?;
-        }
-        Ok(())
-    }
-
-    fn hear_signals(&mut self, now: Instant) -> Result<()> {
-        while let Some(order) = self.orders.next_of_signals(&mut self.parent)? {
-            self.obey(now, order)?;
-        }
-        Ok(())
-    }
-
-    fn hear_parent(&mut self, now: Instant) -> Result<()> {
-        while let Some(order) = self.orders.next_of_parent(&self.parent, &self.events)? {
-            self.obey(now, order)?;
-        }
-        Ok(())
-    }
-
-    fn obey(&mut self, now: Instant, order: Order) -> Result<()> {
-        match order {
-            Order::Reload(settings) => {
-                info!("Reloading");
-                self.take_settings(*settings, FirstContent::Leave)?;
-                self.hands.write_states(&self.core, &self.settings);
-            }
-            Order::Stop => self.stop(now),
-            Order::Dump(dump) => self.dump(now, dump),
-            Order::ListenTo(channel) => self.sessions.listen_to(channel, &self.events),
-            // Nobody goes by what it knows.
-            Order::Tell(..) => {}
-            Order::Bury(exit) => {
-                if let Some((script, outcome)) = self.hands.script_ended(now, &exit) {
-                    self.core.handle_script_exit(now, &script, outcome);
-                    self.carry_out(now);
-                }
-            }
         }
         Ok(())
     }

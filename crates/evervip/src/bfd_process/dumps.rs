@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use bfd::Bfd;
 use config::Settings;
-use observe::{BfdContext, WallClock};
+use observe::BfdContext;
 use types::Instant;
 
 use super::sockets::{Receivers, Senders};
@@ -19,16 +19,12 @@ pub(super) fn write(
     settings: &Settings,
     (receivers, senders): (&Receivers, &Senders),
 ) -> Result<()> {
-    let wall = sys::clock::wall();
     let host_name = crate::machine::host_name();
     let context = BfdContext {
-        clock: WallClock {
-            now,
-            unix_nanos: i128::from(wall.seconds()) * 1_000_000_000 + i128::from(wall.nanos()),
-        },
+        clock: dump_file::clock(now),
         settings,
         host_name: &host_name,
-        calendar: |seconds| sys::clock::WallTime::new(seconds, 0).ctime(),
+        calendar: dump_file::calendar,
         receivers: &receivers.descriptors(),
         senders: &senders.descriptors(),
     };

@@ -5,23 +5,19 @@ use std::path::Path;
 use anyhow::Result;
 use config::Settings;
 use lvs::Lvs;
-use observe::{CheckContext, WallClock};
+use observe::CheckContext;
 use types::Instant;
 
 use crate::child::dump_file;
 
 /// Writes it into a directory.
 pub(super) fn write(directory: &Path, now: Instant, core: &Lvs, settings: &Settings) -> Result<()> {
-    let wall = sys::clock::wall();
     let host_name = crate::machine::host_name();
     let context = CheckContext {
-        clock: WallClock {
-            now,
-            unix_nanos: i128::from(wall.seconds()) * 1_000_000_000 + i128::from(wall.nanos()),
-        },
+        clock: dump_file::clock(now),
         settings,
         host_name: &host_name,
-        calendar: |seconds| sys::clock::WallTime::new(seconds, 0).ctime(),
+        calendar: dump_file::calendar,
     };
     let text = observe::check_data(core, &context);
     dump_file::replace(directory, "keepalived_check.data", text.as_bytes())

@@ -6,9 +6,25 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use observe::WallClock;
+use types::Instant;
 
 /// Only the owner may read: a dump tells much about a network.
 const MODE: u32 = 0o600;
+
+/// What time it is, for a dump.
+pub(crate) fn clock(now: Instant) -> WallClock {
+    let wall = sys::clock::wall();
+    WallClock {
+        now,
+        unix_nanos: i128::from(wall.seconds()) * 1_000_000_000 + i128::from(wall.nanos()),
+    }
+}
+
+/// How dumps write a point in time, in seconds since 1970.
+pub(crate) fn calendar(seconds: i64) -> String {
+    sys::clock::WallTime::new(seconds, 0).ctime()
+}
 
 /// A new file under another name, renamed when it is whole and closed after that: a reader that waits for the rename and
 /// one that waits for the closing of the final name are both served.

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use config::Settings;
 use config::settings::{Notify, NotifyDeleted};
-use observe::{Context, NotifyScript, NotifyWhen, WallClock};
+use observe::{Context, NotifyScript, NotifyWhen};
 use types::Instant;
 use vrrp::Vrrp;
 
@@ -21,7 +21,6 @@ pub(super) fn write(
     core: &Vrrp,
     settings: &Settings,
 ) -> Result<()> {
-    let wall = sys::clock::wall();
     let commands: BTreeMap<String, String> = settings
         .commands
         .iter()
@@ -46,14 +45,11 @@ pub(super) fn write(
     let context = Context {
         notify: &notify,
         notify_deleted: &notify_deleted,
-        clock: WallClock {
-            now,
-            unix_nanos: i128::from(wall.seconds()) * 1_000_000_000 + i128::from(wall.nanos()),
-        },
+        clock: dump_file::clock(now),
         router_id: &host_name,
         json_version: settings.global.json_version,
         commands: &commands,
-        calendar: |seconds| sys::clock::WallTime::new(seconds, 0).ctime(),
+        calendar: dump_file::calendar,
     };
     let (name, text) = match dump {
         Dump::Data => ("keepalived.data", observe::data(core, &context)),
