@@ -144,7 +144,10 @@ pub(super) fn run(programs: &[Program], options: &Options) -> Result<Table> {
 fn unless_ours(program: &Program, outcome: Result<()>) -> Result<()> {
     match outcome {
         Err(problem) if program.name() == "keepalived" => {
-            eprintln!("keepalived does not cope: {problem:#}");
+            // Its log goes with the problem.
+            let problem = format!("{problem:#}");
+            let first = problem.lines().next().unwrap_or_default();
+            eprintln!("keepalived does not cope: {first}");
             Ok(())
         }
         other => other.with_context(|| format!("bfd with {}", program.name())),
