@@ -115,7 +115,7 @@ impl ChildProcess for CheckerProcess {
             core,
             hands: Hands::new(overridden),
             files: Files::new(FILES),
-            sessions: Sessions::new(SESSIONS, start.sessions_up),
+            sessions: Sessions::new(sys::clock::now(), SESSIONS, start.sessions_up),
             addresses: Addresses::new(ADDRESSES),
             downs: Downs::new(start.legacy.names),
             given: Given::new(start.legacy.marks.len()),
@@ -167,10 +167,8 @@ impl ChildProcess for CheckerProcess {
                         self.hear_of_files(now, values);
                     }
                     SESSIONS => {
-                        for (name, up) in self.sessions.hear(now, &self.events)? {
-                            self.core.handle_session(now, &name, up);
-                            self.carry_out(now);
-                        }
+                        let news = self.sessions.hear(now, &self.events)?;
+                        self.hear_of_sessions(now, news);
                     }
                     ADDRESSES => {
                         let news = self.addresses.hear(now, &self.events);
@@ -230,6 +228,8 @@ impl CheckerProcess {
         self.take_verdicts(now);
         let values = self.files.tick(now);
         self.hear_of_files(now, values);
+        let news = self.sessions.tick(now);
+        self.hear_of_sessions(now, news);
         let look = self.hands.tick(now);
         self.hear_of_ipvs(now, look);
         self.core.handle_timeout(now);
@@ -261,6 +261,7 @@ impl CheckerProcess {
     fn next_unusual(&self) -> Option<Instant> {
         let wakes = [
             self.files.next_wake(),
+            self.sessions.next_wake(),
             self.hands.next_wake(),
             self.downs.next_wake(&self.core),
             self.ipvs_tuning.next_wake(),
@@ -305,6 +306,13 @@ impl CheckerProcess {
         }
     }
 
+    fn hear_of_sessions(&mut self, now: Instant, news: Vec<(String, bool)>) {
+        for (name, up) in news {
+            self.core.handle_session(now, &name, up);
+            self.carry_out(now);
+        }
+    }
+
     fn hear_of_files(&mut self, now: Instant, values: Vec<(String, i32)>) {
         for (name, value) in values {
             self.core.handle_file(now, &name, value);
@@ -335,10 +343,7 @@ impl CheckerProcess {
             self.core.handle_file(now, &name, value);
             self.carry_out(now);
         }
-        for (name, up) in self.sessions.all() {
-            self.core.handle_session(now, &name, up);
-            self.carry_out(now);
-        }
+        self.hear_of_sessions(now, self.sessions.all());
         let wants_addresses = lvs.virtual_servers.iter().any(|service| service.ha_suspend);
         let buffers = &settings.global.buffers;
         let news = self

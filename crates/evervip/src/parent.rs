@@ -700,7 +700,7 @@ impl Parent {
     fn warn_of_sessions(&self, role: Role) {
         if role == Role::Bfd && self.settings.has_work_for(role) {
             warn!(
-                "there is no BFD: whoever goes by its sessions is not told what becomes of them, and takes those for down that it knows nothing of"
+                "there is no BFD: virtual routers and real servers that go by its sessions take them for down within seconds"
             );
         }
     }

@@ -174,7 +174,7 @@ impl ChildProcess for VrrpProcess {
             promotion: Promotion::default(),
             sync_daemon: FollowingDaemon::default(),
             trackers: Trackers::new(FILES, PROCESSES),
-            sessions: Sessions::new(SESSIONS, start.sessions_up),
+            sessions: Sessions::new(sys::clock::now(), SESSIONS, start.sessions_up),
             settings: Settings::default(),
             start: StartFacts {
                 dump_directory: start.dump_directory,
@@ -216,10 +216,8 @@ impl ChildProcess for VrrpProcess {
                         self.find_out(now, findings);
                     }
                     SESSIONS => {
-                        for (name, up) in self.sessions.hear(now, &self.events)? {
-                            self.core.handle_bfd(now, &name, up);
-                            self.carry_out(now);
-                        }
+                        let news = self.sessions.hear(now, &self.events)?;
+                        self.hear_of_sessions(now, news);
                     }
                     TIMER => self.timer.acknowledge()?,
                     _ => {}
@@ -227,6 +225,8 @@ impl ChildProcess for VrrpProcess {
             }
             match self.state {
                 Running::Yes => {
+                    let news = self.sessions.tick(now);
+                    self.hear_of_sessions(now, news);
                     let findings = self.trackers.tick(now);
                     self.find_out(now, findings);
                     self.core.handle_timeout(now);
@@ -288,6 +288,13 @@ impl ChildProcess for VrrpProcess {
 }
 
 impl VrrpProcess {
+    fn hear_of_sessions(&mut self, now: Instant, news: Vec<(String, bool)>) {
+        for (name, up) in news {
+            self.core.handle_bfd(now, &name, up);
+            self.carry_out(now);
+        }
+    }
+
     /// Tells the core what was found out about the things that instances track.
     fn find_out(&mut self, now: Instant, findings: Vec<Finding>) {
         for finding in findings {
@@ -311,6 +318,7 @@ impl VrrpProcess {
                 let wakes = [
                     self.core.next_deadline(),
                     self.trackers.next_wake(),
+                    self.sessions.next_wake(),
                     self.hands.next_wake(),
                     self.sync_daemon.next_wake(),
                     self.parent.next_wake(),

@@ -4,9 +4,10 @@
 //! name the session: what was told is kept.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use log::{debug, error};
+use log::{debug, error, warn};
 use sys::channel::{Channel, Receipt};
 use sys::event_loop::EventLoop;
 use types::Instant;
@@ -16,21 +17,55 @@ use crate::messages::{LONGEST, SessionStates};
 /// Messages that are heard before it is somebody else's turn.
 const MOST_MESSAGES: usize = 16;
 
+/// So long what was told last stands without a BFD process: a successor begins sooner, unless something keeps it from beginning.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// What was told of sessions, by their names.
 pub(crate) struct Sessions {
     token: u64,
     channel: Option<Channel>,
     known: BTreeMap<String, bool>,
+    /// Nobody would say that a session is down any more: they all count as down then.
+    give_up_at: Option<Instant>,
 }
 
 impl Sessions {
     /// `up`: those that the parent knows to be up. The token is for the channel when it comes.
-    pub(crate) fn new(token: u64, up: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn new(now: Instant, token: u64, up: impl IntoIterator<Item = String>) -> Self {
         Self {
             token,
             channel: None,
             known: up.into_iter().map(|name| (name, true)).collect(),
+            give_up_at: Some(now + PATIENCE),
         }
+    }
+
+    /// When [`tick`](Self::tick) has something to do.
+    pub(crate) const fn next_wake(&self) -> Option<Instant> {
+        self.give_up_at
+    }
+
+    /// If there has been no BFD process for too long: which sessions are down because of that.
+    pub(crate) fn tick(&mut self, now: Instant) -> Vec<(String, bool)> {
+        if self.give_up_at.is_none_or(|at| now < at) {
+            return Vec::new();
+        }
+        self.give_up_at = None;
+        let up = self.known.iter_mut().filter(|(_, up)| **up);
+        let lost: Vec<(String, bool)> = up
+            .map(|(name, up)| {
+                *up = false;
+                (name.clone(), false)
+            })
+            .collect();
+        if !lost.is_empty() {
+            warn!(
+                "there has been no BFD process for {} s: {} sessions count as down",
+                PATIENCE.as_secs(),
+                lost.len()
+            );
+        }
+        lost
     }
 
     /// What is known of all of them.
@@ -43,7 +78,10 @@ impl Sessions {
     pub(crate) fn listen_to(&mut self, channel: Channel, events: &EventLoop) {
         self.hang_up(events);
         match events.add(&channel, self.token) {
-            Ok(()) => self.channel = Some(channel),
+            Ok(()) => {
+                self.channel = Some(channel);
+                self.give_up_at = None;
+            }
             Err(problem) => error!("cannot listen to the BFD process: {problem}"),
         }
     }
@@ -62,6 +100,7 @@ impl Sessions {
                 Ok(Receipt::Nothing) => break,
                 Ok(Receipt::Closed) => {
                     self.hang_up(events);
+                    self.give_up_at = Some(now + PATIENCE);
                     break;
                 }
                 // Whoever comes after us is connected anew.
@@ -124,7 +163,7 @@ mod tests {
     #[test]
     fn what_was_told_is_kept_until_all_is_told_anew() {
         let events = EventLoop::new().unwrap();
-        let mut sessions = Sessions::new(7, ["a".to_owned()]);
+        let mut sessions = Sessions::new(Instant::ZERO, 7, ["a".to_owned()]);
         assert_eq!(sessions.all(), [("a".to_owned(), true)]);
         let (far, near) = Channel::pair().unwrap();
         sessions.listen_to(near.into(), &events);
@@ -141,6 +180,7 @@ mod tests {
             [("b".to_owned(), true)]
         );
         assert_eq!(sessions.all(), [("b".to_owned(), true)]);
+        assert_eq!(sessions.next_wake(), None);
         // It dies, and another one comes.
         drop(far);
         assert_eq!(sessions.hear(Instant::ZERO, &events).unwrap(), []);
@@ -155,9 +195,34 @@ mod tests {
     }
 
     #[test]
+    fn without_anybody_to_say_otherwise_nothing_stays_up() {
+        let events = EventLoop::new().unwrap();
+        let up = || ["a".to_owned()];
+        let mut sessions = Sessions::new(Instant::ZERO, 7, up());
+        let end = Instant::ZERO + PATIENCE;
+        let before = end.before(Duration::from_nanos(1));
+        // None comes at all.
+        assert_eq!(sessions.next_wake(), Some(end));
+        assert_eq!(sessions.tick(before), []);
+        assert_eq!(sessions.tick(end), [("a".to_owned(), false)]);
+        assert_eq!(sessions.all(), [("a".to_owned(), false)]);
+        assert_eq!((sessions.next_wake(), sessions.tick(end)), (None, vec![]));
+        // One dies, and no other comes.
+        let (far, near) = Channel::pair().unwrap();
+        sessions.listen_to(near.into(), &events);
+        say(&far, true, &[("a", true), ("b", false)]);
+        drop(far);
+        let news = sessions.hear(end, &events).unwrap();
+        assert_eq!(news, [("a".to_owned(), true), ("b".to_owned(), false)]);
+        let later = end + PATIENCE;
+        assert_eq!(sessions.next_wake(), Some(later));
+        assert_eq!(sessions.tick(later), [("a".to_owned(), false)]);
+    }
+
+    #[test]
     fn nonsense_is_told() {
         let events = EventLoop::new().unwrap();
-        let mut sessions = Sessions::new(7, []);
+        let mut sessions = Sessions::new(Instant::ZERO, 7, []);
         let (far, near) = Channel::pair().unwrap();
         sessions.listen_to(near.into(), &events);
         assert_eq!(
