@@ -85,6 +85,8 @@ pub enum SessionEvent {
     Replaced,
     /// It was up when the last process died, and goes on.
     Resumed,
+    /// It was up when the last process died, but that is too long ago.
+    TooLate,
 }
 
 impl Event {
@@ -103,7 +105,8 @@ impl Event {
                 | SessionEvent::SendsAgain
                 | SessionEvent::Socket
                 | SessionEvent::Replaced
-                | SessionEvent::Resumed => Level::Info,
+                | SessionEvent::Resumed
+                | SessionEvent::TooLate => Level::Info,
             },
             // Ordinary after a session was down: the neighbour still has our old discriminator.
             Self::Refused { .. } => Level::Info,
@@ -164,6 +167,9 @@ impl fmt::Display for SessionEvent {
             ),
             Self::Socket => f.write_str("there is a socket to send from now"),
             Self::Resumed => f.write_str("was up before the restart and stays up"),
+            Self::TooLate => f.write_str(
+                "was up before the restart, but its detection time is over: beginning anew",
+            ),
             Self::Replaced => {
                 f.write_str("another neighbor or port has this name now: beginning anew")
             }

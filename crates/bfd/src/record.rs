@@ -160,6 +160,7 @@ impl Session {
         let is_free = !shared.discriminators.contains_key(&up.discriminator.get());
         let Some(end) = end.filter(|end| now < *end && is_free) else {
             (self.remote, self.in_force) = before;
+            self.report(SessionEvent::TooLate, shared);
             return;
         };
         self.local = State::Up;

@@ -306,7 +306,9 @@ impl Session {
 
     /// It was last heard then.
     fn wait_since(&mut self, heard: Instant) {
-        let end = Some(heard + self.detection_time());
+        let end = heard + self.detection_time();
+        let end = self.borrowed_until.map_or(end, |until| end.min(until));
+        let end = Some(end);
         (self.timers.expire, self.timers.forget) = match self.local {
             State::Init | State::Up => (end, None),
             State::AdminDown | State::Down => (None, end),

@@ -65,6 +65,8 @@ pub(crate) struct BfdProcess {
     pid_file: Option<PidFile>,
     tuning: Tuning,
     stopped: bool,
+    /// Settings were taken in this turn.
+    reloaded: bool,
 }
 
 impl ChildProcess for BfdProcess {
@@ -104,6 +106,7 @@ impl ChildProcess for BfdProcess {
             pid_file: Some(pid_file),
             tuning: Tuning::new(Role::Bfd),
             stopped: false,
+            reloaded: false,
         };
         drop(start.settings);
         process.take_settings(settings);
@@ -117,9 +120,11 @@ impl ChildProcess for BfdProcess {
         loop {
             let planned = self.next_wake();
             self.timer.arm(planned)?;
+            // What was planned for before is late because of what we did.
+            let begin = sys::clock::now();
             self.events.wait(&mut ready)?;
             let now = sys::clock::now();
-            self.tuning.woke(planned, now);
+            self.tuning.woke(planned.map(|at| at.max(begin)), now);
             let is_due = self.core.next_deadline().is_some_and(|at| at <= now);
             let mut there_is_more = false;
             for (port, token) in PORTS {
@@ -129,22 +134,18 @@ impl ChildProcess for BfdProcess {
                 }
             }
             turns = if there_is_more { turns + 1 } else { 0 };
-            let mut reloaded = false;
             for token in ready.drain(..) {
                 match token {
                     TIMER => self.timer.acknowledge()?,
                     SIGNALS => self.hear_signals(now)?,
-                    CHANNEL => {
-                        self.hear_parent(now)?;
-                        reloaded = true;
-                    }
+                    CHANNEL => self.hear_parent(now)?,
                     _ => {}
                 }
             }
             if self.stopped {
                 return self.end();
             }
-            if reloaded {
+            if std::mem::take(&mut self.reloaded) {
                 // That took its time; nothing is concluded from what was read before.
                 continue;
             }
@@ -174,6 +175,7 @@ impl ChildProcess for BfdProcess {
             Order::Reload(settings) if !self.stopped => {
                 info!("Reloading");
                 self.take_settings(*settings);
+                self.reloaded = true;
             }
             // Whoever leaves needs none any more.
             Order::Reload(_) => {}

@@ -115,7 +115,11 @@ impl ChildProcess for CheckerProcess {
             core,
             hands: Hands::new(overridden),
             files: Files::new(FILES),
-            sessions: Sessions::new(sys::clock::now(), SESSIONS, start.sessions_up),
+            sessions: Sessions::new(
+                sys::clock::now(),
+                SESSIONS,
+                (start.sessions_up, start.sessions_as_of),
+            ),
             addresses: Addresses::new(ADDRESSES),
             downs: Downs::new(start.legacy.names),
             given: Given::new(start.legacy.marks.len()),
@@ -206,7 +210,7 @@ impl ChildProcess for CheckerProcess {
             Order::Reload(_) => {}
             Order::Stop => self.stop(now),
             Order::Dump(dump) => self.dump(now, dump),
-            Order::ListenTo(channel) => self.sessions.listen_to(channel, &self.events),
+            Order::ListenTo(channel) => self.sessions.listen_to(now, channel, &self.events),
             // Nobody goes by what it knows.
             Order::Tell(..) => {}
             Order::Bury(exit) => {

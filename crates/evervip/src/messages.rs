@@ -103,6 +103,8 @@ pub(crate) struct Start {
     pub legacy: Legacy,
     /// Names of the BFD sessions that are up.
     pub sessions_up: BTreeSet<String>,
+    /// When that was so.
+    pub sessions_as_of: Instant,
 }
 
 /// The files that a signal asks for.

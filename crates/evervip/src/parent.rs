@@ -191,6 +191,7 @@ fn serve(options: Options, settings: Packed, files: PidFiles, identity: &Identit
         timer,
         events,
         slots: Role::ALL.map(Slot::new),
+        bfd_until: Instant::ZERO,
         connect_at: None,
         fresh: true,
         stopping: None,
@@ -225,6 +226,8 @@ struct Parent {
     events: EventLoop,
     /// In the order of [`Role::ALL`].
     slots: [Slot; 3],
+    /// When a BFD process that had begun was there the last time, if there is none.
+    bfd_until: Instant,
     /// A child could not be connected with the BFD process; it is tried again then.
     connect_at: Option<Instant>,
     /// No child has been started yet.
@@ -437,6 +440,7 @@ impl Parent {
             dump_directory: std::env::var("TMPDIR").unwrap_or_else(|_| DUMP_DIRECTORY.to_owned()),
             initialise_files: self.fresh,
             legacy: Legacy::default(),
+            sessions_as_of: Instant::ZERO,
             sessions_up: match &self.slot(Role::Bfd).child {
                 Some(bfd) => bfd.legacy().sessions.keys().cloned().collect(),
                 // Whoever runs since before it died goes on with these, too, until there is a successor.
@@ -446,6 +450,12 @@ impl Parent {
                 }
             },
         };
+        if let Some(bfd) = &self.slot(Role::Bfd).child
+            && bfd.has_begun()
+        {
+            self.bfd_until = sys::clock::now();
+        }
+        start.sessions_as_of = self.bfd_until;
         let slot = self.slot(role);
         start.successor = slot.bereft;
         start.legacy = slot.pace.legacy().clone();
@@ -712,6 +722,9 @@ impl Parent {
         status: ExitStatus,
         now: Instant,
     ) -> Result<()> {
+        if role == Role::Bfd && child.has_begun() {
+            self.bfd_until = now;
+        }
         let tidily = status == ExitStatus::Code(0);
         let slot = self.slot(role);
         let name = slot.name();

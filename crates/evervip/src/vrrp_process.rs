@@ -174,7 +174,11 @@ impl ChildProcess for VrrpProcess {
             promotion: Promotion::default(),
             sync_daemon: FollowingDaemon::default(),
             trackers: Trackers::new(FILES, PROCESSES),
-            sessions: Sessions::new(sys::clock::now(), SESSIONS, start.sessions_up),
+            sessions: Sessions::new(
+                sys::clock::now(),
+                SESSIONS,
+                (start.sessions_up, start.sessions_as_of),
+            ),
             settings: Settings::default(),
             start: StartFacts {
                 dump_directory: start.dump_directory,
@@ -273,7 +277,7 @@ impl ChildProcess for VrrpProcess {
             }
             Order::Stop => self.stop(now),
             Order::Dump(dump) => self.dump(now, dump),
-            Order::ListenTo(channel) => self.sessions.listen_to(channel, &self.events),
+            Order::ListenTo(channel) => self.sessions.listen_to(now, channel, &self.events),
             // Nobody goes by what it knows.
             Order::Tell(..) => {}
             Order::Bury(exit) => {

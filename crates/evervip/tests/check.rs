@@ -213,7 +213,7 @@ fn what_does_not_act_yet_does_not_drown_the_rest() {
     assert!(missing.out.contains("none.conf"), "{}", missing.out);
 }
 
-/// Of virtual servers nothing is pending but what needs BFD sessions, mail or SNMP.
+/// Of virtual servers nothing is pending but what needs mail or SNMP.
 #[test]
 fn virtual_servers_act() {
     let said = Place::new("pending_servers").run(&["check", "--pending"]);
@@ -243,9 +243,7 @@ fn virtual_servers_act() {
             "virtual_server: snmp_name".to_owned(),
             "virtual_server: smtp_alert".to_owned(),
             format!("{server}: snmp_name"),
-            format!("{server}: BFD_CHECK"),
             format!("{server}: smtp_alert"),
-            format!("{server}/BFD_CHECK: name"),
         ],
         "{}",
         said.out

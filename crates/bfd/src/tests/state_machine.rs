@@ -546,10 +546,13 @@ fn a_successor_that_comes_late_or_is_another_begins_anew() {
         (ms(10), vec![]),
     ];
     for (later, sessions) in cases {
+        let too_late = later >= ms(300);
         let (next, _) = successor(&here, alive, alive + later, sessions.clone());
         for session in next.bfd.sessions() {
             assert_eq!(session.local_state(), State::Down, "{later:?} {sessions:?}");
         }
+        let says_so = next.log.iter().any(|line| line.contains("is over"));
+        assert_eq!(says_so, too_late);
         assert!(next.told.iter().all(|told| !told.1));
         assert!(next.kept.is_empty(), "{:?}", next.kept);
     }
@@ -718,4 +721,28 @@ fn a_session_that_is_removed_leaves_no_record() {
     assert!(here.kept.contains_key("S"));
     here.begin(now, vec![]);
     assert!(here.kept.is_empty());
+}
+
+/// What it heard since is its own: another crash, however much later, finds it as the first one did.
+#[test]
+fn a_successor_that_has_heard_something_is_like_any_other() {
+    let (here, _there, now) = both_up(session("S", THERE), session("S", HERE));
+    let (mut next, _) = successor(&here, now, now, vec![session("S", THERE)]);
+    let mut later = now;
+    for _ in 0..20 {
+        later = later + ms(90);
+        let up = packet(&next, State::Up);
+        next.hear(later, THERE, &up);
+    }
+    let (third, _) = successor(&next, later, later, vec![session("S", THERE)]);
+    assert_eq!(third.view().local_state(), State::Up);
+    // A reload before anything is heard does not prolong what is borrowed.
+    let until = third.view().expires_at();
+    let patient = Session {
+        min_rx: ms(400),
+        ..session("S", THERE)
+    };
+    let mut third = third;
+    third.begin(later, vec![patient]);
+    assert_eq!(third.view().expires_at(), until);
 }

@@ -30,13 +30,19 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    /// `up`: those that the parent knows to be up. The token is for the channel when it comes.
-    pub(crate) fn new(now: Instant, token: u64, up: impl IntoIterator<Item = String>) -> Self {
+    /// `up`: those that the parent knows to be up, as of then. The token is for the channel when it comes.
+    pub(crate) fn new(
+        now: Instant,
+        token: u64,
+        (up, as_of): (impl IntoIterator<Item = String>, Instant),
+    ) -> Self {
+        let give_up_at = as_of + PATIENCE;
+        let up = up.into_iter().filter(|_| now < give_up_at);
         Self {
             token,
             channel: None,
-            known: up.into_iter().map(|name| (name, true)).collect(),
-            give_up_at: Some(now + PATIENCE),
+            known: up.map(|name| (name, true)).collect(),
+            give_up_at: Some(give_up_at),
         }
     }
 
@@ -75,13 +81,10 @@ impl Sessions {
     }
 
     /// There is a BFD process, another one than before. What the last one said stands until this one says otherwise.
-    pub(crate) fn listen_to(&mut self, channel: Channel, events: &EventLoop) {
-        self.hang_up(events);
+    pub(crate) fn listen_to(&mut self, now: Instant, channel: Channel, events: &EventLoop) {
+        self.hang_up(now, events);
         match events.add(&channel, self.token) {
-            Ok(()) => {
-                self.channel = Some(channel);
-                self.give_up_at = None;
-            }
+            Ok(()) => self.channel = Some(channel),
             Err(problem) => error!("cannot listen to the BFD process: {problem}"),
         }
     }
@@ -99,8 +102,7 @@ impl Sessions {
                 Ok(Receipt::Message { length, .. }) => length,
                 Ok(Receipt::Nothing) => break,
                 Ok(Receipt::Closed) => {
-                    self.hang_up(events);
-                    self.give_up_at = Some(now + PATIENCE);
+                    self.hang_up(now, events);
                     break;
                 }
                 // Whoever comes after us is connected anew.
@@ -114,6 +116,7 @@ impl Sessions {
     }
 
     fn note(&mut self, now: Instant, message: SessionStates, news: &mut Vec<(String, bool)>) {
+        self.give_up_at = None;
         if message.are_all {
             self.known.clear();
         }
@@ -129,7 +132,9 @@ impl Sessions {
         }
     }
 
-    fn hang_up(&mut self, events: &EventLoop) {
+    /// Nobody speaks any more. Somebody who is connected and says nothing does not change that.
+    fn hang_up(&mut self, now: Instant, events: &EventLoop) {
+        self.give_up_at.get_or_insert(now + PATIENCE);
         if let Some(channel) = self.channel.take()
             && let Err(problem) = events.remove(&channel)
         {
@@ -163,10 +168,10 @@ mod tests {
     #[test]
     fn what_was_told_is_kept_until_all_is_told_anew() {
         let events = EventLoop::new().unwrap();
-        let mut sessions = Sessions::new(Instant::ZERO, 7, ["a".to_owned()]);
+        let mut sessions = Sessions::new(Instant::ZERO, 7, (["a".to_owned()], Instant::ZERO));
         assert_eq!(sessions.all(), [("a".to_owned(), true)]);
         let (far, near) = Channel::pair().unwrap();
-        sessions.listen_to(near.into(), &events);
+        sessions.listen_to(Instant::ZERO, near.into(), &events);
         say(&far, false, &[("b", true), ("a", false)]);
         let heard = sessions.hear(Instant::ZERO, &events).unwrap();
         assert_eq!(heard, [("b".to_owned(), true), ("a".to_owned(), false)]);
@@ -186,7 +191,7 @@ mod tests {
         assert_eq!(sessions.hear(Instant::ZERO, &events).unwrap(), []);
         assert_eq!(sessions.all(), [("b".to_owned(), true)]);
         let (far, near) = Channel::pair().unwrap();
-        sessions.listen_to(near.into(), &events);
+        sessions.listen_to(Instant::ZERO, near.into(), &events);
         say(&far, true, &[("b", false)]);
         assert_eq!(
             sessions.hear(Instant::ZERO, &events).unwrap(),
@@ -198,7 +203,7 @@ mod tests {
     fn without_anybody_to_say_otherwise_nothing_stays_up() {
         let events = EventLoop::new().unwrap();
         let up = || ["a".to_owned()];
-        let mut sessions = Sessions::new(Instant::ZERO, 7, up());
+        let mut sessions = Sessions::new(Instant::ZERO, 7, (up(), Instant::ZERO));
         let end = Instant::ZERO + PATIENCE;
         let before = end.before(Duration::from_nanos(1));
         // None comes at all.
@@ -209,22 +214,29 @@ mod tests {
         assert_eq!((sessions.next_wake(), sessions.tick(end)), (None, vec![]));
         // One dies, and no other comes.
         let (far, near) = Channel::pair().unwrap();
-        sessions.listen_to(near.into(), &events);
+        sessions.listen_to(Instant::ZERO, near.into(), &events);
         say(&far, true, &[("a", true), ("b", false)]);
         drop(far);
         let news = sessions.hear(end, &events).unwrap();
         assert_eq!(news, [("a".to_owned(), true), ("b".to_owned(), false)]);
         let later = end + PATIENCE;
+        // Another one comes, says nothing, and goes.
+        let (_, near) = Channel::pair().unwrap();
+        sessions.listen_to(end, near.into(), &events);
+        assert_eq!(sessions.hear(end, &events).unwrap(), []);
         assert_eq!(sessions.next_wake(), Some(later));
         assert_eq!(sessions.tick(later), [("a".to_owned(), false)]);
+        // Whoever begins so late knows of none.
+        let late = Sessions::new(end, 7, (up(), Instant::ZERO));
+        assert_eq!(late.all(), []);
     }
 
     #[test]
     fn nonsense_is_told() {
         let events = EventLoop::new().unwrap();
-        let mut sessions = Sessions::new(Instant::ZERO, 7, []);
+        let mut sessions = Sessions::new(Instant::ZERO, 7, ([], Instant::ZERO));
         let (far, near) = Channel::pair().unwrap();
-        sessions.listen_to(near.into(), &events);
+        sessions.listen_to(Instant::ZERO, near.into(), &events);
         assert_eq!(
             far.send(&[0xff; 40], None).unwrap(),
             sys::channel::Delivery::Sent

@@ -24,6 +24,8 @@ pub(super) struct Child {
     process: process::Child,
     channel: Channel,
     started: Instant,
+    /// It has confirmed settings.
+    begun: bool,
     /// Settings that it has not confirmed yet.
     unconfirmed: u32,
     /// The BFD process that it was connected with last.
@@ -52,6 +54,7 @@ impl Child {
             process,
             channel,
             started: now,
+            begun: false,
             unconfirmed: 1,
             follows: None,
             listened_to: true,
@@ -116,6 +119,11 @@ impl Child {
         &self.channel
     }
 
+    /// Whether it works: it has confirmed settings at least once.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.begun
+    }
+
     /// Whether it has settings that it has not confirmed yet.
     pub(super) const fn is_busy(&self) -> bool {
         self.unconfirmed > 0
@@ -128,6 +136,7 @@ impl Child {
 
     /// It has taken the oldest settings that it had not confirmed.
     pub(super) const fn settings_taken(&mut self) {
+        self.begun = true;
         self.unconfirmed = self.unconfirmed.saturating_sub(1);
     }
 

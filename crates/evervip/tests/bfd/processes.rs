@@ -117,7 +117,7 @@ pub(crate) fn bfd_process(lab: &Lab, ours: Program, theirs: Program) -> Result<(
         return scene.begins_anew(from);
     }
     let mut socket = scene.before.from;
-    for _ in 0..2 {
+    for round in 0..2 {
         let poll = scene
             .wire
             .hear(End::First, from, "a question from a new socket", |packet| {
@@ -128,7 +128,8 @@ pub(crate) fn bfd_process(lab: &Lab, ours: Program, theirs: Program) -> Result<(
             packet.is_final && packet.at >= poll.at
         })?;
         // So it goes on for the next one.
-        if scene.first.times_said(RESUMED) == 1 {
+        if round == 0 {
+            scene.first.logs(RESUMED, 1)?;
             replace(&world.first, "bfd.pid")?;
         }
     }
