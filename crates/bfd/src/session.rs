@@ -466,6 +466,8 @@ impl Session {
 
     fn send(&mut self, now: Instant, occasion: Occasion, shared: &mut Shared) {
         if !self.may_send() {
+            // Or it would be due for ever.
+            self.timers.transmit = None;
             return;
         }
         let settings = &self.settings;

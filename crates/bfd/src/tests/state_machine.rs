@@ -623,6 +623,26 @@ fn a_lost_socket_is_a_failure() {
 }
 
 #[test]
+fn without_a_socket_nothing_is_due_to_be_sent() {
+    let (mut here, _there, now) = both_up(session("S", THERE), session("S", HERE));
+    let session = Session {
+        ttl: NonZeroU8::new(64).unwrap(),
+        ..session("S", THERE)
+    };
+    let sessions = vec![session];
+    here.bfd.handle_settings(now, crate::Settings { sessions });
+    while here.bfd.poll_action().is_some() {}
+    // The host takes its time to open it.
+    assert_eq!(here.view().transmits_at(), None);
+    let later = now + ms(100);
+    here.bfd.handle_timeout(later);
+    assert_eq!(here.drain(later), []);
+    let id = here.view().id();
+    here.bfd.handle_socket(later, id, Ok(()));
+    assert_eq!(here.drain(later).len(), 1);
+}
+
+#[test]
 fn another_ttl_is_another_socket() {
     let (mut here, _there, now) = both_up(session("S", THERE), session("S", HERE));
     let id = here.view().id();
