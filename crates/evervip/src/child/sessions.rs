@@ -36,13 +36,13 @@ impl Sessions {
         token: u64,
         (up, as_of): (impl IntoIterator<Item = String>, Instant),
     ) -> Self {
-        let give_up_at = as_of + PATIENCE;
-        let up = up.into_iter().filter(|_| now < give_up_at);
+        let give_up_at = Some(as_of + PATIENCE).filter(|at| now < *at);
+        let up = up.into_iter().filter(|_| give_up_at.is_some());
         Self {
             token,
             channel: None,
             known: up.map(|name| (name, true)).collect(),
-            give_up_at: Some(give_up_at),
+            give_up_at,
         }
     }
 
@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(sessions.tick(later), [("a".to_owned(), false)]);
         // Whoever begins so late knows of none.
         let late = Sessions::new(end, 7, (up(), Instant::ZERO));
-        assert_eq!(late.all(), []);
+        assert_eq!((late.all(), late.next_wake()), (vec![], None));
     }
 
     #[test]
