@@ -1,8 +1,9 @@
 //! BFD beside other implementations: sessions come up, failures are noticed by both ends, and nobody can tell the packets
 //! apart.
 //!
-//! A table as in `interop.rs`: who speaks, with whom, and the story, each cell a scenario of its own. keepalived has
-//! rows as the speaker, too: what holds for it is known to be a fair demand.
+//! A table as in `interop.rs`: who speaks, with whom, and the story, each cell a scenario of its own. With `EVERVIP_BFD_PEERS`
+//! in the environment keepalived has rows as the speaker, too: what holds for it is known to be a fair demand. That is for whoever
+//! writes a story; it says nothing about us.
 
 #[path = "bfd/comes_up.rs"]
 mod comes_up;
@@ -22,6 +23,7 @@ mod tracking;
 #[path = "bfd/world.rs"]
 mod world;
 
+use std::env;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -36,10 +38,14 @@ use world::{Hops, Program, Source};
 const JOBS: usize = 8;
 
 /// Who speaks, and with whom.
-const PAIRS: [(Program, Program); 5] = [
+const PAIRS: [(Program, Program); 3] = [
     (Program::Evervip, Program::Keepalived),
     (Program::Evervip, Program::Frr),
     (Program::Evervip, Program::Evervip),
+];
+
+/// The same of others.
+const PEERS: [(Program, Program); 2] = [
     (Program::Keepalived, Program::Keepalived),
     (Program::Keepalived, Program::Frr),
 ];
@@ -351,7 +357,9 @@ fn main() -> ExitCode {
 
 /// All cells that hold a scenario.
 fn cells() -> impl Iterator<Item = (Program, Program, &'static Story)> {
-    PAIRS.into_iter().flat_map(|(ours, theirs)| {
+    let peers = env::var_os("EVERVIP_BFD_PEERS").map(|_| PEERS);
+    let pairs = PAIRS.into_iter().chain(peers.into_iter().flatten());
+    pairs.flat_map(|(ours, theirs)| {
         STORIES
             .iter()
             .filter(move |story| (story.between)(ours, theirs))
