@@ -16,6 +16,7 @@ use wire::bfd::{Diagnostic, State};
 use crate::action::Action;
 use crate::bfd::{Bfd, Shared};
 use crate::event::SessionEvent;
+use crate::intervals;
 use crate::poll::InForce;
 use crate::session::{Remote, Session};
 use crate::settings;
@@ -148,21 +149,19 @@ impl Session {
             min_tx: up.min_tx,
             min_rx: up.min_rx,
         };
-        let before = (self.remote, self.in_force);
-        (self.remote, self.in_force) = (remote, in_force);
+        let detection_time =
+            intervals::detection_time(up.remote_multiplier, up.min_rx, up.remote_min_tx);
         // The last packet may be as old as the time between two.
-        let end = alive.map(|alive| alive + self.detection_time());
-        let end = end
-            .into_iter()
-            .chain(up.until)
-            .min()
-            .filter(|_| alive.is_some());
+        let end = alive.map(|alive| {
+            let end = alive + detection_time;
+            up.until.map_or(end, |until| end.min(until))
+        });
         let is_free = !shared.discriminators.contains_key(&up.discriminator.get());
         let Some(end) = end.filter(|end| now < *end && is_free) else {
-            (self.remote, self.in_force) = before;
             self.report(SessionEvent::TooLate, shared);
             return;
         };
+        (self.remote, self.in_force) = (remote, in_force);
         self.local = State::Up;
         self.told = true;
         shared.discriminators.remove(&self.discriminator.get());

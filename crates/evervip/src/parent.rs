@@ -7,13 +7,14 @@ mod packed;
 mod pid_files;
 mod release;
 mod slot;
+mod start;
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use config::settings::global::Fifo as FifoSettings;
 use config::{LoadOptions, Loaded, Settings, load};
-use log::{debug, error, info, warn};
+use log::{error, info, warn};
 use sys::channel::Receipt;
 use sys::event_loop::EventLoop;
 use sys::fifo::Fifo;
@@ -31,9 +32,8 @@ use crate::command_line::Options;
 use crate::diagnostics;
 use crate::exit::{Exit, NEEDED_RIGHTS};
 use crate::identity::Identity;
-use crate::legacy::Legacy;
 use crate::machine::ThisMachine;
-use crate::messages::{Dump, LONGEST, Role, Start, ToChild, ToParent};
+use crate::messages::{Dump, LONGEST, Role, ToChild, ToParent};
 
 const SIGHUP: i32 = 1;
 const SIGINT: i32 = 2;
@@ -47,9 +47,6 @@ const TIMER: u64 = 1;
 
 /// When to try again after a child could not even be started.
 const SECOND_TRY: Duration = Duration::from_secs(1);
-
-/// Where dumps go, unless `TMPDIR` says otherwise.
-const DUMP_DIRECTORY: &str = "/tmp";
 
 /// Runs the daemon until it is stopped.
 pub(crate) fn run(mut options: Options, identity: &Identity) -> Exit {
@@ -305,179 +302,6 @@ impl Parent {
 
     fn slot(&mut self, role: Role) -> &mut Slot {
         slot_of(&mut self.slots, role)
-    }
-
-    /// Starts the children that have something to do, when the daemon begins.
-    fn start_first(&mut self) -> Result<()> {
-        if self.options.no_bfd {
-            self.warn_of_sessions(Role::Bfd);
-        }
-        self.keep_common_fifo();
-        for role in Role::ALL {
-            self.start(role)?;
-        }
-        self.begun();
-        self.connect(sys::clock::now());
-        Ok(())
-    }
-
-    /// Starts the children that have something to do and do not run, unless they have to wait.
-    fn start_missing(&mut self, now: Instant) {
-        if self.options.no_bfd {
-            self.warn_of_sessions(Role::Bfd);
-        }
-        self.keep_common_fifo();
-        for role in Role::ALL {
-            let slot = self.slot(role);
-            if slot.child.is_none() && slot.restart_at.is_none() {
-                self.start_or_wait(role, now);
-            }
-        }
-        self.begun();
-    }
-
-    /// Whoever is started from now on is not the first.
-    fn begun(&mut self) {
-        if self.slots.iter().any(|slot| slot.child.is_some()) {
-            self.fresh = false;
-        }
-    }
-
-    /// Starts a child, or says why not and tries again later: a lack of memory, descriptors or processes must not end the
-    /// daemon, whose other child goes on. True if it did not fail.
-    fn start_or_wait(&mut self, role: Role, now: Instant) -> bool {
-        let Err(problem) = self.start(role) else {
-            return true;
-        };
-        error!("{problem:#}; trying again in {} s", SECOND_TRY.as_secs());
-        self.slot(role).restart_at = Some(now + SECOND_TRY);
-        false
-    }
-
-    /// Connects whoever goes by BFD sessions with the process that has them, whichever of the two is new.
-    fn connect(&mut self, now: Instant) {
-        if self.connect_at.is_some_and(|at| at > now) {
-            return;
-        }
-        self.connect_at = None;
-        let [vrrp, checkers, bfd] = &mut self.slots;
-        let Some(bfd) = &bfd.child else { return };
-        for follower in [vrrp, checkers] {
-            let role = follower.role;
-            let Some(child) = &mut follower.child else {
-                continue;
-            };
-            if let Err(problem) = child.follow(bfd, role) {
-                error!(
-                    "{} does not hear of BFD sessions; trying again in {} s: {problem:#}",
-                    follower.name(),
-                    SECOND_TRY.as_secs()
-                );
-                self.connect_at = Some(now + SECOND_TRY);
-            }
-        }
-    }
-
-    /// Gives the children their new settings that could not be given them at once.
-    fn give_due(&mut self, now: Instant) {
-        for slot in &mut self.slots {
-            if slot.give_at.is_some_and(|at| at <= now) {
-                slot.give(now, self.settings.part(slot.role));
-            }
-        }
-    }
-
-    /// Starts the children whose time has come.
-    fn start_due(&mut self, now: Instant) {
-        for role in Role::ALL {
-            let slot = self.slot(role);
-            if slot.restart_at.is_none_or(|at| at > now) {
-                continue;
-            }
-            slot.restart_at = None;
-            self.start_or_wait(role, now);
-        }
-        self.begun();
-    }
-
-    /// Starts a child, if there is anything for it to do.
-    fn start(&mut self, role: Role) -> Result<()> {
-        let previous = match role {
-            // Nothing of a dead VRRP process is left.
-            Role::Vrrp | Role::Bfd => None,
-            // What the dead one has made by settings that do not hold any more is removed by a reload.
-            Role::Checkers => self.slot(role).previous.clone(),
-        };
-        let has_work = self.settings.has_work_for(role) || previous.is_some();
-        if !has_work || !may_run(role, &self.options) {
-            return Ok(());
-        }
-        let global = &self.settings.global;
-        let suffix = global
-            .instance
-            .as_ref()
-            .map(|instance| format!("_{instance}"))
-            .unwrap_or_default();
-        let (process, keep) = match role {
-            Role::Vrrp => (&global.processes.vrrp, self.options.dont_release_vrrp),
-            Role::Checkers => (&global.processes.checker, self.options.dont_release_ipvs),
-            Role::Bfd => (&global.processes.bfd, false),
-        };
-        let mut start = Start {
-            role,
-            settings: previous
-                .clone()
-                .unwrap_or_else(|| self.settings.part(role).to_vec()),
-            log: self.options.log.clone(),
-            ident: format!("{}{suffix}", self.identity.child_ident(role)),
-            task_name: process
-                .name
-                .clone()
-                .unwrap_or_else(|| self.identity.program.clone()),
-            keep,
-            successor: false,
-            pid_file: self.files.of(role).to_string_lossy().into_owned(),
-            dump_directory: std::env::var("TMPDIR").unwrap_or_else(|_| DUMP_DIRECTORY.to_owned()),
-            initialise_files: self.fresh,
-            legacy: Legacy::default(),
-            sessions_as_of: Instant::ZERO,
-            sessions_up: match &self.slot(Role::Bfd).child {
-                Some(bfd) => bfd.legacy().sessions.keys().cloned().collect(),
-                // Whoever runs since before it died goes on with these, too, until there is a successor.
-                None => {
-                    let left = &self.slot(Role::Bfd).pace.legacy().sessions;
-                    left.keys().cloned().collect()
-                }
-            },
-        };
-        if let Some(bfd) = &self.slot(Role::Bfd).child
-            && bfd.has_begun()
-        {
-            self.bfd_until = sys::clock::now();
-        }
-        start.sessions_as_of = self.bfd_until;
-        let slot = self.slot(role);
-        start.successor = slot.bereft;
-        start.legacy = slot.pace.legacy().clone();
-        start.legacy.flush_is_due |= !slot.bereft;
-        let (name, token) = (slot.name(), slot.token());
-        let now = sys::clock::now();
-        let slot = slot_of(&mut self.slots, role);
-        let child = slot
-            .pace
-            .heartbeat()
-            .and_then(|heartbeat| Child::spawn(&start, heartbeat, now, (&self.events, token)))
-            .with_context(|| format!("starting {name}"))?;
-        debug!("{name} is {}", child.pid());
-        drop(start);
-        // Only now: had it failed, the one that is started next time would need them.
-        slot.pace.forget_names();
-        slot.child = Some(child);
-        if previous.is_some() {
-            slot.give(now, self.settings.part(role));
-        }
-        process::give_back_memory();
-        Ok(())
     }
 
     /// `notify_fifo` is there for as long as the daemon, whichever of its children run.

@@ -22,7 +22,6 @@ const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct Followers {
     followers: BTreeMap<Consumer, Follower>,
-    try_at: Option<Instant>,
 }
 
 struct Follower {
@@ -83,16 +82,15 @@ impl Followers {
                     true
                 }
             });
-        let waiting = self.followers.values();
-        self.try_at = waiting.filter_map(|follower| follower.try_at).min();
     }
 
-    pub(super) const fn next_wake(&self) -> Option<Instant> {
-        self.try_at
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        let waiting = self.followers.values();
+        waiting.filter_map(|follower| follower.try_at).min()
     }
 
     pub(super) fn tick(&mut self, now: Instant) {
-        if self.try_at.is_some_and(|at| at <= now) {
+        if self.next_wake().is_some_and(|at| at <= now) {
             self.flush(now);
         }
     }
